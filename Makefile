@@ -1,0 +1,55 @@
+# Every target that runs something builds .venv first, and again only after pyproject.toml or constraints.txt changed.
+VENV  := .venv
+STAMP := $(VENV)/.installed
+PY    := $(VENV)/bin/python
+ARGS  ?=
+PRESET_FLAG := $(if $(PRESET),--preset $(PRESET))
+CODE := qssl_tf trainers tests setup.py
+
+.DEFAULT_GOAL := help
+.PHONY: help install pretrain linear-eval search ibmq-infer reproduce bench test check format clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo '  PRESET=paper chooses a preset of make pretrain; ARGS="--seed 3" passes flags through.'
+
+install: $(STAMP) ## Build .venv (Python 3.11 or 3.12; PYTHON=... chooses one)
+
+$(STAMP): pyproject.toml constraints.txt
+	@if ! $(PY) -c '' 2>/dev/null; then \
+	  for python in $(PYTHON) python3.11 python3.12 python3; do \
+	    if "$$python" -c 'import sys; sys.exit(sys.version_info[:2] not in ((3, 11), (3, 12)))' 2>/dev/null; then found=$$python; break; fi; \
+	  done; \
+	  if [ -z "$$found" ]; then \
+	    echo "error: Python 3.11 or 3.12 is needed and none was found; install one, or name it: make PYTHON=/path/to/python3.11" >&2; exit 2; \
+	  fi; \
+	  echo "building $(VENV) with $$found (about two minutes, 2 GB)"; \
+	  "$$found" -m venv --clear $(VENV) || exit 2; \
+	fi
+	@$(PY) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+pretrain: $(STAMP) ## Contrastive pretraining (preset digits, or PRESET=paper)
+	@$(PY) trainers/pretrain.py $(PRESET_FLAG) $(ARGS)
+
+linear-eval: $(STAMP) ## Linear probe of the newest run
+	@$(PY) trainers/linear_eval.py $(ARGS)
+
+search ibmq-infer reproduce bench:
+	@echo "error: make $@ is not built yet; make help lists what is" >&2; exit 2
+
+test: $(STAMP) ## Run the tests
+	@$(PY) -m pytest $(ARGS)
+
+check: $(STAMP) ## Lint, format check and type check
+	@$(PY) -m ruff check $(CODE)
+	@$(PY) -m ruff format --check $(CODE)
+	@$(PY) -m mypy
+
+format: $(STAMP) ## Fix lint and format
+	@$(PY) -m ruff check --fix $(CODE)
+	@$(PY) -m ruff format $(CODE)
+
+clean: ## Remove .venv and caches; runs/ stays
+	rm -rf $(VENV) build *.egg-info .pytest_cache .ruff_cache .mypy_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

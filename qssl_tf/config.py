@@ -1,0 +1,194 @@
+"""Every setting of a run in one frozen, locked dataclass, its presets and its JSON form.
+
+A run folder's `config.json` is the only home of its settings: pretraining, probing and device runs all read it.
+"""
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any, get_args, get_type_hints
+
+from qssl_tf.errors import UserError, unknown_name
+
+# The words each setting takes. The tables of the same names hold what they mean; a test keeps both equal,
+# and this copy lets `--help` and argument errors answer without loading TensorFlow.
+CHOICES: dict[str, list[str]] = {
+    "augmentation": ["digits", "simclr"],
+    "encoder": ["small_cnn", "resnet18", "resnet18_cifar"],
+    "head": ["quantum", "classical", "identity"],
+    "ansatz": ["ring", "all_to_all"],
+    "probe_protocol": ["cached", "paper"],
+}
+
+
+def setting(default: Any, about: str, *, low: float | None = None, above: float | None = None, high: float = math.inf):
+    """Declare one field: its default, its help text and its range (`low` inclusive, `above` exclusive)."""
+    return field(default=default, metadata={"help": about, "low": low, "above": above, "high": high})
+
+
+@dataclass(frozen=True)
+class Config:
+    """All settings of a run. Frozen; every value is checked when it is made, an unknown key is refused.
+
+    Fields are documented by their `help` metadata, which also becomes the command line's help.
+
+    Raises:
+        UserError: A value of the wrong type, out of range or not among a setting's words.
+    """
+
+    # Data
+    dataset: str = setting("digits", "'digits' (embedded) or the name of any image data set of TFDS, such as cifar10")
+    classes: tuple[int, ...] = setting((), "labels to keep, such as 0,1,2 (none given: all of them)")
+    data_dir: str | None = setting(None, "folder of prepared TFDS data (none: $TFDS_DATA_DIR or TFDS's own default)")
+    image_size: int | None = setting(None, "side in pixels to resize images to (none: as they are)", low=4, high=1024)
+    validation_fraction: float = setting(0.0, "part of the train split held out for validation", low=0.0, high=0.9)
+    augmentation: str = setting("digits", "recipe for the two views")
+    # Model
+    encoder: str = setting("small_cnn", "convolutional network in front of the head")
+    head: str = setting("quantum", "representation layer between encoder and projector")
+    width: int = setting(8, "number of qubits, and of units of the classical head", low=1, high=24)
+    ansatz: str = setting("ring", "circuit of the quantum head")
+    layers: int = setting(2, "layers of the head", low=1, high=64)
+    shots: int | None = setting(
+        None, "measurements an expectation is estimated from (none: exact)", low=1, high=10_000_000
+    )
+    # Contrastive training
+    temperature: float = setting(0.2, "temperature of the NT-Xent loss", above=0.0)
+    batch_size: int = setting(256, "images a step; each gives two views", low=2)
+    epochs: int = setting(100, "passes over the training images", low=1)
+    steps: int | None = setting(None, "training steps, instead of epochs (none: by epochs)", low=1)
+    learning_rate: float = setting(2e-3, "Adam's learning rate", above=0.0)
+    weight_decay: float = setting(1e-6, "L2 penalty added to the gradient", low=0.0)
+    seed: int = setting(0, "seed of weights, data order and views", low=0, high=2**31 - 1)
+    checkpoint_every: int = setting(100, "batches of an epoch between checkpoints, from its first batch on", low=1)
+    # Probe
+    probe_protocol: str = setting("cached", "how the linear probe sees the training images")
+    probe_passes: int = setting(2, "augmented passes whose features the cached protocol reuses", low=1)
+    probe_epochs: int = setting(100, "epochs of the linear probe", low=1)
+    probe_batch_size: int = setting(64, "batch size of the linear probe", low=1)
+    probe_learning_rate: float = setting(1e-2, "Adam's learning rate in the linear probe", above=0.0)
+
+    def __post_init__(self):
+        """Check every value against its type, range and words."""
+        hints = get_type_hints(type(self))
+        for item in fields(self):
+            value = _as_type(item.name, getattr(self, item.name), hints[item.name])
+            _check_range(item.name, value, item.metadata)
+            if item.name in CHOICES and value not in CHOICES[item.name]:
+                raise unknown_name(item.name, value, CHOICES[item.name])
+            object.__setattr__(self, item.name, value)
+        if len(set(self.classes)) != len(self.classes) or any(label < 0 for label in self.classes):
+            raise UserError(f"`classes` must be different labels of at least 0; got {list(self.classes)}.")
+        if len(self.classes) == 1:
+            raise UserError(f"`classes` must name at least two labels, or none for all; got {list(self.classes)}.")
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> "Config":
+        """Make a config from plain values, such as parsed JSON.
+
+        Raises:
+            UserError: An unknown key (with the nearest known one) or a bad value.
+        """
+        names = [item.name for item in fields(cls)]
+        for key in values:
+            if key not in names:
+                raise unknown_name("config key", key, names)
+        return cls(**values)
+
+    @classmethod
+    def from_json(cls, path: Path) -> "Config":
+        """Read a config file.
+
+        Raises:
+            UserError: The file is missing, is not a JSON object, or holds a bad key or value.
+        """
+        try:
+            values = json.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise UserError(f"config file {path} does not exist; name a file written by a run or a search.") from None
+        except (OSError, ValueError) as error:
+            raise UserError(f"config file {path} cannot be read as JSON ({error}); restore or remake it.") from None
+        if not isinstance(values, dict):
+            raise UserError(f"config file {path} must hold one JSON object; got a {type(values).__name__}.")
+        try:
+            return cls.from_dict(values)
+        except UserError as error:
+            raise UserError(f"{path}: {error}") from None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values that `from_dict` turns back into an equal config."""
+        return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
+
+    def differences(self, other: "Config") -> list[str]:
+        """Name each setting in which `other` differs, with both values."""
+        mine, theirs = self.to_dict(), other.to_dict()
+        return [f"{key}: {mine[key]!r} against {theirs[key]!r}" for key in mine if mine[key] != theirs[key]]
+
+
+_TYPE_WORDS = {int: "an integer", float: "a number", str: "a text", tuple: "a list of integers"}
+
+
+def _as_type(name: str, value: Any, hint: Any) -> Any:
+    """Return `value` as `hint` has it (a list as a tuple, an integer as a float), or refuse it."""
+    kinds = [kind for kind in get_args(hint) if kind is not type(None)] if type(None) in get_args(hint) else [hint]
+    if value is None and kinds != [hint]:
+        return None
+    kind = tuple if kinds[0] == tuple[int, ...] else kinds[0]
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        value = float(value)
+    if kind is tuple and isinstance(value, list):
+        value = tuple(value)
+    fits = isinstance(value, kind) and not isinstance(value, bool)
+    if kind is tuple and fits:
+        fits = all(isinstance(entry, int) and not isinstance(entry, bool) for entry in value)
+    if not fits:
+        optional = " or null" if kinds != [hint] else ""
+        raise UserError(f"`{name}` must be {_TYPE_WORDS[kind]}{optional}; got {value!r}.")
+    return value
+
+
+def _check_range(name: str, value: Any, rule: Mapping[str, Any]) -> None:
+    low, above, high = rule["low"], rule["above"], rule["high"]
+    if value is None or (low is None and above is None):
+        return
+    bottom = f"at least {low}" if above is None else f"above {above}"
+    too_low = value < low if above is None else value <= above
+    if too_low or value > high or not math.isfinite(value):
+        top = "" if high == math.inf else f" and at most {high}"
+        raise UserError(f"`{name}` must be {bottom}{top}; got {value}.")
+
+
+_PAPER = Config(
+    dataset="cifar10",
+    classes=(0, 1, 2, 3, 4),
+    augmentation="simclr",
+    encoder="resnet18",
+    temperature=0.07,
+    epochs=2,
+    learning_rate=1e-3,
+    checkpoint_every=13,
+    probe_batch_size=256,
+    probe_learning_rate=1e-3,
+)
+
+# Name -> settings. `digits` needs no download; the `paper` family is arXiv:2103.14653, Section 4.
+PRESETS: dict[str, Config] = {
+    "digits": Config(),
+    "paper": _PAPER,
+    "paper-all-to-all": replace(_PAPER, ansatz="all_to_all", layers=3),
+    "paper-classical": replace(_PAPER, head="classical"),
+    "paper-identity": replace(_PAPER, head="identity"),
+}
+
+
+def preset(name: str) -> Config:
+    """Return the preset called `name`.
+
+    Raises:
+        UserError: No preset has that name; the valid ones are listed.
+    """
+    if name not in PRESETS:
+        raise unknown_name("preset", name, PRESETS)
+    return PRESETS[name]

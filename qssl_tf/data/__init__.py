@@ -1,0 +1,1 @@
+"""Images: sources, augmentation and the seeded input pipeline."""

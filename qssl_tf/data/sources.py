@@ -1,0 +1,158 @@
+"""SOURCES: where images come from. Each source returns unsigned bytes; `load` cuts classes, size and validation."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from qssl_tf.config import Config
+from qssl_tf.errors import UserError
+
+DIGITS_SPLIT_SEED = 0  # the same test images for every run, whatever its seed
+
+
+@dataclass(frozen=True)
+class Split:
+    """Images of one split.
+
+    Attributes:
+        images: uint8, shape (n, height, width, channels) with 1 or 3 channels.
+        labels: int64, shape (n,), counted from 0 in the order of `ImageData.class_names`.
+    """
+
+    images: np.ndarray
+    labels: np.ndarray
+
+    def __len__(self) -> int:
+        """Return the number of images."""
+        return len(self.labels)
+
+    def take(self, rows: np.ndarray) -> "Split":
+        """Return the images and labels of `rows`."""
+        return Split(self.images[rows], self.labels[rows])
+
+
+@dataclass(frozen=True)
+class ImageData:
+    """Train, validation (possibly empty) and test images of one data set, and what its labels mean."""
+
+    name: str
+    train: Split
+    validation: Split
+    test: Split
+    class_names: tuple[str, ...]
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """Height, width and channels."""
+        height, width, channels = self.train.images.shape[1:]
+        return height, width, channels
+
+
+def digits(data_dir: str | None) -> ImageData:
+    """Read the 1,797 handwritten 8x8 digits that come with scikit-learn; 360 of them are the test split."""
+    from sklearn.datasets import load_digits
+    from sklearn.model_selection import train_test_split
+
+    bunch = load_digits()
+    images = np.round(bunch.images * (255 / 16)).astype(np.uint8)[..., np.newaxis]  # (n, 8, 8) of 0..16 -> bytes
+    labels = bunch.target.astype(np.int64)
+    rows = np.arange(len(labels))
+    train, test = train_test_split(rows, test_size=0.2, stratify=labels, random_state=DIGITS_SPLIT_SEED)
+    everything = Split(images, labels)
+    names = tuple(str(digit) for digit in range(10))
+    return ImageData("digits", everything.take(train), everything.take(test[:0]), everything.take(test), names)
+
+
+# Embedded sources by name; any other name is looked up in TFDS.
+SOURCES: dict[str, Callable[[str | None], ImageData]] = {"digits": digits}
+
+
+def load(config: Config) -> ImageData:
+    """Load the images that `config` names: source, class subset, image size, held-out validation.
+
+    Raises:
+        UserError: An unknown or unprepared data set, labels that do not exist, images that cannot be used,
+            or a batch larger than the training split.
+    """
+    if config.dataset in SOURCES:
+        data = SOURCES[config.dataset](config.data_dir)
+    else:
+        from qssl_tf.data.tfds_source import read
+
+        data = read(config.dataset, config.data_dir, config.image_size)
+    data = _keep_classes(data, config.classes)
+    side = config.image_size
+    if side is not None:
+        data = _map_splits(data, lambda split: Split(resized(split.images, side), split.labels))
+    data = _hold_out(data, config.validation_fraction, config.seed)
+    if data.image_shape[0] != data.image_shape[1]:
+        raise UserError(
+            f"images of {data.name} must be square; they have {data.image_shape[0]} x {data.image_shape[1]} pixels: "
+            "say with --image-size to which side to resize them."
+        )
+    if config.batch_size > len(data.train):
+        raise UserError(
+            f"`batch_size` must be at most the number of training images ({len(data.train)}); got {config.batch_size}."
+        )
+    return data
+
+
+def _map_splits(data: ImageData, change: Callable[[Split], Split]) -> ImageData:
+    return ImageData(data.name, change(data.train), change(data.validation), change(data.test), data.class_names)
+
+
+def _keep_classes(data: ImageData, classes: tuple[int, ...]) -> ImageData:
+    if not classes:
+        return data
+    count = len(data.class_names)
+    if max(classes) >= count:
+        raise UserError(
+            f"`classes` must be labels from 0 to {count - 1} for {data.name}, which has {count} classes; "
+            f"got {list(classes)}."
+        )
+    new_label = np.full(count, -1, np.int64)
+    new_label[list(classes)] = np.arange(len(classes))
+
+    def keep(split: Split) -> Split:
+        kept = split.take(np.isin(split.labels, classes))
+        return Split(kept.images, new_label[kept.labels])
+
+    names = tuple(data.class_names[label] for label in classes)
+    return ImageData(data.name, keep(data.train), keep(data.validation), keep(data.test), names)
+
+
+def _hold_out(data: ImageData, fraction: float, seed: int) -> ImageData:
+    if fraction == 0.0:
+        return data
+    from sklearn.model_selection import train_test_split
+
+    try:
+        train, validation = train_test_split(
+            np.arange(len(data.train)), test_size=fraction, stratify=data.train.labels, random_state=seed
+        )
+    except ValueError:
+        raise UserError(
+            f"`validation_fraction` must leave every class on both sides of the {len(data.train)} training images; "
+            f"got {fraction}."
+        ) from None
+    return ImageData(
+        data.name,
+        data.train.take(np.sort(train)),
+        data.train.take(np.sort(validation)),
+        data.test,
+        data.class_names,
+    )
+
+
+def resized(images: np.ndarray, side: int) -> np.ndarray:
+    """Return `images` resized to `side` x `side` pixels (bilinear, antialiased), as unsigned bytes."""
+    if images.shape[1:3] == (side, side):
+        return images
+    import tensorflow as tf
+
+    chunks = [
+        tf.cast(tf.round(tf.image.resize(images[start : start + 1024], (side, side), antialias=True)), tf.uint8).numpy()
+        for start in range(0, len(images), 1024)
+    ]
+    return np.concatenate(chunks) if chunks else np.zeros((0, side, side, images.shape[3]), np.uint8)

@@ -1,0 +1,139 @@
+"""Any image data set of TensorFlow Datasets, read whole into memory."""
+
+import logging
+import socket
+from typing import Any
+from urllib.parse import urlsplit
+
+import numpy as np
+
+from qssl_tf.data.sources import ImageData, Split
+from qssl_tf.errors import UserError, unknown_name
+
+MEMORY_LIMIT_GB = 8.0
+
+
+def read(name: str, data_dir: str | None, image_size: int | None) -> ImageData:
+    """Read the train and test splits of a TFDS data set; TFDS downloads and prepares it where that is possible.
+
+    Args:
+        name: A TFDS name, with a config and version if wanted: `cifar10`, `cifar10:3.0.2`.
+        data_dir: Folder of prepared data; None takes `TFDS_DATA_DIR`, then TFDS's own default.
+        image_size: Side in pixels to resize to while reading; None keeps images, which must then agree in size.
+
+    Raises:
+        UserError: The name is unknown, the data are neither prepared nor downloadable, or they are not
+            single-label images with one or three channels.
+    """
+    import tensorflow_datasets as tfds
+
+    logging.getLogger("absl").setLevel(logging.ERROR)
+    # Without this TFDS asks a cloud bucket about every data set first, and waits minutes where there is no network.
+    tfds.core.utils.gcs_utils._is_gcs_disabled = True
+    builder = _builder(tfds, name, data_dir)
+    image_key, label_key = _feature_keys(tfds, builder)
+    _prepare(builder, name)
+    missing = {"train", "test"} - set(builder.info.splits)
+    if missing:
+        raise UserError(
+            f"data set '{name}' must have the splits train and test; it has {', '.join(builder.info.splits)}."
+        )
+    splits = {part: _read_split(builder, part, image_key, label_key, image_size) for part in ("train", "test")}
+    names = tuple(builder.info.features[label_key].names)
+    return ImageData(builder.info.full_name, splits["train"], splits["train"].take(np.arange(0)), splits["test"], names)
+
+
+def _builder(tfds: Any, name: str, data_dir: str | None) -> Any:
+    if name.split(":")[0].split("/")[0] not in tfds.list_builders(with_community_datasets=False):
+        raise unknown_name("dataset", name, _near_names(tfds, name))
+    try:
+        return tfds.builder(name, data_dir=data_dir)
+    except (ValueError, AssertionError, tfds.core.registered.DatasetNotFoundError) as error:
+        raise UserError(f"data set '{name}' cannot be opened by TFDS: {str(error).splitlines()[0]}") from None
+
+
+def _near_names(tfds: Any, name: str) -> list[str]:
+    """Return `digits` and the few TFDS names worth showing; all of them would fill a screen."""
+    import difflib
+
+    return ["digits", *difflib.get_close_matches(name, tfds.list_builders(), n=5, cutoff=0.5), "any TFDS image set"]
+
+
+def _feature_keys(tfds: Any, builder: Any) -> tuple[str, str]:
+    features = builder.info.features
+    if not isinstance(features, tfds.features.FeaturesDict):
+        features = {}
+    images = [key for key, feature in features.items() if isinstance(feature, tfds.features.Image)]
+    labels = [key for key, feature in features.items() if type(feature) is tfds.features.ClassLabel]
+    if "label" in labels:
+        labels = ["label"]
+    if len(images) != 1 or len(labels) != 1:
+        raise UserError(
+            f"data set '{builder.name}' must have one image and one class label; it has {', '.join(features)}."
+        )
+    channels = features[images[0]].shape[-1]
+    if channels not in (1, 3):
+        raise UserError(f"images of '{builder.name}' must have 1 or 3 channels; got {channels}.")
+    return images[0], labels[0]
+
+
+def _prepare(builder: Any, name: str) -> None:
+    """Download and prepare with TFDS's own progress bar, or say in one line why that failed."""
+    if builder.is_prepared():
+        return
+    unreachable = _unreachable_host(builder)
+    if unreachable:
+        raise _not_prepared(builder, name, f"{unreachable} cannot be reached")
+    try:
+        builder.download_and_prepare()
+    except Exception as error:  # network, disk, checksum, manual downloads: TFDS raises dozens of types
+        reason = (str(error).strip().splitlines() or [""])[0][:160]
+        raise _not_prepared(builder, name, f"{type(error).__name__}: {reason}") from None
+
+
+def _unreachable_host(builder: Any) -> str | None:
+    """Return a host of the data set's files whose name cannot be resolved; TFDS would retry it for minutes."""
+    hosts = {urlsplit(url).hostname for url in builder.url_infos if url.startswith("http")}
+    for host in sorted(filter(None, hosts)):
+        try:
+            socket.getaddrinfo(host, 443)
+        except OSError:
+            return host
+    return None
+
+
+def _not_prepared(builder: Any, name: str, reason: str) -> UserError:
+    return UserError(
+        f"data set '{name}' is not prepared in {builder.data_dir} and could not be downloaded ({reason}); "
+        "name a folder that holds it with --data-dir or TFDS_DATA_DIR, connect to the network, "
+        "or use --preset digits, which needs neither."
+    )
+
+
+def _read_split(builder: Any, part: str, image_key: str, label_key: str, image_size: int | None) -> Split:
+    import tensorflow as tf
+
+    shape, count = builder.info.features[image_key].shape, builder.info.splits[part].num_examples
+    if image_size is None and None in shape:
+        raise UserError(
+            f"images of '{builder.name}' differ in size; say with --image-size to which side to resize them."
+        )
+    height, width = (image_size, image_size) if image_size else shape[:2]
+    gigabytes = count * height * width * shape[2] / 1e9
+    if gigabytes > MEMORY_LIMIT_GB:
+        raise UserError(
+            f"the {part} split of '{builder.name}' would take {gigabytes:.1f} GB of memory, more than "
+            f"{MEMORY_LIMIT_GB:.0f} GB; choose a smaller --image-size."
+        )
+
+    def pixels(example: dict[str, Any]) -> tuple[Any, Any]:
+        image = example[image_key]
+        if image_size:
+            image = tf.cast(tf.round(tf.image.resize(image, (height, width), antialias=True)), tf.uint8)
+        return image, example[label_key]
+
+    dataset = builder.as_dataset(split=part, shuffle_files=False)
+    dataset = dataset.map(pixels, num_parallel_calls=tf.data.AUTOTUNE).batch(1024)
+    batches = list(dataset.as_numpy_iterator())
+    images = np.concatenate([batch[0] for batch in batches])
+    return Split(images, np.concatenate([batch[1] for batch in batches]).astype(np.int64))

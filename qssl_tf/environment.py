@@ -1,0 +1,90 @@
+"""The check made at `import qssl_tf`: Keras 3 on TensorFlow, in versions that work together."""
+
+import os
+import sys
+from importlib import metadata
+
+from qssl_tf.errors import UserError
+from qssl_tf.quiet import quieten_import
+
+# Distribution, lowest version, first version known not to work (each bound was met in practice).
+REQUIREMENTS = (
+    ("tensorflow", (2, 18), (2, 19)),
+    ("keras", (3, 15), (3, 16)),
+    ("tensorflow-quantum", (0, 7, 6), (0, 8)),
+    ("cirq-core", (1, 5), (1, 6)),
+    ("numpy", (2, 0), (2, 1)),
+    ("tensorflow-metadata", (0,), (1, 18)),
+)
+REMEDY = "run `make install`, or `pip install -c constraints.txt -e .`"
+
+
+class EnvironmentProblem(UserError, ImportError):
+    """The installed packages or environment variables cannot work; the message holds the remedy."""
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    numbers = []
+    for part in version.split("."):
+        digits = part[: len(part) - len(part.lstrip("0123456789"))]
+        if not digits:
+            break
+        numbers.append(int(digits))
+    return tuple(numbers)
+
+
+def version_problem(name: str, low: tuple[int, ...], high: tuple[int, ...], installed: str | None) -> str | None:
+    """Say in one sentence what is wrong with an installed version, or None if it fits `low` <= version < `high`."""
+    if installed is None:
+        return f"{name} is not installed for this Python ({sys.executable}); {REMEDY}."
+    if low <= _numbers(installed) < high:
+        return None
+    bounds = f"at least {'.'.join(map(str, low))} and below {'.'.join(map(str, high))}"
+    return f"{name} must be {bounds}; found {installed}; {REMEDY}."
+
+
+def _installed(name: str) -> str | None:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def problems() -> list[str]:
+    """Return one sentence for each thing in this environment that the package cannot work with."""
+    found = []
+    if os.environ.get("TF_USE_LEGACY_KERAS", "").lower() in ("1", "true"):
+        found.append(
+            "TF_USE_LEGACY_KERAS is set, which turns tf.keras into Keras 2; "
+            "qssl_tf needs Keras 3: run `unset TF_USE_LEGACY_KERAS`."
+        )
+    backend = os.environ.get("KERAS_BACKEND", "tensorflow")
+    loaded = sys.modules.get("keras")
+    if loaded is not None and hasattr(loaded, "backend"):
+        backend = loaded.backend.backend()
+    if backend != "tensorflow":
+        found.append(
+            f"Keras must run on the tensorflow backend; found '{backend}': "
+            "run `export KERAS_BACKEND=tensorflow` before Python starts."
+        )
+    for name, low, high in REQUIREMENTS:
+        problem = version_problem(name, low, high, _installed(name))
+        if problem:
+            found.append(problem)
+    return found
+
+
+def prepare() -> None:
+    """Choose the Keras backend, quieten TensorFlow's start-up and refuse an environment that cannot work.
+
+    TensorFlow's own messages come back with `TF_CPP_MIN_LOG_LEVEL=0`.
+
+    Raises:
+        EnvironmentProblem: One sentence a violation, each with its remedy.
+    """
+    found = problems()
+    if found:
+        raise EnvironmentProblem(" ".join(found))
+    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    if os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3") == "3":
+        quieten_import("tensorflow")

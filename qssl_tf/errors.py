@@ -1,0 +1,25 @@
+"""The one exception meant for a user's eyes, and the sentences it is made of."""
+
+import difflib
+from collections.abc import Iterable
+
+
+class UserError(ValueError):
+    """A mistake the user can mend: one line that says what is wrong, the value, the rule and the remedy."""
+
+
+def unknown_name(what: str, value: object, valid: Iterable[str]) -> UserError:
+    """Build the error for a word that is not in a table, with the nearest valid word if one is near.
+
+    Args:
+        what: The setting or table the word was looked up in, as the user knows it.
+        value: The word that was given.
+        valid: The words that exist.
+
+    Returns:
+        The error, to be raised by the caller.
+    """
+    names = list(valid)
+    near = difflib.get_close_matches(str(value), names, n=1)
+    hint = f" Did you mean '{near[0]}'?" if near else ""
+    return UserError(f"`{what}` must be one of {', '.join(names)}; got {value!r}.{hint}")

@@ -1,0 +1,1 @@
+"""Judging a representation: probes, neighbours and figures."""

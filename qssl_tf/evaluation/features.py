@@ -1,0 +1,38 @@
+"""The frozen representation: the head's output for every image, and a proof that nothing moved."""
+
+import hashlib
+
+import numpy as np
+
+from qssl_tf.data.augment import Augmentation
+from qssl_tf.data.pipeline import image_batches
+from qssl_tf.models.simclr import SimCLR
+
+BATCH = 512
+
+
+def frozen_features(
+    model: SimCLR, images: np.ndarray, augmentation: Augmentation | None = None, seed: int = 0, number: int = 0
+) -> np.ndarray:
+    """Return the head's output for `images` in inference mode.
+
+    Args:
+        model: The learner; it is not changed.
+        images: uint8, shape (n, height, width, channels).
+        augmentation: Makes one view of each image first; None takes images as they are.
+        seed: Seed of the views.
+        number: Which augmented pass this is.
+
+    Returns:
+        float32, shape (n, features).
+    """
+    batches = image_batches(images, BATCH, augmentation, seed, number)
+    return np.concatenate([model.frozen_features(batch).numpy() for batch in batches])
+
+
+def fingerprint(model: SimCLR) -> str:
+    """Return the SHA-256 of every weight and batch statistic of encoder and head."""
+    digest = hashlib.sha256()
+    for variable in [*model.encoder.weights, *model.head.weights]:
+        digest.update(variable.numpy().tobytes())
+    return digest.hexdigest()

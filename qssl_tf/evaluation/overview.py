@@ -1,0 +1,34 @@
+"""A first look at a pretrained run: its figures, and how well neighbours in feature space agree."""
+
+import math
+from collections.abc import Sequence
+
+import tensorflow as tf
+
+from qssl_tf.data.augment import AUGMENTATIONS
+from qssl_tf.data.pipeline import as_float, view_maker
+from qssl_tf.data.sources import ImageData
+from qssl_tf.evaluation.features import frozen_features
+from qssl_tf.evaluation.figures import loss_curve, view_sheet
+from qssl_tf.evaluation.knn import knn_accuracy
+from qssl_tf.models.simclr import SimCLR
+from qssl_tf.training.runs import Run
+
+SHOWN_PAIRS = 8
+
+
+def draw_pretraining(run: Run, data: ImageData, history: Sequence[dict[str, str]]) -> None:
+    """Draw `figures/loss.png` and `figures/views.png`."""
+    config = run.config
+    loss_curve(run.figure("loss"), history, random_loss=math.log(2 * config.batch_size - 1))
+    images = as_float(tf.constant(data.train.images[:SHOWN_PAIRS]))
+    augmentation = AUGMENTATIONS[config.augmentation](data.image_shape[0])
+    view_a, view_b = view_maker(augmentation, config.seed)(images, tf.constant(0), tf.range(len(images)))
+    view_sheet(run.figure("views"), images.numpy(), view_a.numpy(), view_b.numpy())
+
+
+def nearest_neighbours(model: SimCLR, data: ImageData) -> tuple[str, float, int]:
+    """Return the split that was judged (validation where one is held out), its accuracy in percent, the features."""
+    name, split = ("validation", data.validation) if len(data.validation) else ("test", data.test)
+    train, judged = frozen_features(model, data.train.images), frozen_features(model, split.images)
+    return name, knn_accuracy(train, data.train.labels, judged, split.labels), train.shape[1]

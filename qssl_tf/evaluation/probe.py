@@ -1,0 +1,162 @@
+"""The linear probe (arXiv:2103.14653, Section 4): how well a linear classifier reads the frozen representation."""
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from qssl_tf.config import Config
+from qssl_tf.data.augment import AUGMENTATIONS
+from qssl_tf.data.sources import ImageData
+from qssl_tf.errors import UserError, unknown_name
+from qssl_tf.evaluation.features import fingerprint, frozen_features
+from qssl_tf.evaluation.linear import LinearFit, fit_linear
+from qssl_tf.files import replacing
+from qssl_tf.models.simclr import SimCLR
+
+# Protocol -> how many different augmented passes over the training images the classifier sees.
+# `paper` augments anew for each epoch; `cached` computes a few passes once and takes them in turn.
+PROTOCOLS: dict[str, Callable[[Config], int]] = {
+    "cached": lambda config: min(config.probe_passes, config.probe_epochs),
+    "paper": lambda config: config.probe_epochs,
+}
+
+
+@dataclass(frozen=True)
+class ProbeResult:
+    """What a probe found; accuracies in percent on the test split.
+
+    Attributes:
+        protocol: Key of PROTOCOLS.
+        step: Training steps of the probed checkpoint; 0 is the untrained network.
+        features: Number of features.
+        n_train: Training images.
+        n_test: Test images.
+        accuracy_last: After the last epoch: the honest figure.
+        accuracy_best_epoch: The best epoch's, chosen on the test split and therefore optimistic.
+        per_class_accuracy: After the last epoch, by class name.
+        confusion: Counts after the last epoch; rows are true classes, columns predicted ones.
+        class_names: In the order of rows and columns.
+        frozen_sha256: Of encoder and head, equal before and after.
+        seconds: Wall time.
+    """
+
+    protocol: str
+    step: int
+    features: int
+    n_train: int
+    n_test: int
+    accuracy_last: float
+    accuracy_best_epoch: float
+    per_class_accuracy: dict[str, float]
+    confusion: list[list[int]]
+    class_names: list[str]
+    frozen_sha256: str
+    seconds: float
+
+    def to_dict(self) -> dict:
+        """Return plain values, with the note that belongs to the optimistic figure."""
+        return asdict(self) | {"accuracy_best_epoch_note": "optimistic: the epoch is chosen on test data"}
+
+
+def probe(model: SimCLR, data: ImageData, config: Config, step: int) -> tuple[ProbeResult, LinearFit]:
+    """Train a linear classifier on the frozen features of the training images and test it.
+
+    Args:
+        model: The learner, with the weights of `step` loaded.
+        data: The images.
+        config: The run's settings, with the probe's.
+        step: The checkpoint's step, for the record.
+
+    Returns:
+        The result, and the classifier itself.
+
+    Raises:
+        RuntimeError: Encoder or head changed while they should have been frozen.
+    """
+    if config.probe_protocol not in PROTOCOLS:
+        raise unknown_name("probe_protocol", config.probe_protocol, PROTOCOLS)
+    began = time.perf_counter()
+    before = fingerprint(model)
+    test_features = frozen_features(model, data.test.images)
+    fit = fit_linear(
+        _training_passes(model, data, config),
+        data.train.labels,
+        test_features,
+        data.test.labels,
+        classes=len(data.class_names),
+        epochs=config.probe_epochs,
+        batch_size=config.probe_batch_size,
+        learning_rate=config.probe_learning_rate,
+        seed=config.seed,
+    )
+    if fingerprint(model) != before:
+        raise RuntimeError("encoder or head changed during the probe; they must stay frozen.")
+    confusion = confusion_matrix(data.test.labels, fit.predict(test_features), len(data.class_names))
+    share = np.diag(confusion) / np.maximum(confusion.sum(axis=1), 1)
+    result = ProbeResult(
+        protocol=config.probe_protocol,
+        step=step,
+        features=test_features.shape[1],
+        n_train=len(data.train),
+        n_test=len(data.test),
+        accuracy_last=fit.test_accuracy[-1],
+        accuracy_best_epoch=max(fit.test_accuracy),
+        per_class_accuracy={name: 100.0 * float(part) for name, part in zip(data.class_names, share, strict=True)},
+        confusion=confusion.tolist(),
+        class_names=list(data.class_names),
+        frozen_sha256=before,
+        seconds=round(time.perf_counter() - began, 2),
+    )
+    return result, fit
+
+
+def _training_passes(model: SimCLR, data: ImageData, config: Config) -> Callable[[int], np.ndarray]:
+    """Return epoch -> features of one augmented pass; passes are kept while they will be needed again."""
+    augmentation = AUGMENTATIONS[config.augmentation](data.image_shape[0], probing=True)
+    passes = PROTOCOLS[config.probe_protocol](config)
+    kept: dict[int, np.ndarray] = {}
+
+    def features(epoch: int) -> np.ndarray:
+        number = epoch % passes
+        if number in kept:
+            return kept[number]
+        fresh = frozen_features(model, data.train.images, augmentation, config.seed, number)
+        if passes < config.probe_epochs:
+            kept[number] = fresh
+        return fresh
+
+    return features
+
+
+def confusion_matrix(labels: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray:
+    """Return counts, shape (classes, classes): rows true, columns predicted."""
+    from sklearn.metrics import confusion_matrix as count
+
+    return count(labels, predicted, labels=np.arange(classes))
+
+
+def save_classifier(path: Path, fit: LinearFit, step: int) -> None:
+    """Keep a classifier's weights, for use on a device."""
+    with replacing(path) as temporary:
+        np.savez(temporary, kernel=fit.kernel, bias=fit.bias, step=step)
+
+
+def read_probe(path: Path) -> dict:
+    """Read `probe.json`.
+
+    Raises:
+        UserError: It is missing or damaged.
+    """
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"{path} does not exist; probe the run with `python trainers/linear_eval.py`.") from None
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path} cannot be read ({error}); probe the run again.") from None
+    if not isinstance(values, dict) or "accuracy_last" not in values:
+        raise UserError(f"{path} is not a probe's result; probe the run again.")
+    return values

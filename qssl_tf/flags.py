@@ -1,0 +1,117 @@
+"""Command-line flags made from the fields of Config, and the one way every command ends in an error."""
+
+import argparse
+import difflib
+import sys
+from collections.abc import Callable
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, NoReturn, get_args, get_type_hints
+
+from qssl_tf.config import CHOICES, PRESETS, Config, preset
+from qssl_tf.errors import UserError
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser whose errors are one line, exit code 2, with the nearest flag for a misspelt one."""
+
+    def __init__(self, **options: Any):
+        """Make a parser that does not guess abbreviations."""
+        super().__init__(allow_abbrev=False, **options)
+
+    def error(self, message: str) -> NoReturn:
+        """Print one line and exit with code 2."""
+        self.exit(2, f"error: {message}\n")
+
+    def parse_args(self, args=None, namespace=None):
+        """Parse, and name the nearest known flag where one is unknown."""
+        known, unknown = self.parse_known_args(args, namespace)
+        if unknown:
+            flags = [flag for action in self._actions for flag in action.option_strings]
+            near = difflib.get_close_matches(unknown[0].split("=")[0], flags, n=1)
+            hint = f" Did you mean {near[0]}?" if near else " --help lists the flags."
+            self.error(f"unknown argument '{unknown[0]}'.{hint}")
+        return known
+
+
+def add_config_flags(parser: argparse.ArgumentParser, only: tuple[str, ...] = ("",)) -> None:
+    """Add one flag for each field of Config whose name starts with one of `only` (`batch_size` is `--batch-size`)."""
+    group = parser.add_argument_group("settings", "each replaces the value it had; 'none' where a value may be none")
+    hints = get_type_hints(Config)
+    for item in fields(Config):
+        if not item.name.startswith(only):
+            continue
+        words = f" ({', '.join(CHOICES[item.name])})" if item.name in CHOICES else ""
+        group.add_argument(
+            f"--{item.name.replace('_', '-')}",
+            type=_reader(item.name, hints[item.name]),
+            default=argparse.SUPPRESS,
+            metavar="VALUE",
+            help=(item.metadata["help"] + words).replace("%", "%%"),
+        )
+
+
+def add_base_flags(parser: argparse.ArgumentParser) -> None:
+    """Add `--preset` and `--config`, the two ways to name the settings to start from."""
+    parser.add_argument("--preset", metavar="NAME", help=f"settings to start from: {', '.join(PRESETS)}")
+    parser.add_argument("--config", type=Path, metavar="FILE", help="settings to start from: a config.json")
+
+
+def config_from_flags(arguments: argparse.Namespace, default: str = "digits") -> Config:
+    """Return the preset or config file that was named, with the flags that were given put in its place.
+
+    Raises:
+        UserError: An unknown preset, a bad file, or a value that Config refuses.
+    """
+    if arguments.preset is not None and arguments.config is not None:
+        raise UserError("--preset and --config both name settings to start from; give one of them.")
+    base = Config.from_json(arguments.config) if arguments.config else preset(arguments.preset or default)
+    return Config.from_dict(base.to_dict() | given_settings(arguments))
+
+
+def given_settings(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Return the config values that stood on the command line."""
+    names = {item.name for item in fields(Config)}
+    return {name: value for name, value in vars(arguments).items() if name in names}
+
+
+def _reader(name: str, hint: Any) -> Callable[[str], Any]:
+    """Return the function that reads one flag's text; values that cannot be read go on to Config, which refuses."""
+    optional = type(None) in get_args(hint)
+
+    def read(text: str) -> Any:
+        if optional and text.lower() == "none":
+            return None
+        try:
+            if hint == tuple[int, ...]:
+                return tuple(int(part) for part in text.split(",") if part) if text.lower() != "none" else ()
+            for kind in (int, float):
+                if hint == kind or hint == kind | None:
+                    return kind(text)
+        except ValueError:
+            return text
+        return text
+
+    read.__name__ = name
+    return read
+
+
+def run_command(main: Callable[[], None]) -> int:
+    """Run a command and turn what a user can mend into one line on stderr.
+
+    Returns:
+        The exit code: 0 done, 2 a user's mistake or a file that cannot be written, 130 stopped by Ctrl-C.
+    """
+    try:
+        main()
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        name = f"{error.filename}: " if error.filename else ""
+        print(f"error: {name}{error.strerror or error}; make room or permission there and try again.", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("stopped by Ctrl-C.", file=sys.stderr)
+        return 130
+    return 0

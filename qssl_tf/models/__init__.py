@@ -1,0 +1,1 @@
+"""Keras models: encoders, heads, the contrastive loss and SimCLR."""

@@ -1,0 +1,117 @@
+"""ENCODERS: convolutional networks from images to a feature vector, and the encoder that ends in bounded angles."""
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import keras
+from keras import layers
+
+from qssl_tf.errors import unknown_name
+from qssl_tf.models.initializers import SeedStream, conv_kernel, dense
+
+
+def _conv_bn(x, filters: int, kernel: int, stride: int, seeds: SeedStream, name: str, activation: str | None = "relu"):
+    """Convolution without bias, batch norm, activation, with PyTorch's geometry."""
+    padding = "same"
+    if stride > 1 and kernel > 1:  # "same" would pad one side only; with stride 1 both agree and it is twice as fast
+        x = layers.ZeroPadding2D(kernel // 2, name=f"{name}_pad")(x)
+        padding = "valid"
+    x = layers.Conv2D(
+        filters,
+        kernel,
+        strides=stride,
+        padding=padding,
+        use_bias=False,
+        kernel_initializer=conv_kernel(seeds.next()),
+        name=f"{name}_conv",
+    )(x)
+    x = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=f"{name}_bn")(x)
+    return layers.Activation(activation, name=f"{name}_relu")(x) if activation else x
+
+
+def _basic_block(x, filters: int, stride: int, seeds: SeedStream, name: str):
+    """Two 3x3 convolutions with a shortcut (arXiv:1512.03385, Fig. 2)."""
+    shortcut = x
+    y = _conv_bn(x, filters, 3, stride, seeds, f"{name}_1")
+    y = _conv_bn(y, filters, 3, 1, seeds, f"{name}_2", activation=None)
+    if stride > 1 or x.shape[-1] != filters:
+        shortcut = _conv_bn(x, filters, 1, stride, seeds, f"{name}_0", activation=None)
+    return layers.Activation("relu", name=f"{name}_out")(layers.Add(name=f"{name}_add")([y, shortcut]))
+
+
+def _residual_stages(x, seeds: SeedStream):
+    for stage, filters in enumerate((64, 128, 256, 512), start=1):
+        for block in (1, 2):
+            stride = 2 if stage > 1 and block == 1 else 1
+            x = _basic_block(x, filters, stride, seeds, f"stage{stage}_block{block}")
+    return layers.GlobalAveragePooling2D(name="pool")(x)  # (n, 512)
+
+
+def resnet18(x, seeds: SeedStream):
+    """ResNet-18 with the ImageNet stem, as the paper (arXiv:1512.03385, Table 1): 512 features."""
+    x = _conv_bn(x, 64, 7, 2, seeds, "stem")
+    x = layers.ZeroPadding2D(1, name="stem_pool_pad")(x)  # values are at least 0 after the ReLU: 0 never wins
+    x = layers.MaxPooling2D(3, strides=2, name="stem_pool")(x)
+    return _residual_stages(x, seeds)
+
+
+def resnet18_cifar(x, seeds: SeedStream):
+    """ResNet-18 with a 3x3 stem and no max-pool, for small images (arXiv:2002.05709, Appendix B.9): 512 features."""
+    return _residual_stages(_conv_bn(x, 64, 3, 1, seeds, "stem"), seeds)
+
+
+def small_cnn(x, seeds: SeedStream):
+    """Three convolutions, the first two followed by a reduction of 2, for characters: 128 features."""
+    for index, filters in enumerate((32, 64, 128), start=1):
+        x = _conv_bn(x, filters, 3, 1, seeds, f"block{index}")
+        if index < 3:
+            x = layers.MaxPooling2D(2, padding="same", name=f"block{index}_pool")(x)
+    return layers.GlobalAveragePooling2D(name="pool")(x)  # (n, 128)
+
+
+# Name -> function (images, seeds) -> features, shape (n, features).
+ENCODERS: dict[str, Callable[[Any, SeedStream], Any]] = {
+    "small_cnn": small_cnn,
+    "resnet18": resnet18,
+    "resnet18_cifar": resnet18_cifar,
+}
+
+# Channel means and standard deviations by number of channels: CIFAR-10's, as the paper, and plain centring for gray.
+CHANNEL_STATISTICS = {1: ((0.5,), (0.5,)), 3: ((0.4914, 0.4822, 0.4465), (0.2023, 0.1994, 0.2010))}
+
+
+@keras.saving.register_keras_serializable(package="qssl_tf")
+class BoundedAngle(layers.Layer):
+    """Map any number to an angle in [0, pi] radians: pi * sigmoid(h) (arXiv:2103.14653, Section 4)."""
+
+    def call(self, inputs):
+        """Return the angles, in the shape of the inputs."""
+        return math.pi * keras.ops.sigmoid(inputs)
+
+    def compute_output_shape(self, input_shape):
+        """Return the shape of the inputs."""
+        return input_shape
+
+
+def build_encoder(name: str, image_shape: Sequence[int], width: int, seed: int) -> keras.Model:
+    """Return the network from images to angles: normalise, encode, compress to `width` numbers, bound.
+
+    Args:
+        name: Key of ENCODERS.
+        image_shape: Height, width and channels; images hold float32 in [0, 1].
+        width: Number of angles.
+        seed: Equal seeds give equal weights, whatever head follows.
+
+    Returns:
+        A Keras model from (n, height, width, channels) to (n, width), in radians.
+    """
+    if name not in ENCODERS:
+        raise unknown_name("encoder", name, ENCODERS)
+    seeds = SeedStream(seed, part=0)
+    mean, deviation = CHANNEL_STATISTICS[image_shape[-1]]
+    images = keras.Input(tuple(image_shape), name="images")
+    x = layers.Normalization(mean=mean, variance=[value**2 for value in deviation], name="normalise")(images)
+    features = ENCODERS[name](x, seeds)  # (n, features)
+    h = dense(width, features.shape[-1], seeds, name="compress")(features)  # (n, width)
+    return keras.Model(images, BoundedAngle(name="angles")(h), name="encoder")

@@ -1,0 +1,45 @@
+"""HEADS: the representation layer, the only part that differs between the quantum model and its rivals."""
+
+from collections.abc import Callable
+
+import keras
+
+from qssl_tf.config import Config
+from qssl_tf.errors import unknown_name
+from qssl_tf.models.initializers import SeedStream, dense
+
+
+def quantum(config: Config) -> keras.layers.Layer:
+    """Return a parametrized quantum circuit; features are expectations in [-1, 1]."""
+    from qssl_tf.quantum.head import QuantumHead
+
+    seed = SeedStream(config.seed, part=1).next()
+    return QuantumHead(config.width, config.ansatz, config.layers, seed=seed, name="head")
+
+
+def classical(config: Config) -> keras.layers.Layer:
+    """Return `layers` times a Dense layer of equal width with LeakyReLU(0.01); 144 parameters at width 8, 2 layers."""
+    seeds = SeedStream(config.seed, part=1)
+    stack: list[keras.layers.Layer] = [keras.Input((config.width,))]
+    for _ in range(config.layers):
+        stack += [dense(config.width, config.width, seeds), keras.layers.LeakyReLU(negative_slope=0.01)]
+    return keras.Sequential(stack, name="head")
+
+
+def identity(config: Config) -> keras.layers.Layer:
+    """Return no head at all: the features are the encoder's angles."""
+    return keras.layers.Identity(name="head")
+
+
+HEADS: dict[str, Callable[[Config], keras.layers.Layer]] = {
+    "quantum": quantum,
+    "classical": classical,
+    "identity": identity,
+}
+
+
+def build_head(config: Config) -> keras.layers.Layer:
+    """Return the head that `config` names: a layer from angles (n, width) to features (n, features)."""
+    if config.head not in HEADS:
+        raise unknown_name("head", config.head, HEADS)
+    return HEADS[config.head](config)

@@ -1,0 +1,32 @@
+"""Initial weights as the paper's framework draws them, with a seed for each layer."""
+
+import keras
+import numpy as np
+
+
+class SeedStream:
+    """Hands out one integer seed a layer, in the order of construction, so that equal seeds build equal networks."""
+
+    def __init__(self, seed: int, part: int):
+        """Start the stream of one part of the model; parts are independent of each other."""
+        self._rng = np.random.default_rng((seed, part))
+
+    def next(self) -> int:
+        """Return the next seed."""
+        return int(self._rng.integers(2**31))
+
+
+def conv_kernel(seed: int) -> keras.initializers.Initializer:
+    """Return He's normal distribution by the fan-out (arXiv:1502.01852), for convolutions before a ReLU."""
+    return keras.initializers.VarianceScaling(2.0, "fan_out", "untruncated_normal", seed=seed)
+
+
+def dense(units: int, fan_in: int, seeds: SeedStream, use_bias: bool = True, name: str | None = None):
+    """Return a Dense layer whose weights and biases start uniform in ±1/sqrt(fan_in)."""
+    return keras.layers.Dense(
+        units,
+        use_bias=use_bias,
+        kernel_initializer=keras.initializers.VarianceScaling(1 / 3, "fan_in", "uniform", seed=seeds.next()),
+        bias_initializer=keras.initializers.RandomUniform(-(fan_in**-0.5), fan_in**-0.5, seed=seeds.next()),
+        name=name,
+    )

@@ -1,0 +1,139 @@
+"""SimCLR as a Keras model: encoder, head, projector, and a train step for pairs of views."""
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+from keras import layers
+
+from qssl_tf.config import Config
+from qssl_tf.data.augment import RandomTransform
+from qssl_tf.models.encoders import build_encoder
+from qssl_tf.models.heads import build_head
+from qssl_tf.models.initializers import SeedStream, dense
+from qssl_tf.models.losses import NTXent, contrastive_accuracy
+from qssl_tf.models.optimizers import AdamL2
+
+
+@keras.saving.register_keras_serializable(package="qssl_tf")
+class SimCLR(keras.Model):
+    """Contrastive learner (arXiv:2002.05709) with an exchangeable head (arXiv:2103.14653, Fig. 1).
+
+    `call(images)` returns embeddings z, shape (n, d), for the loss; `features(images)` returns what the head puts out,
+    shape (n, features), which is where probes cut. Images are float32 in [0, 1], shape (n, height, width, channels).
+
+    Compile it with an optimizer and `NTXent`, and fit it on pairs (view_a, view_b). Each view passes the network on
+    its own, so batch statistics are taken per view. The logs hold `loss` and `contrastive_accuracy` (top-1).
+
+    Args:
+        encoder: Model from images to angles, shape (n, width).
+        head: Layer from angles to features.
+        projector: Model from features to embeddings.
+    """
+
+    def __init__(self, encoder: keras.Model, head: layers.Layer, projector: keras.Model, **kwargs: Any):
+        """Store the three parts."""
+        super().__init__(**kwargs)
+        self.encoder, self.head, self.projector = encoder, head, projector
+        self.loss_mean = keras.metrics.Mean(name="loss")
+        self.accuracy_mean = keras.metrics.Mean(name="contrastive_accuracy")
+        # XLA makes the encoder's step several times slower on CPU, and TFQ has no XLA kernels.
+        self.supports_jit = False
+        self.build((None, *encoder.input_shape[1:]))
+
+    def build(self, input_shape):
+        """Build the head; encoder and projector come built."""
+        if not self.head.built:
+            self.head.build(self.encoder.output_shape)
+        self.built = True
+
+    def features(self, images: tf.Tensor, training: bool = False) -> tf.Tensor:
+        """Return the head's output for `images`, shape (n, features)."""
+        return self.head(self.encoder(images, training=training), training=training)
+
+    @tf.function(reduce_retracing=True)
+    def frozen_features(self, images: tf.Tensor) -> tf.Tensor:
+        """Return `features` in inference mode, compiled once for this model."""
+        return self.features(images, training=False)
+
+    def bare(self) -> "SimCLR":
+        """Return an uncompiled learner that shares the three parts: its weights without an optimizer's state."""
+        return SimCLR(self.encoder, self.head, self.projector, name=self.name)
+
+    def call(self, images, training=False):
+        """Return the embeddings of `images`, shape (n, d)."""
+        return self.projector(self.features(images, training), training=training)
+
+    @property
+    def metrics(self):
+        """The means that Keras resets at the start of each epoch."""
+        return [self.loss_mean, self.accuracy_mean]
+
+    def train_step(self, data):
+        """Take one optimizer step on a pair of views."""
+        view_a, view_b = data
+        with tf.GradientTape() as tape:
+            z_a, z_b = self(view_a, training=True), self(view_b, training=True)  # (n, d) each
+            loss = self.compute_loss(y=z_a, y_pred=z_b)
+            scaled = self.optimizer.scale_loss(loss)
+        gradients = tape.gradient(scaled, self.trainable_variables)
+        self.optimizer.apply_gradients(zip(gradients, self.trainable_variables, strict=True))
+        return self._log(loss, z_a, z_b)
+
+    def test_step(self, data):
+        """Return loss and contrastive accuracy of a pair of views without training."""
+        view_a, view_b = data
+        z_a, z_b = self(view_a, training=False), self(view_b, training=False)
+        return self._log(self.compute_loss(y=z_a, y_pred=z_b), z_a, z_b)
+
+    def _log(self, loss: tf.Tensor, z_a: tf.Tensor, z_b: tf.Tensor) -> dict[str, tf.Tensor]:
+        self.loss_mean.update_state(loss)
+        self.accuracy_mean.update_state(contrastive_accuracy(z_a, z_b))
+        return {metric.name: metric.result() for metric in self.metrics}
+
+    def get_config(self):
+        """Return the three parts, serialized."""
+        parts = {"encoder": self.encoder, "head": self.head, "projector": self.projector}
+        serialized = {name: keras.saving.serialize_keras_object(part) for name, part in parts.items()}
+        return {"name": self.name, **serialized}
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        """Rebuild the three parts and the model."""
+        parts = {
+            name: keras.saving.deserialize_keras_object(config.pop(name), custom_objects)
+            for name in ("encoder", "head", "projector")
+        }
+        return cls(**parts, **config)
+
+
+def build_projector(features: int, seed: int) -> keras.Model:
+    """Return the projector: Dense without bias, batch norm, ReLU, Dense, all of width `features`."""
+    seeds = SeedStream(seed, part=2)
+    stack = [
+        keras.Input((features,)),
+        dense(features, features, seeds, use_bias=False, name="hidden"),
+        layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name="hidden_bn"),
+        layers.ReLU(name="hidden_relu"),
+        dense(features, features, seeds, name="embedding"),
+    ]
+    return keras.Sequential(stack, name="projector")
+
+
+def build_simclr(config: Config, image_shape: tuple[int, int, int], augmentation: RandomTransform) -> SimCLR:
+    """Return the compiled model that `config` describes.
+
+    Args:
+        config: The run's settings.
+        image_shape: Height, width and channels of the data set's images.
+        augmentation: Makes the views; it decides their size.
+    """
+    view_shape = augmentation.compute_output_shape((None, *image_shape))[1:]
+    encoder = build_encoder(config.encoder, view_shape, config.width, config.seed)
+    head = build_head(config)
+    features = head.compute_output_shape((None, config.width))[-1]
+    model = SimCLR(encoder, head, build_projector(features, config.seed), name="simclr")
+    model.compile(
+        optimizer=AdamL2(config.learning_rate, l2=config.weight_decay, epsilon=1e-8), loss=NTXent(config.temperature)
+    )
+    return model

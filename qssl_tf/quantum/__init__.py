@@ -1,0 +1,1 @@
+"""The quantum head: circuits, simulators and gradients."""

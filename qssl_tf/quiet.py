@@ -1,0 +1,63 @@
+"""Keep a library's C++ start-up messages off the terminal; no log level reaches those printed while it loads."""
+
+import importlib.abc
+import importlib.machinery
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+
+@contextmanager
+def stderr_held_back() -> Iterator[None]:
+    """Hold back what is written to file descriptor 2; print it after all if the block fails."""
+    sys.stderr.flush()
+    terminal = os.dup(2)
+    try:
+        with tempfile.TemporaryFile() as held:
+            os.dup2(held.fileno(), 2)
+            try:
+                yield
+            except BaseException:
+                held.seek(0)
+                os.write(terminal, held.read())
+                raise
+            finally:
+                sys.stderr.flush()
+                os.dup2(terminal, 2)
+    finally:
+        os.close(terminal)
+
+
+class _QuietLoader(importlib.abc.Loader):
+    def __init__(self, loader: Any):
+        self._loader = loader
+
+    def create_module(self, spec: Any) -> Any:
+        return self._loader.create_module(spec)
+
+    def exec_module(self, module: Any) -> None:
+        with stderr_held_back():
+            self._loader.exec_module(module)
+
+
+class _QuietFinder(importlib.abc.MetaPathFinder):
+    def __init__(self, name: str):
+        self._name = name
+
+    def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> importlib.machinery.ModuleSpec | None:
+        if fullname != self._name:
+            return None
+        # The path finder alone, for a search through sys.meta_path would come back here.
+        spec = importlib.machinery.PathFinder.find_spec(fullname, path, target)
+        if spec is not None and spec.loader is not None:
+            spec.loader = _QuietLoader(spec.loader)
+        return spec
+
+
+def quieten_import(name: str) -> None:
+    """Hold back what the top-level module `name` writes to stderr while it is imported for the first time."""
+    if name not in sys.modules:
+        sys.meta_path.insert(0, _QuietFinder(name))

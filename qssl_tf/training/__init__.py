@@ -1,0 +1,1 @@
+"""Run folders, exact resume and the callbacks of pretraining."""

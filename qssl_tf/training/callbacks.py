@@ -1,0 +1,130 @@
+"""What happens after each training step: history, TensorBoard, progress, checkpoints, a clean stop."""
+
+import signal
+import sys
+import time
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from tqdm import tqdm
+
+from qssl_tf.errors import UserError
+from qssl_tf.training.checkpoints import save_state, save_weights
+from qssl_tf.training.history import append_history, start_history
+from qssl_tf.training.runs import Run
+from qssl_tf.training.schedule import Schedule
+
+
+class StepCallback(keras.callbacks.Callback):
+    """Base of the callbacks here: counts steps from the run's start, whatever `fit` was resumed at."""
+
+    def __init__(self, run: Run, schedule: Schedule, start: int):
+        """Count on from `start` steps already done."""
+        super().__init__()
+        self.run, self.schedule, self.start = run, schedule, start
+
+    def on_train_batch_end(self, batch, logs=None):
+        """Translate Keras's batch number into the run's step."""
+        self.after_step(self.start + batch + 1, logs or {})
+
+    def after_step(self, step: int, logs: dict[str, float]) -> None:
+        """Do what is due after `step`."""
+
+
+class HistoryLog(StepCallback):
+    """Appends a row to `history.csv` and scalars for TensorBoard; refuses a loss that is no number.
+
+    Keras's running means are reset after each step, so that a row is that step's own loss.
+    """
+
+    def on_train_begin(self, logs=None):
+        """Cut the table back to the step resumed from and open TensorBoard's file."""
+        start_history(self.run.history, self.start)
+        self.writer = tf.summary.create_file_writer(str(self.run.folder / "tensorboard"))
+        self.clock = time.perf_counter()
+
+    def after_step(self, step, logs):
+        """Write the step's row."""
+        now = time.perf_counter()
+        row: dict[str, Any] = {
+            "step": step,
+            "epoch": self.schedule.epoch(step),
+            "loss": np.float32(logs["loss"]),
+            "contrastive_accuracy": np.float32(logs["contrastive_accuracy"]),
+            "learning_rate": np.float32(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate)),
+            "seconds": round(now - self.clock, 4),
+        }
+        self.clock = now
+        if not np.isfinite(row["loss"]):
+            raise UserError(
+                f"the loss became {row['loss']} at step {step}; "
+                f"the last kept weights are in {self.run.folder / 'checkpoints'}; lower --learning-rate."
+            )
+        append_history(self.run.history, row)
+        with self.writer.as_default():
+            for name in ("loss", "contrastive_accuracy", "learning_rate"):
+                tf.summary.scalar(name, row[name], step=step)
+        self.model.reset_metrics()
+
+    def on_train_end(self, logs=None):
+        """Close TensorBoard's file."""
+        self.writer.close()
+
+
+class Checkpoints(StepCallback):
+    """Keeps weights and state where the schedule says so, and at a clean stop.
+
+    SIGINT (Ctrl-C) and SIGTERM let the step in flight end, keep the state and stop; a second one stops at once.
+    """
+
+    def on_train_begin(self, logs=None):
+        """Keep the untrained weights and listen to signals."""
+        self.stopped_by: str | None = None
+        if self.start == 0:
+            save_weights(self.run, self.model, 0)
+        self.previous = {number: signal.signal(number, self._stop) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def _stop(self, number, frame):
+        if self.stopped_by is not None:
+            raise KeyboardInterrupt
+        self.stopped_by = signal.Signals(number).name
+
+    def after_step(self, step, logs):
+        """Keep what is due; stop if asked to."""
+        if self.schedule.keeps(step):
+            save_weights(self.run, self.model, step)
+        if self.schedule.keeps(step) or self.stopped_by:
+            save_state(self.run, self.model, step)
+        if self.stopped_by:
+            self.model.stop_training = True
+
+    def restore_signals(self) -> None:
+        """Give the signals back; also needed where training failed."""
+        for number, handler in getattr(self, "previous", {}).items():
+            signal.signal(number, handler)
+
+
+class Progress(StepCallback):
+    """A bar with loss, contrastive accuracy, steps a second and the time left."""
+
+    def on_train_begin(self, logs=None):
+        """Open the bar."""
+        self.bar = tqdm(
+            total=self.schedule.steps,
+            initial=self.start,
+            unit="step",
+            desc="pretraining",
+            dynamic_ncols=True,
+            mininterval=0.5 if sys.stderr.isatty() else 10.0,
+        )
+
+    def after_step(self, step, logs):
+        """Move the bar."""
+        self.bar.set_postfix_str(f"loss {logs['loss']:.3f}, top-1 {logs['contrastive_accuracy']:.3f}", refresh=False)
+        self.bar.update(1)
+
+    def on_train_end(self, logs=None):
+        """Close the bar."""
+        self.bar.close()

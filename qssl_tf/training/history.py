@@ -1,0 +1,42 @@
+"""`history.csv`: one row a step, appended as training goes."""
+
+import csv
+from collections.abc import Mapping
+from pathlib import Path
+
+from qssl_tf.errors import UserError
+from qssl_tf.files import write_text
+
+COLUMNS = ("step", "epoch", "loss", "contrastive_accuracy", "learning_rate", "seconds")
+
+
+def start_history(path: Path, step: int) -> None:
+    """Keep the rows up to `step` and drop what came after it, making the file if there is none."""
+    rows = [row for row in read_history(path) if int(row["step"]) <= step] if path.exists() else []
+    lines = [",".join(COLUMNS), *(",".join(row[column] for column in COLUMNS) for row in rows)]
+    write_text(path, "\n".join(lines) + "\n")
+
+
+def append_history(path: Path, row: Mapping[str, float]) -> None:
+    """Append one row; numbers keep every digit."""
+    with open(path, "a", encoding="utf-8") as file:
+        file.write(",".join(str(row[column]) for column in COLUMNS) + "\n")
+
+
+def read_history(path: Path) -> list[dict[str, str]]:
+    """Return the complete rows; a last line cut off by a kill is passed over.
+
+    Raises:
+        UserError: The file is not such a table.
+    """
+    with open(path, encoding="utf-8", newline="") as file:
+        text = file.read()
+    complete = text[: text.rfind("\n") + 1]
+    reader = csv.DictReader(complete.splitlines())
+    if tuple(reader.fieldnames or ()) != COLUMNS:
+        raise UserError(f"{path} is not a history (its columns must be {', '.join(COLUMNS)}); restore or remove it.")
+    rows = list(reader)
+    for row in rows:
+        if None in row.values() or not row["step"].isdecimal():
+            raise UserError(f"{path} holds a damaged row ({row}); restore or remove it.")
+    return rows

@@ -1,0 +1,172 @@
+"""Run folders: settings, versions, checkpoints and the exact state of training, each file written in one step."""
+
+import json
+import os
+import platform
+import re
+import time
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+
+from qssl_tf.config import Config
+from qssl_tf.errors import UserError
+from qssl_tf.files import write_json
+
+RUNS_DIR = Path("runs")
+LATEST = "latest"
+RECORDED_PACKAGES = (
+    "qssl-tf", "tensorflow", "tensorflow-quantum", "keras", "cirq-core", "numpy", "tensorflow-datasets", "scikit-learn",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run folder and the settings that stand in its `config.json`."""
+
+    folder: Path
+    config: Config
+
+    @property
+    def history(self) -> Path:
+        """The table of steps."""
+        return self.folder / "history.csv"
+
+    @property
+    def model(self) -> Path:
+        """The trained model as one Keras file."""
+        return self.folder / "model.keras"
+
+    @property
+    def state(self) -> Path:
+        """What resume starts from."""
+        return self.folder / "state" / "state.npz"
+
+    @property
+    def probe(self) -> Path:
+        """The linear probe's result."""
+        return self.folder / "probe.json"
+
+    def checkpoint(self, step: int) -> Path:
+        """Return the path of the weights after `step` steps."""
+        return self.folder / "checkpoints" / f"step-{step:06d}.weights.h5"
+
+    def figure(self, name: str) -> Path:
+        """Return the path of the figure called `name`."""
+        return self.folder / "figures" / f"{name}.png"
+
+    def checkpoint_steps(self) -> list[int]:
+        """Return the steps after which weights were kept, in order."""
+        found = (self.folder / "checkpoints").glob("step-*.weights.h5")
+        return sorted(int(match[1]) for path in found if (match := re.fullmatch(r"step-(\d+)\.weights\.h5", path.name)))
+
+
+def create_run(config: Config, runs_dir: Path, name: str | None, dataset: str) -> Run:
+    """Make a new run folder with `config.json` and `versions.json`, and point `latest` to it.
+
+    Args:
+        config: The run's settings.
+        runs_dir: Folder of all runs.
+        name: Name of the folder; None makes one of data set, head, seed and time.
+        dataset: The data set's full name, with its version, for the record.
+
+    Raises:
+        UserError: The name holds a path, or a folder of that name exists.
+    """
+    if name is not None and (name != Path(name).name or name in ("", ".", "..", LATEST)):
+        raise UserError(f"--name must be a plain folder name other than '{LATEST}'; got {name!r}.")
+    folder = runs_dir / (name or _fresh_name(config, runs_dir))
+    if folder.exists():
+        raise UserError(f"{folder} exists already; choose another --name, or continue it with --resume {folder}.")
+    for part in ("checkpoints", "state", "figures", "tensorboard"):
+        (folder / part).mkdir(parents=True)
+    write_json(folder / "versions.json", versions() | {"dataset": dataset})
+    write_json(folder / "config.json", config.to_dict())
+    point_latest(folder)
+    return Run(folder, config)
+
+
+def _fresh_name(config: Config, runs_dir: Path) -> str:
+    head = config.ansatz if config.head == "quantum" else config.head
+    stem = f"{config.dataset}-{head}-s{config.seed}-{time.strftime('%Y%m%d-%H%M%S')}"
+    stem = re.sub(r"[^A-Za-z0-9_.-]", "_", stem)
+    names = [stem, *(f"{stem}-{number}" for number in range(2, 1000))]
+    return next(name for name in names if not (runs_dir / name).exists())
+
+
+def versions() -> dict[str, str]:
+    """Return the versions that decide a run's numbers."""
+    found = {name: metadata.version(name) for name in RECORDED_PACKAGES}
+    return {"python": platform.python_version(), "machine": platform.platform(), **found}
+
+
+def point_latest(folder: Path) -> None:
+    """Let `latest` beside `folder` point to it, in one step."""
+    temporary = folder.parent / f".{LATEST}-{os.getpid()}"
+    temporary.unlink(missing_ok=True)
+    temporary.symlink_to(folder.name)
+    os.replace(temporary, folder.parent / LATEST)
+
+
+def open_run(path: Path) -> Run:
+    """Open a run folder.
+
+    Raises:
+        UserError: It is missing, is not a run folder, or its settings are damaged.
+    """
+    if not path.is_dir():
+        raise UserError(f"run folder {path} does not exist; {_known_runs(path.parent)}")
+    if not (path / "config.json").is_file():
+        raise UserError(f"{path} is not a run folder: it holds no config.json; {_known_runs(path.parent)}")
+    return Run(path.resolve() if path.is_symlink() else path, Config.from_json(path / "config.json"))
+
+
+def newest_run(runs_dir: Path) -> Run:
+    """Open the run that `latest` points to.
+
+    Raises:
+        UserError: There is none.
+    """
+    latest = runs_dir / LATEST
+    if not latest.is_dir():
+        raise UserError(f"no newest run in {runs_dir}; {_known_runs(runs_dir)}")
+    return open_run(runs_dir / os.readlink(latest) if latest.is_symlink() else latest)
+
+
+def _known_runs(runs_dir: Path) -> str:
+    names = sorted(path.parent.name for path in runs_dir.glob("*/config.json") if path.parent.name != LATEST)
+    if not names:
+        return f"{runs_dir} holds no runs: make one with `make pretrain`."
+    return f"runs there: {', '.join(names[-5:])}; name one with its folder."
+
+
+def choose_step(run: Run, wanted: str) -> list[int]:
+    """Return the checkpoint steps that `wanted` means: `all`, `last` or a step's number.
+
+    Raises:
+        UserError: There is no such checkpoint, or none at all.
+    """
+    steps = run.checkpoint_steps()
+    if not steps:
+        raise UserError(f"{run.folder} holds no checkpoints; continue it with --resume {run.folder}.")
+    if wanted == "all":
+        return steps
+    if wanted == "last":
+        return steps[-1:]
+    if not wanted.isdecimal() or int(wanted) not in steps:
+        raise UserError(f"--checkpoint must be all, last or one of {', '.join(map(str, steps))}; got '{wanted}'.")
+    return [int(wanted)]
+
+
+def check_same_config(source: Path, stored: str, config: Config) -> None:
+    """Refuse a checkpoint whose own record of its settings is not `config`.
+
+    Raises:
+        UserError: They differ; each difference is named.
+    """
+    different = config.differences(Config.from_dict(json.loads(stored)))
+    if different:
+        raise UserError(
+            f"{source} was written with other settings ({'; '.join(different)}); "
+            "use the config.json it was written with, or another checkpoint."
+        )

@@ -1,0 +1,24 @@
+"""Compiling small functions with XLA, without the messages it prints when it first starts."""
+
+import functools
+import os
+from collections.abc import Callable
+from typing import Any
+
+import tensorflow as tf
+
+from qssl_tf.quiet import stderr_held_back
+
+
+def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return `function` of tensors compiled by XLA for each shape it meets."""
+    _start()
+    return tf.function(function, jit_compile=True, autograph=False)
+
+
+@functools.cache
+def _start() -> None:
+    """Compile something tiny, since XLA announces itself on stderr whatever the log level."""
+    if os.environ.get("TF_CPP_MIN_LOG_LEVEL") == "3":
+        with stderr_held_back():
+            tf.function(lambda x: x + 1.0, jit_compile=True, autograph=False)(tf.constant(0.0))

@@ -1,0 +1,46 @@
+"""Shared pieces of the tests."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import qssl_tf  # noqa: F401 -- quietens TensorFlow before any test imports it
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def run_script(*arguments: object, timeout: float = 300, **environment: str) -> subprocess.CompletedProcess:
+    """Run a Python script or module of the project as a user would, from its root."""
+    return subprocess.run(
+        [sys.executable, *map(str, arguments)],
+        cwd=ROOT,
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="session")
+def script():
+    return run_script
+
+
+@pytest.fixture(scope="session")
+def cifar_dir() -> str:
+    folder = os.environ.get("TFDS_DATA_DIR")
+    if not folder or not (Path(folder) / "cifar10").is_dir():
+        pytest.skip("TFDS_DATA_DIR names no folder with a prepared cifar10")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def digits_data():
+    from qssl_tf.config import Config
+    from qssl_tf.data.sources import load
+
+    return load(Config())

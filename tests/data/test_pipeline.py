@@ -1,0 +1,82 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from qssl_tf.data.augment import AUGMENTATIONS, Augmentation, RandomTransform
+from qssl_tf.data.pipeline import PRETRAIN, epoch_order, image_batches, image_draws, view_maker, view_pairs
+
+
+class Untouched(RandomTransform):
+    """Lets images through, so that a test can see which image stands where."""
+
+    def call(self, images, draws):
+        return images
+
+
+@pytest.fixture
+def numbered():
+    """Ten images that each hold their own number."""
+    return np.arange(10, dtype=np.uint8).reshape(10, 1, 1, 1) * np.ones((1, 2, 2, 1), np.uint8)
+
+
+def seen(batch):
+    return np.round(batch.numpy()[:, 0, 0, 0] * 255).astype(int).tolist()
+
+
+def test_each_epoch_is_a_new_order_of_different_images(numbered):
+    pairs = list(view_pairs(numbered, Augmentation([Untouched()]), batch_size=3, seed=5, steps=9))
+    epochs = [sum((seen(a) for a, _ in pairs[start : start + 3]), []) for start in (0, 3, 6)]
+    assert all(len(set(epoch)) == 9 for epoch in epochs)  # nine of ten, none twice; the last partial batch is dropped
+    assert len({tuple(epoch) for epoch in epochs}) == 3
+    assert all(seen(a) == seen(b) for a, b in pairs)
+
+
+def test_a_resumed_pipeline_gives_the_same_bits(digits_data):
+    arguments = (digits_data.train.images, AUGMENTATIONS["digits"](8), 64)
+    whole = list(view_pairs(*arguments, seed=1, steps=30))
+    rest = list(view_pairs(*arguments, seed=1, steps=30, start=23))
+    for (a, b), (c, d) in zip(whole[23:], rest, strict=True):
+        np.testing.assert_array_equal(a, c)
+        np.testing.assert_array_equal(b, d)
+
+
+def test_a_view_depends_on_seed_step_and_image_alone(digits_data):
+    recipe = AUGMENTATIONS["digits"](8)
+    images = tf.constant(digits_data.train.images[:6], tf.float32) / 255
+    rows, step = tf.range(6), tf.constant(11)
+    whole, other_view = view_maker(recipe, 3)(images, step, rows)
+    part, _ = view_maker(recipe, 3)(images[2:4], step, rows[2:4])
+    np.testing.assert_allclose(whole[2:4], part, atol=1e-6)
+    for other in (
+        other_view,
+        view_maker(recipe, 4)(images, step, rows)[0],
+        view_maker(recipe, 3)(images, step + 1, rows)[0],
+        view_maker(recipe, 3)(images, step, rows + 6)[0],
+    ):
+        assert np.mean(np.max(np.abs(other - whole), axis=(1, 2, 3)) > 1e-3) > 0.6  # some draws change nothing
+
+
+def test_draws_are_uniform_and_independent():
+    u = image_draws(0, PRETRAIN, tf.constant(5), tf.range(4000), 3).numpy()
+    assert u.min() >= 0 and u.max() < 1
+    assert np.abs(u.mean(axis=0) - 0.5).max() < 5 * (1 / 12 / 4000) ** 0.5
+    assert np.abs(np.corrcoef(u.T) - np.eye(3)).max() < 5 / 4000**0.5
+
+
+def test_large_seeds_fit():
+    assert np.all(image_draws(2**31 - 1, PRETRAIN, tf.constant(0), tf.range(2), 2).numpy() < 1)
+    assert sorted(epoch_order(7, 2**31 - 1, tf.constant(3)).numpy()) == list(range(7))
+
+
+def test_image_batches_cover_all_images_in_order(numbered):
+    batches = list(image_batches(numbered, 4))
+    assert sum(map(seen, batches), []) == list(range(10))
+    assert [len(batch) for batch in batches] == [4, 4, 2]
+
+
+def test_augmented_passes_differ_by_number_and_not_by_batch(digits_data):
+    images, recipe = digits_data.test.images[:20], AUGMENTATIONS["digits"](8, probing=True)
+    first = np.concatenate(list(image_batches(images, 20, recipe, seed=1, number=0)))
+    again = np.concatenate(list(image_batches(images, 6, recipe, seed=1, number=0)))
+    np.testing.assert_allclose(first, again, atol=1e-6)
+    assert np.any(first != np.concatenate(list(image_batches(images, 20, recipe, seed=1, number=1))))

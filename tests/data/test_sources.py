@@ -1,0 +1,105 @@
+import dataclasses
+
+import numpy as np
+import pytest
+import tensorflow_datasets as tfds
+from sklearn.datasets import load_digits
+
+from qssl_tf.config import Config, preset
+from qssl_tf.data.sources import load, resized
+from qssl_tf.errors import UserError
+
+
+def test_digits_are_scikit_learns(digits_data):
+    assert len(digits_data.train) == 1437 and len(digits_data.test) == 360
+    images = np.concatenate([digits_data.train.images, digits_data.test.images])[..., 0]
+    everything = {image.tobytes() for image in images}
+    assert everything == {np.round(image * 255 / 16).astype(np.uint8).tobytes() for image in load_digits().images}
+    assert images.max() == 255 and np.bincount(digits_data.test.labels).min() >= 34
+
+
+def test_test_images_do_not_depend_on_the_seed(digits_data):
+    np.testing.assert_array_equal(load(Config(seed=9)).test.images, digits_data.test.images)
+
+
+def test_validation_is_held_out_of_train_and_of_nothing_else(digits_data):
+    data = load(Config(validation_fraction=0.25, seed=2))
+    train, validation = ({image.tobytes() for image in split.images} for split in (data.train, data.validation))
+    assert len(data.train) + len(data.validation) == 1437 and not train & validation
+    assert np.bincount(data.validation.labels).min() >= 30
+    np.testing.assert_array_equal(data.test.images, digits_data.test.images)
+
+
+def test_classes_are_kept_and_counted_anew(digits_data):
+    data = load(Config(classes=(7, 2), batch_size=16))
+    assert data.class_names == ("7", "2") and set(data.train.labels) == {0, 1}
+    sevens = digits_data.test.images[digits_data.test.labels == 7]
+    np.testing.assert_array_equal(data.test.images[data.test.labels == 0], sevens)
+
+
+def test_image_size_resizes_all_splits():
+    data = load(Config(image_size=16, validation_fraction=0.1))
+    assert {split.images.shape[1:] for split in (data.train, data.validation, data.test)} == {(16, 16, 1)}
+    assert resized(np.zeros((0, 8, 8, 1), np.uint8), 4).shape == (0, 4, 4, 1)
+
+
+@pytest.mark.parametrize("name", ["cifar100", "mnist", "fashion_mnist", "svhn_cropped", "cifar10"])
+def test_any_image_set_of_tfds_is_read_by_the_same_code(name, tmp_path):
+    with tfds.testing.mock_data(num_examples=40, data_dir=str(tmp_path)):
+        data = load(Config(dataset=name, batch_size=8))
+    channels = 1 if "mnist" in name else 3
+    assert data.image_shape[2] == channels and len(data.train) == len(data.test) == 40
+    assert len(data.class_names) == (100 if name == "cifar100" else 10)
+
+
+def test_real_cifar10(cifar_dir):
+    data = load(dataclasses.replace(preset("paper"), data_dir=cifar_dir))
+    assert data.train.images.shape == (25_000, 32, 32, 3) and len(data.test) == 5000
+    assert data.class_names == ("airplane", "automobile", "bird", "cat", "deer")
+    assert np.bincount(data.train.labels).tolist() == [5000] * 5
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"classes": (0, 10)}, "`classes` must be labels from 0 to 9 for digits, which has 10 classes; got [0, 10]."),
+        ({"batch_size": 1438}, "`batch_size` must be at most the number of training images (1437); got 1438."),
+        (
+            {"validation_fraction": 0.001},
+            "`validation_fraction` must leave every class on both sides of the 1437 training images; got 0.001.",
+        ),
+        ({"dataset": "xsum"}, "data set 'xsum' must have one image and one class label; it has document, summary."),
+    ],
+)
+def test_bad_requests(changes, sentence, tmp_path):
+    with pytest.raises(UserError) as caught:
+        load(Config(data_dir=str(tmp_path), **changes))
+    assert str(caught.value) == sentence
+
+
+def test_unknown_data_set_names_the_nearest(tmp_path):
+    with pytest.raises(
+        UserError, match=r"^`dataset` must be one of digits, cifar10, .*; got 'cifra10'\. Did you mean 'cifar10'\?$"
+    ):
+        load(Config(dataset="cifra10", data_dir=str(tmp_path)))
+
+
+def test_unprepared_and_offline_is_one_quick_sentence(tmp_path, monkeypatch):
+    def offline(*arguments, **options):
+        raise OSError("Name or service not known")
+
+    monkeypatch.setattr("socket.getaddrinfo", offline)
+    with pytest.raises(UserError) as caught:
+        load(Config(dataset="cifar10", data_dir=str(tmp_path)))
+    message = str(caught.value)
+    assert message.startswith(
+        f"data set 'cifar10' is not prepared in {tmp_path}/cifar10/3.0.2 and could not be downloaded"
+    )
+    assert "cannot be reached" in message and message.endswith("or use --preset digits, which needs neither.")
+
+
+def test_images_of_different_sizes_need_a_size(tmp_path):
+    with tfds.testing.mock_data(num_examples=8, data_dir=str(tmp_path)):
+        with pytest.raises(UserError, match="differ in size; say with --image-size"):
+            load(Config(dataset="beans", batch_size=4))
+        assert load(Config(dataset="beans", batch_size=4, image_size=12)).image_shape == (12, 12, 3)

@@ -1,0 +1,103 @@
+import warnings
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from qssl_tf.config import Config
+from qssl_tf.data.augment import AUGMENTATIONS
+from qssl_tf.data.pipeline import view_pairs
+from qssl_tf.models.heads import HEADS
+from qssl_tf.models.losses import NTXent
+from qssl_tf.models.simclr import build_projector, build_simclr
+
+SMALL = {"width": 3, "layers": 1, "batch_size": 16, "learning_rate": 3e-3}
+
+
+def small_model(**changes):
+    return build_simclr(Config(**SMALL | changes), (8, 8, 1), AUGMENTATIONS["digits"](8))
+
+
+def pairs(data, steps, seed=0):
+    return view_pairs(data.train.images, AUGMENTATIONS["digits"](8), 16, seed, steps)
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_fit_lowers_the_loss(digits_data, head):
+    model = small_model(head=head)
+    evaluated = pairs(digits_data, 4, seed=9)
+    before = model.evaluate(evaluated, return_dict=True, verbose=0)
+    model.fit(pairs(digits_data, 40), shuffle=False, verbose=0)
+    after = model.evaluate(evaluated, return_dict=True, verbose=0)
+    assert after["loss"] < before["loss"] and after["contrastive_accuracy"] > before["contrastive_accuracy"]
+
+
+def test_a_step_is_the_gradient_of_the_papers_objective(digits_data):
+    """One step against plain TensorFlow: each view through the network alone, loss over both, Adam's first step."""
+    model, twin = small_model(), small_model()
+    view_a, view_b = next(iter(pairs(digits_data, 1)))
+    with tf.GradientTape() as tape:
+        z_a, z_b = twin(view_a, training=True), twin(view_b, training=True)
+        loss = NTXent(twin.loss.temperature)(z_a, z_b)
+    gradients = tape.gradient(loss, twin.trainable_variables)
+    logs = model.train_on_batch(view_a, view_b, return_dict=True)
+    assert logs["loss"] == pytest.approx(float(loss), rel=1e-5)
+    for new, old, gradient in zip(model.trainable_variables, twin.trainable_variables, gradients, strict=True):
+        gradient = gradient.numpy() + 1e-6 * old.numpy()
+        moved = -3e-3 * gradient / (np.abs(gradient) + 1e-8)
+        clear = np.abs(gradient) > 1e-5  # a gradient of rounding errors has no sign to compare
+        np.testing.assert_allclose((new - old).numpy()[clear], moved[clear], rtol=2e-2, atol=1e-6)
+
+
+def test_batch_statistics_are_taken_per_view(digits_data):
+    model = small_model(head="identity")
+    view_a, view_b = next(iter(pairs(digits_data, 1)))
+    norm = model.encoder.get_layer("block1_bn")
+    inner = keras.Model(model.encoder.input, model.encoder.get_layer("block1_conv").output)
+    means = [np.mean(inner(view), axis=(0, 1, 2)) for view in (view_a, view_b)]
+    model.train_on_batch(view_a, view_b)
+    expected = 0.9 * (0.1 * means[0]) + 0.1 * means[1]  # two updates with momentum .9, in the order of the views
+    np.testing.assert_allclose(norm.moving_mean, expected, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_saving_whole(digits_data, tmp_path, head):
+    model = small_model(head=head)
+    model.fit(pairs(digits_data, 2), shuffle=False, verbose=0)
+    model.save(tmp_path / "model.keras")
+    again = keras.models.load_model(tmp_path / "model.keras")
+    images = digits_data.test.images[:5] / np.float32(255)
+    np.testing.assert_array_equal(again(images), model(images))
+    np.testing.assert_array_equal(again.frozen_features(images), model.frozen_features(images))
+    assert again.loss.temperature == model.loss.temperature and again.optimizer.iterations == 2
+    with warnings.catch_warnings():
+        again.fit(pairs(digits_data, 1), shuffle=False, verbose=0)
+
+
+def test_arms_share_encoder_and_projector_weights():
+    models = [small_model(head=head, seed=4) for head in HEADS]
+    for model in models[1:]:
+        for part in ("encoder", "projector"):
+            for a, b in zip(getattr(models[0], part).get_weights(), getattr(model, part).get_weights(), strict=True):
+                np.testing.assert_array_equal(a, b)
+
+
+def test_features_are_cut_before_the_projector(digits_data):
+    model = small_model(head="identity")
+    images = digits_data.test.images[:5] / np.float32(255)
+    np.testing.assert_array_equal(model.features(images), model.encoder(images, training=False))
+    np.testing.assert_array_equal(model(images), model.projector(model.features(images), training=False))
+
+
+def test_projector_has_the_papers_layers():
+    projector = build_projector(8, seed=0)
+    assert [type(layer).__name__ for layer in projector.layers] == ["Dense", "BatchNormalization", "ReLU", "Dense"]
+    assert projector.count_params() == 64 + 32 + 72  # linear without bias, batch norm with statistics, linear
+
+
+def test_the_train_step_is_traced_once(digits_data):
+    model = small_model()
+    model.fit(pairs(digits_data, 12), shuffle=False, verbose=0)
+    assert model.train_function.experimental_get_tracing_count() == 1
+    assert not model.jit_compile

@@ -1,0 +1,107 @@
+import dataclasses
+import json
+
+import pytest
+
+from qssl_tf.config import CHOICES, PRESETS, Config, preset
+from qssl_tf.errors import UserError
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_presets_survive_json(name, tmp_path):
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps(PRESETS[name].to_dict()))
+    assert Config.from_json(path) == PRESETS[name]
+
+
+def test_config_is_frozen():
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        Config().seed = 1
+
+
+def test_paper_preset_is_the_papers_protocol():
+    paper = preset("paper")
+    assert (paper.dataset, paper.classes, paper.batch_size, paper.epochs) == ("cifar10", (0, 1, 2, 3, 4), 256, 2)
+    assert (paper.width, paper.layers, paper.temperature, paper.learning_rate) == (8, 2, 0.07, 1e-3)
+    assert preset("paper-all-to-all").differences(paper) == [
+        "ansatz: 'all_to_all' against 'ring'",
+        "layers: 3 against 2",
+    ]
+    assert preset("paper-classical").differences(paper) == ["head: 'classical' against 'quantum'"]
+
+
+@pytest.mark.parametrize(
+    ("values", "sentence"),
+    [
+        ({"width": 0}, "`width` must be at least 1 and at most 24; got 0."),
+        ({"width": 2.5}, "`width` must be an integer; got 2.5."),
+        ({"width": True}, "`width` must be an integer; got True."),
+        ({"temperature": 0}, "`temperature` must be above 0.0; got 0.0."),
+        ({"temperature": float("nan")}, "`temperature` must be above 0.0; got nan."),
+        ({"learning_rate": float("inf")}, "`learning_rate` must be above 0.0; got inf."),
+        ({"batch_size": 1}, "`batch_size` must be at least 2; got 1."),
+        ({"shots": 0}, "`shots` must be at least 1 and at most 10000000; got 0."),
+        ({"shots": "many"}, "`shots` must be an integer or null; got 'many'."),
+        ({"seed": -1}, "`seed` must be at least 0 and at most 2147483647; got -1."),
+        ({"classes": [1, 1]}, "`classes` must be different labels of at least 0; got [1, 1]."),
+        ({"classes": [1]}, "`classes` must name at least two labels, or none for all; got [1]."),
+        ({"classes": "0,x"}, "`classes` must be a list of integers; got '0,x'."),
+        ({"validation_fraction": 1.0}, "`validation_fraction` must be at least 0.0 and at most 0.9; got 1.0."),
+        ({"ansatz": "rign"}, "`ansatz` must be one of ring, all_to_all; got 'rign'. Did you mean 'ring'?"),
+        ({"head": "none"}, "`head` must be one of quantum, classical, identity; got 'none'."),
+    ],
+)
+def test_bad_values_are_refused_in_one_sentence(values, sentence):
+    with pytest.raises(UserError) as caught:
+        Config.from_dict(values)
+    assert str(caught.value).startswith(sentence) if "ansatz" in values else str(caught.value) == sentence
+
+
+def test_unknown_key_names_the_nearest():
+    with pytest.raises(UserError, match=r"got 'temprature'\. Did you mean 'temperature'\?$"):
+        Config.from_dict({"temprature": 0.1})
+
+
+def test_unknown_preset_lists_the_valid_ones():
+    with pytest.raises(
+        UserError, match=r"^`preset` must be one of digits, paper, .*; got 'papre'\. Did you mean 'paper'\?$"
+    ):
+        preset("papre")
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("{", "cannot be read as JSON"),
+        ("[1]", "must hold one JSON object; got a list."),
+        ('{"width": "8"}', "`width` must be an integer; got '8'."),
+    ],
+)
+def test_damaged_config_files(tmp_path, text, sentence):
+    path = tmp_path / "config.json"
+    path.write_text(text)
+    with pytest.raises(UserError) as caught:
+        Config.from_json(path)
+    assert str(path) in str(caught.value) and sentence in str(caught.value)
+
+
+def test_missing_config_file(tmp_path):
+    with pytest.raises(UserError, match="does not exist; name a file written by a run or a search.$"):
+        Config.from_json(tmp_path / "none.json")
+
+
+def test_choices_are_the_tables():
+    from qssl_tf.data.augment import AUGMENTATIONS
+    from qssl_tf.evaluation.probe import PROTOCOLS
+    from qssl_tf.models.encoders import ENCODERS
+    from qssl_tf.models.heads import HEADS
+    from qssl_tf.quantum.circuits import ANSATZE
+
+    tables = {
+        "augmentation": AUGMENTATIONS,
+        "encoder": ENCODERS,
+        "head": HEADS,
+        "ansatz": ANSATZE,
+        "probe_protocol": PROTOCOLS,
+    }
+    assert {name: list(table) for name, table in tables.items()} == CHOICES

@@ -1,0 +1,70 @@
+import pytest
+
+from qssl_tf.environment import REQUIREMENTS, problems, version_problem
+
+
+def test_this_environment_has_no_problem():
+    assert problems() == []
+
+
+@pytest.mark.parametrize(("version", "fits"), [("3.15", True), ("3.15.1", True), ("3.16.0", False), ("3.9.2", False)])
+def test_versions_are_compared_as_numbers(version, fits):
+    problem = version_problem("keras", (3, 15), (3, 16), version)
+    assert (problem is None) == fits
+    if not fits:
+        assert problem.startswith(f"keras must be at least 3.15 and below 3.16; found {version}; run `make install`")
+
+
+def test_metadata_bound_keeps_the_version_that_breaks_datasets_out():
+    name, low, high = REQUIREMENTS[-1]
+    assert name == "tensorflow-metadata"
+    assert version_problem(name, low, high, "1.17.3") is None
+    assert version_problem(name, low, high, "1.18.0") is not None
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "sentence"),
+    [
+        ("TF_USE_LEGACY_KERAS", "1", "qssl_tf needs Keras 3: run `unset TF_USE_LEGACY_KERAS`."),
+        ("KERAS_BACKEND", "jax", "found 'jax': run `export KERAS_BACKEND=tensorflow` before Python starts."),
+    ],
+)
+def test_import_refuses_a_wrong_environment(script, variable, value, sentence):
+    done = script("-c", "import qssl_tf", **{variable: value})
+    assert done.returncode == 1
+    assert done.stderr.strip().splitlines()[-1].endswith(sentence)
+
+
+def test_commands_say_it_without_a_traceback(script):
+    done = script("trainers/pretrain.py", TF_USE_LEGACY_KERAS="1")
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: TF_USE_LEGACY_KERAS is set") and done.stderr.count("\n") == 1
+
+
+def test_tensorflow_starts_silently(script):
+    done = script("-c", "import qssl_tf, tensorflow as tf; print(tf.constant(1).numpy())")
+    assert (done.stdout, done.stderr) == ("1\n", "")
+
+
+def test_tensorflow_speaks_when_asked(script):
+    done = script("-c", "import qssl_tf, tensorflow", TF_CPP_MIN_LOG_LEVEL="0")
+    assert "tensorflow" in done.stderr
+
+
+def test_help_does_not_load_tensorflow(script):
+    code = "import sys, qssl_tf.flags, qssl_tf.config; print('tensorflow' in sys.modules, 'keras' in sys.modules)"
+    assert script("-c", code).stdout == "False False\n"
+
+
+def test_a_failed_import_still_shows_what_was_held_back(script):
+    code = (
+        "import os\n"
+        "from qssl_tf.quiet import stderr_held_back\n"
+        "try:\n"
+        "    with stderr_held_back():\n"
+        "        os.write(2, b'shown'); raise ImportError\n"
+        "except ImportError: pass\n"
+        "with stderr_held_back():\n"
+        "    os.write(2, b'hidden')\n"
+    )
+    assert script("-c", code).stderr == "shown"

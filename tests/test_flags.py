@@ -1,0 +1,55 @@
+import pytest
+
+from qssl_tf.config import PRESETS
+from qssl_tf.errors import UserError
+from qssl_tf.flags import Parser, add_base_flags, add_config_flags, config_from_flags, run_command
+
+
+def parsed(*arguments):
+    parser = Parser(prog="test")
+    add_base_flags(parser)
+    add_config_flags(parser)
+    return parser.parse_args(arguments)
+
+
+def test_flags_replace_the_presets_values():
+    config = config_from_flags(parsed("--preset", "paper", "--classes", "3,1", "--steps", "7", "--shots", "none"))
+    assert config.classes == (3, 1) and config.steps == 7 and config.shots is None
+    assert config.encoder == PRESETS["paper"].encoder
+
+
+def test_a_number_that_cannot_be_read_is_refused_by_the_config():
+    with pytest.raises(UserError, match=r"^`batch_size` must be an integer; got 'ten'\.$"):
+        config_from_flags(parsed("--batch-size", "ten"))
+
+
+def test_unknown_flag_names_the_nearest(capsys):
+    with pytest.raises(SystemExit) as caught:
+        parsed("--batchsize", "3")
+    assert caught.value.code == 2
+    assert capsys.readouterr().err == "error: unknown argument '--batchsize'. Did you mean --batch-size?\n"
+
+
+def test_preset_and_config_together_are_refused(tmp_path):
+    with pytest.raises(UserError, match="give one of them"):
+        config_from_flags(parsed("--preset", "paper", "--config", str(tmp_path / "config.json")))
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "line"),
+    [
+        (UserError("too wide."), 2, "error: too wide.\n"),
+        (
+            OSError(28, "No space left on device", "x.h5"),
+            2,
+            "error: x.h5: No space left on device; make room or permission there and try again.\n",
+        ),
+        (KeyboardInterrupt(), 130, "stopped by Ctrl-C.\n"),
+    ],
+)
+def test_commands_end_in_one_line(capsys, error, code, line):
+    def main():
+        raise error
+
+    assert run_command(main) == code
+    assert capsys.readouterr().err == line

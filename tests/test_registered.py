@@ -1,0 +1,62 @@
+"""One table of every registered class: config round trip, and arguments that are attributes that are config keys."""
+
+import inspect
+
+import keras
+import numpy as np
+import pytest
+
+from qssl_tf.config import Config
+from qssl_tf.data import augment
+from qssl_tf.models.encoders import BoundedAngle
+from qssl_tf.models.losses import NTXent
+from qssl_tf.models.optimizers import AdamL2
+from qssl_tf.models.simclr import SimCLR, build_simclr
+from qssl_tf.quantum.head import QuantumHead
+
+# One instance each, with no argument at its default.
+INSTANCES = {
+    "RandomResizedCrop": lambda: augment.RandomResizedCrop(5, min_area=0.3, ratio=1.2),
+    "RandomColorJitter": lambda: augment.RandomColorJitter(0.1, 0.2, 0.3, 0.05, 0.6),
+    "RandomGrayscale": lambda: augment.RandomGrayscale(0.7),
+    "RandomFlip": lambda: augment.RandomFlip(0.9),
+    "RandomBlur": lambda: augment.RandomBlur(5, 0.3),
+    "Augmentation": lambda: augment.Augmentation([augment.RandomFlip(0.9), augment.RandomResizedCrop(5)]),
+    "BoundedAngle": lambda: BoundedAngle(),
+    "NTXent": lambda: NTXent(0.3),
+    "AdamL2": lambda: AdamL2(0.02, l2=0.5),
+    "QuantumHead": lambda: QuantumHead(3, "all_to_all", 1, seed=4),
+    "SimCLR": lambda: build_simclr(Config(width=3), (8, 8, 1), augment.AUGMENTATIONS["digits"](8)).bare(),
+}
+
+
+def test_the_table_is_complete():
+    registered = {name.removeprefix("qssl_tf>") for name in keras.saving.get_custom_objects() if "qssl_tf>" in name}
+    assert registered == set(INSTANCES)
+
+
+@pytest.mark.parametrize("name", INSTANCES)
+def test_config_round_trip(name):
+    made = INSTANCES[name]()
+    again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(made))
+    assert type(again) is type(made)
+    assert again.get_config() == made.get_config()
+
+
+@pytest.mark.parametrize("name", [name for name in INSTANCES if name not in ("AdamL2", "SimCLR", "Augmentation")])
+def test_arguments_are_attributes_are_config_keys(name):
+    made = INSTANCES[name]()
+    signature = inspect.signature(type(made).__init__).parameters.values()
+    own = [p.name for p in signature if p.kind is p.POSITIONAL_OR_KEYWORD and p.name not in ("self", "dtype")]
+    config = made.get_config()
+    for argument in own:
+        assert argument in config and getattr(made, argument) == config[argument], argument
+
+
+def test_weight_names_are_plain():
+    model = INSTANCES["SimCLR"]()
+    assert isinstance(model, SimCLR)
+    paths = [weight.path for weight in model.trainable_weights]
+    assert len(set(paths)) == len(paths)
+    assert "head/parameters" in " ".join(paths)
+    assert np.all(["/" in path for path in paths])

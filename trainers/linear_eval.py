@@ -1,0 +1,46 @@
+"""Linear probe of a run's checkpoints: `python trainers/linear_eval.py`, or `make linear-eval`."""
+
+import launch  # noqa: F401, I001 -- first: it finds the Python that has the package
+
+import sys
+from pathlib import Path
+
+from qssl_tf.config import Config
+from qssl_tf.flags import Parser, add_config_flags, given_settings, run_command
+
+
+def parser() -> Parser:
+    """Return the command line."""
+    made = Parser(prog="linear_eval.py", description="Train a linear classifier on the frozen features of a run.")
+    made.add_argument("--run", type=Path, metavar="RUN", help="run folder (default: the newest run)")
+    made.add_argument("--runs-dir", type=Path, default=Path("runs"), metavar="DIR", help="folder of all runs")
+    made.add_argument("--checkpoint", default="last", metavar="STEP", help="all, last or a step (default: last)")
+    made.add_argument(
+        "--no-untrained", action="store_true", help="leave out the probe of the untrained network (step 0)"
+    )
+    add_config_flags(made, only=("data_dir", "probe_"))
+    return made
+
+
+def main() -> None:
+    """Probe the chosen checkpoints and write what came out."""
+    arguments = parser().parse_args()
+
+    from qssl_tf.evaluation.checkpoints import draw_probes, probe_checkpoints, write_probes
+    from qssl_tf.training.runs import choose_step, newest_run, open_run
+
+    run = open_run(arguments.run) if arguments.run else newest_run(arguments.runs_dir)
+    settings = Config.from_dict(run.config.to_dict() | given_settings(arguments))
+    steps = choose_step(run, arguments.checkpoint)
+    if not arguments.no_untrained and 0 in run.checkpoint_steps() and 0 not in steps:
+        steps = [0, *steps]
+    print(f"{run.folder}: {settings.probe_protocol} probe of step {', '.join(map(str, steps))}", flush=True)
+    results = probe_checkpoints(run, settings, steps, report=lambda line: print(line, flush=True))
+    write_probes(run, results)
+    for path in draw_probes(run, results):
+        print(f"figure: {path}")
+    print(f"result: {run.probe}")
+
+
+if __name__ == "__main__":
+    sys.exit(run_command(main))

@@ -1,0 +1,92 @@
+"""Contrastive pretraining: `python trainers/pretrain.py --preset digits`, or `make pretrain`."""
+
+import launch  # noqa: F401, I001 -- first: it finds the Python that has the package
+
+import sys
+import time
+from pathlib import Path
+
+from qssl_tf.config import Config
+from qssl_tf.errors import UserError
+from qssl_tf.flags import Parser, add_base_flags, add_config_flags, config_from_flags, given_settings, run_command
+
+
+def parser() -> Parser:
+    """Return the command line."""
+    made = Parser(prog="pretrain.py", description="Train encoder and head by contrastive learning.")
+    made.add_argument("--name", help="name of the run folder (default: data set, head, seed and time)")
+    made.add_argument("--runs-dir", type=Path, default=Path("runs"), metavar="DIR", help="folder of all runs")
+    made.add_argument(
+        "--resume", nargs="?", const="", metavar="RUN", help="continue a run folder (default: the newest run)"
+    )
+    add_base_flags(made)
+    add_config_flags(made)
+    return made
+
+
+def main() -> None:
+    """Open or make the run, train it, look at the result."""
+    arguments = parser().parse_args()
+    resume = arguments.resume is not None
+    if resume:
+        refuse_settings(arguments)
+    config = None if resume else config_from_flags(arguments)
+    began = time.perf_counter()
+
+    from qssl_tf.data.sources import load
+    from qssl_tf.training.pretrain import pretrain
+    from qssl_tf.training.runs import create_run, newest_run, open_run, point_latest
+
+    if resume:
+        run = open_run(Path(arguments.resume)) if arguments.resume else newest_run(arguments.runs_dir)
+        data = load(run.config)
+        point_latest(run.folder)
+    else:
+        assert isinstance(config, Config)
+        data = load(config)
+        run = create_run(config, arguments.runs_dir, arguments.name, data.name)
+    print(f"{run.folder}: {describe(run.config)} on {len(data.train)} images of {data.name}", flush=True)
+    model, stopped_by = pretrain(run, data, resume)
+    if stopped_by:
+        print(f"stopped by {stopped_by}; continue with: python trainers/pretrain.py --resume {run.folder}")
+        sys.exit(130)
+    finish(run, model, data, time.perf_counter() - began)
+
+
+def refuse_settings(arguments) -> None:
+    """Refuse settings beside --resume: a run's settings stand in its folder."""
+    given = [f"--{name.replace('_', '-')}" for name in given_settings(arguments)]
+    given += [f"--{name}" for name in ("preset", "config", "name") if getattr(arguments, name) is not None]
+    if given:
+        raise UserError(f"--resume takes every setting from the run folder; leave out {', '.join(given)}.")
+
+
+def describe(config: Config) -> str:
+    """Return the model in a few words."""
+    head = f"{config.ansatz} circuit on {config.width} qubits" if config.head == "quantum" else f"{config.head} head"
+    return f"{config.encoder} + {head}, seed {config.seed}"
+
+
+def finish(run, model, data, seconds: float) -> None:
+    """Save the model, draw the figures, measure neighbours and say what to do next."""
+    from qssl_tf.evaluation.overview import draw_pretraining, nearest_neighbours
+    from qssl_tf.files import replacing
+    from qssl_tf.training.history import read_history
+
+    with replacing(run.model) as temporary:
+        model.save(temporary)
+    rows = read_history(run.history)
+    draw_pretraining(run, data, rows)
+    split, accuracy, features = nearest_neighbours(model, data)
+    print(
+        f"done: {rows[-1]['step']} steps in {seconds:.0f} s, loss {float(rows[-1]['loss']):.3f}, "
+        f"contrastive top-1 {100 * float(rows[-1]['contrastive_accuracy']):.1f} %\n"
+        f"nearest neighbours in {features} features, {split} split: {accuracy:.1f} % "
+        f"(chance {100 / len(data.class_names):.0f} %)\n"
+        f"run folder: {run.folder} (figures/loss.png, figures/views.png)\n"
+        f"next: python trainers/linear_eval.py --run {run.folder}"
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(run_command(main))
