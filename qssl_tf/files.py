@@ -21,6 +21,10 @@ def replacing(path: Path) -> Iterator[Path]:
         with open(temporary, "rb") as written:
             os.fsync(written.fileno())
         os.replace(temporary, path)
+    except OSError as error:
+        if error.filename is None or str(temporary) in str(error.filename):
+            error.filename = str(path)  # the user knows this name
+        raise
     finally:
         temporary.unlink(missing_ok=True)
 

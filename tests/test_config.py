@@ -104,4 +104,4 @@ def test_choices_are_the_tables():
         "ansatz": ANSATZE,
         "probe_protocol": PROTOCOLS,
     }
-    assert {name: list(table) for name, table in tables.items()} == CHOICES
+    assert {name: set(table) for name, table in tables.items()} == {name: set(words) for name, words in CHOICES.items()}

@@ -9,6 +9,7 @@ from pathlib import Path
 from qssl_tf.config import Config
 from qssl_tf.errors import UserError
 from qssl_tf.flags import Parser, add_base_flags, add_config_flags, config_from_flags, given_settings, run_command
+from qssl_tf.training.runs import Run, create_run, newest_run, open_run, point_latest
 
 
 def parser() -> Parser:
@@ -27,38 +28,34 @@ def parser() -> Parser:
 def main() -> None:
     """Open or make the run, train it, look at the result."""
     arguments = parser().parse_args()
-    resume = arguments.resume is not None
-    if resume:
-        refuse_settings(arguments)
-    config = None if resume else config_from_flags(arguments)
+    opened = to_resume(arguments)
+    config = opened.config if opened else config_from_flags(arguments)
     began = time.perf_counter()
 
     from qssl_tf.data.sources import load
-    from qssl_tf.training.pretrain import pretrain
-    from qssl_tf.training.runs import create_run, newest_run, open_run, point_latest
+    from qssl_tf.training.pretrain import build, pretrain
 
-    if resume:
-        run = open_run(Path(arguments.resume)) if arguments.resume else newest_run(arguments.runs_dir)
-        data = load(run.config)
-        point_latest(run.folder)
-    else:
-        assert isinstance(config, Config)
-        data = load(config)
-        run = create_run(config, arguments.runs_dir, arguments.name, data.name)
+    data = load(config)
+    model, augmentation = build(config, data)  # before a folder is made: what cannot be built ends here
+    run = opened or create_run(config, arguments.runs_dir, arguments.name, data.name)
+    point_latest(run.folder)
     print(f"{run.folder}: {describe(run.config)} on {len(data.train)} images of {data.name}", flush=True)
-    model, stopped_by = pretrain(run, data, resume)
+    stopped_by = pretrain(run, data, model, augmentation, resume=opened is not None)
     if stopped_by:
         print(f"stopped by {stopped_by}; continue with: python trainers/pretrain.py --resume {run.folder}")
         sys.exit(130)
     finish(run, model, data, time.perf_counter() - began)
 
 
-def refuse_settings(arguments) -> None:
-    """Refuse settings beside --resume: a run's settings stand in its folder."""
+def to_resume(arguments) -> Run | None:
+    """Return the run that --resume names, if it was given; settings beside it are refused, they stand in its folder."""
+    if arguments.resume is None:
+        return None
     given = [f"--{name.replace('_', '-')}" for name in given_settings(arguments)]
     given += [f"--{name}" for name in ("preset", "config", "name") if getattr(arguments, name) is not None]
     if given:
         raise UserError(f"--resume takes every setting from the run folder; leave out {', '.join(given)}.")
+    return open_run(Path(arguments.resume)) if arguments.resume else newest_run(arguments.runs_dir)
 
 
 def describe(config: Config) -> str:

@@ -112,6 +112,7 @@ def _not_prepared(builder: Any, name: str, reason: str) -> UserError:
 
 def _read_split(builder: Any, part: str, image_key: str, label_key: str, image_size: int | None) -> Split:
     import tensorflow as tf
+    import tensorflow_datasets as tfds
 
     shape, count = builder.info.features[image_key].shape, builder.info.splits[part].num_examples
     if image_size is None and None in shape:
@@ -132,7 +133,8 @@ def _read_split(builder: Any, part: str, image_key: str, label_key: str, image_s
             image = tf.cast(tf.round(tf.image.resize(image, (height, width), antialias=True)), tf.uint8)
         return image, example[label_key]
 
-    dataset = builder.as_dataset(split=part, shuffle_files=False)
+    wanted = tfds.decode.PartialDecoding({image_key: True, label_key: True})
+    dataset = builder.as_dataset(split=part, shuffle_files=False, decoders=wanted)
     dataset = dataset.map(pixels, num_parallel_calls=tf.data.AUTOTUNE).batch(1024)
     batches = list(dataset.as_numpy_iterator())
     images = np.concatenate([batch[0] for batch in batches])

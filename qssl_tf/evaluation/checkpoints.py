@@ -30,7 +30,7 @@ def probe_checkpoints(
         report: Called with one line a checkpoint.
     """
     data = load(settings)
-    model, _ = build(run, data)
+    model, _ = build(settings, data)
     results = []
     for step in steps:
         load_weights(run, model, step)

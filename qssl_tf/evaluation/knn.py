@@ -25,6 +25,9 @@ def knn_accuracy(
         Accuracy in percent.
     """
     from sklearn.neighbors import KNeighborsClassifier
+    from sklearn.preprocessing import normalize
 
-    vote = KNeighborsClassifier(min(neighbours, len(train_labels)), metric="cosine")
-    return 100.0 * float(vote.fit(train_features, train_labels).score(features, labels))
+    # On unit vectors Euclidean distance orders as cosine distance does, and scikit-learn need not keep all distances.
+    vote = KNeighborsClassifier(min(neighbours, len(train_labels)), algorithm="brute", metric="euclidean")
+    vote.fit(normalize(train_features), train_labels)
+    return 100.0 * float(vote.score(normalize(features), labels))

@@ -71,7 +71,7 @@ class SimCLR(keras.Model):
 
     def train_step(self, data):
         """Take one optimizer step on a pair of views."""
-        view_a, view_b = data
+        view_a, view_b, _ = keras.utils.unpack_x_y_sample_weight(data)
         with tf.GradientTape() as tape:
             z_a, z_b = self(view_a, training=True), self(view_b, training=True)  # (n, d) each
             loss = self.compute_loss(y=z_a, y_pred=z_b)
@@ -82,7 +82,7 @@ class SimCLR(keras.Model):
 
     def test_step(self, data):
         """Return loss and contrastive accuracy of a pair of views without training."""
-        view_a, view_b = data
+        view_a, view_b, _ = keras.utils.unpack_x_y_sample_weight(data)
         z_a, z_b = self(view_a, training=False), self(view_b, training=False)
         return self._log(self.compute_loss(y=z_a, y_pred=z_b), z_a, z_b)
 
@@ -136,4 +136,5 @@ def build_simclr(config: Config, image_shape: tuple[int, int, int], augmentation
     model.compile(
         optimizer=AdamL2(config.learning_rate, l2=config.weight_decay, epsilon=1e-8), loss=NTXent(config.temperature)
     )
+    model.optimizer.build(model.trainable_variables)  # variables made inside the first step would trace it twice
     return model

@@ -32,6 +32,9 @@ class StepCallback(keras.callbacks.Callback):
     def after_step(self, step: int, logs: dict[str, float]) -> None:
         """Do what is due after `step`."""
 
+    def release(self) -> None:
+        """Give back what was opened; called however training ended, also where it never began."""
+
 
 class HistoryLog(StepCallback):
     """Appends a row to `history.csv` and scalars for TensorBoard; refuses a loss that is no number.
@@ -68,9 +71,10 @@ class HistoryLog(StepCallback):
                 tf.summary.scalar(name, row[name], step=step)
         self.model.reset_metrics()
 
-    def on_train_end(self, logs=None):
+    def release(self):
         """Close TensorBoard's file."""
-        self.writer.close()
+        if hasattr(self, "writer"):
+            self.writer.close()
 
 
 class Checkpoints(StepCallback):
@@ -79,9 +83,10 @@ class Checkpoints(StepCallback):
     SIGINT (Ctrl-C) and SIGTERM let the step in flight end, keep the state and stop; a second one stops at once.
     """
 
+    stopped_by: str | None = None
+
     def on_train_begin(self, logs=None):
         """Keep the untrained weights and listen to signals."""
-        self.stopped_by: str | None = None
         if self.start == 0:
             save_weights(self.run, self.model, 0)
         self.previous = {number: signal.signal(number, self._stop) for number in (signal.SIGINT, signal.SIGTERM)}
@@ -100,8 +105,8 @@ class Checkpoints(StepCallback):
         if self.stopped_by:
             self.model.stop_training = True
 
-    def restore_signals(self) -> None:
-        """Give the signals back; also needed where training failed."""
+    def release(self):
+        """Give the signals back."""
         for number, handler in getattr(self, "previous", {}).items():
             signal.signal(number, handler)
 
@@ -125,6 +130,7 @@ class Progress(StepCallback):
         self.bar.set_postfix_str(f"loss {logs['loss']:.3f}, top-1 {logs['contrastive_accuracy']:.3f}", refresh=False)
         self.bar.update(1)
 
-    def on_train_end(self, logs=None):
+    def release(self):
         """Close the bar."""
-        self.bar.close()
+        if hasattr(self, "bar"):
+            self.bar.close()

@@ -1,5 +1,6 @@
 """Weights for probing and the whole state for an exact resume; both carry the settings they were made with."""
 
+import io
 import json
 from pathlib import Path
 
@@ -46,8 +47,10 @@ def save_state(run: Run, model: SimCLR, step: int) -> None:
     variables = [*model.weights, *model.optimizer.variables]
     arrays = {f"{index:04d}": variable.numpy() for index, variable in enumerate(variables)}
     record = json.dumps({"step": step, "config": run.config.to_dict()})
+    buffer = io.BytesIO()  # in memory first: numpy's writer leaves an open file behind where the disk is full
+    np.savez(buffer, record=np.array(record), **arrays)
     with replacing(run.state) as temporary:
-        np.savez(temporary, record=np.array(record), **arrays)
+        temporary.write_bytes(buffer.getbuffer())
 
 
 def restore_state(run: Run, model: SimCLR) -> int:
@@ -57,12 +60,14 @@ def restore_state(run: Run, model: SimCLR) -> int:
         The number of steps already done.
 
     Raises:
-        UserError: There is no state, it is damaged, or it was written with other settings.
+        UserError: The state is missing, it is damaged, or it was written with other settings.
     """
     if not run.state.is_file():
+        if not any(run.checkpoint_steps()):
+            return 0  # stopped before its first step was kept
         raise UserError(f"{run.folder} holds no state to resume from; start anew with another --name.")
     try:
-        with np.load(run.state, allow_pickle=False) as file:
+        with open(run.state, "rb") as raw, np.load(raw, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
         record = json.loads(str(arrays.pop("record")))
         check_same_config(run.state, json.dumps(record["config"]), run.config)

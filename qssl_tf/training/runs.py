@@ -62,7 +62,7 @@ class Run:
 
 
 def create_run(config: Config, runs_dir: Path, name: str | None, dataset: str) -> Run:
-    """Make a new run folder with `config.json` and `versions.json`, and point `latest` to it.
+    """Make a new run folder with `config.json` and `versions.json`.
 
     Args:
         config: The run's settings.
@@ -82,7 +82,6 @@ def create_run(config: Config, runs_dir: Path, name: str | None, dataset: str) -
         (folder / part).mkdir(parents=True)
     write_json(folder / "versions.json", versions() | {"dataset": dataset})
     write_json(folder / "config.json", config.to_dict())
-    point_latest(folder)
     return Run(folder, config)
 
 

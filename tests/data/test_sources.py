@@ -2,6 +2,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+import tensorflow as tf
 import tensorflow_datasets as tfds
 from sklearn.datasets import load_digits
 
@@ -43,10 +44,43 @@ def test_image_size_resizes_all_splits():
     assert resized(np.zeros((0, 8, 8, 1), np.uint8), 4).shape == (0, 4, 4, 1)
 
 
+def prepare(name, folder, count=40, sides=None):
+    """Write a data set of random images in TFDS's own format, with the features of the real one."""
+    builder = tfds.builder(name, data_dir=str(folder))
+    rng, shape = np.random.default_rng(0), builder.info.features["image"].shape
+
+    def examples():
+        for number in range(count):
+            side = sides[number % len(sides)] if sides else shape[0]
+            pixels = rng.integers(0, 256, (side, side, shape[2]), dtype=np.uint8)
+            label = number % builder.info.features["label"].num_classes
+            yield {"image": pixels, "label": label}
+
+    features = tfds.features.FeaturesDict({key: builder.info.features[key] for key in ("image", "label")})
+    tfds.dataset_builders.store_as_tfds_dataset(
+        name=name,
+        version=str(builder.version),
+        features=features,
+        split_datasets={
+            split: tf.data.Dataset.from_generator(
+                examples,
+                output_signature={
+                    "image": tf.TensorSpec(shape, tf.uint8),
+                    "label": tf.TensorSpec((), tf.int64),
+                },
+            )
+            for split in ("train", "test")
+        },
+        data_dir=str(folder),
+        disable_shuffling=True,
+    )
+
+
+@pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("name", ["cifar100", "mnist", "fashion_mnist", "svhn_cropped", "cifar10"])
 def test_any_image_set_of_tfds_is_read_by_the_same_code(name, tmp_path):
-    with tfds.testing.mock_data(num_examples=40, data_dir=str(tmp_path)):
-        data = load(Config(dataset=name, batch_size=8))
+    prepare(name, tmp_path)
+    data = load(Config(dataset=name, batch_size=8, data_dir=str(tmp_path)))
     channels = 1 if "mnist" in name else 3
     assert data.image_shape[2] == channels and len(data.train) == len(data.test) == 40
     assert len(data.class_names) == (100 if name == "cifar100" else 10)
@@ -98,8 +132,11 @@ def test_unprepared_and_offline_is_one_quick_sentence(tmp_path, monkeypatch):
     assert "cannot be reached" in message and message.endswith("or use --preset digits, which needs neither.")
 
 
+@pytest.mark.filterwarnings("ignore")
 def test_images_of_different_sizes_need_a_size(tmp_path):
-    with tfds.testing.mock_data(num_examples=8, data_dir=str(tmp_path)):
-        with pytest.raises(UserError, match="differ in size; say with --image-size"):
-            load(Config(dataset="beans", batch_size=4))
-        assert load(Config(dataset="beans", batch_size=4, image_size=12)).image_shape == (12, 12, 3)
+    prepare("oxford_flowers102", tmp_path, count=12, sides=(20, 30))
+    with pytest.raises(UserError, match="differ in size; say with --image-size"):
+        load(Config(dataset="oxford_flowers102", batch_size=4, data_dir=str(tmp_path)))
+    assert load(
+        Config(dataset="oxford_flowers102", batch_size=4, image_size=12, data_dir=str(tmp_path))
+    ).image_shape == (12, 12, 3)

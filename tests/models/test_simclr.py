@@ -12,7 +12,7 @@ from qssl_tf.models.heads import HEADS
 from qssl_tf.models.losses import NTXent
 from qssl_tf.models.simclr import build_projector, build_simclr
 
-SMALL = {"width": 3, "layers": 1, "batch_size": 16, "learning_rate": 3e-3}
+SMALL = {"width": 3, "layers": 1, "batch_size": 16, "learning_rate": 1e-2}
 
 
 def small_model(**changes):
@@ -26,11 +26,10 @@ def pairs(data, steps, seed=0):
 @pytest.mark.parametrize("head", HEADS)
 def test_fit_lowers_the_loss(digits_data, head):
     model = small_model(head=head)
-    evaluated = pairs(digits_data, 4, seed=9)
-    before = model.evaluate(evaluated, return_dict=True, verbose=0)
-    model.fit(pairs(digits_data, 40), shuffle=False, verbose=0)
-    after = model.evaluate(evaluated, return_dict=True, verbose=0)
-    assert after["loss"] < before["loss"] and after["contrastive_accuracy"] > before["contrastive_accuracy"]
+    first, _, last = (model.fit(pairs(digits_data, n), shuffle=False, verbose=0).history for n in (5, 50, 5))
+    assert last["loss"][-1] < first["loss"][-1] - 0.1
+    assert set(last) == {"loss", "contrastive_accuracy"}
+    assert np.isfinite(model.evaluate(pairs(digits_data, 2, seed=9), return_dict=True, verbose=0)["loss"])
 
 
 def test_a_step_is_the_gradient_of_the_papers_objective(digits_data):
@@ -45,8 +44,8 @@ def test_a_step_is_the_gradient_of_the_papers_objective(digits_data):
     assert logs["loss"] == pytest.approx(float(loss), rel=1e-5)
     for new, old, gradient in zip(model.trainable_variables, twin.trainable_variables, gradients, strict=True):
         gradient = gradient.numpy() + 1e-6 * old.numpy()
-        moved = -3e-3 * gradient / (np.abs(gradient) + 1e-8)
-        clear = np.abs(gradient) > 1e-5  # a gradient of rounding errors has no sign to compare
+        moved = -1e-2 * gradient / (np.abs(gradient) + 1e-8)
+        clear = np.abs(gradient) > 1e-4  # a gradient of rounding errors has no sign to compare
         np.testing.assert_allclose((new - old).numpy()[clear], moved[clear], rtol=2e-2, atol=1e-6)
 
 
@@ -98,6 +97,8 @@ def test_projector_has_the_papers_layers():
 
 def test_the_train_step_is_traced_once(digits_data):
     model = small_model()
+    step, traces = model.train_step, []
+    model.train_step = lambda data: (traces.append(1), step(data))[1]  # Python runs only while tracing
     model.fit(pairs(digits_data, 12), shuffle=False, verbose=0)
-    assert model.train_function.experimental_get_tracing_count() == 1
+    assert len(traces) == 1
     assert not model.jit_compile

@@ -1,0 +1,22 @@
+import numpy as np
+import pytest
+
+from qssl_tf.evaluation.knn import knn_accuracy
+
+
+@pytest.mark.parametrize("neighbours", [1, 5])
+def test_it_is_a_vote_of_the_nearest_by_angle(neighbours):
+    rng = np.random.default_rng(0)
+    train, test = rng.normal(size=(60, 3)), rng.normal(size=(25, 3)) * rng.uniform(0.1, 9, (25, 1))
+    labels, truth = rng.integers(0, 3, 60), rng.integers(0, 3, 25)
+    right = 0
+    for row, label in zip(test, truth, strict=True):
+        cosine = train @ row / np.linalg.norm(train, axis=1) / np.linalg.norm(row)
+        votes = np.bincount(labels[np.argsort(-cosine)[:neighbours]], minlength=3)
+        right += np.argmax(votes) == label  # a tie goes to the smaller label, as in scikit-learn
+    assert knn_accuracy(train, labels, test, truth, neighbours) == pytest.approx(100 * right / 25)
+
+
+def test_few_training_rows():
+    x = np.eye(3)
+    assert knn_accuracy(x, np.array([0, 0, 0]), x, np.array([0, 0, 1])) == pytest.approx(200 / 3)

@@ -1,0 +1,49 @@
+import numpy as np
+import pytest
+from sklearn.datasets import load_iris
+from sklearn.linear_model import LogisticRegression
+
+from qssl_tf.evaluation.linear import fit_linear
+
+OPTIONS = {"classes": 3, "epochs": 60, "batch_size": 10, "learning_rate": 0.05, "seed": 0}
+
+
+@pytest.fixture
+def iris():
+    features, labels = load_iris(return_X_y=True)
+    features = ((features - features.mean(axis=0)) / features.std(axis=0)).astype(np.float32)
+    return features[::2], labels[::2], features[1::2], labels[1::2]
+
+
+def test_it_finds_the_maximum_likelihood_boundary(iris):
+    x, y, test_x, test_y = iris
+    fit = fit_linear(lambda epoch: x, y, test_x, test_y, **OPTIONS)
+    judge = LogisticRegression(C=1e3, max_iter=10_000).fit(x, y)
+    assert abs(fit.test_accuracy[-1] - 100 * judge.score(test_x, test_y)) <= 3
+    assert np.mean(fit.predict(test_x) == judge.predict(test_x)) > 0.95
+    assert fit.test_accuracy[-1] == pytest.approx(100 * np.mean(fit.predict(test_x) == test_y))
+
+
+def test_each_epoch_asks_for_its_own_features(iris):
+    x, y, test_x, test_y = iris
+    asked = []
+    fit_linear(lambda epoch: (asked.append(epoch), x)[1], y, test_x, test_y, **OPTIONS | {"epochs": 4})
+    assert asked == [0, 1, 2, 3]
+
+
+def test_the_learning_rate_falls_twice(iris):
+    """With rate 0 after the drops nothing would move; a tenth of the rate must move less than the rate itself."""
+    x, y, test_x, test_y = iris
+    kernels = [
+        fit_linear(lambda epoch: x, y, test_x, test_y, **OPTIONS | {"epochs": 10, "learning_rate": rate}).kernel
+        for rate in (0.05, 0.05, 0.005)
+    ]
+    np.testing.assert_array_equal(kernels[0], kernels[1])
+    assert np.any(kernels[0] != kernels[2])
+
+
+def test_labels_only_ever_come_from_train(iris):
+    x, y, test_x, test_y = iris
+    first = fit_linear(lambda epoch: x, y, test_x, test_y, **OPTIONS)
+    second = fit_linear(lambda epoch: x, y, test_x, np.roll(test_y, 7), **OPTIONS)
+    np.testing.assert_array_equal(first.kernel, second.kernel)

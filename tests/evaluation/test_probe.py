@@ -1,0 +1,93 @@
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+
+from qssl_tf.config import Config
+from qssl_tf.data.augment import AUGMENTATIONS
+from qssl_tf.errors import UserError
+from qssl_tf.evaluation import probe as probe_module
+from qssl_tf.evaluation.checkpoints import draw_probes, write_probes
+from qssl_tf.evaluation.features import fingerprint, frozen_features
+from qssl_tf.evaluation.probe import confusion_matrix, probe, read_probe
+from qssl_tf.models.simclr import build_simclr
+from qssl_tf.training.runs import create_run
+
+SETTINGS = Config(width=4, layers=1, probe_epochs=6, head="identity")
+
+
+@pytest.fixture(scope="module")
+def model():
+    return build_simclr(SETTINGS, (8, 8, 1), AUGMENTATIONS["digits"](8))
+
+
+def test_frozen_features_are_the_heads_output(model, digits_data):
+    images = digits_data.test.images
+    features = frozen_features(model, images)
+    np.testing.assert_allclose(features[300:], model.features(images[300:] / np.float32(255)), atol=1e-5)
+
+
+def test_what_is_reported_agrees_with_itself(model, digits_data):
+    result, fit = probe(model, digits_data, SETTINGS, step=3)
+    counts = np.array(result.confusion)
+    assert counts.sum() == result.n_test == 360 and result.n_train == 1437 and result.features == 4
+    np.testing.assert_array_equal(counts.sum(axis=1), np.bincount(digits_data.test.labels))
+    assert result.accuracy_last == pytest.approx(100 * np.trace(counts) / 360)
+    assert result.accuracy_best_epoch == max(fit.test_accuracy) >= result.accuracy_last
+    assert result.per_class_accuracy["3"] == pytest.approx(100 * counts[3, 3] / counts[3].sum())
+    assert result.frozen_sha256 == fingerprint(model)
+
+
+def test_rows_are_true_classes():
+    assert confusion_matrix(np.array([0, 0, 1]), np.array([0, 2, 1]), 3).tolist() == [[1, 0, 1], [0, 1, 0], [0, 0, 0]]
+
+
+@pytest.mark.parametrize(("protocol", "different"), [("cached", 2), ("paper", 6)])
+def test_protocols_differ_in_how_often_images_are_augmented(model, digits_data, monkeypatch, protocol, different):
+    numbers = []
+
+    def counted(model, images, augmentation=None, seed=0, number=0):
+        if augmentation is not None:
+            numbers.append(number)
+        return frozen_features(model, images, augmentation, seed, number)
+
+    monkeypatch.setattr(probe_module, "frozen_features", counted)
+    probe(model, digits_data, dataclasses.replace(SETTINGS, probe_protocol=protocol), step=0)
+    assert numbers == list(range(different))
+
+
+def test_it_notices_a_network_that_moves(model, digits_data, monkeypatch):
+    weight = model.encoder.weights[0]
+
+    def careless(*arguments, **options):
+        weight.assign_add(1e-6 * np.ones(weight.shape))
+        return fit(*arguments, **options)
+
+    fit = probe_module.fit_linear
+    monkeypatch.setattr(probe_module, "fit_linear", careless)
+    with pytest.raises(RuntimeError, match="encoder or head changed during the probe"):
+        probe(model, digits_data, SETTINGS, step=0)
+
+
+def test_files_of_a_probe(model, digits_data, tmp_path):
+    run = create_run(SETTINGS, tmp_path, "run", "digits")
+    results = [probe(model, digits_data, SETTINGS, step) for step in (5, 0, 9)]
+    write_probes(run, results)
+    written = read_probe(run.probe)
+    assert written["step"] == 9 and [line["step"] for line in written["checkpoints"]] == [0, 5, 9]
+    assert "optimistic" in written["accuracy_best_epoch_note"]
+    with np.load(run.probe.with_suffix(".npz")) as classifier:
+        predicted = np.argmax(
+            frozen_features(model, digits_data.test.images) @ classifier["kernel"] + classifier["bias"], 1
+        )
+    assert 100 * np.mean(predicted == digits_data.test.labels) == pytest.approx(written["accuracy_last"])
+    for path in draw_probes(run, results):
+        assert path.read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("text", ["", "[]", json.dumps({"step": 1})])
+def test_damaged_results_are_refused(tmp_path, text):
+    (tmp_path / "probe.json").write_text(text)
+    with pytest.raises(UserError, match=r"probe the run again\.$"):
+        read_probe(tmp_path / "probe.json")

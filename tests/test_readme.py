@@ -1,0 +1,58 @@
+"""The README's commands and code, run as they stand."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+README = (ROOT / "README.md").read_text()
+COMMANDS = [line for block in re.findall(r"```bash\n(.*?)```", README, re.S) for line in block.splitlines()]
+PYTHON = re.findall(r"```python\n(.*?)```", README, re.S)
+
+
+def shell(command, folder):
+    return subprocess.run(command, shell=True, cwd=folder, capture_output=True, text=True, timeout=600, check=False)
+
+
+def test_the_first_two_commands_reach_85_percent(tmp_path):
+    """A copy of the project without its runs, as after a clone; the installed environment is shared."""
+    subprocess.run(f"git -C {ROOT} ls-files -z --cached --others --exclude-standard | xargs -0 -I@ cp --parents @ {tmp_path}",
+                   shell=True, cwd=ROOT, check=True)  # fmt: skip
+    environment = Path(sys.prefix)
+    (tmp_path / ".venv").symlink_to(environment)
+    (environment / ".installed").touch()
+    assert COMMANDS[:2] == ["make pretrain", "python trainers/linear_eval.py"]
+    first = shell(COMMANDS[0], tmp_path)
+    assert first.returncode == 0, first.stderr
+    second = shell(COMMANDS[1].replace("python ", f"{sys.executable} ", 1), tmp_path)
+    assert second.returncode == 0, second.stderr
+    accuracy = float(re.search(r"step 500: ([\d.]+) %", second.stdout)[1])
+    assert accuracy >= 85, second.stdout
+
+
+def test_the_papers_command_starts(cifar_dir, tmp_path):
+    assert "make pretrain PRESET=paper" in COMMANDS
+    done = shell(f"make pretrain PRESET=paper ARGS='--steps 2 --runs-dir {tmp_path}'", ROOT)
+    assert done.returncode == 0 and "25000 images of cifar10" in done.stdout, done.stderr
+
+
+@pytest.mark.parametrize("code", PYTHON)
+def test_code_blocks_run(code):
+    exec(compile(code, "README.md", "exec"), {})
+
+
+def test_named_targets_and_files_exist():
+    makefile = (ROOT / "Makefile").read_text()
+    for target in set(re.findall(r"`make ([a-z-]+)", README)):
+        assert re.search(rf"^{target}\b.*:", makefile, re.M), target
+    for path in re.findall(r"`((?:qssl_tf|trainers|docs)/[\w/.-]+)`", README) + re.findall(r"\]\((docs/[^)]+)\)", README):
+        assert (ROOT / path).exists(), path
+
+
+@pytest.mark.parametrize("target", ["search", "ibmq-infer", "reproduce", "bench"])
+def test_what_is_not_built_says_so(target):
+    done = shell(f"make {target}", ROOT)
+    assert done.returncode != 0 and done.stderr.startswith(f"error: make {target} is not built yet")

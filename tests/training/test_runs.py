@@ -1,0 +1,88 @@
+import dataclasses
+import json
+import os
+
+import pytest
+
+from qssl_tf.config import Config
+from qssl_tf.errors import UserError
+from qssl_tf.training.runs import choose_step, create_run, newest_run, open_run, point_latest
+
+
+def make(folder, name="one", **settings):
+    return create_run(Config(**settings), folder, name, "digits")
+
+
+def test_a_run_reopens_with_its_settings(tmp_path):
+    run = make(tmp_path, width=5, seed=3)
+    assert open_run(run.folder).config == Config(width=5, seed=3)
+    versions = json.loads((run.folder / "versions.json").read_text())
+    assert versions["dataset"] == "digits" and versions["tensorflow"].startswith("2.18")
+
+
+def test_latest_points_to_the_newest(tmp_path):
+    make(tmp_path, "one")
+    for run in (open_run(tmp_path / "one"), make(tmp_path, "two", seed=2)):
+        point_latest(run.folder)
+    assert newest_run(tmp_path).folder == tmp_path / "two"
+    assert os.readlink(tmp_path / "latest") == "two"
+
+
+def test_names_are_made_of_what_matters_and_never_collide(tmp_path):
+    names = [create_run(Config(seed=4), tmp_path, None, "digits").folder.name for _ in range(3)]
+    assert len(set(names)) == 3 and all(name.startswith("digits-ring-s4-20") for name in names)
+
+
+def test_an_existing_folder_is_never_overwritten(tmp_path):
+    run = make(tmp_path)
+    with pytest.raises(UserError) as caught:
+        make(tmp_path)
+    assert str(caught.value) == (
+        f"{run.folder} exists already; choose another --name, or continue it with --resume {run.folder}."
+    )
+
+
+@pytest.mark.parametrize("name", ["../out", "a/b", "", "..", "latest"])
+def test_names_stay_inside_the_folder(tmp_path, name):
+    with pytest.raises(UserError, match="--name must be a plain folder name"):
+        make(tmp_path / "runs", name)
+    assert not tmp_path.joinpath("out").exists()
+
+
+def test_missing_and_foreign_folders(tmp_path):
+    with pytest.raises(UserError, match=r"does not exist; .* holds no runs: make one with `make pretrain`\.$"):
+        open_run(tmp_path / "none")
+    with pytest.raises(UserError, match="no newest run in"):
+        newest_run(tmp_path)
+    (tmp_path / "foreign").mkdir()
+    make(tmp_path, "known")
+    with pytest.raises(UserError, match="is not a run folder: it holds no config.json; runs there: known;"):
+        open_run(tmp_path / "foreign")
+
+
+def test_a_damaged_config_is_named(tmp_path):
+    run = make(tmp_path)
+    (run.folder / "config.json").write_text('{"width": 8')
+    with pytest.raises(UserError, match=r"config.json cannot be read as JSON"):
+        open_run(run.folder)
+
+
+def test_steps_are_chosen_from_what_is_there(tmp_path):
+    run = make(tmp_path)
+    with pytest.raises(UserError, match="holds no checkpoints"):
+        choose_step(run, "last")
+    for step in (0, 14, 7):
+        run.checkpoint(step).touch()
+    (run.folder / "checkpoints" / ".half-step-000099.weights.h5").touch()
+    assert choose_step(run, "all") == [0, 7, 14]
+    assert choose_step(run, "last") == [14]
+    assert choose_step(run, "7") == [7]
+    for wrong in ("8", "first", "-1"):
+        with pytest.raises(UserError) as caught:
+            choose_step(run, wrong)
+        assert str(caught.value) == f"--checkpoint must be all, last or one of 0, 7, 14; got '{wrong}'."
+
+
+def test_runs_are_equal_by_folder_and_settings(tmp_path):
+    run = make(tmp_path)
+    assert dataclasses.replace(run) == open_run(run.folder)
