@@ -48,7 +48,9 @@ def test_named_targets_and_files_exist():
     makefile = (ROOT / "Makefile").read_text()
     for target in set(re.findall(r"`make ([a-z-]+)", README)):
         assert re.search(rf"^{target}\b.*:", makefile, re.M), target
-    for path in re.findall(r"`((?:qssl_tf|trainers|docs)/[\w/.-]+)`", README) + re.findall(r"\]\((docs/[^)]+)\)", README):
+    for path in re.findall(r"`((?:qssl_tf|trainers|docs)/[\w/.-]+)`", README) + re.findall(
+        r"\]\((docs/[^)]+)\)", README
+    ):
         assert (ROOT / path).exists(), path
 
 

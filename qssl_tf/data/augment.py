@@ -4,8 +4,9 @@ A layer draws nothing itself: `call(images, draws)` gets one row of uniform numb
 a view is a pure function of its image and its draws. Images are float32 in [0, 1], shape (n, height, width, channels).
 """
 
+import functools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -13,6 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from qssl_tf.data.resample import crop_and_resize
+from qssl_tf.xla import compiled
 
 GRAY_WEIGHTS = (0.299, 0.587, 0.114)  # ITU-R 601, as PIL and torchvision
 ATTEMPTS = 10  # torchvision's tries for a crop that fits before it falls back to the centre
@@ -39,6 +41,11 @@ class RandomTransform(keras.layers.Layer):
     """Base of the transforms: `n_draws` numbers an image, `call(images, draws)`."""
 
     n_draws = 1
+
+    @functools.cached_property
+    def compiled(self) -> Callable[..., tf.Tensor]:
+        """The same function compiled by XLA, once for each shape: it fuses what else are dozens of passes."""
+        return compiled(self)
 
     def compute_output_shape(self, images_shape, draws_shape=None):
         """Return the shape of the changed images."""

@@ -6,7 +6,6 @@ import numpy as np
 import tensorflow as tf
 
 from qssl_tf.data.augment import Augmentation
-from qssl_tf.xla import compiled
 
 # Streams that must not share random numbers, mixed into the seed.
 PRETRAIN, PROBE = 0, 1
@@ -42,7 +41,7 @@ def view_maker(augmentation: Augmentation, seed: int) -> Callable[..., tuple[tf.
     `images` are float32 in [0, 1], shape (n, height, width, channels); `step` counts the steps done before this one;
     `rows` are the images' places in the data set, shape (n,).
     """
-    augment, count = compiled(augmentation), augmentation.n_draws
+    augment, count = augmentation.compiled, augmentation.n_draws
 
     def views(images: tf.Tensor, step: tf.Tensor, rows: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         draws = image_draws(seed, PRETRAIN, step, rows, 2 * count)  # (n, 2 * count)
@@ -94,7 +93,7 @@ def image_batches(
         number: Which augmented pass this is; each has its own draws.
     """
     stored = tf.constant(images)
-    augment = compiled(augmentation) if augmentation else None
+    augment = augmentation.compiled if augmentation else None
 
     def batch(rows: tf.Tensor) -> tf.Tensor:
         pixels = as_float(tf.gather(stored, rows))

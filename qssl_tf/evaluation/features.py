@@ -7,6 +7,7 @@ import numpy as np
 from qssl_tf.data.augment import Augmentation
 from qssl_tf.data.pipeline import image_batches
 from qssl_tf.models.simclr import SimCLR
+from qssl_tf.quantum.head import QuantumHead
 
 BATCH = 512
 
@@ -27,7 +28,10 @@ def frozen_features(
         float32, shape (n, features).
     """
     batches = image_batches(images, BATCH, augmentation, seed, number)
-    return np.concatenate([model.frozen_features(batch).numpy() for batch in batches])
+    angles = np.concatenate([model.frozen_angles(batch).numpy() for batch in batches])  # (n, width)
+    if isinstance(model.head, QuantumHead):
+        return model.head.frozen(angles)
+    return model.head(angles, training=False).numpy()
 
 
 def fingerprint(model: SimCLR) -> str:

@@ -52,9 +52,9 @@ class SimCLR(keras.Model):
         return self.head(self.encoder(images, training=training), training=training)
 
     @tf.function(reduce_retracing=True)
-    def frozen_features(self, images: tf.Tensor) -> tf.Tensor:
-        """Return `features` in inference mode, compiled once for this model."""
-        return self.features(images, training=False)
+    def frozen_angles(self, images: tf.Tensor) -> tf.Tensor:
+        """Return the encoder's angles in inference mode, shape (n, width); compiled once for this model."""
+        return self.encoder(images, training=False)
 
     def bare(self) -> "SimCLR":
         """Return an uncompiled learner that shares the three parts: its weights without an optimizer's state."""

@@ -68,7 +68,7 @@ def test_saving_whole(digits_data, tmp_path, head):
     again = keras.models.load_model(tmp_path / "model.keras")
     images = digits_data.test.images[:5] / np.float32(255)
     np.testing.assert_array_equal(again(images), model(images))
-    np.testing.assert_array_equal(again.frozen_features(images), model.frozen_features(images))
+    np.testing.assert_array_equal(again.frozen_angles(images), model.frozen_angles(images))
     assert again.loss.temperature == model.loss.temperature and again.optimizer.iterations == 2
     with warnings.catch_warnings():
         again.fit(pairs(digits_data, 1), shuffle=False, verbose=0)

@@ -1,0 +1,58 @@
+"""A head whose weights stand still, as one matrix: what probes need, hundreds of times faster than gate by gate."""
+
+from functools import reduce
+
+import cirq
+import numpy as np
+
+from qssl_tf.quantum.circuits import CircuitSpec
+
+CHUNK = 4096  # rows at a time, so that memory stays bounded by 2^width * CHUNK numbers
+
+
+def frozen_matrix(spec: CircuitSpec, weights: np.ndarray) -> np.ndarray:
+    """Return the ansatz as a real matrix that takes real product states to amplitudes.
+
+    RX(x) turns |0> to cos(x/2)|0> - i sin(x/2)|1>. The phases (-i)^(number of ones) of the product of such states do
+    not depend on x, so the ansatz's unitary absorbs them and the states become real.
+
+    Args:
+        spec: A circuit whose encoding is one RX on each qubit.
+        weights: In the order of `spec.weights`, in radians.
+
+    Returns:
+        float32, shape (2^width, 2 * 2^width): real parts of all amplitudes, then their imaginary parts.
+    """
+    resolved = cirq.resolve_parameters(spec.ansatz, dict(zip(spec.weights, map(float, weights), strict=True)))
+    unitary = resolved.unitary(qubit_order=spec.qubits, qubits_that_should_be_present=spec.qubits)
+    ones = np.array([bin(index).count("1") for index in range(2 ** len(spec.qubits))])
+    absorbed = (unitary * (-1j) ** ones).T  # (states in, amplitudes out)
+    return np.concatenate([absorbed.real, absorbed.imag], axis=1).astype(np.float32)
+
+
+def product_states(angles: np.ndarray) -> np.ndarray:
+    """Return the real product states of RX angles, shape (n, 2^width); qubit 0 is the most significant bit."""
+    half = angles / 2
+    qubits = np.stack([np.cos(half), np.sin(half)], axis=2)  # (n, width, 2)
+    return reduce(lambda left, right: (left[:, :, None] * right[:, None, :]).reshape(len(angles), -1),
+                  qubits.transpose(1, 0, 2))  # fmt: skip
+
+
+def frozen_expectations(spec: CircuitSpec, weights: np.ndarray, angles: np.ndarray) -> np.ndarray:
+    """Return the expectation of each observable for each row of angles, float32, shape (n, observables)."""
+    matrix, size = frozen_matrix(spec, weights), 2 ** len(spec.qubits)
+    signs = np.stack([_signs(observable, spec) for observable in spec.observables], axis=1)  # (2^width, observables)
+    rows = []
+    for start in range(0, len(angles), CHUNK):
+        amplitudes = product_states(np.asarray(angles[start : start + CHUNK], np.float32)) @ matrix
+        probabilities = amplitudes[:, :size] ** 2 + amplitudes[:, size:] ** 2  # (rows, 2^width)
+        rows.append(probabilities @ signs)
+    return np.concatenate(rows)
+
+
+def _signs(observable: cirq.PauliString, spec: CircuitSpec) -> np.ndarray:
+    """Return the eigenvalue of a product of Z for each basis state, shape (2^width,)."""
+    width = len(spec.qubits)
+    bits = (np.arange(2**width)[:, None] >> np.arange(width)[::-1]) & 1  # (2^width, width), qubit 0 first
+    measured = [spec.qubits.index(qubit) for qubit in observable.qubits]
+    return np.prod(1 - 2 * bits[:, measured], axis=1).astype(np.float32)

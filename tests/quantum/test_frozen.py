@@ -1,0 +1,32 @@
+import cirq
+import numpy as np
+import pytest
+
+from qssl_tf.quantum.circuits import ANSATZE, circuit_spec
+from qssl_tf.quantum.frozen import CHUNK, frozen_expectations, product_states
+from qssl_tf.quantum.head import QuantumHead
+
+
+@pytest.mark.parametrize("ansatz", ANSATZE)
+@pytest.mark.parametrize(("width", "rows"), [(2, 1), (4, 7), (5, 3)])
+def test_it_is_what_tfq_computes(ansatz, width, rows):
+    head = QuantumHead(width, ansatz, layers=2, seed=3)
+    angles = np.random.default_rng(0).uniform(0, np.pi, (rows, width)).astype(np.float32)
+    np.testing.assert_allclose(head.frozen(angles), head(angles), atol=1e-5)
+
+
+def test_product_states_are_cirqs_up_to_the_absorbed_phase():
+    spec = circuit_spec(3, "ring", 1)
+    angles = np.array([[0.3, 1.1, 2.9]])
+    circuit = cirq.resolve_parameters(spec.encoding, dict(zip(spec.inputs, angles[0], strict=True)))
+    judge = circuit.final_state_vector(qubit_order=spec.qubits, dtype=np.complex128)
+    ones = np.array([bin(index).count("1") for index in range(8)])
+    np.testing.assert_allclose(product_states(angles)[0] * (-1j) ** ones, judge, atol=1e-12)
+
+
+def test_rows_beyond_a_chunk():
+    spec = circuit_spec(2, "ring", 1)
+    weights = np.linspace(-1, 1, 4)
+    angles = np.random.default_rng(1).uniform(0, np.pi, (CHUNK + 5, 2))
+    every = frozen_expectations(spec, weights, angles)
+    np.testing.assert_allclose(every[-5:], frozen_expectations(spec, weights, angles[-5:]), atol=1e-6)
