@@ -19,8 +19,8 @@ def shell(command, folder):
 
 def test_the_first_two_commands_reach_85_percent(tmp_path):
     """A copy of the project without its runs, as after a clone; the installed environment is shared."""
-    subprocess.run(f"git -C {ROOT} ls-files -z --cached --others --exclude-standard | xargs -0 -I@ cp --parents @ {tmp_path}",
-                   shell=True, cwd=ROOT, check=True)  # fmt: skip
+    listing = f"git -C {ROOT} ls-files -z --cached --others --exclude-standard"
+    subprocess.run(f"{listing} | xargs -0 -I@ cp --parents @ {tmp_path}", shell=True, cwd=ROOT, check=True)
     environment = Path(sys.prefix)
     (tmp_path / ".venv").symlink_to(environment)
     (environment / ".installed").touch()
@@ -48,9 +48,8 @@ def test_named_targets_and_files_exist():
     makefile = (ROOT / "Makefile").read_text()
     for target in set(re.findall(r"`make ([a-z-]+)", README)):
         assert re.search(rf"^{target}\b.*:", makefile, re.M), target
-    for path in re.findall(r"`((?:qssl_tf|trainers|docs)/[\w/.-]+)`", README) + re.findall(
-        r"\]\((docs/[^)]+)\)", README
-    ):
+    named = re.findall(r"`((?:qssl_tf|trainers|docs)/[\w/.-]+)`", README)
+    for path in named + re.findall(r"\]\((docs/[^)]+)\)", README):
         assert (ROOT / path).exists(), path
 
 
