@@ -18,7 +18,23 @@ CHOICES: dict[str, list[str]] = {
     "augmentation": ["digits", "simclr"],
     "encoder": ["small_cnn", "resnet18", "resnet18_cifar"],
     "head": ["quantum", "classical", "identity"],
-    "ansatz": ["ring", "all_to_all"],
+    "ansatz": [
+        "ring",
+        "all_to_all",
+        "sim13_half",
+        "sim14_half",
+        "sim13",
+        "sim14",
+        "sim15",
+        "sim19",
+        "farhi",
+        "tdcnot",
+        "none",
+        "strongly_entangling",
+    ],
+    "encoding": ["angle", "angle_y", "zz", "reuploading", "amplitude"],
+    "gradient": ["adjoint", "parameter_shift", "two_term", "spsa"],
+    "noise_level": ["gate", "layer"],
     "probe_protocol": ["cached", "paper"],
 }
 
@@ -54,6 +70,12 @@ class Config:
     shots: int | None = setting(
         None, "measurements an expectation is estimated from (none: exact)", low=1, high=10_000_000
     )
+    encoding: str = setting("angle", "how the encoder's numbers enter the circuit")
+    observables: str = setting("z", "what is measured: z, z_zz, or products in one basis such as Z0,X1X2")
+    gradient: str = setting("adjoint", "how the circuit is differentiated")
+    noise: str = setting("none", "channels in the circuit, such as depolarizing=0.01,readout=0.02 (needs shots)")
+    noise_level: str = setting("gate", "channels after each gate or after each layer")
+    partial_measurement: bool = setting(False, "measure every other qubit after the first layer (needs shots)")
     # Contrastive training
     temperature: float = setting(0.2, "temperature of the NT-Xent loss", above=0.0)
     batch_size: int = setting(256, "images a step; each gives two views", low=2)
@@ -127,7 +149,7 @@ class Config:
         return [f"{key}: {mine[key]!r} against {theirs[key]!r}" for key in mine if mine[key] != theirs[key]]
 
 
-_TYPE_WORDS = {int: "an integer", float: "a number", str: "a text", tuple: "a list of integers"}
+_TYPE_WORDS = {int: "an integer", float: "a number", str: "a text", tuple: "a list of integers", bool: "true or false"}
 
 
 def _as_type(name: str, value: Any, hint: Any) -> Any:
@@ -140,7 +162,7 @@ def _as_type(name: str, value: Any, hint: Any) -> Any:
         value = float(value)
     if kind is tuple and isinstance(value, list):
         value = tuple(value)
-    fits = isinstance(value, kind) and not isinstance(value, bool)
+    fits = isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
     if kind is tuple and fits:
         fits = all(isinstance(entry, int) and not isinstance(entry, bool) for entry in value)
     if not fits:
@@ -180,6 +202,8 @@ PRESETS: dict[str, Config] = {
     "paper-all-to-all": replace(_PAPER, ansatz="all_to_all", layers=3),
     "paper-classical": replace(_PAPER, head="classical"),
     "paper-identity": replace(_PAPER, head="identity"),
+    "paper-100-shots": replace(_PAPER, shots=100, gradient="parameter_shift"),
+    "paper-100-shots-partial": replace(_PAPER, shots=100, gradient="parameter_shift", partial_measurement=True),
 }
 
 

@@ -22,7 +22,7 @@ def replacing(path: Path) -> Iterator[Path]:
             os.fsync(written.fileno())
         os.replace(temporary, path)
     except OSError as error:
-        if error.filename is None or str(temporary) in str(error.filename):
+        if error.errno is not None and (error.filename is None or str(temporary) in str(error.filename)):
             error.filename = str(path)  # the user knows this name
         raise
     finally:

@@ -85,6 +85,8 @@ def _reader(name: str, hint: Any) -> Callable[[str], Any]:
         try:
             if hint == tuple[int, ...]:
                 return tuple(int(part) for part in text.split(",") if part) if text.lower() != "none" else ()
+            if hint is bool:
+                return {"true": True, "false": False}.get(text.lower(), text)
             for kind in (int, float):
                 if hint == kind or hint == kind | None:
                     return kind(text)

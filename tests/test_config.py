@@ -47,14 +47,16 @@ def test_paper_preset_is_the_papers_protocol():
         ({"classes": [1]}, "`classes` must name at least two labels, or none for all; got [1]."),
         ({"classes": "0,x"}, "`classes` must be a list of integers; got '0,x'."),
         ({"validation_fraction": 1.0}, "`validation_fraction` must be at least 0.0 and at most 0.9; got 1.0."),
-        ({"ansatz": "rign"}, "`ansatz` must be one of ring, all_to_all; got 'rign'. Did you mean 'ring'?"),
+        ({"observables": 3}, "`observables` must be a text; got 3."),
+        ({"partial_measurement": "yes"}, "`partial_measurement` must be true or false; got 'yes'."),
+        ({"noise_level": "gates"}, "`noise_level` must be one of gate, layer; got 'gates'. Did you mean 'gate'?"),
         ({"head": "none"}, "`head` must be one of quantum, classical, identity; got 'none'."),
     ],
 )
 def test_bad_values_are_refused_in_one_sentence(values, sentence):
     with pytest.raises(UserError) as caught:
         Config.from_dict(values)
-    assert str(caught.value).startswith(sentence) if "ansatz" in values else str(caught.value) == sentence
+    assert str(caught.value) == sentence
 
 
 def test_unknown_key_names_the_nearest():
@@ -95,13 +97,19 @@ def test_choices_are_the_tables():
     from qssl_tf.evaluation.probe import PROTOCOLS
     from qssl_tf.models.encoders import ENCODERS
     from qssl_tf.models.heads import HEADS
-    from qssl_tf.quantum.circuits import ANSATZE
+    from qssl_tf.quantum.ansatze import ANSATZE
+    from qssl_tf.quantum.encodings import ENCODINGS
+    from qssl_tf.quantum.head import GRADIENTS
+    from qssl_tf.quantum.noise import LEVELS
 
     tables = {
         "augmentation": AUGMENTATIONS,
         "encoder": ENCODERS,
         "head": HEADS,
         "ansatz": ANSATZE,
+        "encoding": ENCODINGS,
+        "gradient": GRADIENTS,
+        "noise_level": LEVELS,
         "probe_protocol": PROTOCOLS,
     }
     assert {name: set(table) for name, table in tables.items()} == {name: set(words) for name, words in CHOICES.items()}

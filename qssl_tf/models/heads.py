@@ -14,7 +14,20 @@ def quantum(config: Config) -> keras.layers.Layer:
     from qssl_tf.quantum.head import QuantumHead
 
     seed = SeedStream(config.seed, part=1).next()
-    return QuantumHead(config.width, config.ansatz, config.layers, seed=seed, name="head")
+    return QuantumHead(
+        config.width,
+        config.ansatz,
+        config.layers,
+        encoding=config.encoding,
+        observables=config.observables,
+        shots=config.shots,
+        gradient=config.gradient,
+        noise=config.noise,
+        noise_level=config.noise_level,
+        partial_measurement=config.partial_measurement,
+        seed=seed,
+        name="head",
+    )
 
 
 def classical(config: Config) -> keras.layers.Layer:
@@ -36,6 +49,13 @@ HEADS: dict[str, Callable[[Config], keras.layers.Layer]] = {
     "classical": classical,
     "identity": identity,
 }
+
+
+def head_inputs(config: Config) -> int:
+    """Return how many numbers the head takes from the encoder."""
+    from qssl_tf.quantum.encodings import ENCODINGS
+
+    return ENCODINGS[config.encoding].features(config.width) if config.head == "quantum" else config.width
 
 
 def build_head(config: Config) -> keras.layers.Layer:

@@ -9,7 +9,7 @@ from keras import layers
 from qssl_tf.config import Config
 from qssl_tf.data.augment import RandomTransform
 from qssl_tf.models.encoders import build_encoder
-from qssl_tf.models.heads import build_head
+from qssl_tf.models.heads import build_head, head_inputs
 from qssl_tf.models.initializers import SeedStream, dense
 from qssl_tf.models.losses import NTXent, contrastive_accuracy
 from qssl_tf.models.optimizers import AdamL2
@@ -129,9 +129,9 @@ def build_simclr(config: Config, image_shape: tuple[int, int, int], augmentation
         augmentation: Makes the views; it decides their size.
     """
     view_shape = augmentation.compute_output_shape((None, *image_shape))[1:]
-    encoder = build_encoder(config.encoder, view_shape, config.width, config.seed)
-    head = build_head(config)
-    features = head.compute_output_shape((None, config.width))[-1]
+    head, inputs = build_head(config), head_inputs(config)
+    encoder = build_encoder(config.encoder, view_shape, inputs, config.seed)
+    features = head.compute_output_shape((None, inputs))[-1]
     model = SimCLR(encoder, head, build_projector(features, config.seed), name="simclr")
     model.compile(
         optimizer=AdamL2(config.learning_rate, l2=config.weight_decay, epsilon=1e-8), loss=NTXent(config.temperature)

@@ -1,141 +1,170 @@
-"""CircuitSpec: one circuit in pure Cirq, and the tables of ansätze and encodings that make it.
+"""CircuitSpec: one circuit in pure Cirq with its orders of symbols, qubits and observables.
 
 Qubit i is `cirq.GridQubit(0, i)`; Cirq counts it as the i-th most significant bit of a state (big-endian).
-All angles are in radians. The circuits are those of arXiv:2103.14653, Section 3.
+All angles are in radians. `python -m qssl_tf.quantum.circuits ring --width 4` prints a circuit and its counts.
 """
 
 import math
-from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import cirq
 import sympy
 
 from qssl_tf.errors import UserError, unknown_name
+from qssl_tf.quantum.ansatze import ANSATZE
+from qssl_tf.quantum.encodings import ENCODINGS, Encoding
+from qssl_tf.quantum.observables import basis_change, observables
 
-Qubits = Sequence[cirq.Qid]
-Weights = Iterator[sympy.Symbol]
-Operations = Iterator[cirq.Operation]
-
-
-@dataclass(frozen=True)
-class Ansatz:
-    """A trainable circuit.
-
-    Attributes:
-        weight_shape: (width, layers) -> shape of the weights, in the order in which `layer` takes them.
-        layer: Yields the gates of one layer, taking its weights from the iterator.
-        front: Yields gates that stand once before the first layer.
-        min_width: Fewest qubits on which the circuit is defined.
-    """
-
-    weight_shape: Callable[[int, int], tuple[int, ...]]
-    layer: Callable[[Qubits, Weights], Operations]
-    front: Callable[[Qubits, Weights], Operations] = lambda qubits, weights: iter(())
-    min_width: int = 2
-
-
-def _ry_all(qubits: Qubits, weights: Weights) -> Operations:
-    for qubit in qubits:
-        yield cirq.ry(next(weights))(qubit)
-
-
-def _ring(qubits: Qubits, weights: Weights) -> Operations:
-    """Yield RY on every qubit, then CRX from each qubit to the next around the ring."""
-    yield from _ry_all(qubits, weights)
-    for i, control in enumerate(qubits):
-        yield cirq.rx(next(weights))(qubits[(i + 1) % len(qubits)]).controlled_by(control)
-
-
-def _all_to_all(qubits: Qubits, weights: Weights) -> Operations:
-    """Yield CX(i, j) for all i < j in lexicographic order, then RY on every qubit."""
-    for i, control in enumerate(qubits):
-        for target in qubits[i + 1 :]:
-            yield cirq.CX(control, target)
-    yield from _ry_all(qubits, weights)
-
-
-ANSATZE: dict[str, Ansatz] = {
-    "ring": Ansatz(weight_shape=lambda width, layers: (layers, 2, width), layer=_ring),
-    "all_to_all": Ansatz(
-        weight_shape=lambda width, layers: (layers + 1, width), layer=_all_to_all, front=_ry_all, min_width=1
-    ),
-}
-
-
-def _angle(qubits: Qubits, inputs: Sequence[sympy.Symbol]) -> Operations:
-    """Yield RX(x_i) on qubit i."""
-    for qubit, angle in zip(qubits, inputs, strict=True):
-        yield cirq.rx(angle)(qubit)
-
-
-ENCODINGS: dict[str, Callable[[Qubits, Sequence[sympy.Symbol]], Operations]] = {"angle": _angle}
+MAX_AMPLITUDE_WIDTH = 10  # amplitude encoding takes 2^width numbers from the encoder
 
 
 @dataclass(frozen=True)
 class CircuitSpec:
-    """A circuit with its order of symbols, qubits and observables: what every simulator and device bridge reads.
+    """A circuit: what every simulator and device bridge reads.
 
     Attributes:
         ansatz_name: Key of ANSATZE.
-        qubits: In order; feature i belongs to qubit i.
-        encoding: Circuit of the input symbols.
-        ansatz: Circuit of the weight symbols.
-        inputs: Input symbols in the order of the input features; angles in radians.
-        weights: Weight symbols in the order of the weight vector; angles in radians.
+        encoding_name: Key of ENCODINGS.
+        qubits: In order.
+        blocks: The circuit in pieces, in order: encoding, then the ansatz's layers (its front gates with the first);
+            with data re-uploading an encoding stands before each layer.
+        inputs: Symbols of the encoding; their values come from the features by `Encoding.values`.
+        weights: Weight symbols in the order of the weight vector.
         observables: What is measured, in the order of the output features; each in [-1, 1].
     """
 
     ansatz_name: str
+    encoding_name: str
     qubits: tuple[cirq.Qid, ...]
-    encoding: cirq.Circuit
-    ansatz: cirq.Circuit
+    blocks: tuple[cirq.Circuit, ...]
     inputs: tuple[sympy.Symbol, ...]
     weights: tuple[sympy.Symbol, ...]
     observables: tuple[cirq.PauliString, ...]
 
     @property
+    def encoding(self) -> Encoding:
+        """What carries the features into the circuit."""
+        return ENCODINGS[self.encoding_name]
+
+    @property
     def circuit(self) -> cirq.Circuit:
-        """Encoding, then ansatz."""
-        return self.encoding + self.ansatz
+        """All blocks, without the basis change before a measurement."""
+        return sum(self.blocks, cirq.Circuit())
+
+    @property
+    def ansatz(self) -> cirq.Circuit:
+        """The blocks that hold weights or stand between those that do, without any encoding."""
+        encoding = set(self.inputs)
+        return sum((b for b in self.blocks if not encoding & cirq.parameter_symbols(b)), cirq.Circuit())
+
+    @property
+    def measured(self) -> cirq.Circuit:
+        """The circuit after which each observable is a product of Z."""
+        return self.circuit + basis_change(self.observables)
+
+    @property
+    def first_layer_end(self) -> int:
+        """The number of blocks up to the end of the ansatz's first layer."""
+        return 2
+
+    @property
+    def features(self) -> int:
+        """How many numbers of the encoder a row takes."""
+        return self.encoding.features(len(self.qubits))
 
 
 def symbols(prefix: str, count: int) -> tuple[sympy.Symbol, ...]:
     """Return `count` symbols whose names sort as text in their numeric order (TFQ sorts names as text)."""
-    return tuple(sympy.Symbol(f"{prefix}_{index:03d}") for index in range(count))
+    digits = max(3, len(str(count - 1)))
+    return tuple(sympy.Symbol(f"{prefix}_{index:0{digits}d}") for index in range(count))
 
 
-def circuit_spec(width: int, ansatz: str = "ring", layers: int = 2) -> CircuitSpec:
+def circuit_spec(
+    width: int, ansatz: str = "ring", layers: int = 2, encoding: str = "angle", measure: str = "z"
+) -> CircuitSpec:
     """Build the circuit of a quantum head.
 
     Args:
-        width: Number of qubits, and of input angles.
+        width: Number of qubits.
         ansatz: Key of ANSATZE.
         layers: Number of times the ansatz's block is repeated.
-
-    Returns:
-        The circuit with one RX(x_i) on each qubit in front, measured in Z on every qubit.
+        encoding: Key of ENCODINGS.
+        measure: What `observables.observables` reads: `z`, `z_zz` or products such as `Z0,X1X2`.
 
     Raises:
-        UserError: An unknown ansatz, or one that is not defined on so few qubits.
+        UserError: An unknown name, or an ansatz, encoding or observable that this width does not have.
     """
     if ansatz not in ANSATZE:
         raise unknown_name("ansatz", ansatz, ANSATZE)
-    chosen = ANSATZE[ansatz]
+    if encoding not in ENCODINGS:
+        raise unknown_name("encoding", encoding, ENCODINGS)
+    chosen, carrier = ANSATZE[ansatz], ENCODINGS[encoding]
     if width < chosen.min_width:
         raise UserError(f"`width` must be at least {chosen.min_width} for the ansatz '{ansatz}'; got {width}.")
+    if encoding == "amplitude" and width > MAX_AMPLITUDE_WIDTH:
+        raise UserError(
+            f"`width` must be at most {MAX_AMPLITUDE_WIDTH} for the encoding 'amplitude', "
+            f"which takes 2^width numbers; got {width}."
+        )
     qubits = tuple(cirq.GridQubit.rect(1, width))
-    inputs = symbols("x", width)
+    inputs = symbols("x", carrier.symbols(width))
     weights = symbols("theta", math.prod(chosen.weight_shape(width, layers)))
     remaining = iter(weights)
-    gates = [list(chosen.front(qubits, remaining))]
-    gates += [list(chosen.layer(qubits, remaining)) for _ in range(layers)]
+    carried = cirq.Circuit(carrier.gates(qubits, inputs))
+    blocks = []
+    for number in range(layers):
+        if number == 0 or carrier.repeated:
+            blocks.append(carried)
+        front = list(chosen.front(qubits, remaining)) if number == 0 else []
+        blocks.append(cirq.Circuit(front, chosen.layer(qubits, remaining, number)))
     return CircuitSpec(
-        ansatz_name=ansatz,
-        qubits=qubits,
-        encoding=cirq.Circuit(ENCODINGS["angle"](qubits, inputs)),
-        ansatz=cirq.Circuit(gates),
-        inputs=inputs,
-        weights=weights,
-        observables=tuple(cirq.PauliString({qubit: cirq.Z}) for qubit in qubits),
+        ansatz, encoding, qubits, tuple(blocks), inputs, weights, observables(measure, qubits)
+    )  # fmt: skip
+
+
+def describe(spec: CircuitSpec) -> str:
+    """Return the drawn circuit and its counts as text."""
+    circuit = spec.circuit
+    two = sum(len(operation.qubits) > 1 for operation in circuit.all_operations())
+    drawing = circuit.to_text_diagram(qubit_order=spec.qubits, precision=3)
+    return (
+        f"{drawing}\n\n{spec.ansatz_name} on {len(spec.qubits)} qubits, encoding {spec.encoding_name}: "
+        f"{len(spec.weights)} weights, {spec.features} input features, {len(spec.observables)} observables, "
+        f"{sum(1 for _ in circuit.all_operations())} gates, {two} on two qubits, depth {len(circuit)}\n"
+        f"source of the ansatz: {ANSATZE[spec.ansatz_name].source}"
     )
+
+
+def main() -> None:
+    """Print a circuit, or draw it into a file."""
+    from pathlib import Path
+
+    from qssl_tf.flags import Parser
+
+    parser = Parser(prog="python -m qssl_tf.quantum.circuits", description="Draw and count a circuit of the library.")
+    parser.add_argument("ansatz", help=f"one of {', '.join(ANSATZE)}")
+    parser.add_argument("--width", type=int, default=4, help="number of qubits (default: 4)")
+    parser.add_argument("--layers", type=int, default=1, help="layers of the ansatz (default: 1)")
+    parser.add_argument("--encoding", default="angle", help=f"one of {', '.join(ENCODINGS)} (default: angle)")
+    parser.add_argument("--observables", default="z", help="z, z_zz or products such as Z0,X1X2 (default: z)")
+    parser.add_argument("--figure", type=Path, metavar="FILE", help="draw into an SVG file as well")
+    asked = parser.parse_args()
+    for name in ("width", "layers"):
+        if not 1 <= getattr(asked, name) <= 24:
+            raise UserError(f"`{name}` must be at least 1 and at most 24; got {getattr(asked, name)}.")
+    spec = circuit_spec(asked.width, asked.ansatz, asked.layers, asked.encoding, asked.observables)
+    print(describe(spec))
+    if asked.figure:
+        from cirq.contrib.svg import circuit_to_svg
+
+        from qssl_tf.files import write_text
+
+        write_text(asked.figure, circuit_to_svg(spec.circuit))
+
+
+if __name__ == "__main__":
+    import sys
+
+    from qssl_tf.flags import run_command
+
+    sys.exit(run_command(main))

@@ -6,6 +6,7 @@ import cirq
 import numpy as np
 
 from qssl_tf.quantum.circuits import CircuitSpec
+from qssl_tf.quantum.observables import basis_change, members
 
 CHUNK = 4096  # rows at a time, so that memory stays bounded by 2^width * CHUNK numbers
 
@@ -23,7 +24,8 @@ def frozen_matrix(spec: CircuitSpec, weights: np.ndarray) -> np.ndarray:
     Returns:
         float32, shape (2^width, 2 * 2^width): real parts of all amplitudes, then their imaginary parts.
     """
-    resolved = cirq.resolve_parameters(spec.ansatz, dict(zip(spec.weights, map(float, weights), strict=True)))
+    values = dict(zip(spec.weights, map(float, weights), strict=True))
+    resolved = cirq.resolve_parameters(spec.ansatz + basis_change(spec.observables), values)
     unitary = resolved.unitary(qubit_order=spec.qubits, qubits_that_should_be_present=spec.qubits)
     ones = np.array([bin(index).count("1") for index in range(2 ** len(spec.qubits))])
     absorbed = (unitary * (-1j) ** ones).T  # (states in, amplitudes out)
@@ -41,7 +43,7 @@ def product_states(angles: np.ndarray) -> np.ndarray:
 def frozen_expectations(spec: CircuitSpec, weights: np.ndarray, angles: np.ndarray) -> np.ndarray:
     """Return the expectation of each observable for each row of angles, float32, shape (n, observables)."""
     matrix, size = frozen_matrix(spec, weights), 2 ** len(spec.qubits)
-    signs = np.stack([_signs(observable, spec) for observable in spec.observables], axis=1)  # (2^width, observables)
+    signs = _signs(spec)  # (2^width, observables)
     rows = []
     for start in range(0, len(angles), CHUNK):
         amplitudes = product_states(np.asarray(angles[start : start + CHUNK], np.float32)) @ matrix
@@ -50,9 +52,8 @@ def frozen_expectations(spec: CircuitSpec, weights: np.ndarray, angles: np.ndarr
     return np.concatenate(rows)
 
 
-def _signs(observable: cirq.PauliString, spec: CircuitSpec) -> np.ndarray:
-    """Return the eigenvalue of a product of Z for each basis state, shape (2^width,)."""
+def _signs(spec: CircuitSpec) -> np.ndarray:
+    """Return the value of each observable in each basis state of the measured basis, shape (2^width, observables)."""
     width = len(spec.qubits)
     bits = (np.arange(2**width)[:, None] >> np.arange(width)[::-1]) & 1  # (2^width, width), qubit 0 first
-    measured = [spec.qubits.index(qubit) for qubit in observable.qubits]
-    return np.prod(1 - 2 * bits[:, measured], axis=1).astype(np.float32)
+    return (1 - 2 * (bits @ members(spec.observables, spec.qubits) % 2)).astype(np.float32)

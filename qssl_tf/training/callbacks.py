@@ -88,6 +88,7 @@ class Checkpoints(StepCallback):
     def on_train_begin(self, logs=None):
         """Keep the untrained weights and listen to signals."""
         if self.start == 0:
+            save_state(self.run, self.model, 0)
             save_weights(self.run, self.model, 0)
         self.previous = {number: signal.signal(number, self._stop) for number in (signal.SIGINT, signal.SIGTERM)}
 
@@ -97,7 +98,7 @@ class Checkpoints(StepCallback):
         self.stopped_by = signal.Signals(number).name
 
     def after_step(self, step, logs):
-        """Keep what is due; stop if asked to."""
+        """Keep what is due, the state last: a state of some step says that all weights up to it are kept."""
         if self.schedule.keeps(step):
             save_weights(self.run, self.model, step)
         if self.schedule.keeps(step) or self.stopped_by:

@@ -44,7 +44,7 @@ def load_weights(run: Run, model: SimCLR, step: int) -> None:
 
 def save_state(run: Run, model: SimCLR, step: int) -> None:
     """Keep everything that the next step depends on: weights, batch statistics, optimizer, step."""
-    variables = [*model.weights, *model.optimizer.variables]
+    variables = [*model.variables, *model.optimizer.variables]
     arrays = {f"{index:04d}": variable.numpy() for index, variable in enumerate(variables)}
     record = json.dumps({"step": step, "config": run.config.to_dict()})
     buffer = io.BytesIO()  # in memory first: numpy's writer leaves an open file behind where the disk is full
@@ -72,7 +72,7 @@ def restore_state(run: Run, model: SimCLR) -> int:
         record = json.loads(str(arrays.pop("record")))
         check_same_config(run.state, json.dumps(record["config"]), run.config)
         model.optimizer.build(model.trainable_variables)
-        variables = [*model.weights, *model.optimizer.variables]
+        variables = [*model.variables, *model.optimizer.variables]
         if len(variables) != len(arrays):
             raise ValueError(f"{len(arrays)} arrays for {len(variables)} variables")
         for variable, name in zip(variables, sorted(arrays), strict=True):

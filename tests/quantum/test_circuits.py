@@ -2,7 +2,8 @@ import cirq
 import pytest
 
 from qssl_tf.errors import UserError
-from qssl_tf.quantum.circuits import ANSATZE, circuit_spec
+from qssl_tf.quantum.ansatze import ANSATZE
+from qssl_tf.quantum.circuits import circuit_spec, describe
 
 
 def gates(circuit):
@@ -57,14 +58,14 @@ def test_specs_are_ordered_and_complete(name):
     assert [str(symbol) for symbol in spec.inputs] == [f"x_{i:03d}" for i in range(6)]
     assert sorted(map(str, spec.weights)) == list(map(str, spec.weights))
     assert cirq.parameter_symbols(spec.ansatz) == set(spec.weights)
-    assert cirq.parameter_symbols(spec.encoding) == set(spec.inputs)
+    assert cirq.parameter_symbols(spec.blocks[0]) == set(spec.inputs)
     assert list(spec.observables) == [cirq.PauliString({qubit: cirq.Z}) for qubit in spec.qubits]
 
 
 def test_the_encoding_turns_each_qubit_about_x():
     spec = circuit_spec(3, "ring", 1)
     values = dict(zip(spec.inputs, (0.3, 1.2, 2.9), strict=True))
-    operations = list(cirq.resolve_parameters(spec.encoding, values).all_operations())
+    operations = list(cirq.resolve_parameters(spec.blocks[0], values).all_operations())
     assert operations == [cirq.rx(angle)(qubit) for angle, qubit in zip(values.values(), spec.qubits, strict=True)]
 
 
@@ -75,3 +76,26 @@ def test_bad_requests():
         circuit_spec(4, "rign")
     with pytest.raises(UserError, match=r"^`width` must be at least 2 for the ansatz 'ring'; got 1\.$"):
         circuit_spec(1, "ring")
+    with pytest.raises(UserError, match=r"^`width` must be at least 4 for the ansatz 'sim14'; got 3\.$"):
+        circuit_spec(3, "sim14")
+    with pytest.raises(UserError, match=r"^`encoding` must be one of angle, .*; got 'angel'\. Did you mean 'angle'\?$"):
+        circuit_spec(3, encoding="angel")
+    with pytest.raises(
+        UserError, match=r"^`width` must be at most 10 for the encoding 'amplitude', which takes 2\^width"
+    ):
+        circuit_spec(11, encoding="amplitude")
+
+
+def test_the_description_counts():
+    text = describe(circuit_spec(4, "ring", 1))
+    assert "ring on 4 qubits, encoding angle: 8 weights, 4 input features, 4 observables, 12 gates, 4 on two" in text
+    assert "Rx(theta_004)" in text and "arXiv:2103.14653" in text
+
+
+def test_the_command_draws(script, tmp_path):
+    figure = tmp_path / "circuit.svg"
+    done = script("-m", "qssl_tf.quantum.circuits", "sim19", "--width", 3, "--figure", figure)
+    assert done.returncode == 0 and "9 weights" in done.stdout, done.stderr
+    assert figure.read_text().startswith("<svg")
+    done = script("-m", "qssl_tf.quantum.circuits", "rign")
+    assert done.returncode == 2 and done.stderr.startswith("error: `ansatz` must be one of ring,")

@@ -2,15 +2,17 @@ import cirq
 import numpy as np
 import pytest
 
-from qssl_tf.quantum.circuits import ANSATZE, circuit_spec
+from qssl_tf.quantum.ansatze import ANSATZE
+from qssl_tf.quantum.circuits import circuit_spec
 from qssl_tf.quantum.frozen import CHUNK, frozen_expectations, product_states
 from qssl_tf.quantum.head import QuantumHead
 
 
 @pytest.mark.parametrize("ansatz", ANSATZE)
-@pytest.mark.parametrize(("width", "rows"), [(2, 1), (4, 7), (5, 3)])
-def test_it_is_what_tfq_computes(ansatz, width, rows):
-    head = QuantumHead(width, ansatz, layers=2, seed=3)
+@pytest.mark.parametrize(("width", "rows", "measured"), [(2, 1, "z_zz"), (4, 7, "z"), (5, 3, "X0Y1,Z2")])
+def test_it_is_what_tfq_computes(ansatz, width, rows, measured):
+    width = max(width, ANSATZE[ansatz].min_width)
+    head = QuantumHead(width, ansatz, layers=2, observables=measured, seed=3)
     angles = np.random.default_rng(0).uniform(0, np.pi, (rows, width)).astype(np.float32)
     np.testing.assert_allclose(head.frozen(angles), head(angles), atol=1e-5)
 
@@ -18,7 +20,7 @@ def test_it_is_what_tfq_computes(ansatz, width, rows):
 def test_product_states_are_cirqs_up_to_the_absorbed_phase():
     spec = circuit_spec(3, "ring", 1)
     angles = np.array([[0.3, 1.1, 2.9]])
-    circuit = cirq.resolve_parameters(spec.encoding, dict(zip(spec.inputs, angles[0], strict=True)))
+    circuit = cirq.resolve_parameters(spec.blocks[0], dict(zip(spec.inputs, angles[0], strict=True)))
     judge = circuit.final_state_vector(qubit_order=spec.qubits, dtype=np.complex128)
     ones = np.array([bin(index).count("1") for index in range(8)])
     np.testing.assert_allclose(product_states(angles)[0] * (-1j) ** ones, judge, atol=1e-12)

@@ -1,66 +1,40 @@
-"""The head against Cirq's own simulator and central differences in double precision."""
+"""The head against the simulators of Cirq and Qiskit in double precision; gradients are in test_shift_rules.py."""
 
-import cirq
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
+from judges import qiskit_circuits
+from judges.cirq_values import expectations
 
-from qssl_tf.quantum.circuits import ANSATZE
+from qssl_tf.errors import UserError
+from qssl_tf.quantum.ansatze import ANSATZE
+from qssl_tf.quantum.encodings import ENCODINGS
 from qssl_tf.quantum.head import QuantumHead
-
-
-def expectations(head, angles, weights):
-    """Z expectations by Cirq's state-vector simulator in double precision, shape (n, width)."""
-    spec, simulator = head.spec, cirq.Simulator(dtype=np.complex128)
-    rows = []
-    for row in np.asarray(angles, float):
-        values = dict(zip(spec.inputs + spec.weights, [*row, *weights], strict=True))
-        state = simulator.simulate(spec.circuit, values, qubit_order=spec.qubits).final_state_vector
-        order = {qubit: index for index, qubit in enumerate(spec.qubits)}
-        rows.append([op.expectation_from_state_vector(state, order).real for op in spec.observables])
-    return np.array(rows)
 
 
 def random_angles(rows, width, seed=0):
     return np.random.default_rng(seed).uniform(0, np.pi, (rows, width)).astype(np.float32)
 
 
-CASES = [(name, width, rows) for name in ANSATZE for width, rows in ((2, 1), (3, 5), (5, 4))]
+CASES = [
+    (ansatz, encoding, width, rows)
+    for ansatz in ANSATZE
+    for encoding in ENCODINGS
+    for width, rows in ((2, 1), (3, 5), (4, 2), (5, 3))
+    if width >= ANSATZE[ansatz].min_width
+]
 
 
-@pytest.mark.parametrize(("ansatz", "width", "rows"), CASES)
-def test_expectations_are_cirqs(ansatz, width, rows):
-    head = QuantumHead(width, ansatz, layers=3, seed=1)  # 12 weights or more: names must not sort as 1, 10, 2
-    angles = random_angles(rows, width)
-    judge = expectations(head, angles, head.parameters.numpy())
-    np.testing.assert_allclose(head(angles), judge, atol=1e-5)
-
-
-@pytest.mark.parametrize("ansatz", ANSATZE)
-def test_gradients_are_central_differences(ansatz):
-    head = QuantumHead(3, ansatz, layers=2, seed=2)
-    angles = random_angles(2, 3, seed=1)
-    mix = np.random.default_rng(3).normal(size=(2, 3))
-    inputs = tf.constant(angles)
-    with tf.GradientTape() as tape:
-        tape.watch(inputs)
-        total = tf.reduce_sum(head(inputs) * tf.constant(mix, tf.float32))
-    by_inputs, by_weights = tape.gradient(total, [inputs, head.parameters])
-
-    def value(x, w):
-        return float(np.sum(mix * expectations(head, x, w)))
-
-    weights, step = head.parameters.numpy().astype(float), 1e-4
-    for index in range(len(weights)):
-        shift = np.eye(len(weights))[index] * step
-        slope = (value(angles, weights + shift) - value(angles, weights - shift)) / (2 * step)
-        assert abs(by_weights[index] - slope) < 1e-4
-    for place in np.ndindex(angles.shape):
-        shift = np.zeros(angles.shape)
-        shift[place] = step
-        slope = (value(angles + shift, weights) - value(angles - shift, weights)) / (2 * step)
-        assert abs(by_inputs[place] - slope) < 1e-4
+@pytest.mark.parametrize(("ansatz", "encoding", "width", "rows"), CASES)
+def test_expectations_are_cirqs_and_qiskits(ansatz, encoding, width, rows):
+    layers = 3  # 12 weights or more: names must not sort as 1, 10, 2
+    head = QuantumHead(width, ansatz, layers, encoding, seed=1)
+    angles = random_angles(rows, head.spec.features)
+    weights = head.parameters.numpy().astype(float)
+    ours = head(angles).numpy()
+    np.testing.assert_allclose(ours, expectations(head.spec, angles, weights), atol=1e-5)
+    final = qiskit_circuits.state(ansatz, encoding, width, layers, angles[0].astype(float), weights)
+    np.testing.assert_allclose(ours[0], qiskit_circuits.z_expectations(final, width), atol=1e-5)
 
 
 def test_initial_weights_follow_the_paper():
@@ -91,3 +65,21 @@ def test_it_trains_saves_and_reloads_in_a_keras_model(tmp_path, functional):
     model.save(tmp_path / "model.keras")
     again = keras.models.load_model(tmp_path / "model.keras")
     np.testing.assert_array_equal(again(angles), model(angles))
+
+
+@pytest.mark.parametrize("ansatz", ANSATZE)
+@pytest.mark.parametrize("encoding", ENCODINGS)
+def test_every_combination_reloads_and_predicts_the_same(ansatz, encoding):
+    head = QuantumHead(4, ansatz, 1, encoding, "z_zz", seed=3)
+    again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(head))
+    again.set_weights(head.get_weights())
+    angles = random_angles(2, head.spec.features)
+    np.testing.assert_array_equal(again(angles), head(angles))
+
+
+@pytest.mark.parametrize("wrong", [-0.1, 3.3, np.nan, np.inf])
+def test_angles_are_checked_at_the_door(wrong):
+    angles = random_angles(2, 3)
+    angles[1, 2] = wrong
+    with pytest.raises(UserError, match=r"angles of the quantum head must be finite and in \[0, pi\] radians; got"):
+        QuantumHead(3)(angles)

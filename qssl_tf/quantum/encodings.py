@@ -1,0 +1,130 @@
+"""ENCODINGS: circuits that carry the encoder's numbers, and the map from those numbers to the circuits' angles.
+
+Symbols of an encoding stand for single rotation angles, since TFQ and shift rules know nothing else. What an encoding
+computes from its features first (products, norms) is the function `values`, which works on NumPy arrays and, with
+`keras.ops`, on tensors, so that gradients reach the features.
+"""
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import cirq
+import numpy as np
+import sympy
+
+from qssl_tf.quantum.ansatze import rzz
+
+Qubits = Sequence[cirq.Qid]
+Symbols = Sequence[sympy.Symbol]
+Operations = Iterator[cirq.Operation]
+
+
+def _themselves(features: Any, ops: Any, width: int) -> Any:
+    return features
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """A circuit that depends on data.
+
+    Attributes:
+        gates: (qubits, symbols) -> the gates.
+        features: width -> how many numbers a row holds, each in [0, pi].
+        symbols: width -> how many angles the circuit has.
+        values: (features of shape (n, features), array functions, width) -> angles in radians, shape (n, symbols).
+        repeated: Whether the circuit stands before each layer instead of once.
+        source: Where it was published.
+    """
+
+    gates: Callable[[Qubits, Symbols], Operations]
+    features: Callable[[int], int] = lambda width: width
+    symbols: Callable[[int], int] = lambda width: width
+    values: Callable[[Any, Any, int], Any] = _themselves
+    repeated: bool = False
+    source: str = "arXiv:2103.14653, Section 3"
+
+
+def _rotate(gate: Callable) -> Callable[[Qubits, Symbols], Operations]:
+    """Return the circuit with one rotation by x_i on qubit i."""
+
+    def gates(qubits: Qubits, symbols: Symbols) -> Operations:
+        for qubit, symbol in zip(qubits, symbols, strict=True):
+            yield gate(symbol)(qubit)
+
+    return gates
+
+
+def _pairs(width: int) -> list[tuple[int, int]]:
+    return [(i, j) for i in range(width) for j in range(i + 1, width)]
+
+
+def _zz_gates(qubits: Qubits, symbols: Symbols) -> Operations:
+    """Yield H and RZ(x_i) on every qubit, then RZZ by the pair's angle on every pair i < j."""
+    remaining = iter(symbols)
+    for qubit in qubits:
+        yield cirq.H(qubit)
+        yield cirq.rz(next(remaining))(qubit)
+    for i, j in _pairs(len(qubits)):
+        yield rzz(next(remaining), qubits[i], qubits[j])
+
+
+def _zz_values(features: Any, ops: Any, width: int) -> Any:
+    """Return x_i, then (x_i - pi/2)(x_j - pi/2) for i < j."""
+    choose = np.eye(width, dtype=np.float32)
+    pairs = np.array(_pairs(width), int).reshape(-1, 2)
+    centred = features - math.pi / 2
+    left, right = ops.matmul(centred, choose[:, pairs[:, 0]]), ops.matmul(centred, choose[:, pairs[:, 1]])
+    return ops.concatenate([features, left * right], axis=1)
+
+
+def _amplitude_gates(qubits: Qubits, symbols: Symbols) -> Operations:
+    """Yield the preparation of a real state: on each qubit an RY controlled by all before it (quant-ph/0407010)."""
+    remaining = iter(symbols)
+    for level, target in enumerate(qubits):
+        for step in range(2**level):
+            yield cirq.ry(next(remaining))(target)
+            if level:
+                # The bit in which the Gray code changes next says which qubit controls; the last closes the circle.
+                changed = min(_trailing_zeros(step + 1), level - 1)
+                yield cirq.CX(qubits[level - 1 - changed], target)
+
+
+def _trailing_zeros(number: int) -> int:
+    return (number & -number).bit_length() - 1
+
+
+def _amplitude_values(features: Any, ops: Any, width: int) -> Any:
+    """Return the rotations that make the amplitudes features / norm, qubit 0 the most significant bit."""
+    squares, angles = features * features, []
+    for level in range(width):
+        branches = 2**level
+        halves = np.repeat(np.eye(2 * branches, dtype=np.float32), 2 ** (width - level - 1), axis=0)
+        norms = ops.sqrt(ops.matmul(squares, halves) + 1e-12)  # (n, 2 * branches), kept off 0 for the gradient
+        pick = np.eye(2 * branches, dtype=np.float32)
+        theta = 2 * ops.arctan2(ops.matmul(norms, pick[:, 1::2]), ops.matmul(norms, pick[:, 0::2]))
+        gray = np.arange(branches) ^ (np.arange(branches) >> 1)
+        parity = np.array([[bin(b & g).count("1") % 2 for g in gray] for b in range(branches)])
+        angles.append(ops.matmul(theta, ((1 - 2 * parity) / branches).astype(np.float32)))
+    return ops.concatenate(angles, axis=1)
+
+
+ENCODINGS: dict[str, Encoding] = {
+    "angle": Encoding(_rotate(cirq.rx)),
+    "angle_y": Encoding(_rotate(cirq.ry)),
+    "zz": Encoding(
+        _zz_gates,
+        symbols=lambda width: width + width * (width - 1) // 2,
+        values=_zz_values,
+        source="arXiv:1804.11326, Eq. 5, with the paper's angles",
+    ),
+    "reuploading": Encoding(_rotate(cirq.rx), repeated=True, source="arXiv:1907.02085"),
+    "amplitude": Encoding(
+        _amplitude_gates,
+        features=lambda width: 2**width,
+        symbols=lambda width: 2**width - 1,
+        values=_amplitude_values,
+        source="quant-ph/0407010",
+    ),
+}

@@ -1,0 +1,73 @@
+"""Noise as channels in the circuit, and the paper's measurement between layers.
+
+Strengths are probabilities in [0, 1]. The channels are Cirq's; TFQ samples one trajectory for each shot.
+"""
+
+from collections.abc import Callable, Sequence
+
+import cirq
+
+from qssl_tf.errors import UserError, unknown_name
+
+CHANNELS: dict[str, Callable[[float], cirq.Gate]] = {
+    "depolarizing": cirq.depolarize,
+    "amplitude_damping": cirq.amplitude_damp,
+    "phase_damping": cirq.phase_damp,
+    "readout": cirq.bit_flip,
+}
+LEVELS = ("gate", "layer")
+
+
+def read_noise(words: str) -> dict[str, float]:
+    """Return the strength of each channel that `words` names, such as `depolarizing=0.01,readout=0.02`; `none` is {}.
+
+    Raises:
+        UserError: An unknown channel, or a strength that is no probability.
+    """
+    if words == "none":
+        return {}
+    strengths = {}
+    for part in words.split(","):
+        name, _, number = part.strip().partition("=")
+        if name not in CHANNELS:
+            raise unknown_name("noise", name, ["none", *(f"{channel}=P" for channel in CHANNELS)])
+        try:
+            strength = float(number)
+        except ValueError:
+            strength = -1.0
+        if not 0.0 <= strength <= 1.0:
+            raise UserError(f"`noise` must give '{name}' a probability from 0 to 1, as in {name}=0.01; got {number!r}.")
+        strengths[name] = strength
+    return strengths
+
+
+def noisy_blocks(blocks: Sequence[cirq.Circuit], strengths: dict[str, float], level: str) -> list[cirq.Circuit]:
+    """Return the blocks with a channel on each qubit after each gate that touches it, or once after each block."""
+    if level not in LEVELS:
+        raise unknown_name("noise_level", level, LEVELS)
+    channels = [CHANNELS[name](strength) for name, strength in strengths.items() if name != "readout" and strength]
+    noisy = []
+    for block in blocks:
+        operations: list[cirq.Operation] = []
+        for operation in block.all_operations():
+            operations.append(operation)
+            if level == "gate":
+                operations += [channel(qubit) for qubit in operation.qubits for channel in channels]
+        if level == "layer":
+            operations += [channel(qubit) for qubit in sorted(block.all_qubits()) for channel in channels]
+        noisy.append(cirq.Circuit(operations))
+    return noisy
+
+
+def partial_measurement(qubits: Sequence[cirq.Qid]) -> cirq.Circuit:
+    """Return a measurement of every other qubit in Z whose outcome is not kept: full dephasing.
+
+    arXiv:2103.14653 measures qubits 0, 2, 4, 6 between its two layers.
+    """
+    return cirq.Circuit(cirq.phase_flip(0.5)(qubit) for qubit in qubits[::2])
+
+
+def readout_errors(qubits: Sequence[cirq.Qid], strengths: dict[str, float]) -> cirq.Circuit:
+    """Return a bit flip on each qubit before it is read."""
+    strength = strengths.get("readout", 0.0)
+    return cirq.Circuit(cirq.bit_flip(strength)(qubit) for qubit in qubits) if strength else cirq.Circuit()

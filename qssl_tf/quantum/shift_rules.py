@@ -1,0 +1,132 @@
+"""Expectation values with gradients from the circuit itself, as a device would measure them.
+
+An estimator takes angles (n, gates) to expectations (n, observables) and has no gradient; the functions here add one.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_quantum as tfq
+from tensorflow_quantum.core.ops import tfq_simulate_ops
+from tensorflow_quantum.core.ops.noise import noisy_samples_op
+
+from qssl_tf.quantum.splitting import SplitCircuit, shift_terms
+
+Estimator = Callable[[tf.Tensor], tf.Tensor]
+SPSA_STEP = 0.1  # radians; the bias grows with its square, the shot noise with its inverse
+
+
+def exact_estimator(circuit: SplitCircuit, observables) -> Estimator:
+    """Return an estimator by TFQ's state-vector simulator."""
+    program, names = tfq.convert_to_tensor([circuit.circuit]), tf.constant(circuit.names)
+    operators = tfq.convert_to_tensor([list(observables)])
+
+    def estimate(angles: tf.Tensor) -> tf.Tensor:
+        n = tf.shape(angles)[0]
+        return tfq_simulate_ops.tfq_simulate_expectation(
+            tf.repeat(program, n), names, angles, tf.repeat(operators, n, axis=0)
+        )
+
+    return estimate
+
+
+def sampled_estimator(circuit: SplitCircuit, members: np.ndarray, shots: int, noisy: bool) -> Estimator:
+    """Return an estimator from fresh shots, the same for all observables.
+
+    TFQ's own sampled expectation draws new shots for each observable, which costs more and loses their covariance;
+    so bit strings are sampled and the observables read off them.
+
+    Args:
+        circuit: Ends in the basis in which each observable is a product of Z; may hold channels if `noisy`.
+        members: 1 where a qubit belongs to an observable, shape (width, observables).
+        shots: Bit strings a row.
+        noisy: Sample trajectories of a circuit with channels, a new one for each shot.
+    """
+    program, names = tfq.convert_to_tensor([circuit.circuit]), tf.constant(circuit.names)
+    sample = noisy_samples_op.samples if noisy else tfq_simulate_ops.tfq_simulate_samples
+    belongs = tf.constant(members, tf.float32)
+
+    def estimate(angles: tf.Tensor) -> tf.Tensor:
+        n = tf.shape(angles)[0]
+        bits = sample(tf.repeat(program, n), names, angles, tf.constant([shots], tf.int32))
+        dense = bits.to_tensor() if isinstance(bits, tf.RaggedTensor) else bits
+        bits = tf.cast(dense, tf.float32)  # (n, shots, width), qubit 0 first
+        ones = tf.tensordot(bits, belongs, 1)  # (n, shots, observables)
+        return tf.reduce_mean(1.0 - 2.0 * tf.math.floormod(ones, 2.0), axis=1)
+
+    return estimate
+
+
+def shifted(estimate: Estimator, circuit: SplitCircuit, exact: bool = True) -> Callable[[tf.Tensor], tf.Tensor]:
+    """Return values (n, symbols) -> expectations (n, observables), differentiated by parameter shifts.
+
+    Each term of the gradient is estimated anew. `exact` chooses the rule for controlled gates, see `shift_terms`.
+    """
+    matrix, offset = tf.constant(circuit.matrix), tf.constant(circuit.offset)
+    gates, shifts, coefficients = (tf.constant(part) for part in shift_terms(circuit, exact))
+    count = len(circuit.names)
+
+    @tf.custom_gradient
+    def expectations(values: tf.Tensor):
+        angles = tf.matmul(values, matrix) + offset  # (n, gates)
+
+        def backward(upstream: tf.Tensor) -> tf.Tensor:
+            def term(entry) -> tf.Tensor:
+                gate, shift, coefficient = entry
+                turned = estimate(angles + shift * tf.one_hot(gate, count))
+                return coefficient * tf.reduce_sum(turned * upstream, axis=1)  # (n,)
+
+            # One term at a time, so that memory holds the shots of one batch only.
+            parts = tf.map_fn(term, (gates, shifts, coefficients), fn_output_signature=tf.float32)  # (terms, n)
+            by_gate = tf.math.unsorted_segment_sum(parts, gates, count)  # (gates, n)
+            return tf.matmul(by_gate, matrix, transpose_a=True, transpose_b=True)  # (n, symbols)
+
+        return estimate(angles), backward
+
+    return expectations
+
+
+def perturbed(estimate: Estimator, circuit: SplitCircuit, seed: Callable[[], tf.Tensor]):
+    """Return values -> expectations, differentiated by simultaneous perturbation (SPSA; Spall, IEEE TAC 37, 1992).
+
+    All symbols of a row are turned at once by ±SPSA_STEP with random signs: two estimates whatever the circuit.
+    Unbiased up to the square of the step, with a variance that grows with the number of symbols.
+
+    Args:
+        estimate: The estimator.
+        circuit: Its gates.
+        seed: Gives a new seed, shape (2,), at each call.
+    """
+    matrix, offset = tf.constant(circuit.matrix), tf.constant(circuit.offset)
+
+    @tf.custom_gradient
+    def expectations(values: tf.Tensor, key: tf.Tensor):
+        def backward(upstream: tf.Tensor):
+            signs = 2.0 * tf.cast(tf.random.stateless_uniform(tf.shape(values), key) < 0.5, tf.float32) - 1.0
+            ahead, behind = (
+                estimate(tf.matmul(values + way * SPSA_STEP * signs, matrix) + offset) for way in (1.0, -1.0)
+            )
+            slope = tf.reduce_sum((ahead - behind) * upstream, axis=1, keepdims=True) / (2.0 * SPSA_STEP)  # (n, 1)
+            return slope * signs, None
+
+        return estimate(tf.matmul(values, matrix) + offset), backward
+
+    return lambda values: expectations(values, seed())
+
+
+def sampled_forward(estimate: Estimator, circuit: SplitCircuit, exact: Callable[[tf.Tensor], tf.Tensor]):
+    """Return values -> expectations that are sampled forward and differentiated exactly backward.
+
+    Args:
+        estimate: The sampling estimator.
+        circuit: Its gates.
+        exact: values -> exact expectations, with their own gradient.
+    """
+    matrix, offset = tf.constant(circuit.matrix), tf.constant(circuit.offset)
+
+    def expectations(values: tf.Tensor) -> tf.Tensor:
+        true = exact(values)
+        return true + tf.stop_gradient(estimate(tf.matmul(values, matrix) + offset) - true)
+
+    return expectations

@@ -1,0 +1,1 @@
+"""Independent constructions that tests compare with."""

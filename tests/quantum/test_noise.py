@@ -1,0 +1,102 @@
+"""Noise against Cirq's density matrices; the measurement between layers against Qiskit's."""
+
+import cirq
+import numpy as np
+import pytest
+from judges.cirq_values import symbol_values
+from judges.qiskit_circuits import ansatz_circuit, encoding_circuit
+from qiskit import ClassicalRegister
+from qiskit_aer import AerSimulator
+
+from qssl_tf.errors import UserError
+from qssl_tf.quantum.head import QuantumHead
+from qssl_tf.quantum.noise import noisy_blocks, read_noise
+
+ROWS, SHOTS = 40, 500
+ERROR = 5 / np.sqrt(ROWS * SHOTS)
+
+
+def noisy_head(noise="none", **options):
+    return QuantumHead(3, "ring", 2, shots=SHOTS, gradient="parameter_shift", noise=noise, seed=1, **options)
+
+
+ANGLES = np.array([[0.4, 1.3, 2.2]], np.float32)
+
+
+def by_density_matrix(head, blocks):
+    """Z expectations of a circuit with channels, without readout errors."""
+    circuit = sum(blocks, cirq.Circuit())
+    values = symbol_values(head.spec, ANGLES, head.parameters.numpy())[0]
+    density = cirq.DensityMatrixSimulator(dtype=np.complex128).simulate(circuit, values, qubit_order=head.spec.qubits)
+    order = {qubit: index for index, qubit in enumerate(head.spec.qubits)}
+    return np.array(
+        [p.expectation_from_density_matrix(density.final_density_matrix, order).real for p in head.spec.observables]
+    )
+
+
+@pytest.mark.parametrize("noise", ["depolarizing=0.05", "amplitude_damping=0.2", "phase_damping=0.3"])
+@pytest.mark.parametrize("level", ["gate", "layer"])
+def test_channels_are_cirqs(noise, level):
+    head = noisy_head(noise, noise_level=level)
+    judge = by_density_matrix(head, noisy_blocks(head.spec.blocks, read_noise(noise), level))
+    clean = by_density_matrix(head, head.spec.blocks)
+    ours = head(np.repeat(ANGLES, ROWS, axis=0)).numpy().mean(axis=0)
+    assert np.all(np.abs(ours - judge) < ERROR)
+    assert np.abs(clean - judge).max() > ERROR  # the noise is strong enough to be seen
+
+
+def test_readout_errors_shrink_each_expectation():
+    head, clean = noisy_head("readout=0.1"), noisy_head()
+    judge = 0.8 * by_density_matrix(clean, clean.spec.blocks)
+    assert np.all(np.abs(head(np.repeat(ANGLES, ROWS, axis=0)).numpy().mean(axis=0) - judge) < ERROR)
+
+
+def test_partial_measurement_is_a_measurement_between_the_layers():
+    head = QuantumHead(4, "ring", 2, shots=SHOTS, gradient="parameter_shift", partial_measurement=True, seed=5)
+    angles = np.array([0.4, 1.3, 2.2, 0.9])
+    theta = head.parameters.numpy().astype(float)
+    circuit = encoding_circuit("angle", 4, angles).compose(ansatz_circuit("ring", 4, 1, theta[:8]))
+    for name in ("middle", "c"):
+        circuit.add_register(ClassicalRegister(4, name))
+    circuit.measure([0, 2], [0, 2])
+    circuit = circuit.compose(ansatz_circuit("ring", 4, 1, theta[8:]), range(4))
+    circuit.measure(range(4), range(4, 8))
+    counts = AerSimulator(seed_simulator=7).run(circuit, shots=ROWS * SHOTS).result().get_counts()
+    judge = np.zeros(4)
+    for bits, count in counts.items():
+        judge += count * (1 - 2 * np.array([int(bit) for bit in bits.split()[0][::-1]]))
+    ours = head(np.repeat(angles[np.newaxis].astype(np.float32), ROWS, axis=0)).numpy().mean(axis=0)
+    assert np.all(np.abs(ours - judge / (ROWS * SHOTS)) < 1.5 * ERROR)
+    whole = QuantumHead(4, "ring", 2, seed=5)(angles[np.newaxis].astype(np.float32))[0]
+    assert np.abs(whole - judge / (ROWS * SHOTS)).max() > 1.5 * ERROR
+
+
+def test_training_under_noise_moves_downhill():
+    import keras
+
+    head = QuantumHead(2, "ring", 1, shots=200, gradient="parameter_shift", noise="depolarizing=0.01", seed=0)
+    model = keras.Sequential([keras.Input((2,)), head])
+    model.compile(keras.optimizers.Adam(0.2), "mse")
+    angles = np.random.default_rng(0).uniform(0, np.pi, (8, 2)).astype(np.float32)
+    history = model.fit(angles, -np.ones((8, 2)), epochs=12, batch_size=8, verbose=0).history["loss"]
+    assert history[-1] < 0.8 * history[0]
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"noise": "depolarizing=1.5"}, "`noise` must give 'depolarizing' a probability from 0 to 1"),
+        ({"noise": "depolarising=0.1"}, "Did you mean 'depolarizing=P'?"),
+        ({"noise": "readout"}, "`noise` must give 'readout' a probability from 0 to 1, as in readout=0.01; got ''."),
+        ({"noise": "readout=0.1", "shots": None}, "`noise` needs a number of `shots`"),
+        ({"partial_measurement": True, "shots": None}, "`partial_measurement` needs a number of `shots`"),
+        ({"noise": "readout=0.1", "gradient": "adjoint"}, "`gradient` must be parameter_shift, two_term or spsa"),
+        ({"noise": "readout=0.1", "noise_level": "gates"}, "`noise_level` must be one of gate, layer; got 'gates'."),
+        ({"shots": 0}, "`shots` must be at least 1, or none for exact expectations; got 0."),
+        ({"gradient": "finite"}, "`gradient` must be one of adjoint, parameter_shift, two_term, spsa; got 'finite'."),
+    ],
+)
+def test_bad_combinations(options, sentence):
+    with pytest.raises(UserError) as caught:
+        QuantumHead(**{"width": 3, "shots": 10, "gradient": "parameter_shift"} | options)
+    assert sentence in str(caught.value)
