@@ -11,7 +11,7 @@ PACKAGE = ROOT / "qssl_tf"
 LAYERS = [
     ("errors", "files", "quiet", "xla", "environment"),
     ("config",),
-    ("flags", "data", "quantum"),
+    ("flags", "data", "quantum", "hardware"),
     ("models",),
     ("training",),
     ("evaluation",),
@@ -19,7 +19,7 @@ LAYERS = [
 # Library -> the only places that may import it.
 HOMES = {
     "cirq": ("quantum", "hardware/bridge.py"),
-    "tensorflow_quantum": ("quantum/head.py", "quantum/shift_rules.py", "quantum/noise.py"),
+    "tensorflow_quantum": ("quantum/diagnostics.py", "quantum/head.py", "quantum/shift_rules.py", "quantum/noise.py"),
     "qiskit": ("hardware", "ibmq_infer.py"),
     "keras_tuner": (),
 }

@@ -81,7 +81,7 @@ class QuantumHead(tfq.layers.PQC):
         self.supports_jit = False  # TFQ's operations have no XLA kernels
         self._circuit = tfq.convert_to_tensor([self.spec.circuit])
         self._names = tf.constant([str(symbol) for symbol in self.spec.inputs + self.spec.weights])
-        self._expectations = self._choose()
+        self.expectations = self._choose()
 
     def add_weight(self, name=None, shape=None, **kwargs):
         """Add a weight; PQC passes the name first, where Keras 3 expects the shape."""
@@ -130,7 +130,7 @@ class QuantumHead(tfq.layers.PQC):
             check_angles(np.asarray(inputs))
         angles = self.spec.encoding.values(inputs, keras.ops, self.width)  # (n, input symbols)
         weights = tf.tile(self.parameters[tf.newaxis], (tf.shape(inputs)[0], 1))  # (n, weights)
-        return self._expectations(tf.concat([angles, weights], axis=1))
+        return self.expectations(tf.concat([angles, weights], axis=1))
 
     def frozen(self, angles: np.ndarray) -> np.ndarray:
         """Return what `call` returns, for weights that stand still and any number of rows, without gradients.

@@ -15,6 +15,7 @@ CHANNELS: dict[str, Callable[[float], cirq.Gate]] = {
     "phase_damping": cirq.phase_damp,
     "readout": cirq.bit_flip,
 }
+TWO = "_2q"  # e.g. depolarizing_2q: the strength on each qubit of a gate on two, where it differs
 LEVELS = ("gate", "layer")
 
 
@@ -29,7 +30,7 @@ def read_noise(words: str) -> dict[str, float]:
     strengths = {}
     for part in words.split(","):
         name, _, number = part.strip().partition("=")
-        if name not in CHANNELS:
+        if name.removesuffix(TWO) not in CHANNELS or name == f"readout{TWO}":
             raise unknown_name("noise", name, ["none", *(f"{channel}=P" for channel in CHANNELS)])
         try:
             strength = float(number)
@@ -42,21 +43,33 @@ def read_noise(words: str) -> dict[str, float]:
 
 
 def noisy_blocks(blocks: Sequence[cirq.Circuit], strengths: dict[str, float], level: str) -> list[cirq.Circuit]:
-    """Return the blocks with a channel on each qubit after each gate that touches it, or once after each block."""
+    """Return the blocks with channels on each qubit after each gate that touches it, or once after each block.
+
+    At level `gate` a gate on two qubits other than CX or CZ counts twice, since a device makes it of two of those.
+    """
     if level not in LEVELS:
         raise unknown_name("noise_level", level, LEVELS)
-    channels = [CHANNELS[name](strength) for name, strength in strengths.items() if name != "readout" and strength]
+    single = _channels(strengths)
+    double = _channels({name: strengths.get(f"{name}{TWO}", strengths.get(name, 0.0)) for name in CHANNELS})
     noisy = []
     for block in blocks:
         operations: list[cirq.Operation] = []
         for operation in block.all_operations():
             operations.append(operation)
-            if level == "gate":
-                operations += [channel(qubit) for qubit in operation.qubits for channel in channels]
+            if level == "gate" and len(operation.qubits) == 1:
+                operations += [channel(operation.qubits[0]) for channel in single]
+            elif level == "gate":
+                times = 1 if operation.gate in (cirq.CX, cirq.CZ) else 2
+                operations += times * [channel(qubit) for qubit in operation.qubits for channel in double]
         if level == "layer":
-            operations += [channel(qubit) for qubit in sorted(block.all_qubits()) for channel in channels]
+            operations += [channel(qubit) for qubit in sorted(block.all_qubits()) for channel in single]
         noisy.append(cirq.Circuit(operations))
     return noisy
+
+
+def _channels(strengths: dict[str, float]) -> list[cirq.Gate]:
+    """Return the channels of positive strength, without readout errors and those for two qubits."""
+    return [CHANNELS[n](strength) for n, strength in strengths.items() if n in CHANNELS and n != "readout" and strength]
 
 
 def partial_measurement(qubits: Sequence[cirq.Qid]) -> cirq.Circuit:

@@ -3,6 +3,7 @@
 import signal
 import sys
 import time
+from dataclasses import asdict, fields
 from typing import Any
 
 import keras
@@ -11,6 +12,7 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from qssl_tf.errors import UserError
+from qssl_tf.quantum.diagnostics import PairGeometry, encoded_states, pair_geometry
 from qssl_tf.training.checkpoints import save_state, save_weights
 from qssl_tf.training.history import append_history, start_history
 from qssl_tf.training.runs import Run
@@ -110,6 +112,37 @@ class Checkpoints(StepCallback):
         """Give the signals back."""
         for number, handler in getattr(self, "previous", {}).items():
             signal.signal(number, handler)
+
+
+class StateGeometry(StepCallback):
+    """Appends a row to `geometry.csv` at each kept step: how the states of two views lie to those of other images.
+
+    Measured on the first batch of the run with its own batch statistics, which are put back afterwards.
+    """
+
+    columns = ("step", *(field.name for field in fields(PairGeometry)))
+
+    def __init__(self, run: Run, schedule: Schedule, start: int, views: tuple[tf.Tensor, tf.Tensor]):
+        """Remember the views, shape (n, height, width, channels) each."""
+        super().__init__(run, schedule, start)
+        self.views, self.path = views, run.folder / "geometry.csv"
+
+    def on_train_begin(self, logs=None):
+        """Cut the table back to the step resumed from."""
+        start_history(self.path, self.start, self.columns)
+
+    def after_step(self, step, logs):
+        """Measure what is due."""
+        if not self.schedule.keeps(step):
+            return
+        encoder, head = self.model.encoder, self.model.head
+        statistics = [variable.numpy() for variable in encoder.non_trainable_variables]
+        angles = [encoder(view, training=True).numpy() for view in self.views]
+        for variable, value in zip(encoder.non_trainable_variables, statistics, strict=True):
+            variable.assign(value)
+        weights = head.parameters.numpy()
+        geometry = pair_geometry(*(encoded_states(head.spec, weights, part) for part in angles))
+        append_history(self.path, {"step": step} | asdict(geometry))
 
 
 class Progress(StepCallback):

@@ -1,7 +1,7 @@
-"""`history.csv`: one row a step, appended as training goes."""
+"""Tables of a run (`history.csv`, `geometry.csv`): one row a step, appended as training goes."""
 
 import csv
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from qssl_tf.errors import UserError
@@ -10,20 +10,20 @@ from qssl_tf.files import write_text
 COLUMNS = ("step", "epoch", "loss", "contrastive_accuracy", "learning_rate", "seconds")
 
 
-def start_history(path: Path, step: int) -> None:
+def start_history(path: Path, step: int, columns: Sequence[str] = COLUMNS) -> None:
     """Keep the rows up to `step` and drop what came after it, making the file if there is none."""
-    rows = [row for row in read_history(path) if int(row["step"]) <= step] if path.exists() else []
-    lines = [",".join(COLUMNS), *(",".join(row[column] for column in COLUMNS) for row in rows)]
+    rows = [row for row in read_history(path, columns) if int(row["step"]) <= step] if path.exists() else []
+    lines = [",".join(columns), *(",".join(row[column] for column in columns) for row in rows)]
     write_text(path, "\n".join(lines) + "\n")
 
 
 def append_history(path: Path, row: Mapping[str, float]) -> None:
-    """Append one row; numbers keep every digit."""
+    """Append one row, its values in the order of the columns; numbers keep every digit."""
     with open(path, "a", encoding="utf-8") as file:
-        file.write(",".join(str(row[column]) for column in COLUMNS) + "\n")
+        file.write(",".join(str(value) for value in row.values()) + "\n")
 
 
-def read_history(path: Path) -> list[dict[str, str]]:
+def read_history(path: Path, columns: Sequence[str] = COLUMNS) -> list[dict[str, str]]:
     """Return the complete rows; a last line cut off by a kill is passed over.
 
     Raises:
@@ -33,8 +33,8 @@ def read_history(path: Path) -> list[dict[str, str]]:
         text = file.read()
     complete = text[: text.rfind("\n") + 1]
     reader = csv.DictReader(complete.splitlines())
-    if tuple(reader.fieldnames or ()) != COLUMNS:
-        raise UserError(f"{path} is not a history (its columns must be {', '.join(COLUMNS)}); restore or remove it.")
+    if tuple(reader.fieldnames or ()) != tuple(columns):
+        raise UserError(f"{path} is not a history (its columns must be {', '.join(columns)}); restore or remove it.")
     rows = list(reader)
     for row in rows:
         if None in row.values() or not row["step"].isdecimal():

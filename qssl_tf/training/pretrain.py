@@ -7,7 +7,7 @@ from qssl_tf.data.augment import AUGMENTATIONS, Augmentation
 from qssl_tf.data.pipeline import view_pairs
 from qssl_tf.data.sources import ImageData
 from qssl_tf.models.simclr import SimCLR, build_simclr
-from qssl_tf.training.callbacks import Checkpoints, HistoryLog, Progress
+from qssl_tf.training.callbacks import Checkpoints, HistoryLog, Progress, StateGeometry, StepCallback
 from qssl_tf.training.checkpoints import restore_state
 from qssl_tf.training.runs import Run
 from qssl_tf.training.schedule import schedule
@@ -48,7 +48,10 @@ def pretrain(run: Run, data: ImageData, model: SimCLR, augmentation: Augmentatio
     start = restore_state(run, model) if resume else 0
     pairs = view_pairs(data.train.images, augmentation, config.batch_size, config.seed, plan.steps, start)
     checkpoints = Checkpoints(run, plan, start)
-    callbacks = [Progress(run, plan, start), HistoryLog(run, plan, start), checkpoints]
+    callbacks: list[StepCallback] = [Progress(run, plan, start), HistoryLog(run, plan, start), checkpoints]
+    if config.head == "quantum":
+        first = next(iter(view_pairs(data.train.images, augmentation, config.batch_size, config.seed, steps=1)))
+        callbacks.insert(2, StateGeometry(run, plan, start, first))
     if start < plan.steps:
         try:
             model.fit(pairs, shuffle=False, verbose=0, callbacks=callbacks)

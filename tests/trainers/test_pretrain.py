@@ -55,9 +55,16 @@ def test_what_a_run_leaves(whole):
     assert f"next: python trainers/linear_eval.py --run {run}" in output
     assert "nearest neighbours in 4 features, test split:" in output
     assert float(rows(run)[-1]["loss"]) < float(rows(run)[0]["loss"])
+    with open(run / "geometry.csv", newline="") as file:
+        geometry = [{key: float(value) for key, value in row.items()} for row in csv.DictReader(file)]
+    assert [row["step"] for row in geometry] == [1, 8, 15, 22, 23, 30, 37, 40]
+    for row in geometry:  # tr rho^2 = (1 + overlap) / 2
+        assert row["purity_pair"] == pytest.approx((1 + row["positive_overlap"]) / 2, abs=1e-6)
+    assert geometry[-1]["hilbert_schmidt_distance"] > geometry[0]["hilbert_schmidt_distance"]
 
 
 def assert_same_run(run, whole):
+    assert (run / "geometry.csv").read_text() == (whole / "geometry.csv").read_text()
     assert rows(run) == rows(whole)
     for step in (30, 40):
         mine, theirs = (weights(r / "checkpoints" / f"step-{step:06d}.weights.h5") for r in (run, whole))

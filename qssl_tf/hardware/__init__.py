@@ -1,0 +1,1 @@
+"""IBM devices: the only part that knows Qiskit; nothing here loads TensorFlow."""
