@@ -13,7 +13,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "Config": "qssl_tf.config",
     "NTXent": "qssl_tf.models.losses",
-    "PRESETS": "qssl_tf.config",
+    "PRESETS": "qssl_tf.presets",
     "QuantumHead": "qssl_tf.quantum.head",
     "SimCLR": "qssl_tf.models.simclr",
     "UserError": "qssl_tf.errors",

@@ -1,4 +1,4 @@
-"""Every setting of a run in one frozen, locked dataclass, its presets and its JSON form.
+"""Every setting of a run in one frozen, locked dataclass, and its JSON form.
 
 A run folder's `config.json` is the only home of its settings: pretraining, probing and device runs all read it.
 """
@@ -6,7 +6,7 @@ A run folder's `config.json` is the only home of its settings: pretraining, prob
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
@@ -15,7 +15,7 @@ from qssl_tf.errors import UserError, unknown_name
 # The words each setting takes. The tables of the same names hold what they mean; a test keeps both equal,
 # and this copy lets `--help` and argument errors answer without loading TensorFlow.
 CHOICES: dict[str, list[str]] = {
-    "augmentation": ["digits", "simclr"],
+    "augmentation": ["digits", "simclr", "simclr_blur"],
     "encoder": ["small_cnn", "resnet18", "resnet18_cifar"],
     "head": ["quantum", "classical", "identity"],
     "ansatz": [
@@ -180,39 +180,3 @@ def _check_range(name: str, value: Any, rule: Mapping[str, Any]) -> None:
     if too_low or value > high or not math.isfinite(value):
         top = "" if high == math.inf else f" and at most {high}"
         raise UserError(f"`{name}` must be {bottom}{top}; got {value}.")
-
-
-_PAPER = Config(
-    dataset="cifar10",
-    classes=(0, 1, 2, 3, 4),
-    augmentation="simclr",
-    encoder="resnet18",
-    temperature=0.07,
-    epochs=2,
-    learning_rate=1e-3,
-    checkpoint_every=13,
-    probe_batch_size=256,
-    probe_learning_rate=1e-3,
-)
-
-# Name -> settings. `digits` needs no download; the `paper` family is arXiv:2103.14653, Section 4.
-PRESETS: dict[str, Config] = {
-    "digits": Config(),
-    "paper": _PAPER,
-    "paper-all-to-all": replace(_PAPER, ansatz="all_to_all", layers=3),
-    "paper-classical": replace(_PAPER, head="classical"),
-    "paper-identity": replace(_PAPER, head="identity"),
-    "paper-100-shots": replace(_PAPER, shots=100, gradient="parameter_shift"),
-    "paper-100-shots-partial": replace(_PAPER, shots=100, gradient="parameter_shift", partial_measurement=True),
-}
-
-
-def preset(name: str) -> Config:
-    """Return the preset called `name`.
-
-    Raises:
-        UserError: No preset has that name; the valid ones are listed.
-    """
-    if name not in PRESETS:
-        raise unknown_name("preset", name, PRESETS)
-    return PRESETS[name]

@@ -8,8 +8,9 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any, NoReturn, get_args, get_type_hints
 
-from qssl_tf.config import CHOICES, PRESETS, Config, preset
+from qssl_tf.config import CHOICES, Config
 from qssl_tf.errors import UserError
+from qssl_tf.presets import PRESETS, preset
 
 
 class Parser(argparse.ArgumentParser):

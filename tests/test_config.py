@@ -3,8 +3,9 @@ import json
 
 import pytest
 
-from qssl_tf.config import CHOICES, PRESETS, Config, preset
+from qssl_tf.config import CHOICES, Config
 from qssl_tf.errors import UserError
+from qssl_tf.presets import PRESETS, preset
 
 
 @pytest.mark.parametrize("name", PRESETS)
@@ -28,6 +29,12 @@ def test_paper_preset_is_the_papers_protocol():
         "layers: 3 against 2",
     ]
     assert preset("paper-classical").differences(paper) == ["head: 'classical' against 'quantum'"]
+
+
+def test_shot_presets_estimate_gradients_from_shots_too():
+    for name, partial in (("paper-100-shots", False), ("paper-100-shots-partial", True)):
+        chosen = preset(name)
+        assert (chosen.shots, chosen.gradient, chosen.partial_measurement) == (100, "parameter_shift", partial)
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,8 @@
 import pytest
 
-from qssl_tf.config import PRESETS
 from qssl_tf.errors import UserError
 from qssl_tf.flags import Parser, add_base_flags, add_config_flags, config_from_flags, run_command
+from qssl_tf.presets import PRESETS
 
 
 def parsed(*arguments):

@@ -11,6 +11,7 @@ PACKAGE = ROOT / "qssl_tf"
 LAYERS = [
     ("errors", "files", "quiet", "xla", "environment"),
     ("config",),
+    ("presets",),
     ("flags", "data", "quantum", "hardware"),
     ("models",),
     ("training",),

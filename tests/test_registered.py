@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from qssl_tf.config import Config
-from qssl_tf.data import augment
+from qssl_tf.data import augment, geometric, photometric
 from qssl_tf.models.encoders import BoundedAngle
 from qssl_tf.models.losses import NTXent
 from qssl_tf.models.optimizers import AdamL2
@@ -16,12 +16,12 @@ from qssl_tf.quantum.head import QuantumHead
 
 # One instance each, with no argument at its default.
 INSTANCES = {
-    "RandomResizedCrop": lambda: augment.RandomResizedCrop(5, min_area=0.3, ratio=1.2),
-    "RandomColorJitter": lambda: augment.RandomColorJitter(0.1, 0.2, 0.3, 0.05, 0.6),
-    "RandomGrayscale": lambda: augment.RandomGrayscale(0.7),
-    "RandomFlip": lambda: augment.RandomFlip(0.9),
-    "RandomBlur": lambda: augment.RandomBlur(5, 0.3),
-    "Augmentation": lambda: augment.Augmentation([augment.RandomFlip(0.9), augment.RandomResizedCrop(5)]),
+    "RandomResizedCrop": lambda: geometric.RandomResizedCrop(5, min_area=0.3, ratio=1.2),
+    "RandomColorJitter": lambda: photometric.RandomColorJitter(0.1, 0.2, 0.3, 0.05, 0.6),
+    "RandomGrayscale": lambda: photometric.RandomGrayscale(0.7),
+    "RandomFlip": lambda: geometric.RandomFlip(0.9),
+    "RandomBlur": lambda: geometric.RandomBlur(5, 0.3),
+    "Augmentation": lambda: augment.Augmentation([geometric.RandomFlip(0.9), geometric.RandomResizedCrop(5)]),
     "BoundedAngle": lambda: BoundedAngle(),
     "NTXent": lambda: NTXent(0.3),
     "AdamL2": lambda: AdamL2(0.02, l2=0.5),

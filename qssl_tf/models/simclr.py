@@ -7,7 +7,7 @@ import tensorflow as tf
 from keras import layers
 
 from qssl_tf.config import Config
-from qssl_tf.data.augment import RandomTransform
+from qssl_tf.data.transform import RandomTransform
 from qssl_tf.models.encoders import build_encoder
 from qssl_tf.models.heads import build_head, head_inputs
 from qssl_tf.models.initializers import SeedStream, dense

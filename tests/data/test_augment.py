@@ -11,16 +11,9 @@ import tensorflow as tf
 from PIL import Image, ImageEnhance
 from scipy import ndimage
 
-from qssl_tf.data.augment import (
-    ATTEMPTS,
-    AUGMENTATIONS,
-    Augmentation,
-    RandomBlur,
-    RandomColorJitter,
-    RandomFlip,
-    RandomGrayscale,
-    RandomResizedCrop,
-)
+from qssl_tf.data.augment import AUGMENTATIONS, Augmentation
+from qssl_tf.data.geometric import ATTEMPTS, RandomBlur, RandomFlip, RandomResizedCrop
+from qssl_tf.data.photometric import RandomColorJitter, RandomGrayscale
 from qssl_tf.data.resample import crop_and_resize
 
 

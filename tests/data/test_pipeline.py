@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from qssl_tf.data.augment import AUGMENTATIONS, Augmentation, RandomTransform
+from qssl_tf.data.augment import AUGMENTATIONS, Augmentation
 from qssl_tf.data.pipeline import PRETRAIN, epoch_order, image_batches, image_draws, view_maker, view_pairs
+from qssl_tf.data.transform import RandomTransform
 
 
 class Untouched(RandomTransform):

@@ -6,9 +6,10 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 from sklearn.datasets import load_digits
 
-from qssl_tf.config import Config, preset
+from qssl_tf.config import Config
 from qssl_tf.data.sources import load, resized
 from qssl_tf.errors import UserError
+from qssl_tf.presets import preset
 
 
 def test_digits_are_scikit_learns(digits_data):

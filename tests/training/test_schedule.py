@@ -1,4 +1,5 @@
-from qssl_tf.config import Config, preset
+from qssl_tf.config import Config
+from qssl_tf.presets import preset
 from qssl_tf.training.schedule import Schedule, schedule
 
 

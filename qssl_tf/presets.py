@@ -1,0 +1,41 @@
+"""PRESETS: complete settings by name."""
+
+from dataclasses import replace
+
+from qssl_tf.config import Config
+from qssl_tf.errors import unknown_name
+
+_PAPER = Config(
+    dataset="cifar10",
+    classes=(0, 1, 2, 3, 4),
+    augmentation="simclr",
+    encoder="resnet18",
+    temperature=0.07,
+    epochs=2,
+    learning_rate=1e-3,
+    checkpoint_every=13,
+    probe_batch_size=256,
+    probe_learning_rate=1e-3,
+)
+
+# Name -> settings. `digits` needs no download; the `paper` family is arXiv:2103.14653, Section 4.
+PRESETS: dict[str, Config] = {
+    "digits": Config(),
+    "paper": _PAPER,
+    "paper-all-to-all": replace(_PAPER, ansatz="all_to_all", layers=3),
+    "paper-classical": replace(_PAPER, head="classical"),
+    "paper-identity": replace(_PAPER, head="identity"),
+    "paper-100-shots": replace(_PAPER, shots=100, gradient="parameter_shift"),
+    "paper-100-shots-partial": replace(_PAPER, shots=100, gradient="parameter_shift", partial_measurement=True),
+}
+
+
+def preset(name: str) -> Config:
+    """Return the preset called `name`.
+
+    Raises:
+        UserError: No preset has that name; the valid ones are listed.
+    """
+    if name not in PRESETS:
+        raise unknown_name("preset", name, PRESETS)
+    return PRESETS[name]
