@@ -4,7 +4,7 @@ import json
 import os
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,8 @@ def replacing(path: Path) -> Iterator[Path]:
             error.filename = str(path)  # the user knows this name
         raise
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # gone already, or the disk became read-only: the first error is the one to tell
+            temporary.unlink()
 
 
 def write_text(path: Path, text: str) -> None:
