@@ -9,6 +9,7 @@ from qssl_tf.quantum.circuits import CircuitSpec
 from qssl_tf.quantum.observables import basis_change, members
 
 CHUNK = 4096  # rows at a time, so that memory stays bounded by 2^width * CHUNK numbers
+MAX_FROZEN_WIDTH = 11  # the matrix holds 2 * 4^width numbers: 34 MB here, and four times as much a qubit more
 
 
 def frozen_matrix(spec: CircuitSpec, weights: np.ndarray) -> np.ndarray:

@@ -11,7 +11,7 @@ import tensorflow_quantum as tfq
 
 from qssl_tf.errors import UserError, unknown_name
 from qssl_tf.quantum.circuits import circuit_spec
-from qssl_tf.quantum.frozen import frozen_expectations
+from qssl_tf.quantum.frozen import MAX_FROZEN_WIDTH, frozen_expectations
 from qssl_tf.quantum.noise import noisy_blocks, partial_measurement, read_noise, readout_errors
 from qssl_tf.quantum.observables import basis_change, members
 from qssl_tf.quantum.shift_rules import exact_estimator, perturbed, sampled_estimator, sampled_forward, shifted
@@ -65,7 +65,7 @@ class QuantumHead(tfq.layers.PQC):
         **kwargs: Any,
     ):
         """Build the circuit and the weights."""
-        check_combination(gradient, shots, noise, partial_measurement)
+        check_combination(gradient, shots, noise, partial_measurement, layers)
         self.spec = circuit_spec(width, ansatz, layers, encoding, observables)
         super().__init__(
             self.spec.ansatz,
@@ -137,7 +137,7 @@ class QuantumHead(tfq.layers.PQC):
 
         Exact expectations of RX angles come from one matrix; everything else is run in batches.
         """
-        if self.shots is None and self.encoding == "angle":
+        if self.shots is None and self.encoding == "angle" and self.width <= MAX_FROZEN_WIDTH:
             return frozen_expectations(self.spec, self.parameters.numpy(), angles)
         return np.concatenate([self(angles[start : start + 512]).numpy() for start in range(0, len(angles), 512)])
 
@@ -152,7 +152,7 @@ class QuantumHead(tfq.layers.PQC):
         return keras.layers.Layer.get_config(self) | own
 
 
-def check_combination(gradient: str, shots: int | None, noise: str, partial_measurement: bool) -> None:
+def check_combination(gradient: str, shots: int | None, noise: str, partial_measurement: bool, layers: int) -> None:
     """Refuse settings that cannot go together.
 
     Raises:
@@ -162,6 +162,10 @@ def check_combination(gradient: str, shots: int | None, noise: str, partial_meas
         raise unknown_name("gradient", gradient, GRADIENTS)
     if shots is not None and shots < 1:
         raise UserError(f"`shots` must be at least 1, or none for exact expectations; got {shots}.")
+    if partial_measurement and layers < 2:
+        raise UserError(
+            f"`layers` must be at least 2 with `partial_measurement`, which stands between two; got {layers}."
+        )
     named = "noise" if read_noise(noise) else "partial_measurement" if partial_measurement else None
     if named and shots is None:
         raise UserError(f"`{named}` needs a number of `shots`, since each shot is one trajectory; got none.")

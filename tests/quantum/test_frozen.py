@@ -32,3 +32,17 @@ def test_rows_beyond_a_chunk():
     angles = np.random.default_rng(1).uniform(0, np.pi, (CHUNK + 5, 2))
     every = frozen_expectations(spec, weights, angles)
     np.testing.assert_allclose(every[-5:], frozen_expectations(spec, weights, angles[-5:]), atol=1e-6)
+
+
+@pytest.mark.parametrize("encoding", ["angle_y", "zz", "reuploading"])
+def test_other_encodings_are_run_in_batches(encoding):
+    head = QuantumHead(3, "ring", 2, encoding, seed=3)
+    angles = np.random.default_rng(0).uniform(0, np.pi, (515, 3)).astype(np.float32)
+    np.testing.assert_allclose(head.frozen(angles), head(angles), atol=1e-5)
+
+
+def test_frozen_shots_stay_shots():
+    head = QuantumHead(2, "ring", 1, shots=10, gradient="parameter_shift", seed=3)
+    features = head.frozen(np.full((200, 2), 1.0, np.float32))
+    np.testing.assert_allclose(features * 5, np.round(features * 5), atol=1e-4)  # multiples of 2 / shots
+    assert features.std(axis=0).min() > 0.05

@@ -92,6 +92,10 @@ def test_training_under_noise_moves_downhill():
         ({"partial_measurement": True, "shots": None}, "`partial_measurement` needs a number of `shots`"),
         ({"noise": "readout=0.1", "gradient": "adjoint"}, "`gradient` must be parameter_shift, two_term or spsa"),
         ({"noise": "readout=0.1", "noise_level": "gates"}, "`noise_level` must be one of gate, layer; got 'gates'."),
+        (
+            {"partial_measurement": True, "layers": 1},
+            "`layers` must be at least 2 with `partial_measurement`, which stands between two; got 1.",
+        ),
         ({"shots": 0}, "`shots` must be at least 1, or none for exact expectations; got 0."),
         ({"gradient": "finite"}, "`gradient` must be one of adjoint, parameter_shift, two_term, spsa; got 'finite'."),
     ],
