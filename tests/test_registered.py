@@ -26,7 +26,7 @@ INSTANCES = {
     "NTXent": lambda: NTXent(0.3),
     "AdamL2": lambda: AdamL2(0.02, l2=0.5),
     "QuantumHead": lambda: QuantumHead(
-        3, "all_to_all", 1, "angle_y", "z_zz", 50, "spsa", "readout=0.1", "layer", partial_measurement=True, seed=4
+        3, "all_to_all", 2, "angle_y", "z_zz", 50, "spsa", "readout=0.1", "layer", partial_measurement=True, seed=4
     ),
     "SimCLR": lambda: build_simclr(Config(width=3), (8, 8, 1), augment.AUGMENTATIONS["digits"](8)).bare(),
 }
