@@ -3,6 +3,7 @@
 import os
 import sys
 from importlib import metadata
+from pathlib import Path
 
 from qssl_tf.errors import UserError
 from qssl_tf.quiet import quieten_import
@@ -74,6 +75,14 @@ def problems() -> list[str]:
     return found
 
 
+def hand_over_to_venv() -> None:
+    """Run `python -m qssl_tf.…` again in the project's `.venv` where this Python lacks the packages."""
+    python = Path(__file__).resolve().parents[1] / ".venv" / "bin" / "python"
+    is_module = len(sys.orig_argv) > 2 and sys.orig_argv[1] == "-m" and sys.orig_argv[2].startswith("qssl_tf")
+    if is_module and python.exists() and Path(sys.prefix) != python.parents[1]:
+        os.execv(python, [str(python), *sys.orig_argv[1:]])
+
+
 def prepare() -> None:
     """Choose the Keras backend, quieten TensorFlow's start-up and refuse an environment that cannot work.
 
@@ -82,6 +91,8 @@ def prepare() -> None:
     Raises:
         EnvironmentProblem: One sentence a violation, each with its remedy.
     """
+    if _installed("tensorflow") is None:
+        hand_over_to_venv()
     found = problems()
     if found:
         raise EnvironmentProblem(" ".join(found))

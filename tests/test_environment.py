@@ -1,6 +1,13 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
 from qssl_tf.environment import REQUIREMENTS, problems, version_problem
+
+ROOT = Path(__file__).resolve().parents[1]
 
 
 def test_this_environment_has_no_problem():
@@ -68,3 +75,12 @@ def test_a_failed_import_still_shows_what_was_held_back(script):
         "    os.write(2, b'hidden')\n"
     )
     assert script("-c", code).stderr == "shown"
+
+
+def test_modules_find_the_venv_by_themselves(tmp_path):
+    """A Python without the packages (isolated from this one's) hands `-m qssl_tf...` over to .venv, if there is one."""
+    if not (ROOT / ".venv" / "bin" / "python").exists():
+        pytest.skip("the project's .venv is not built here")
+    bare = [os.path.realpath(sys.executable), "-m", "qssl_tf.quantum.circuits", "ring", "--width", "2"]
+    done = subprocess.run(bare, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0 and "ring on 2 qubits" in done.stdout, done.stderr
