@@ -1,6 +1,6 @@
 """From images in memory to seeded batches: a batch of views is a pure function of (seed, step), so any step resumes."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import numpy as np
 import tensorflow as tf
@@ -103,10 +103,3 @@ def image_batches(
 
     rows = tf.data.Dataset.range(len(images)).batch(batch_size)
     return rows.map(batch, num_parallel_calls=2).prefetch(2)
-
-
-def shuffled_rows(count: int, batch_size: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
-    """Yield the rows of each batch of one epoch in a new order; the last batch may be smaller."""
-    order = rng.permutation(count)
-    for start in range(0, count, batch_size):
-        yield order[start : start + batch_size]

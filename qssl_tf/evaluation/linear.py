@@ -7,7 +7,6 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from qssl_tf.data.pipeline import shuffled_rows
 from qssl_tf.models.initializers import SeedStream, dense
 
 LATE_EPOCHS = (0.6, 0.8)  # parts of the epochs after which the learning rate falls to a tenth: 60 and 80 of 100
@@ -79,7 +78,7 @@ def fit_linear(
     starts = tf.range(0, len(train_labels), batch_size)
     for epoch in range(epochs):
         optimizer.learning_rate.assign(learning_rate * 0.1 ** sum(epoch >= start for start in late))
-        order = np.concatenate(list(shuffled_rows(len(train_labels), batch_size, rng)))
+        order = rng.permutation(len(train_labels))
         epoch_steps(tf.constant(train_features(epoch)[order]), tf.constant(train_labels[order]), starts)
         predicted = tf.argmax(layer(test_features), axis=1).numpy()
         accuracy.append(100.0 * float(np.mean(predicted == test_labels)))

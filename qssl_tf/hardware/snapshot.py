@@ -32,9 +32,11 @@ def snapshot(name: str) -> Any:
     Raises:
         UserError: There is none of that name; the nearest is given.
     """
+    from qiskit.providers import QiskitBackendNotFoundError
+
     try:
         return _provider().backend(name)
-    except Exception:  # the provider raises a type of its own that differs between versions
+    except QiskitBackendNotFoundError:
         raise unknown_name("snapshot", name, snapshot_names()) from None
 
 
