@@ -35,6 +35,7 @@ CHOICES: dict[str, list[str]] = {
     "encoding": ["angle", "angle_y", "zz", "reuploading", "amplitude"],
     "gradient": ["adjoint", "parameter_shift", "two_term", "spsa"],
     "noise_level": ["gate", "layer"],
+    "simulator": ["auto", "tfq", "xla"],
     "probe_protocol": ["cached", "paper"],
 }
 
@@ -76,6 +77,7 @@ class Config:
     noise: str = setting("none", "channels in the circuit, such as depolarizing=0.01,readout=0.02 (needs shots)")
     noise_level: str = setting("gate", "channels after each gate or after each layer")
     partial_measurement: bool = setting(False, "measure every other qubit after the first layer (needs shots)")
+    simulator: str = setting("auto", "who runs the circuit (auto: the fastest that can)")
     # Contrastive training
     temperature: float = setting(0.2, "temperature of the NT-Xent loss", above=0.0)
     batch_size: int = setting(256, "images a step; each gives two views", low=2)

@@ -106,7 +106,8 @@ def test_choices_are_the_tables():
     from qssl_tf.models.heads import HEADS
     from qssl_tf.quantum.ansatze import ANSATZE
     from qssl_tf.quantum.encodings import ENCODINGS
-    from qssl_tf.quantum.head import GRADIENTS
+    from qssl_tf.quantum.measurement import GRADIENTS
+    from qssl_tf.quantum.simulators import SIMULATORS
     from qssl_tf.quantum.noise import LEVELS
 
     tables = {
@@ -116,6 +117,7 @@ def test_choices_are_the_tables():
         "ansatz": ANSATZE,
         "encoding": ENCODINGS,
         "gradient": GRADIENTS,
+        "simulator": SIMULATORS,
         "noise_level": LEVELS,
         "probe_protocol": PROTOCOLS,
     }

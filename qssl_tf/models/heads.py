@@ -25,6 +25,7 @@ def quantum(config: Config) -> keras.layers.Layer:
         noise=config.noise,
         noise_level=config.noise_level,
         partial_measurement=config.partial_measurement,
+        simulator=config.simulator,
         seed=seed,
         name="head",
     )

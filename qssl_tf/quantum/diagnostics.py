@@ -118,13 +118,13 @@ def gradient_variance(width: int, ansatz: str, layers: int, samples: int = 200, 
 
     Source: arXiv:1803.11173.
     """
-    head, rng = QuantumHead(width, ansatz, layers), np.random.default_rng(seed)
-    values = rng.uniform(0, 2 * np.pi, (samples, len(head.spec.weights)))
-    rows = tf.constant(np.concatenate([np.zeros((samples, width)), values], axis=1), tf.float32)
+    # TFQ takes different weights for each row.
+    head, rng = QuantumHead(width, ansatz, layers, simulator="tfq"), np.random.default_rng(seed)
+    weights = tf.constant(rng.uniform(0, 2 * np.pi, (samples, len(head.spec.weights))), tf.float32)
     with tf.GradientTape() as tape:
-        tape.watch(rows)
-        total = tf.reduce_sum(head.expectations(rows)[:, 0])
-    return float(np.var(tape.gradient(total, rows).numpy()[:, width]))
+        tape.watch(weights)
+        total = tf.reduce_sum(head.expectations(tf.zeros((samples, width)), weights, None)[:, 0])
+    return float(np.var(tape.gradient(total, weights).numpy()[:, 0]))
 
 
 def main() -> None:

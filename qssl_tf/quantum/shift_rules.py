@@ -11,10 +11,9 @@ import tensorflow_quantum as tfq
 from tensorflow_quantum.core.ops import tfq_simulate_ops
 from tensorflow_quantum.core.ops.noise import noisy_samples_op
 
-from qssl_tf.quantum.splitting import SplitCircuit, shift_terms
+from qssl_tf.quantum.splitting import SPSA_STEP, SplitCircuit, shift_terms
 
 Estimator = Callable[[tf.Tensor], tf.Tensor]
-SPSA_STEP = 0.1  # radians; the bias grows with its square, the shot noise with its inverse
 
 
 def exact_estimator(circuit: SplitCircuit, observables) -> Estimator:
@@ -87,8 +86,8 @@ def shifted(estimate: Estimator, circuit: SplitCircuit, exact: bool = True) -> C
     return expectations
 
 
-def perturbed(estimate: Estimator, circuit: SplitCircuit, seed: Callable[[], tf.Tensor]):
-    """Return values -> expectations, differentiated by simultaneous perturbation (SPSA; Spall, IEEE TAC 37, 1992).
+def perturbed(estimate: Estimator, circuit: SplitCircuit) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
+    """Return (values, seed of shape (2,)) -> expectations, differentiated by simultaneous perturbation (SPSA; Spall, IEEE TAC 37, 1992).
 
     All symbols of a row are turned at once by ±SPSA_STEP with random signs: two estimates whatever the circuit.
     Unbiased up to the square of the step, with a variance that grows with the number of symbols.
@@ -96,7 +95,6 @@ def perturbed(estimate: Estimator, circuit: SplitCircuit, seed: Callable[[], tf.
     Args:
         estimate: The estimator.
         circuit: Its gates.
-        seed: Gives a new seed, shape (2,), at each call.
     """
     matrix, offset = tf.constant(circuit.matrix), tf.constant(circuit.offset)
 
@@ -112,7 +110,7 @@ def perturbed(estimate: Estimator, circuit: SplitCircuit, seed: Callable[[], tf.
 
         return estimate(tf.matmul(values, matrix) + offset), backward
 
-    return lambda values: expectations(values, seed())
+    return expectations
 
 
 def sampled_forward(estimate: Estimator, circuit: SplitCircuit, exact: Callable[[tf.Tensor], tf.Tensor]):

@@ -19,18 +19,23 @@ class SplitCircuit:
     """A circuit and how the angles of its gates come from the original symbols.
 
     Attributes:
-        circuit: Gate g has the symbol `names[g]`, an angle in radians.
+        operations: In order; gate g has the symbol `names[g]`, an angle in radians.
         names: In the order of the gates.
         matrix: Shape (symbols, gates): angles = values @ matrix + offset.
         offset: Shape (gates,), in radians.
         controlled: Whether each gate is controlled, shape (gates,).
     """
 
-    circuit: cirq.Circuit
+    operations: tuple[cirq.Operation, ...]
     names: tuple[str, ...]
     matrix: np.ndarray
     offset: np.ndarray
     controlled: np.ndarray
+
+    @property
+    def circuit(self) -> cirq.Circuit:
+        """The operations as a circuit."""
+        return cirq.Circuit(self.operations)
 
 
 def split(circuit: cirq.Circuit, symbols: tuple[sympy.Symbol, ...]) -> SplitCircuit:
@@ -68,7 +73,7 @@ def split(circuit: cirq.Circuit, symbols: tuple[sympy.Symbol, ...]) -> SplitCirc
         offsets.append(float(angle.subs(symbol, 0)))
         controlled.append(bool(controls))
     return SplitCircuit(
-        cirq.Circuit(operations),
+        tuple(operations),
         tuple(f"g_{index:05d}" for index in range(len(slopes))),
         np.array(slopes, np.float32).reshape(-1, len(symbols)).T,
         np.array(offsets, np.float32),
@@ -82,6 +87,8 @@ NEAR, FAR = (math.sqrt(2) + 1) / (4 * math.sqrt(2)), (math.sqrt(2) - 1) / (4 * m
 # Under control the eigenvalues are 0 and ±1/2, frequencies 0, 1/2 and 1: four terms (arXiv:2106.01388, Eq. 8).
 TWO_TERMS = ((HALF_PI, 0.5), (-HALF_PI, -0.5))
 FOUR_TERMS = ((HALF_PI, NEAR), (-HALF_PI, -NEAR), (3 * HALF_PI, -FAR), (-3 * HALF_PI, FAR))
+
+SPSA_STEP = 0.1  # radians; the bias grows with its square, the shot noise with its inverse
 
 
 def shift_terms(circuit: SplitCircuit, exact: bool = True) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

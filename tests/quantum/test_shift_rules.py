@@ -6,7 +6,8 @@ import pytest
 import tensorflow as tf
 from judges.cirq_values import expectations
 
-from qssl_tf.quantum.head import GRADIENTS, QuantumHead
+from qssl_tf.quantum.head import QuantumHead
+from qssl_tf.quantum.measurement import GRADIENTS
 from qssl_tf.quantum.splitting import FOUR_TERMS, TWO_TERMS, shift_terms, split
 
 EXACT_MODES = [mode for mode in GRADIENTS if mode not in ("two_term", "spsa")]

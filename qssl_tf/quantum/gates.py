@@ -1,0 +1,147 @@
+"""Gates as plain arrays, for simulators that know nothing of Cirq.
+
+A gate's matrix is T_0 + cos(angle/2) T_1 + sin(angle/2) T_2: with P a product of Pauli matrices and C the projector on
+controls that are 1, exp(-i angle/2 P) under control has T_0 = 1 - C, T_1 = C, T_2 = -i C P. Angles are in radians.
+"""
+
+from collections.abc import Container, Iterator, Sequence
+from dataclasses import dataclass
+
+import cirq
+import numpy as np
+
+from qssl_tf.errors import UserError
+from qssl_tf.quantum.splitting import SplitCircuit
+
+
+@dataclass(frozen=True)
+class Gate:
+    """A gate whose angle, if it has one, is the same for every row of a batch.
+
+    Attributes:
+        wires: Numbers of the qubits; the first is the most significant bit of the matrices' indices.
+        terms: complex128, shape (3, 2^k, 2^k): T_0, T_1, T_2. A gate without angle has T_0 alone.
+        angle: The gate's number in the split circuit; None if it has no angle.
+    """
+
+    wires: tuple[int, ...]
+    terms: np.ndarray
+    angle: int | None = None
+
+
+@dataclass(frozen=True)
+class RowRotation:
+    """exp(-i angle/2 P) under controls, with an angle of its own for each row of a batch.
+
+    Attributes:
+        wires: All its qubits, controls first.
+        letters: The Pauli matrices of P, on the last of the wires.
+        angle: The gate's number in the split circuit.
+    """
+
+    wires: tuple[int, ...]
+    letters: str
+    angle: int
+
+    @property
+    def targets(self) -> tuple[int, ...]:
+        """The wires of P."""
+        return self.wires[len(self.wires) - len(self.letters) :]
+
+    def about_z(self) -> list["Instruction"]:
+        """Return the same rotation as a change of basis, a rotation about Z...Z and the change back."""
+        turns = [(TO_Z[letter], (target,)) for letter, target in zip(self.letters, self.targets, strict=True)]
+        turns = [turn for turn in turns if turn[0] is not TO_Z["Z"]]
+        turned = RowRotation(self.wires, "Z" * len(self.letters), self.angle)
+        return [*(fixed(v.conj().T, wire) for v, wire in turns), turned, *(fixed(v, wire) for v, wire in turns)]
+
+
+@dataclass(frozen=True)
+class Dephasing:
+    """A measurement of one qubit in Z whose outcome is not kept."""
+
+    wires: tuple[int]
+
+
+Instruction = Gate | RowRotation | Dephasing
+
+# exp(-i angle/2 P) = V exp(-i angle/2 Z...Z) V^dagger: V for each Pauli letter.
+TO_Z = {"X": cirq.unitary(cirq.H), "Y": cirq.unitary(cirq.rx(-np.pi / 2)), "Z": np.eye(2)}
+LETTERS = {
+    cirq.XPowGate: "X",
+    cirq.YPowGate: "Y",
+    cirq.ZPowGate: "Z",
+    cirq.XXPowGate: "XX",
+    cirq.YYPowGate: "YY",
+    cirq.ZZPowGate: "ZZ",
+}
+
+
+def instructions(
+    circuit: SplitCircuit, qubits: Sequence[cirq.Qid], by_row: Container[int], skip: int = 0
+) -> Iterator[Instruction]:
+    """Yield the instructions of a split circuit in order.
+
+    Args:
+        circuit: The gates; besides them only full dephasing (`cirq.phase_flip(0.5)`) is understood.
+        qubits: In order; qubit i is wire i.
+        by_row: Numbers of the gates that have an angle of their own for each row.
+        skip: Number of operations at the front that are not wanted.
+
+    Raises:
+        UserError: A channel, or a controlled gate with a phase of its own.
+    """
+    wire = {qubit: number for number, qubit in enumerate(qubits)}
+    number = {name: angle for angle, name in enumerate(circuit.names)}
+    for operation in circuit.operations[skip:]:
+        wires = tuple(wire[qubit] for qubit in operation.qubits)
+        if cirq.is_parameterized(operation):
+            _check_phase(operation)
+            (name,) = cirq.parameter_names(operation)
+            yield (_by_row if number[name] in by_row else _shared)(operation, wires, number[name])
+        elif operation.gate == cirq.phase_flip(0.5):
+            yield Dephasing(wires)
+        elif cirq.has_unitary(operation):
+            yield fixed(cirq.unitary(operation), wires)
+        else:
+            raise UserError(
+                f"`simulator` must be tfq (or auto) for the channel {operation.gate}: xla knows no noise but "
+                "`partial_measurement`; got 'xla'."
+            )
+
+
+def fixed(matrix: np.ndarray, wires: tuple[int, ...]) -> Gate:
+    """Return a gate without angle."""
+    return Gate(wires, np.stack([matrix, 0 * matrix, 0 * matrix]).astype(complex))
+
+
+def _check_phase(operation: cirq.Operation) -> None:
+    bare = operation.sub_operation if isinstance(operation, cirq.ControlledOperation) else operation
+    if bare is not operation and bare.gate.global_shift != -0.5:
+        raise UserError(
+            f"`simulator` must be tfq (or auto) for {operation!r}: xla takes controlled rotations such as "
+            "cirq.rx(angle).controlled(), whose global_shift is -0.5; got 'xla'."
+        )
+
+
+def _shared(operation: cirq.Operation, wires: tuple[int, ...], angle: int) -> Gate:
+    """Return a gate with one angle for all rows, its terms read off three angles."""
+    (name,) = cirq.parameter_names(operation)
+    at_0, at_pi, at_2pi = (
+        _without_phase(cirq.resolve_parameters(operation, {name: value})) for value in (0.0, np.pi, 2 * np.pi)
+    )
+    constant = (at_0 + at_2pi) / 2
+    return Gate(wires, np.stack([constant, (at_0 - at_2pi) / 2, at_pi - constant]), angle)
+
+
+def _without_phase(operation: cirq.Operation) -> np.ndarray:
+    """Return the unitary of a rotation, as exp(-i angle/2 P) where it is not controlled."""
+    if isinstance(operation, cirq.ControlledOperation):
+        return cirq.unitary(operation)
+    rotation = type(operation.gate)(exponent=operation.gate.exponent, global_shift=-0.5)
+    return cirq.unitary(rotation)
+
+
+def _by_row(operation: cirq.Operation, wires: tuple[int, ...], angle: int) -> RowRotation:
+    bare = operation.sub_operation if isinstance(operation, cirq.ControlledOperation) else operation
+    return RowRotation(wires, next(word for kind, word in LETTERS.items() if isinstance(bare.gate, kind)), angle)

@@ -1,0 +1,38 @@
+"""The quantum head by the state-vector simulator of this package, compiled by XLA, on CPU or GPU."""
+
+from collections.abc import Callable
+
+import tensorflow as tf
+
+from qssl_tf.errors import UserError
+from qssl_tf.quantum.circuits import CircuitSpec
+from qssl_tf.quantum.measurement import Measurement
+from qssl_tf.quantum.simulation import simulation
+from qssl_tf.quantum.statevector_gradients import differentiated, in_chunks, perturbed, shifted
+from qssl_tf.xla import compiled
+
+Expectations = Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tf.Tensor]
+AT_ONCE = 2**28  # bytes of states that one chunk of rows may take
+
+
+def xla_expectations(spec: CircuitSpec, measured: Measurement) -> Expectations:
+    """Return (angles (n, input symbols), weights (weights,), seed (2,)) -> expectations (n, observables).
+
+    Equal seeds draw equal shots. Rows beyond AT_ONCE bytes are run in chunks.
+
+    Raises:
+        UserError: A channel this simulator does not know.
+    """
+    if measured.channels:
+        raise UserError(
+            f"`simulator` must be tfq (or auto) with `noise`: xla knows no channels but `partial_measurement`; "
+            f"got 'xla' and {measured.noise!r}."
+        )
+    run = simulation(spec, measured.executed(spec), measured.shots)
+    modes: dict[str, Callable[[], Expectations]] = {
+        "adjoint": lambda: differentiated(run),
+        "parameter_shift": lambda: shifted(run),
+        "two_term": lambda: shifted(run, exact=False),
+        "spsa": lambda: perturbed(run, simulation(spec, measured.executed(spec), measured.shots, all_by_row=True)),
+    }
+    return compiled(in_chunks(modes[measured.gradient](), max(1, AT_ONCE // run.bytes_per_row)))
