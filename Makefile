@@ -4,10 +4,11 @@ STAMP := $(VENV)/.installed
 PY    := $(VENV)/bin/python
 ARGS  ?=
 PRESET_FLAG := $(if $(PRESET),--preset $(PRESET))
-CODE := qssl_tf trainers tests setup.py
+CODE := qssl_tf trainers benchmarks tests setup.py
+PEERS := .peers
 
 .DEFAULT_GOAL := help
-.PHONY: help install pretrain linear-eval search ibmq-infer reproduce bench test check format clean
+.PHONY: help install pretrain linear-eval search ibmq-infer reproduce bench bench-peers test check format clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,7 +36,14 @@ pretrain: $(STAMP) ## Contrastive pretraining (preset digits, or PRESET=paper)
 linear-eval: $(STAMP) ## Linear probe of the newest run
 	@$(PY) trainers/linear_eval.py $(ARGS)
 
-search ibmq-infer reproduce bench:
+bench: $(STAMP) ## Time heads and steps against TensorFlow Quantum (6 minutes)
+	@$(PY) benchmarks/bench.py $(ARGS)
+
+bench-peers: $(STAMP) ## The same against peers, each in an environment of its own under .peers/ (5 GB)
+	@PYTHON=$(abspath $(PY)) sh benchmarks/peers.sh $(PEERS)
+	@$(PY) benchmarks/bench.py --sections heads,steps,peers --environments $(PEERS) $(ARGS)
+
+search ibmq-infer reproduce:
 	@echo "error: make $@ is not built yet; make help lists what is" >&2; exit 2
 
 test: $(STAMP) ## Run the tests

@@ -107,8 +107,8 @@ def test_choices_are_the_tables():
     from qssl_tf.quantum.ansatze import ANSATZE
     from qssl_tf.quantum.encodings import ENCODINGS
     from qssl_tf.quantum.measurement import GRADIENTS
-    from qssl_tf.quantum.simulators import SIMULATORS
     from qssl_tf.quantum.noise import LEVELS
+    from qssl_tf.quantum.simulators import SIMULATORS
 
     tables = {
         "augmentation": AUGMENTATIONS,

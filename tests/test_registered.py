@@ -8,6 +8,7 @@ import pytest
 
 from qssl_tf.config import Config
 from qssl_tf.data import augment, geometric, photometric
+from qssl_tf.models.batch_norm import FusedBatchNorm
 from qssl_tf.models.encoders import BoundedAngle
 from qssl_tf.models.losses import NTXent
 from qssl_tf.models.optimizers import AdamL2
@@ -22,14 +23,17 @@ INSTANCES = {
     "RandomFlip": lambda: geometric.RandomFlip(0.9),
     "RandomBlur": lambda: geometric.RandomBlur(5, 0.3),
     "Augmentation": lambda: augment.Augmentation([geometric.RandomFlip(0.9), geometric.RandomResizedCrop(5)]),
+    "FusedBatchNorm": lambda: FusedBatchNorm(momentum=0.8, epsilon=1e-4),
     "BoundedAngle": lambda: BoundedAngle(),
     "NTXent": lambda: NTXent(0.3),
     "AdamL2": lambda: AdamL2(0.02, l2=0.5),
     "QuantumHead": lambda: QuantumHead(
-        3, "all_to_all", 2, "angle_y", "z_zz", 50, "spsa", "readout=0.1", "layer", partial_measurement=True, seed=4
+        3, "all_to_all", 2, "angle_y", "z_zz", 50, "spsa", "readout=0.1", "layer", True, "tfq", seed=4
     ),
     "SimCLR": lambda: build_simclr(Config(width=3), (8, 8, 1), augment.AUGMENTATIONS["digits"](8)).bare(),
 }
+# Their arguments are Keras objects, or their parents' own.
+NOT_PLAIN = ("AdamL2", "SimCLR", "Augmentation", "FusedBatchNorm")
 
 
 def test_the_table_is_complete():
@@ -45,7 +49,7 @@ def test_config_round_trip(name):
     assert again.get_config() == made.get_config()
 
 
-@pytest.mark.parametrize("name", [name for name in INSTANCES if name not in ("AdamL2", "SimCLR", "Augmentation")])
+@pytest.mark.parametrize("name", [name for name in INSTANCES if name not in NOT_PLAIN])
 def test_arguments_are_attributes_are_config_keys(name):
     made = INSTANCES[name]()
     signature = inspect.signature(type(made).__init__).parameters.values()

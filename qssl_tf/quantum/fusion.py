@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import cirq
 import numpy as np
 
-from qssl_tf.quantum.gates import Dephasing, Gate, Instruction, RowRotation, fixed, instructions
+from qssl_tf.quantum.gates import Dephasing, Gate, Instruction, RowRotation, embedded, fixed, instructions
 from qssl_tf.quantum.splitting import SplitCircuit
 
 DENSE_WIRES = 5  # measured at 8 qubits, ring: 4 and 6 wires are slower; each wire more doubles the arithmetic
@@ -75,6 +75,7 @@ class Dephased:
 
 
 Step = Dense | Permutation | Phases | Dephased
+STEP_OF: dict[type, type] = {Gate: Dense, RowRotation: Phases, Dephasing: Dephased}
 
 
 @dataclass
@@ -84,6 +85,11 @@ class _Open:
     kind: type
     wires: set[int]
     items: list[Instruction] = field(default_factory=list)
+
+    @property
+    def gates(self) -> list[Gate]:
+        """The items that are gates."""
+        return [item for item in self.items if isinstance(item, Gate)]
 
 
 @dataclass(frozen=True)
@@ -123,7 +129,8 @@ def program(circuit: SplitCircuit, qubits: Sequence[cirq.Qid], row_gates: Iterab
     Raises:
         UserError: A gate that this simulator does not know.
     """
-    by_row, start = frozenset(row_gates), [None] * len(qubits)
+    by_row = frozenset(row_gates)
+    start: list[int | None] = [None] * len(qubits)
     steps: list[_Open] = []
     for instruction in _started(instructions(circuit, qubits, by_row, prepared), None if prepared else start):
         _place(instruction, steps)
@@ -161,9 +168,7 @@ def _place(instruction: Instruction, steps: list[_Open]) -> None:
     """Put an instruction into the first step that can take it without passing another on the same wires."""
     wires = set(instruction.wires)
     earliest = max((number for number, step in enumerate(steps) if step.wires & wires), default=0)
-    kinds = {RowRotation: [Phases], Dephasing: [Dephased]}.get(type(instruction), [Dense])
-    if _is_permutation(instruction):
-        kinds = [Dense, Permutation]
+    kinds = [Dense, Permutation] if _is_permutation(instruction) else [STEP_OF[type(instruction)]]
     for kind in kinds:
         for step in steps[earliest:]:
             if step.kind is kind and (kind is not Dense or len(step.wires | wires) <= DENSE_WIRES):
@@ -176,13 +181,13 @@ def _place(instruction: Instruction, steps: list[_Open]) -> None:
 def _close(step: _Open) -> Step:
     wires = tuple(sorted(step.wires))
     if step.kind is Dense:
-        return Dense(wires, tuple(_block(pair) for pair in _paired(step.items)))
+        return Dense(wires, tuple(_block(pair) for pair in _paired(step.gates)))
     if step.kind is Dephased:
         return Dephased(wires)
     return step.kind(wires, tuple(step.items))
 
 
-def _paired(gates: Iterable[Instruction]) -> list[list[Gate]]:
+def _paired(gates: Iterable[Gate]) -> list[list[Gate]]:
     """Return the gates in groups of at most PAIR_WIRES wires (more, where a gate has more)."""
     groups: list[tuple[set[int], list[Gate]]] = []
     for gate in gates:
@@ -215,12 +220,3 @@ def _block(gates: Sequence[Gate]) -> Block:
     stacked = np.stack(terms)
     is_real = np.allclose(stacked.imag, 0, atol=1e-12)
     return Block(wires, stacked.real.astype(np.float32) if is_real else stacked.astype(np.complex64), tuple(angles))
-
-
-def embedded(matrix: np.ndarray, wires: Sequence[int], among: Sequence[int]) -> np.ndarray:
-    """Return a matrix on `wires` as one on `among`, which holds them; the first wire is the most significant bit."""
-    others = [wire for wire in among if wire not in wires]
-    count, order = len(among), [*wires, *others]
-    tensor = np.kron(matrix, np.eye(2 ** len(others))).reshape([2] * (2 * count))
-    axes = [order.index(wire) for wire in among]
-    return tensor.transpose([*axes, *(count + axis for axis in axes)]).reshape(2**count, 2**count)

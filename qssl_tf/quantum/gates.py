@@ -6,6 +6,7 @@ controls that are 1, exp(-i angle/2 P) under control has T_0 = 1 - C, T_1 = C, T
 
 from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import cirq
 import numpy as np
@@ -60,14 +61,14 @@ class RowRotation:
 class Dephasing:
     """A measurement of one qubit in Z whose outcome is not kept."""
 
-    wires: tuple[int]
+    wires: tuple[int, ...]
 
 
 Instruction = Gate | RowRotation | Dephasing
 
 # exp(-i angle/2 P) = V exp(-i angle/2 Z...Z) V^dagger: V for each Pauli letter.
 TO_Z = {"X": cirq.unitary(cirq.H), "Y": cirq.unitary(cirq.rx(-np.pi / 2)), "Z": np.eye(2)}
-LETTERS = {
+LETTERS: dict[type, str] = {
     cirq.XPowGate: "X",
     cirq.YPowGate: "Y",
     cirq.ZPowGate: "Z",
@@ -115,9 +116,15 @@ def fixed(matrix: np.ndarray, wires: tuple[int, ...]) -> Gate:
     return Gate(wires, np.stack([matrix, 0 * matrix, 0 * matrix]).astype(complex))
 
 
+def _bare(operation: cirq.Operation) -> Any:
+    """Return the operation without its controls."""
+    return operation.sub_operation if isinstance(operation, cirq.ControlledOperation) else operation
+
+
 def _check_phase(operation: cirq.Operation) -> None:
-    bare = operation.sub_operation if isinstance(operation, cirq.ControlledOperation) else operation
-    if bare is not operation and bare.gate.global_shift != -0.5:
+    bare = _bare(operation)
+    known = isinstance(bare.gate, tuple(LETTERS))  # Cirq makes a CXPowGate and the like of some controlled ones
+    if not known or (bare is not operation and bare.gate.global_shift != -0.5):
         raise UserError(
             f"`simulator` must be tfq (or auto) for {operation!r}: xla takes controlled rotations such as "
             "cirq.rx(angle).controlled(), whose global_shift is -0.5; got 'xla'."
@@ -138,10 +145,19 @@ def _without_phase(operation: cirq.Operation) -> np.ndarray:
     """Return the unitary of a rotation, as exp(-i angle/2 P) where it is not controlled."""
     if isinstance(operation, cirq.ControlledOperation):
         return cirq.unitary(operation)
-    rotation = type(operation.gate)(exponent=operation.gate.exponent, global_shift=-0.5)
-    return cirq.unitary(rotation)
+    gate: Any = operation.gate
+    return cirq.unitary(type(gate)(exponent=gate.exponent, global_shift=-0.5))
 
 
 def _by_row(operation: cirq.Operation, wires: tuple[int, ...], angle: int) -> RowRotation:
-    bare = operation.sub_operation if isinstance(operation, cirq.ControlledOperation) else operation
+    bare = _bare(operation)
     return RowRotation(wires, next(word for kind, word in LETTERS.items() if isinstance(bare.gate, kind)), angle)
+
+
+def embedded(matrix: np.ndarray, wires: Sequence[int], among: Sequence[int]) -> np.ndarray:
+    """Return a matrix on `wires` as one on `among`, which holds them; the first wire is the most significant bit."""
+    others = [wire for wire in among if wire not in wires]
+    count, order = len(among), [*wires, *others]
+    tensor = np.kron(matrix, np.eye(2 ** len(others))).reshape([2] * (2 * count))
+    axes = [order.index(wire) for wire in among]
+    return tensor.transpose([*axes, *(count + axis for axis in axes)]).reshape(2**count, 2**count)

@@ -87,7 +87,9 @@ def shifted(estimate: Estimator, circuit: SplitCircuit, exact: bool = True) -> C
 
 
 def perturbed(estimate: Estimator, circuit: SplitCircuit) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
-    """Return (values, seed of shape (2,)) -> expectations, differentiated by simultaneous perturbation (SPSA; Spall, IEEE TAC 37, 1992).
+    """Return (values, seed of shape (2,)) -> expectations, differentiated by simultaneous perturbation.
+
+    This is SPSA (Spall, IEEE TAC 37, 1992).
 
     All symbols of a row are turned at once by ±SPSA_STEP with random signs: two estimates whatever the circuit.
     Unbiased up to the square of the step, with a variance that grows with the number of symbols.

@@ -75,7 +75,7 @@ def split(circuit: cirq.Circuit, symbols: tuple[sympy.Symbol, ...]) -> SplitCirc
     return SplitCircuit(
         tuple(operations),
         tuple(f"g_{index:05d}" for index in range(len(slopes))),
-        np.array(slopes, np.float32).reshape(-1, len(symbols)).T,
+        np.array(slopes, np.float32).reshape(len(slopes), len(symbols)).T,
         np.array(offsets, np.float32),
         np.array(controlled, bool),
     )

@@ -1,32 +1,17 @@
 """State vectors of a whole batch in plain TensorFlow, for XLA to compile on any device.
 
-All numbers are real: a complex amplitude is two real ones, told apart by one more axis beside the qubits' (RE_IM), and
-a complex d x d matrix is a real 2d x 2d one. The batch is the last axis of every tensor, so that bringing a step's
-wires to the front moves whole rows, and the step itself is one matrix product.
+A step of the fused circuit brings its wires to the front and is one matrix product for all rows; a complex d x d
+matrix is a real 2d x 2d one (see rows.py).
 """
 
 from collections.abc import Callable, Sequence
 from functools import reduce
-from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
 from qssl_tf.quantum.fusion import Block, Dense, Dephased, Permutation, Phases, Program, Step
-
-RE_IM = -1  # the axis of real and imaginary part among the wires; a state without it is real
-
-
-class Rows(NamedTuple):
-    """States of a batch.
-
-    Attributes:
-        order: The wires, most significant bit of the first axis first; RE_IM among them if the states are complex.
-        values: float32, shape (2^len(order), copies, batch); batch is 1 before anything depends on a row.
-    """
-
-    order: tuple[int, ...]
-    values: tf.Tensor
+from qssl_tf.quantum.rows import RE_IM, Rows, bits_of, front
 
 
 def evolve(program: Program, rows: tf.Tensor, shared: tf.Tensor, started: Callable | None = None) -> Rows:
@@ -46,30 +31,11 @@ def evolve(program: Program, rows: tf.Tensor, shared: tf.Tensor, started: Callab
             states = _apply(next(matrices), step, states)
         elif isinstance(step, Phases):
             states = _turned(step, program, states, rows)
+        elif isinstance(step, Permutation):
+            states = _permuted(step, states)
         else:
-            states = {Permutation: _permuted, Dephased: _dephased}[type(step)](step, states)
+            states = _dephased(step, states)
     return states
-
-
-def probabilities(states: Rows) -> tuple[tuple[int, ...], tf.Tensor]:
-    """Return the order of the wires and the probability of each outcome, shape (2^width, n)."""
-    if RE_IM not in states.order:
-        return states.order, tf.reduce_sum(states.values**2, axis=1)
-    order, values = _front(states, (RE_IM,))
-    size = 2 ** (len(order) - 1)
-    return order[1:], tf.reduce_sum(values[:size] ** 2 + values[size:] ** 2, axis=1)
-
-
-def signs(members: np.ndarray, order: Sequence[int]) -> np.ndarray:
-    """Return the value of each observable for each outcome, shape (2^width, observables).
-
-    Args:
-        members: 1 where a qubit belongs to an observable, shape (width, observables).
-        order: The wires from the most significant bit of an outcome on.
-    """
-    width = len(order)
-    bits = (np.arange(2**width)[:, None] >> np.arange(width)[::-1]) & 1  # (2^width, width)
-    return (1 - 2 * (bits @ members[list(order)] % 2)).astype(np.float32)
 
 
 def _product_states(program: Program, rows: tf.Tensor) -> tf.Tensor:
@@ -88,7 +54,7 @@ def _product_states(program: Program, rows: tf.Tensor) -> tf.Tensor:
 
 def _product(factors: Sequence[tf.Tensor]) -> tf.Tensor:
     """Return the product states of some qubits, (2, n) each, shape (2^qubits, n)."""
-    bits = _bits(range(len(factors)))
+    bits = bits_of(range(len(factors)))
     # Gathered, since XLA fuses a chain of outer products into one loop that computes each factor again for each state.
     chosen = [tf.gather(factor, bits[wire]) for wire, factor in enumerate(factors)]
     return reduce(tf.multiply, chosen) if chosen else tf.ones((1, 1))
@@ -142,8 +108,8 @@ def _apply(matrices: list[tf.Tensor], step: Dense, states: Rows) -> Rows:
 def _whole(columns: Rows, wires: tuple[int, ...]) -> tf.Tensor:
     """Return the square real matrix of which `columns` hold those for real inputs."""
     if RE_IM not in columns.order:
-        return _front(columns, wires).values[:, 0]
-    first = _front(columns, (RE_IM, *wires)).values[:, 0]  # (2d, d)
+        return front(columns, wires).values[:, 0]
+    first = front(columns, (RE_IM, *wires)).values[:, 0]  # (2d, d)
     real, imaginary = tf.split(first, 2)
     return tf.concat([first, tf.concat([-imaginary, real], axis=0)], axis=1)
 
@@ -158,43 +124,17 @@ def _times(matrix: tf.Tensor, wires: tuple[int, ...], states: Rows) -> Rows:
             before = after
         else:
             matrix = matrix[:, :size]  # the imaginary parts are 0
-    order, values = _front(states, before)
+    order, values = front(states, before)
     product = tf.matmul(matrix, tf.reshape(values, (2 ** len(before), -1)))
     order = (*after, *order[len(before) :])
     return Rows(order, tf.reshape(product, (2 ** len(order), copies, -1)))
 
 
-def _front(states: Rows, wires: tuple[int, ...]) -> Rows:
-    """Return the same states with `wires` before all others."""
-    order = (*wires, *(wire for wire in states.order if wire not in wires))
-    if order == states.order:
-        return states
-    # Neighbours that stay neighbours move as one axis.
-    places = [states.order.index(wire) for wire in order]
-    runs: list[list[int]] = []
-    for place in places:
-        if runs and place == runs[-1][-1] + 1:
-            runs[-1].append(place)
-        else:
-            runs.append([place])
-    old = sorted(runs)
-    copies = states.values.shape[1]
-    split = tf.reshape(states.values, [*(2 ** len(run) for run in old), copies, -1])
-    moved = tf.transpose(split, [*(old.index(run) for run in runs), len(runs), len(runs) + 1])
-    return Rows(order, tf.reshape(moved, (2 ** len(order), copies, -1)))
-
-
-def _bits(order: Sequence[int]) -> dict[int, np.ndarray]:
-    """Return the value of each wire in each index, shape (2^len(order),) each."""
-    indices = np.arange(2 ** len(order))
-    return {wire: (indices >> (len(order) - 1 - place)) & 1 for place, wire in enumerate(order)}
-
-
 def _turned(step: Phases, program: Program, states: Rows, rows: tf.Tensor) -> Rows:
     """Multiply each amplitude by the phase that the row's angles give it."""
-    order, values = _front(states, (RE_IM,)) if RE_IM in states.order else states
+    order, values = front(states, (RE_IM,)) if RE_IM in states.order else states
     wires = order[1:] if RE_IM in order else order
-    bits, slopes = _bits(wires), []
+    bits, slopes = bits_of(wires), []
     for rotation in step.rotations:
         sign = np.prod([1 - 2 * bits[wire] for wire in rotation.targets], axis=0)
         controls = [bits[wire] for wire in rotation.wires if wire not in rotation.targets]
@@ -227,7 +167,7 @@ def _permuted(step: Permutation, states: Rows) -> Rows:
 
 def _source(matrix: np.ndarray, wires: Sequence[int], order: Sequence[int]) -> np.ndarray:
     """Return from which index the permutation `matrix` on `wires` takes the amplitude of each index."""
-    bits = _bits(order)
+    bits = bits_of(order)
     places = [len(order) - 1 - order.index(wire) for wire in wires]
     ranks = range(len(wires) - 1, -1, -1)
     own = sum(bits[wire] << rank for wire, rank in zip(wires, ranks, strict=True))
@@ -240,7 +180,7 @@ def _source(matrix: np.ndarray, wires: Sequence[int], order: Sequence[int]) -> n
 
 def _dephased(step: Dephased, states: Rows) -> Rows:
     """Part each state into one for each outcome, unnormalised; probabilities add them up again."""
-    bits, ranks = _bits(states.order), range(len(step.wires))
+    bits, ranks = bits_of(states.order), range(len(step.wires))
     outcome = sum(bits[wire] << rank for wire, rank in zip(step.wires, ranks, strict=True))
     mask = tf.one_hot(outcome, 2 ** len(step.wires))[:, tf.newaxis, :, tf.newaxis]  # (indices, 1, outcomes, 1)
     parted = states.values[:, :, tf.newaxis] * mask

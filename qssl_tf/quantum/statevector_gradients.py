@@ -10,9 +10,9 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import tensorflow as tf
 
+from qssl_tf.quantum.rows import Rows, probabilities, signs
 from qssl_tf.quantum.simulation import Simulation
 from qssl_tf.quantum.splitting import FOUR_TERMS, SPSA_STEP, TWO_TERMS
-from qssl_tf.quantum.statevector import Rows, probabilities, signs
 
 Expectations = Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tf.Tensor]
 Terms = Sequence[tuple[float, float]]
@@ -40,7 +40,11 @@ def shifted(run: Simulation, exact: bool = True) -> Expectations:
     to_rows = np.eye(len(run.gates.names), dtype=np.float32)[own]  # (row gates, gates)
     not_own = 1 - to_rows.sum(axis=0)  # (gates,)
     controlled = run.gates.controlled
-    kinds = ((np.flatnonzero(~controlled), TWO_TERMS), (np.flatnonzero(controlled), FOUR_TERMS if exact else TWO_TERMS))
+    # An uncontrolled rotation by -pi is that by pi with another sign: one run through the circuit is enough.
+    kinds = (
+        (np.flatnonzero(~controlled), TWO_TERMS, (1.0,)),
+        (np.flatnonzero(controlled), FOUR_TERMS if exact else TWO_TERMS, (1.0, -1.0)),
+    )
 
     @tf.custom_gradient
     def of_angles(rows, shared, seed):
@@ -50,10 +54,15 @@ def shifted(run: Simulation, exact: bool = True) -> Expectations:
             order, _ = probabilities(states)
             values = tf.matmul(signs(run.members, order), upstream, transpose_b=True)  # (2^width, n)
 
-            def slope(gate: tf.Tensor, terms: Terms) -> tf.Tensor:
+            def slope(gate: tf.Tensor, terms: Terms, ways: Sequence[float]) -> tf.Tensor:
                 turn = math.pi * tf.one_hot(gate, len(not_own))
-                turns = tf.linalg.matvec(to_rows, turn), turn
-                ahead, back = (run.states(rows + way * turns[0], shared + way * turns[1]) for way in (1.0, -1.0))
+                row_turn = tf.linalg.matvec(to_rows, turn)
+
+                def turned_by(way: tf.Tensor) -> tf.Tensor:
+                    return run.states(rows + way * row_turn, shared + way * turn).values
+
+                turned = tf.map_fn(turned_by, tf.constant(ways))
+                ahead, back = turned[0], turned[1] if len(ways) == 2 else -turned[0]
                 chances = [probabilities(_at(shift, states, ahead, back))[1] for shift, _ in terms]
                 means = run.weighted(chances, values, tf.random.experimental.stateless_fold_in(seed, gate))
                 return tf.linalg.matvec(means, [factor for _, factor in terms], transpose_a=True)  # (n,)
@@ -67,7 +76,7 @@ def shifted(run: Simulation, exact: bool = True) -> Expectations:
     return lambda inputs, weights, seed: of_angles(*run.angles(inputs, weights), seed)
 
 
-def _at(shift: float, states: Rows, ahead: Rows, back: Rows) -> Rows:
+def _at(shift: float, states: Rows, ahead: tf.Tensor, back: tf.Tensor) -> Rows:
     """Return the states with one gate turned by `shift`, from those with it turned by 0, pi and -pi.
 
     A gate T_0 + cos(angle/2) T_1 + sin(angle/2) T_2 is a linear function of the cosine and sine of half its shift, and
@@ -75,18 +84,18 @@ def _at(shift: float, states: Rows, ahead: Rows, back: Rows) -> Rows:
     """
     cosine, sine = math.cos(shift / 2), math.sin(shift / 2)
     even = (1 - cosine) / 2
-    values = cosine * states.values + (even + sine / 2) * ahead.values + (even - sine / 2) * back.values
+    values = cosine * states.values + (even + sine / 2) * ahead + (even - sine / 2) * back
     return Rows(states.order, values)
 
 
-def _of_each(slope: Callable[[tf.Tensor, Terms], tf.Tensor], kinds) -> tf.Tensor:
+def _of_each(slope: Callable[..., tf.Tensor], kinds) -> tf.Tensor:
     """Return the slope by each gate, shape (gates, n), one gate after the other so that memory stays bounded."""
     parts = [
-        tf.map_fn(lambda gate, terms=terms: slope(gate, terms), tf.constant(gates), fn_output_signature=tf.float32)
-        for gates, terms in kinds
+        tf.map_fn(lambda gate, how=how: slope(gate, *how), tf.constant(gates), fn_output_signature=tf.float32)
+        for gates, *how in kinds
         if len(gates)
     ]
-    place = np.argsort(np.concatenate([gates for gates, _ in kinds]))
+    place = np.argsort(np.concatenate([gates for gates, *_ in kinds]))
     return tf.gather(tf.concat(parts, axis=0), place)
 
 
@@ -130,13 +139,14 @@ def in_chunks(expectations: Expectations, rows_at_once: int) -> Expectations:
     @tf.custom_gradient
     def chunked(inputs, weights, seed):
         n = tf.shape(inputs)[0]
-        missing = -n % rows_at_once
+        count = -(-n // rows_at_once)
+        rows = -(-n // count)  # chunks of equal size: a last one of few rows would cost as much as the others
 
         def parted(values: tf.Tensor) -> tf.Tensor:
-            return tf.reshape(tf.pad(values, [[0, missing], [0, 0]]), (-1, rows_at_once, values.shape[1]))
+            return tf.reshape(tf.pad(values, [[0, count * rows - n], [0, 0]]), (count, rows, values.shape[1]))
 
         chunks = parted(inputs)
-        numbers = tf.range(tf.shape(chunks)[0])
+        numbers = tf.range(count)
 
         def of_chunk(chunk, number):
             return expectations(chunk, weights, tf.random.experimental.stateless_fold_in(seed, number))

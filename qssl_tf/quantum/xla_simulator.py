@@ -12,7 +12,7 @@ from qssl_tf.quantum.statevector_gradients import differentiated, in_chunks, per
 from qssl_tf.xla import compiled
 
 Expectations = Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tf.Tensor]
-AT_ONCE = 2**28  # bytes of states that one chunk of rows may take
+AT_ONCE = 2**27  # bytes of states that one chunk of rows may take; larger ones cost page faults and gain nothing
 
 
 def xla_expectations(spec: CircuitSpec, measured: Measurement) -> Expectations:

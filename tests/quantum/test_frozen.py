@@ -12,7 +12,7 @@ from qssl_tf.quantum.head import QuantumHead
 @pytest.mark.parametrize(("width", "rows", "measured"), [(2, 1, "z_zz"), (4, 7, "z"), (5, 3, "X0Y1,Z2")])
 def test_it_is_what_tfq_computes(ansatz, width, rows, measured):
     width = max(width, ANSATZE[ansatz].min_width)
-    head = QuantumHead(width, ansatz, layers=2, observables=measured, seed=3)
+    head = QuantumHead(width, ansatz, layers=2, observables=measured, simulator="tfq", seed=3)
     angles = np.random.default_rng(0).uniform(0, np.pi, (rows, width)).astype(np.float32)
     np.testing.assert_allclose(head.frozen(angles), head(angles), atol=1e-5)
 

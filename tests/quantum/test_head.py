@@ -16,19 +16,20 @@ def random_angles(rows, width, seed=0):
     return np.random.default_rng(seed).uniform(0, np.pi, (rows, width)).astype(np.float32)
 
 
+# XLA compiles each head for a second or so; its states are judged at more widths in test_statevector.py.
 CASES = [
-    (ansatz, encoding, width, rows)
+    (simulator, ansatz, encoding, width, rows)
     for ansatz in ANSATZE
     for encoding in ENCODINGS
-    for width, rows in ((2, 1), (3, 5), (4, 2), (5, 3))
+    for simulator, width, rows in (("tfq", 2, 1), ("tfq", 3, 5), ("tfq", 4, 2), ("tfq", 5, 3), ("xla", 5, 3))
     if width >= ANSATZE[ansatz].min_width
 ]
 
 
-@pytest.mark.parametrize(("ansatz", "encoding", "width", "rows"), CASES)
-def test_expectations_are_cirqs_and_qiskits(ansatz, encoding, width, rows):
+@pytest.mark.parametrize(("simulator", "ansatz", "encoding", "width", "rows"), CASES)
+def test_expectations_are_cirqs_and_qiskits(simulator, ansatz, encoding, width, rows):
     layers = 3  # 12 weights or more: names must not sort as 1, 10, 2
-    head = QuantumHead(width, ansatz, layers, encoding, seed=1)
+    head = QuantumHead(width, ansatz, layers, encoding, simulator=simulator, seed=1)
     angles = random_angles(rows, head.spec.features)
     weights = head.parameters.numpy().astype(float)
     ours = head(angles).numpy()
@@ -49,9 +50,10 @@ def test_equal_seeds_make_equal_heads():
     assert np.all(first != other)
 
 
+@pytest.mark.parametrize("simulator", ["tfq", "xla"])
 @pytest.mark.parametrize("functional", [True, False])
-def test_it_trains_saves_and_reloads_in_a_keras_model(tmp_path, functional):
-    head = QuantumHead(3, "ring", 1, seed=0)
+def test_it_trains_saves_and_reloads_in_a_keras_model(tmp_path, functional, simulator):
+    head = QuantumHead(3, "ring", 1, simulator=simulator, seed=0)
     if functional:
         inputs = keras.Input((3,))
         model = keras.Model(inputs, head(inputs))
@@ -70,7 +72,7 @@ def test_it_trains_saves_and_reloads_in_a_keras_model(tmp_path, functional):
 @pytest.mark.parametrize("ansatz", ANSATZE)
 @pytest.mark.parametrize("encoding", ENCODINGS)
 def test_every_combination_reloads_and_predicts_the_same(ansatz, encoding, tmp_path):
-    head = QuantumHead(4, ansatz, 1, encoding, "z_zz", seed=3)
+    head = QuantumHead(4, ansatz, 1, encoding, "z_zz", simulator="tfq", seed=3)
     model = keras.Sequential([keras.Input((head.spec.features,)), head])
     model.save(tmp_path / "model.keras")
     angles = random_angles(2, head.spec.features)

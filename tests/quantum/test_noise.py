@@ -3,6 +3,7 @@
 import cirq
 import numpy as np
 import pytest
+import tensorflow as tf
 from judges.cirq_values import symbol_values
 from judges.qiskit_circuits import ansatz_circuit, encoding_circuit
 from qiskit import ClassicalRegister
@@ -10,7 +11,7 @@ from qiskit_aer import AerSimulator
 
 from qssl_tf.errors import UserError
 from qssl_tf.quantum.head import QuantumHead
-from qssl_tf.quantum.noise import noisy_blocks, read_noise
+from qssl_tf.quantum.noise import noisy_blocks, partial_measurement, read_noise
 
 ROWS, SHOTS = 40, 500
 ERROR = 5 / np.sqrt(ROWS * SHOTS)
@@ -23,10 +24,10 @@ def noisy_head(noise="none", **options):
 ANGLES = np.array([[0.4, 1.3, 2.2]], np.float32)
 
 
-def by_density_matrix(head, blocks):
+def by_density_matrix(head, blocks, angles=ANGLES, weights=None):
     """Z expectations of a circuit with channels, without readout errors."""
     circuit = sum(blocks, cirq.Circuit())
-    values = symbol_values(head.spec, ANGLES, head.parameters.numpy())[0]
+    values = symbol_values(head.spec, angles, head.parameters.numpy() if weights is None else weights)[0]
     density = cirq.DensityMatrixSimulator(dtype=np.complex128).simulate(circuit, values, qubit_order=head.spec.qubits)
     order = {qubit: index for index, qubit in enumerate(head.spec.qubits)}
     return np.array(
@@ -51,8 +52,10 @@ def test_readout_errors_shrink_each_expectation():
     assert np.all(np.abs(head(np.repeat(ANGLES, ROWS, axis=0)).numpy().mean(axis=0) - judge) < ERROR)
 
 
-def test_partial_measurement_is_a_measurement_between_the_layers():
-    head = QuantumHead(4, "ring", 2, shots=SHOTS, gradient="parameter_shift", partial_measurement=True, seed=5)
+@pytest.mark.parametrize("simulator", ["tfq", "xla"])
+def test_partial_measurement_is_a_measurement_between_the_layers(simulator):
+    options = {"gradient": "parameter_shift", "partial_measurement": True, "simulator": simulator, "seed": 5}
+    head = QuantumHead(4, "ring", 2, shots=SHOTS, **options)
     angles = np.array([0.4, 1.3, 2.2, 0.9])
     theta = head.parameters.numpy().astype(float)
     circuit = encoding_circuit("angle", 4, angles).compose(ansatz_circuit("ring", 4, 1, theta[:8]))
@@ -69,6 +72,34 @@ def test_partial_measurement_is_a_measurement_between_the_layers():
     assert np.all(np.abs(ours - judge / (ROWS * SHOTS)) < 1.5 * ERROR)
     whole = QuantumHead(4, "ring", 2, seed=5)(angles[np.newaxis].astype(np.float32))[0]
     assert np.abs(whole - judge / (ROWS * SHOTS)).max() > 1.5 * ERROR
+
+
+def test_gradients_through_the_measurement_are_those_of_the_density_matrix():
+    options = {"gradient": "parameter_shift", "partial_measurement": True, "simulator": "xla", "seed": 5}
+    head, rows, mix = QuantumHead(3, "ring", 2, shots=SHOTS, **options), 400, np.array([1.0, -0.5, 0.7])
+    weights, angles = head.parameters.numpy().astype(float), ANGLES[0].astype(float)
+    blocks = list(head.spec.blocks)
+    blocks.insert(head.spec.first_layer_end, partial_measurement(head.spec.qubits))
+
+    def value(x, w):
+        found = by_density_matrix(head, blocks, x[np.newaxis], w)
+        return float(found @ mix)
+
+    inputs = tf.constant(np.repeat(ANGLES, rows, axis=0))
+    with tf.GradientTape() as tape:
+        tape.watch(inputs)
+        total = tf.reduce_sum(head(inputs) * tf.constant(mix, tf.float32)) / rows
+    by_inputs, by_weights = tape.gradient(total, [inputs, head.parameters])
+    # Each term has at most the variance |mix|^2 / shots; the squares of a gate's coefficients add up to at most 1/2.
+    error = 5 * np.linalg.norm(mix, ord=1) * np.sqrt(0.5 / SHOTS / rows)
+    for place in range(3):
+        step = 1e-3 * np.eye(3)[place]
+        judge = (value(angles + step, weights) - value(angles - step, weights)) / 2e-3
+        assert abs(by_inputs.numpy()[:, place].sum() - judge) < error
+    for place in (0, 4, 7, 10):  # RY and controlled RX, before and after the measurement
+        step = 1e-3 * np.eye(len(weights))[place]
+        judge = (value(angles, weights + step) - value(angles, weights - step)) / 2e-3
+        assert abs(by_weights[place] - judge) < error
 
 
 def test_training_under_noise_moves_downhill():

@@ -10,6 +10,7 @@ from qssl_tf.quantum.head import QuantumHead
 from qssl_tf.quantum.measurement import GRADIENTS
 from qssl_tf.quantum.splitting import FOUR_TERMS, TWO_TERMS, shift_terms, split
 
+BOTH = pytest.mark.parametrize("simulator", ["tfq", "xla"])
 EXACT_MODES = [mode for mode in GRADIENTS if mode not in ("two_term", "spsa")]
 
 
@@ -54,19 +55,21 @@ COMBINATIONS = [
 ]
 
 
+@BOTH
 @pytest.mark.parametrize("gradient", EXACT_MODES)
 @pytest.mark.parametrize(("ansatz", "encoding", "measured"), COMBINATIONS)
-def test_exact_rules_are_central_differences(gradient, ansatz, encoding, measured):
+def test_exact_rules_are_central_differences(simulator, gradient, ansatz, encoding, measured):
     width = 4 if ansatz == "sim13" else 3
-    head = QuantumHead(width, ansatz, 2, encoding, measured, gradient=gradient, seed=2)
+    head = QuantumHead(width, ansatz, 2, encoding, measured, gradient=gradient, simulator=simulator, seed=2)
     angles, mix = case(head, rows=2)
     for ours, judge in zip(gradients(head, angles, mix), slopes(head, angles, mix), strict=True):
         np.testing.assert_allclose(ours, judge, atol=3e-4)
 
 
+@BOTH
 @pytest.mark.parametrize("gradient", EXACT_MODES)
-def test_a_batch_is_the_sum_of_its_rows(gradient):
-    head = QuantumHead(3, "ring", 1, gradient=gradient, seed=1)
+def test_a_batch_is_the_sum_of_its_rows(simulator, gradient):
+    head = QuantumHead(3, "ring", 1, gradient=gradient, simulator=simulator, seed=1)
     angles, mix = case(head, rows=5)
     by_inputs, by_weights = gradients(head, angles, mix)
     singles = [gradients(head, angles[k : k + 1], mix[k : k + 1]) for k in range(5)]
@@ -74,10 +77,11 @@ def test_a_batch_is_the_sum_of_its_rows(gradient):
     np.testing.assert_allclose(by_weights, sum(single[1] for single in singles), atol=1e-5)
 
 
-def test_the_published_rule_multiplies_the_half_frequency_part_by_sqrt_2():
+@BOTH
+def test_the_published_rule_multiplies_the_half_frequency_part_by_sqrt_2(simulator):
     """<Z_1> of |+>|0> under CRX(theta): (1 + cos theta) / 2; <Z_1> <X-like control>: its half-frequency twin."""
-    head = QuantumHead(2, "ring", 1, observables="X0,Z1", gradient="two_term")
-    exact = QuantumHead(2, "ring", 1, observables="X0,Z1", gradient="parameter_shift")
+    head = QuantumHead(2, "ring", 1, observables="X0,Z1", simulator=simulator, gradient="two_term")
+    exact = QuantumHead(2, "ring", 1, observables="X0,Z1", simulator=simulator, gradient="parameter_shift")
     # RY(pi/2) on the control makes |+>; qubit 1 stays |0>. After CRX: <X_0> = cos(theta/2), pure half frequency.
     weights = np.array([np.pi / 2, 0.0, 0.9, 0.0], np.float32)
     angles = np.zeros((1, 2), np.float32)
@@ -99,8 +103,9 @@ def test_terms_differentiate_their_frequencies(terms, frequency):
     assert right == (len(terms) == 4 or frequency == 1.0)
 
 
-def test_spsa_is_right_on_average():
-    head = QuantumHead(2, "ring", 1, gradient="spsa", seed=3)
+@BOTH
+def test_spsa_is_right_on_average(simulator):
+    head = QuantumHead(2, "ring", 1, gradient="spsa", simulator=simulator, seed=3)
     angles, mix = case(head, rows=1)
     many = np.repeat(angles, 4000, axis=0)  # each row has its own signs
     by_inputs, _ = gradients(head, many, np.repeat(mix, 4000, axis=0))
@@ -130,10 +135,13 @@ def many_estimates(head, angles, repeats):
     return head(np.repeat(angles, repeats, axis=0)).numpy()
 
 
+@BOTH
 @pytest.mark.parametrize("measured", ["z", "z_zz", "X0,Y1X2"])
-def test_sampled_expectations_are_unbiased_with_the_covariance_of_shared_shots(measured):
+def test_sampled_expectations_are_unbiased_with_the_covariance_of_shared_shots(simulator, measured):
     shots, repeats = 50, 4000
-    head = QuantumHead(3, "ring", 2, observables=measured, shots=shots, gradient="parameter_shift", seed=1)
+    head = QuantumHead(
+        3, "ring", 2, observables=measured, shots=shots, gradient="parameter_shift", simulator=simulator, seed=1
+    )
     angles, _ = case(head, rows=1)
     estimates = many_estimates(head, angles, repeats)
     mean = expectations(head.spec, angles, head.parameters.numpy())[0]
@@ -145,9 +153,10 @@ def test_sampled_expectations_are_unbiased_with_the_covariance_of_shared_shots(m
     assert np.all(np.abs(np.cov(estimates.T) - covariance) < 5 * spread + 1e-6)
 
 
+@BOTH
 @pytest.mark.parametrize("gradient", ["adjoint", "parameter_shift", "spsa"])
-def test_sampled_gradients_are_unbiased(gradient):
-    head = QuantumHead(2, "ring", 1, shots=100, gradient=gradient, seed=4)
+def test_sampled_gradients_are_unbiased(simulator, gradient):
+    head = QuantumHead(2, "ring", 1, shots=100, gradient=gradient, simulator=simulator, seed=4)
     angles, mix = case(head, rows=1)
     by_inputs, _ = gradients(head, np.repeat(angles, 600, axis=0), np.repeat(mix, 600, axis=0))
     judge, _ = slopes(head, angles, mix)
@@ -156,19 +165,21 @@ def test_sampled_gradients_are_unbiased(gradient):
     assert np.all(np.abs(by_inputs.mean(axis=0) - judge[0]) < 5 * error + bias)
 
 
-def test_gradient_variance_falls_with_the_number_of_shots():
+@BOTH
+def test_gradient_variance_falls_with_the_number_of_shots(simulator):
     variances = []
     for shots in (20, 80):
-        head = QuantumHead(2, "ring", 1, shots=shots, gradient="parameter_shift", seed=4)
+        head = QuantumHead(2, "ring", 1, shots=shots, gradient="parameter_shift", simulator=simulator, seed=4)
         angles, mix = case(head, rows=1)
         by_inputs, _ = gradients(head, np.repeat(angles, 1500, axis=0), np.repeat(mix, 1500, axis=0))
         variances.append(by_inputs.var(axis=0).mean())
     assert 3.3 < variances[0] / variances[1] < 4.8
 
 
-def test_twelve_qubits_are_read_in_their_order():
+@BOTH
+def test_twelve_qubits_are_read_in_their_order(simulator):
     """Names sort as text: 0_10 before 0_2. Each qubit gets its own angle."""
-    head = QuantumHead(12, "none", 1, shots=4000, gradient="parameter_shift")
+    head = QuantumHead(12, "none", 1, shots=4000, gradient="parameter_shift", simulator=simulator)
     head.parameters.assign(np.zeros(12, np.float32))
     angles = np.linspace(0.1, 3.0, 12, dtype=np.float32)[np.newaxis]
     np.testing.assert_allclose(head(angles)[0], np.cos(angles[0]), atol=5 / np.sqrt(4000))

@@ -15,7 +15,9 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 
+# With shots, whose random numbers must go on where they stopped.
 SHORT = ["--width", "4", "--layers", "1", "--steps", "40", "--batch-size", "64", "--checkpoint-every", "7"]
+SHORT += ["--shots", "50", "--gradient", "parameter_shift"]
 
 
 def pretrain(script, folder, *arguments):

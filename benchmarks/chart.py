@@ -1,0 +1,41 @@
+"""The picture of the benchmarks: what a head costs against qubits, batch and shots."""
+
+from pathlib import Path
+
+import matplotlib
+
+from qssl_tf.files import replacing
+
+matplotlib.use("Agg")  # files only
+import matplotlib.pyplot as plt  # noqa: E402 -- after the choice of backend
+
+# Beginning of `what`, the field that varies, its label.
+PANELS = (
+    ("width:", "qubits", "qubits"),
+    ("batch:", "batch", "rows in the batch (8 qubits)"),
+    ("shots:", "shots", "shots (8 qubits, batch 32)"),
+)
+# Field of the seconds, name, colour and mark; Okabe-Ito's colours are told apart by colour-blind eyes.
+LINES = (("peer_s", "TensorFlow Quantum", "#D55E00", "s"), ("ours_s", "qssl_tf", "#0072B2", "o"))
+
+
+def draw_cost(path: Path, results: list[dict]) -> None:
+    """Draw milliseconds a row against each field; both axes logarithmic, qubits aside."""
+    figure, axes = plt.subplots(1, len(PANELS), figsize=(11, 3.4), layout="constrained")
+    for axis, (beginning, field, label) in zip(axes, PANELS, strict=True):
+        points = [result for result in results if result["what"].startswith(beginning)]
+        if beginning == "shots:":
+            points = [result for result in points if result["batch"] == 32]
+        points.sort(key=lambda result: result[field])
+        places = [result[field] for result in points]
+        for seconds, name, colour, mark in LINES:
+            cost = [1000 * result[seconds] / result["batch"] for result in points]
+            axis.plot(places, cost, color=colour, marker=mark, markersize=4, label=name)
+        axis.set(xlabel=label, yscale="log", xscale="linear" if field == "qubits" else "log")
+        axis.grid(alpha=0.25, linewidth=0.5)
+    axes[0].set_ylabel("forward + backward, ms a row")
+    axes[0].legend(frameon=False)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(path) as temporary:
+        figure.savefig(temporary, dpi=150)
+    plt.close(figure)

@@ -1,0 +1,124 @@
+"""Peers in environments of their own, built by benchmarks/peers.sh: the same circuit, inputs and batch, in turn.
+
+Each peer runs in a process that waits until it is told to run once; its values and gradients are compared with ours
+first, so that a figure is never of another problem.
+"""
+
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+from heads import training_call
+from timing import compared, medians
+
+from qssl_tf.errors import UserError
+from qssl_tf.models.encoders import build_encoder
+from qssl_tf.quantum.head import QuantumHead
+
+WORKERS = Path(__file__).resolve().parent / "workers"
+
+
+@dataclass(frozen=True)
+class Peer:
+    """One rival: its name, environment, worker script with arguments, and the rows of its batch."""
+
+    name: str
+    environment: str
+    worker: tuple[str, ...]
+    rows: int
+    rounds: int = 7
+
+
+RINGS = (
+    Peer("TensorCircuit-NG, JAX, compiled", "tensorcircuit", ("tensorcircuit_ring.py",), 512),
+    Peer("PennyLane default.qubit, backprop", "pennylane", ("pennylane_ring.py", "default.qubit"), 512),
+    Peer("PennyLane lightning.qubit, adjoint", "pennylane", ("pennylane_ring.py", "lightning.qubit"), 512),
+    Peer("Qiskit Machine Learning, EstimatorQNN", "qiskit", ("qiskit_ring.py",), 2, rounds=3),
+)
+TORCH = Peer("PyTorch", "torch", ("torch_encoder.py",), 256)
+
+
+class Worker:
+    """A peer's process."""
+
+    def __init__(self, peer: Peer, environments: Path, problem: dict[str, np.ndarray], folder: Path):
+        """Start it and wait for its first results."""
+        python = environments / peer.environment / "bin" / "python"
+        if not python.exists():
+            raise UserError(f"{python} does not exist; build the peers: sh benchmarks/peers.sh {environments}")
+        given, found = folder / "given.npz", folder / "found.npz"
+        np.savez(given, **problem)
+        command = [python, WORKERS / peer.worker[0], given, found, *peer.worker[1:]]
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self._wait("ready")
+        self.found = dict(np.load(found))
+
+    def _wait(self, word: str) -> None:
+        assert self.process.stdout
+        for line in self.process.stdout:
+            if line.strip() == word:
+                return
+        raise UserError(f"{self.process.args[1]} ended with status {self.process.wait()}; its message is above.")
+
+    def __call__(self) -> None:
+        """Have it run once."""
+        assert self.process.stdin
+        self.process.stdin.write("go\n")
+        self.process.stdin.flush()
+        self._wait("done")
+
+    def end(self) -> None:
+        """End the process."""
+        assert self.process.stdin
+        self.process.stdin.close()
+        self.process.wait()
+
+
+def all_peers(environments: Path | None) -> Iterator[dict[str, object]]:
+    """Yield our times beside each peer's."""
+    if environments is None:
+        raise UserError("`--environments` must name the folder that benchmarks/peers.sh filled; got none.")
+    for peer in RINGS:
+        yield _against(peer, environments, "exact: forward + backward, ring", *_ring(peer.rows))
+    yield _against(TORCH, environments, "encoder: forward + backward of two views", *_encoder(TORCH.rows))
+
+
+def _against(peer: Peer, environments: Path, what: str, call: Callable, problem: dict) -> dict[str, object]:
+    with tempfile.TemporaryDirectory() as folder:
+        worker = Worker(peer, environments, problem, Path(folder))
+        for name, ours in zip(("values", "by_angles", "by_weights"), call(), strict=False):
+            if name in worker.found:
+                np.testing.assert_allclose(ours, worker.found[name], atol=2e-3)
+        seconds = medians({"ours": call, peer.name: worker}, peer.rounds)
+        worker.end()
+    return compared(what, 8, peer.rows, None, seconds)
+
+
+def _ring(rows: int) -> tuple[Callable, dict[str, np.ndarray]]:
+    head, rng = QuantumHead(8, "ring", 2, seed=0), np.random.default_rng(0)
+    problem = {
+        "angles": rng.uniform(0, np.pi, (rows, 8)).astype(np.float32),
+        "weights": head.parameters.numpy(),
+        "upstream": rng.normal(size=(rows, 8)).astype(np.float32),
+    }
+    return training_call(head, tf.constant(problem["angles"]), tf.constant(problem["upstream"])), problem
+
+
+def _encoder(rows: int) -> tuple[Callable, dict[str, np.ndarray]]:
+    rng = np.random.default_rng(0)
+    views = {name: rng.uniform(size=(rows, 32, 32, 3)).astype(np.float32) for name in ("view_a", "view_b")}
+    encoder = build_encoder("resnet18", (32, 32, 3), 8, seed=0)
+    first, second = (tf.constant(view) for view in views.values())
+
+    @tf.function
+    def step():
+        with tf.GradientTape() as tape:
+            total = tf.add_n([tf.reduce_sum(encoder(view, training=True)) for view in (first, second)])
+        gradients = tape.gradient(total, encoder.trainable_variables)
+        return total, [tf.reduce_sum(gradient) for gradient in gradients]
+
+    return lambda: step()[0].numpy()[np.newaxis], {**views, "width": np.array(8)}
