@@ -43,7 +43,10 @@ bench-peers: $(STAMP) ## The same against peers, each in an environment of its o
 	@PYTHON=$(abspath $(PY)) sh benchmarks/peers.sh $(PEERS)
 	@$(PY) benchmarks/bench.py --sections heads,steps,peers --environments $(PEERS) $(ARGS)
 
-search ibmq-infer reproduce:
+ibmq-infer: $(STAMP) ## Run the newest probed head on a device (fake_paris, or ARGS="--backend NAME")
+	@$(PY) -m qssl_tf.ibmq_infer $(ARGS)
+
+search reproduce:
 	@echo "error: make $@ is not built yet; make help lists what is" >&2; exit 2
 
 test: $(STAMP) ## Run the tests

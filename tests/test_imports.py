@@ -16,12 +16,16 @@ LAYERS = [
     ("models",),
     ("training",),
     ("evaluation",),
+    ("device_run",),
+    ("ibmq_infer",),
 ]
 # Library -> the only places that may import it.
 HOMES = {
-    "cirq": ("quantum", "hardware/bridge.py"),
+    "cirq": ("quantum", "hardware/bridge.py", "hardware/gates.py"),
     "tensorflow_quantum": ("quantum/diagnostics.py", "quantum/head.py", "quantum/shift_rules.py", "quantum/noise.py"),
-    "qiskit": ("hardware", "ibmq_infer.py"),
+    "qiskit": ("hardware", "device_run.py"),
+    "qiskit_aer": ("hardware",),
+    "qiskit_ibm_runtime": ("hardware",),
     "keras_tuner": (),
 }
 

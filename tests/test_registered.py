@@ -8,7 +8,7 @@ import pytest
 
 from qssl_tf.config import Config
 from qssl_tf.data import augment, geometric, photometric
-from qssl_tf.models.batch_norm import FusedBatchNorm
+from qssl_tf.models.batch_norm import BatchNormalization
 from qssl_tf.models.encoders import BoundedAngle
 from qssl_tf.models.losses import NTXent
 from qssl_tf.models.optimizers import AdamL2
@@ -23,7 +23,7 @@ INSTANCES = {
     "RandomFlip": lambda: geometric.RandomFlip(0.9),
     "RandomBlur": lambda: geometric.RandomBlur(5, 0.3),
     "Augmentation": lambda: augment.Augmentation([geometric.RandomFlip(0.9), geometric.RandomResizedCrop(5)]),
-    "FusedBatchNorm": lambda: FusedBatchNorm(momentum=0.8, epsilon=1e-4),
+    "BatchNormalization": lambda: BatchNormalization(momentum=0.8, epsilon=1e-4),
     "BoundedAngle": lambda: BoundedAngle(),
     "NTXent": lambda: NTXent(0.3),
     "AdamL2": lambda: AdamL2(0.02, l2=0.5),
@@ -33,7 +33,7 @@ INSTANCES = {
     "SimCLR": lambda: build_simclr(Config(width=3), (8, 8, 1), augment.AUGMENTATIONS["digits"](8)).bare(),
 }
 # Their arguments are Keras objects, or their parents' own.
-NOT_PLAIN = ("AdamL2", "SimCLR", "Augmentation", "FusedBatchNorm")
+NOT_PLAIN = ("AdamL2", "SimCLR", "Augmentation", "BatchNormalization")
 
 
 def test_the_table_is_complete():

@@ -4,8 +4,9 @@ import keras
 import tensorflow as tf
 
 
+# The class has its parent's name because Keras names the weights in a checkpoint after it: both read each other's.
 @keras.saving.register_keras_serializable(package="qssl_tf")
-class FusedBatchNorm(keras.layers.BatchNormalization):
+class BatchNormalization(keras.layers.BatchNormalization):
     """`keras.layers.BatchNormalization` for images, computed by one kernel forward and one backward.
 
     Keras 3 builds batch norm out of single operations, each a pass over the whole activation: on two cores the train

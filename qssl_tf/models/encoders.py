@@ -8,7 +8,7 @@ import keras
 from keras import layers
 
 from qssl_tf.errors import unknown_name
-from qssl_tf.models.batch_norm import FusedBatchNorm
+from qssl_tf.models.batch_norm import BatchNormalization
 from qssl_tf.models.initializers import SeedStream, conv_kernel, dense
 
 
@@ -27,7 +27,7 @@ def _conv_bn(x, filters: int, kernel: int, stride: int, seeds: SeedStream, name:
         kernel_initializer=conv_kernel(seeds.next()),
         name=f"{name}_conv",
     )(x)
-    x = FusedBatchNorm(momentum=0.9, epsilon=1e-5, name=f"{name}_bn")(x)
+    x = BatchNormalization(momentum=0.9, epsilon=1e-5, name=f"{name}_bn")(x)
     return layers.Activation(activation, name=f"{name}_relu")(x) if activation else x
 
 

@@ -5,6 +5,7 @@ All angles are in radians. `python -m qssl_tf.quantum.circuits ring --width 4` p
 """
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import cirq
@@ -61,6 +62,11 @@ class CircuitSpec:
     def measured(self) -> cirq.Circuit:
         """The circuit after which each observable is a product of Z."""
         return self.circuit + basis_change(self.observables)
+
+    def bound(self, weights: Iterable[float]) -> cirq.Circuit:
+        """Return the measured circuit with numbers for its weights, in radians; the inputs stay symbols."""
+        values = dict(zip(map(str, self.weights), map(float, weights), strict=True))
+        return cirq.resolve_parameters(self.measured, values)
 
     @property
     def first_layer_end(self) -> int:

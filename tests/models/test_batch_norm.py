@@ -6,14 +6,14 @@ import pytest
 import tensorflow as tf
 
 import qssl_tf.models.encoders as encoders
-from qssl_tf.models.batch_norm import FusedBatchNorm
+from qssl_tf.models.batch_norm import BatchNormalization
 from qssl_tf.models.encoders import build_encoder
 
 SHAPE = (6, 5, 4, 3)
 
 
 def pair():
-    layers = [kind(momentum=0.9, epsilon=1e-5) for kind in (FusedBatchNorm, keras.layers.BatchNormalization)]
+    layers = [kind(momentum=0.9, epsilon=1e-5) for kind in (BatchNormalization, keras.layers.BatchNormalization)]
     rng = np.random.default_rng(0)
     for layer in layers:
         layer.build((None, *SHAPE[1:]))
@@ -56,8 +56,8 @@ def test_ten_steps_train_the_same_encoder(monkeypatch):
     """
     images = tf.constant(np.random.default_rng(0).uniform(size=(16, 32, 32, 3)), tf.float32)
     trained = []
-    for kind in (FusedBatchNorm, keras.layers.BatchNormalization):
-        monkeypatch.setattr(encoders, "FusedBatchNorm", kind)
+    for kind in (BatchNormalization, keras.layers.BatchNormalization):
+        monkeypatch.setattr(encoders, "BatchNormalization", kind)
         encoder = build_encoder("small_cnn", (32, 32, 3), 4, seed=1)
         optimizer = keras.optimizers.SGD(0.01, momentum=0.9)
 

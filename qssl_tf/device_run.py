@@ -1,0 +1,218 @@
+"""One device run from plan to result; `ibmq_infer` is its command line."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from qssl_tf.errors import UserError
+from qssl_tf.evaluation.device import CALIBRATION_ROWS, Problem, problem
+from qssl_tf.evaluation.device_result import judged
+from qssl_tf.evaluation.figures import confusion
+from qssl_tf.files import replacing, write_json
+from qssl_tf.hardware.backends import Device, device
+from qssl_tf.hardware.compiling import folded, readout_contrast
+from qssl_tf.hardware.jobs import cancel_jobs, run_jobs
+from qssl_tf.hardware.ledger import Ledger, planned
+from qssl_tf.hardware.preparing import compiled_for, quantum_seconds, rows_a_job, translated
+from qssl_tf.quantum.observables import members
+from qssl_tf.training.runs import Run, versions
+
+RECORDED = ("qiskit", "qiskit-aer", "qiskit-ibm-runtime")
+
+
+def say(line: str) -> None:
+    """Print a line at once."""
+    print(line, flush=True)
+
+
+def plan(
+    run: Run,
+    backend: str,
+    checkpoint: str,
+    images: int | None,
+    shots: int,
+    mitigation: str,
+    seed: int,
+    job_rows: int | None = None,
+) -> tuple[Ledger, Device]:
+    """Choose images, compile the head, and write the ledger; nothing is submitted yet.
+
+    Args:
+        run: A probed run.
+        backend: Name of the device.
+        checkpoint: `last` or the probed step.
+        images: How many test images; None is 900 or all.
+        shots: Measurements of each row.
+        mitigation: Key of MITIGATIONS.
+        seed: Of images, layouts and simulated noise.
+        job_rows: Rows of a job; None is as many as the device's limits allow.
+    """
+    chosen = device(backend)
+    given = problem(run, checkpoint, images, seed)
+    say(f"{run.folder}: step {given.step}, {len(given.labels)} test images on {chosen.name}, {shots} shots each")
+    names = [str(symbol) for symbol in given.spec.inputs]
+    belongs = members(given.spec.observables, given.spec.qubits)
+    circuit = translated(given.spec, given.weights)
+    calibration = slice(0, CALIBRATION_ROWS)
+    best = compiled_for(
+        chosen, circuit, names, given.rows[calibration], given.exact[calibration], belongs, seed, report=say
+    )
+    circuits = [best.circuit, folded(best.circuit, 3)] if mitigation == "zne" else [best.circuit]
+    at_most = rows_a_job(chosen, len(circuits), shots)
+    jobs = planned(len(given.rows), CALIBRATION_ROWS, min(at_most, job_rows or at_most), each=not chosen.is_local)
+    say(
+        f"compiled: {best.two_qubit_gates} two-qubit gates, depth {best.depth}, layout {best.layout}, "
+        f"estimated success {best.success:.3f}"
+    )
+    if not chosen.is_local:
+        total, busy = sum(map(len, jobs)) * shots * len(circuits), quantum_seconds(jobs, len(circuits), shots)
+        say(f"{len(jobs)} jobs, {total:,} shots, about {busy:.0f} s of device time")
+    settings = {
+        "backend": backend,
+        "instance": getattr(chosen.backend, "_instance", None) if not chosen.is_local else None,
+        "shots": shots,
+        "mitigation": mitigation,
+        "seed": seed,
+        "step": given.step,
+        "two_qubit_gates": best.two_qubit_gates,
+        "depth": best.depth,
+        "layout": best.layout,
+        "clbit_of_qubit": list(range(len(best.layout))),
+        "estimated_success": best.success,
+        "contrast": readout_contrast(best.layout, chosen.backend),
+        "class_names": list(given.class_names),
+        "versions": _versions(),
+        "seconds": 0.0,
+    }
+    ledger = Ledger.create(_fresh(run, backend), settings, circuits, _stored(given, names), jobs)
+    draw(best.circuit, ledger.folder / "circuit.png")
+    return ledger, chosen
+
+
+def _versions() -> dict[str, str]:
+    from importlib import metadata
+
+    return versions() | {name: metadata.version(name) for name in RECORDED}
+
+
+def _stored(given: Problem, names: list[str]) -> dict[str, np.ndarray]:
+    """Return the arrays of the ledger; columns of the rows in the ledger's order, which is by name."""
+    order = np.argsort(names)
+    return {
+        "rows": given.rows[:, order].astype(np.float64),
+        "exact": given.exact,
+        "labels": given.labels,
+        "kernel": given.classifier.kernel,
+        "bias": given.classifier.bias,
+    }
+
+
+def _fresh(run: Run, backend: str) -> Path:
+    stem = f"{backend}-{time.strftime('%Y%m%d-%H%M%S')}"
+    names = [stem, *(f"{stem}-{number}" for number in range(2, 1000))]
+    return next(run.folder / "ibmq" / name for name in names if not (run.folder / "ibmq" / name).exists())
+
+
+def finish(run: Run, ledger: Ledger, chosen: Device) -> dict[str, Any]:
+    """Run what is missing of a ledger, and write `result.json` and the figures."""
+    client = None
+    if not chosen.is_local:
+        from qssl_tf.hardware.service import service
+
+        client = service()
+    began = time.perf_counter()
+    try:
+        run_jobs(ledger, chosen, report=say, client=client)
+    finally:
+        ledger.record["seconds"] += time.perf_counter() - began
+        ledger.save()
+    result = judged(run.config, ledger)
+    write_json(ledger.folder / "result.json", result)
+    names = ledger.record["class_names"]
+    for kind in ("confusion", "confusion_exact"):
+        share = result["accuracy_exact" if kind.endswith("exact") else "accuracy"]
+        where = "exact simulation" if kind.endswith("exact") else ledger.record["backend"]
+        confusion(ledger.folder / f"{kind}.png", np.array(result[kind]), names, f"{where}: {share:.1f} %")
+    low, high = result["accuracy_interval"]
+    say(
+        f"accuracy {result['accuracy']:.1f} % (95 % interval {low:.1f} to {high:.1f}), "
+        f"exact {result['accuracy_exact']:.1f} % on the same {result['images']} images; "
+        f"rms error {result['rms_error']:.4f} (unmitigated {result['rms_error_raw']:.4f}), {result['seconds']:.0f} s"
+    )
+    say(f"result: {ledger.folder / 'result.json'}")
+    return result
+
+
+def draw(circuit: Any, path: Path) -> None:
+    """Draw a compiled circuit, idle qubits left out."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    figure = circuit.draw("mpl", idle_wires=False, fold=40)
+    with replacing(path) as temporary:
+        figure.savefig(temporary, dpi=80, bbox_inches="tight")
+
+
+def chosen(folder: Path, name: str) -> Ledger:
+    """Open the device run called `name`, or the newest."""
+    if name:
+        return Ledger.open(folder / name)
+    found = sorted(folder.glob("*/record.json"), key=lambda path: path.stat().st_mtime)
+    if not found:
+        raise UserError(f"{folder} holds no device run; start one without --resume.")
+    return Ledger.open(found[-1].parent)
+
+
+def resume(run: Run, ledger: Ledger) -> None:
+    """Go on with a device run of another process."""
+    left = len(ledger.missing())
+    say(f"{ledger.folder}: {left} of {len(ledger.record['jobs'])} jobs left on {ledger.record['backend']}")
+    finish(run, ledger, device(ledger.record["backend"]))
+
+
+def show_status(folder: Path) -> None:
+    """Print each device run with its jobs."""
+    found = sorted(folder.glob("*/record.json"))
+    if not found:
+        say(f"{folder} holds no device run")
+    for path in found:
+        ledger = Ledger.open(path.parent)
+        done = len(ledger.record["jobs"]) - len(ledger.missing())
+        ended = "result written" if (path.parent / "result.json").exists() else f"--resume {path.parent.name}"
+        say(f"{path.parent.name}: {done}/{len(ledger.record['jobs'])} jobs done; {ended}")
+        for number, entry in enumerate(ledger.record["jobs"]):
+            say(f"  job {number}: {entry['id'] or '-'}, {entry['state']}, {len(entry['rows'])} rows")
+
+
+def cancel(folder: Path) -> None:
+    """Cancel the waiting jobs of a device run."""
+    ledger = Ledger.open(folder)
+    if device(ledger.record["backend"]).is_local:
+        raise UserError(f"{folder.name} runs on this machine, where Ctrl-C stops it; only real jobs are cancelled.")
+    from qssl_tf.hardware.service import service
+
+    say(f"{cancel_jobs(ledger, service())} jobs cancelled")
+
+
+def export(run: Run, checkpoint: str, form: str) -> None:
+    """Write the trained circuit as OpenQASM 3 or QPY, with a file that says what its parameters are."""
+    given = problem(run, checkpoint, 1, seed=0)
+    circuit, inputs = translated(given.spec, given.weights), given.spec.inputs
+    path = run.folder / f"head.{'qasm' if form == 'qasm3' else 'qpy'}"
+    with replacing(path) as temporary, open(temporary, "wb") as file:
+        if form == "qasm3":
+            from qiskit import qasm3
+
+            file.write(qasm3.dumps(circuit).encode())
+        else:
+            from qiskit import qpy
+
+            qpy.dump(circuit, file)
+    named = {
+        "parameters": {str(symbol): f"angle {n} of the encoding, radians" for n, symbol in enumerate(inputs)},
+        "observables": [str(observable) for observable in given.spec.observables],
+    }
+    write_json(path.with_suffix(".json"), named)
+    say(f"circuit: {path}; its parameters: {path.with_suffix('.json')}")

@@ -1,0 +1,69 @@
+"""How well a device did: its classes and expectations beside the exact ones on the same images."""
+
+from typing import Any
+
+import numpy as np
+
+from qssl_tf.config import Config
+from qssl_tf.evaluation.device import CALIBRATION_ROWS
+from qssl_tf.evaluation.linear import LinearFit
+from qssl_tf.evaluation.probe import confusion_matrix
+from qssl_tf.hardware.jobs import collected
+from qssl_tf.hardware.ledger import Ledger
+from qssl_tf.hardware.mitigation import MITIGATIONS, Measured, standard_errors
+from qssl_tf.quantum.circuits import circuit_spec
+from qssl_tf.quantum.observables import members
+
+
+def judged(config: Config, ledger: Ledger) -> dict[str, Any]:
+    """Return a finished run's figures; accuracies are in percent, rows of confusion matrices are true classes."""
+    record, stored = ledger.record, ledger.values()
+    spec = circuit_spec(config.width, config.ansatz, config.layers, config.encoding, config.observables)
+    belongs = members(spec.observables, spec.qubits)
+    measured, *amplified = collected(ledger, belongs)
+    wanted, exact = measured[CALIBRATION_ROWS:], stored["exact"][CALIBRATION_ROWS:]
+    contrast = np.prod(np.where(belongs > 0, np.array(record["contrast"])[:, np.newaxis], 1.0), axis=0)
+    seen = Measured(
+        wanted,
+        measured[:CALIBRATION_ROWS],
+        stored["exact"][:CALIBRATION_ROWS],
+        contrast,
+        amplified[0][CALIBRATION_ROWS:] if amplified else None,
+    )
+    mitigated = MITIGATIONS[record["mitigation"]](seen)
+    errors = standard_errors(record["mitigation"], seen, record["shots"], seed=record["seed"])
+    classifier, labels = LinearFit(stored["kernel"], stored["bias"], []), stored["labels"]
+    found, ideal = classifier.predict(mitigated), classifier.predict(exact)
+    classes, hits = len(record["class_names"]), int(np.sum(found == labels))
+    return {
+        "backend": record["backend"],
+        "images": len(labels),
+        "shots": record["shots"],
+        "mitigation": record["mitigation"],
+        "jobs": [entry["id"] or entry["tag"] for entry in record["jobs"]],
+        "accuracy": 100 * hits / len(labels),
+        "accuracy_interval": list(wilson(hits, len(labels))),
+        "accuracy_exact": 100 * float(np.mean(ideal == labels)),
+        "agreement": 100 * float(np.mean(ideal == found)),
+        "rms_error": float(np.sqrt(np.mean((mitigated - exact) ** 2))),
+        "rms_error_raw": float(np.sqrt(np.mean((wanted - exact) ** 2))),
+        "rms_error_by_observable": np.sqrt(np.mean((mitigated - exact) ** 2, axis=0)).tolist(),
+        "standard_error": float(np.sqrt(np.mean(errors**2))),
+        "confusion": confusion_matrix(labels, found, classes).tolist(),
+        "confusion_exact": confusion_matrix(labels, ideal, classes).tolist(),
+        "two_qubit_gates": record["two_qubit_gates"],
+        "depth": record["depth"],
+        "layout": record["layout"],
+        "estimated_success": record["estimated_success"],
+        "step": record["step"],
+        "seed": record["seed"],
+        "seconds": round(record["seconds"], 2),
+    }
+
+
+def wilson(hits: int, count: int) -> tuple[float, float]:
+    """Return Wilson's 95 % interval of a share, in percent (Wilson, JASA 22, 1927)."""
+    z, share = 1.959964, hits / count
+    centre = (share + z**2 / (2 * count)) / (1 + z**2 / count)
+    half = z / (1 + z**2 / count) * np.sqrt(share * (1 - share) / count + z**2 / (4 * count**2))
+    return 100 * (centre - half), 100 * (centre + half)

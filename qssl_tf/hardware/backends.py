@@ -1,0 +1,93 @@
+"""BACKENDS: a device by name, and the one adapter through which circuits reach a Sampler.
+
+`aer` is an ideal simulator, `fake_*` a calibration snapshot of a real device simulated with its noise, anything else a
+device of IBM Quantum (`least_busy` chooses one). Nothing falls back silently to another.
+"""
+
+import os
+from dataclasses import dataclass
+from typing import Any
+
+from qssl_tf.errors import UserError, unknown_name
+from qssl_tf.hardware.snapshot import snapshot, snapshot_names
+
+# Before Aer loads OpenMP: its threads would spin between experiments and slow each other down several times.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
+LOCAL = ("aer", "fake_*")
+
+
+@dataclass(frozen=True)
+class Device:
+    """Where circuits run.
+
+    Attributes:
+        name: As the user calls it.
+        backend: Qiskit's backend, for which circuits are compiled.
+        is_local: Whether it is simulated here.
+    """
+
+    name: str
+    backend: Any
+    is_local: bool
+
+    def sampler(self, seed: int) -> Any:
+        """Return a Sampler (primitives version 2); the seed is for simulators."""
+        if not self.is_local:
+            from qiskit_ibm_runtime.executor_sampler import Sampler
+
+            return Sampler(mode=self.backend)
+        from qiskit_aer.primitives import SamplerV2
+
+        # 0 lets Aer use all cores for the rows of a PUB; Aer ignores the seed 0.
+        options: dict[str, Any] = {"max_parallel_experiments": 0}
+        if self.name != "aer":
+            options["noise_model"] = noise_model(self.backend)
+        return SamplerV2(seed=seed + 1, options={"backend_options": options})
+
+
+def device(name: str) -> Device:
+    """Return the device called `name`.
+
+    Raises:
+        UserError: No such backend, no account, or no way to the service.
+    """
+    if name == "aer":
+        from qiskit_aer import AerSimulator
+
+        return Device(name, AerSimulator(), True)
+    if name.startswith("fake_"):
+        try:
+            return Device(name, snapshot(name), True)
+        except UserError:
+            raise unknown_name("backend", name, ["aer", *snapshot_names()]) from None
+    from qssl_tf.hardware.service import real_backend
+
+    return Device(name, real_backend(name), False)
+
+
+def noise_model(backend: Any) -> Any:
+    """Return Aer's noise model of a snapshot, with the readout errors of 0 and 1 apart where they are calibrated.
+
+    Aer takes one number for both, although devices read 1 as 0 several times as often as 0 as 1.
+    """
+    import logging
+
+    from qiskit_aer.noise import NoiseModel, ReadoutError
+
+    model = NoiseModel.from_backend(backend)
+    properties = backend.properties() if callable(getattr(backend, "properties", None)) else None
+    if properties is None:
+        return model
+    log = logging.getLogger("qiskit_aer.noise.noise_model")
+    before, log.disabled = log.disabled, True  # it warns that the symmetric error is replaced, which is the purpose
+    try:
+        for qubit in range(backend.num_qubits):
+            known = properties.qubit_property(qubit)
+            if "prob_meas0_prep1" in known and "prob_meas1_prep0" in known:
+                lost, gained = known["prob_meas0_prep1"][0], known["prob_meas1_prep0"][0]
+                error = ReadoutError([[1 - gained, gained], [lost, 1 - lost]])
+                model.add_readout_error(error, [qubit])
+    finally:
+        log.disabled = before
+    return model

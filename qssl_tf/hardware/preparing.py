@@ -1,0 +1,69 @@
+"""From a trained head's circuit to what a device runs: translated, compiled, laid out, and costed."""
+
+from collections.abc import Callable
+
+import numpy as np
+from qiskit import QuantumCircuit
+
+from qssl_tf.hardware.backends import Device
+from qssl_tf.hardware.bridge import to_qiskit
+from qssl_tf.hardware.compiling import Compiled, compile_head
+from qssl_tf.hardware.counts import expectations
+from qssl_tf.hardware.mitigation import affine_fit
+from qssl_tf.quantum.circuits import CircuitSpec
+
+BEST_LAYOUTS, SCORE_SHOTS = 3, 1024  # layouts of equal estimated success differ: the best few are tried with noise
+SHOT_SECONDS, JOB_SECONDS = 250e-6, 5.0  # a shot with its reset, as IBM's devices repeat them; a job's own overhead
+MAX_EXECUTIONS = 10_000_000  # of a job on IBM Quantum
+LOCAL_ROWS = 150  # of a simulated job, so that little is lost when it is killed
+
+
+def translated(spec: CircuitSpec, weights: np.ndarray) -> QuantumCircuit:
+    """Return the head's circuit in Qiskit, its weights bound and its data as parameters, in the measured basis."""
+    return to_qiskit(spec.bound(weights), spec.qubits)[0]
+
+
+def compiled_for(
+    device: Device, circuit: QuantumCircuit, names: list[str], rows: np.ndarray, exact: np.ndarray,
+    members: np.ndarray, seed: int, report: Callable[[str], None],
+) -> Compiled:  # fmt: skip
+    """Return the circuit compiled for a device; on noisy ones the best few layouts are tried on calibration rows.
+
+    Args:
+        device: Where it will run.
+        circuit: From `translated`.
+        names: The parameters in the order of the rows' columns.
+        rows: Calibration rows, shape (m, parameters).
+        exact: Their exact expectations, shape (m, observables).
+        members: 1 where a qubit belongs to an observable, shape (width, observables).
+        seed: Of transpiler and simulation.
+        report: Called with one line.
+    """
+    candidates = compile_head(circuit, device.backend, seed)
+    if device.name == "aer" or not device.is_local:
+        return candidates[0]
+    fewest = min(candidate.active for candidate in candidates)
+    candidates = [candidate for candidate in candidates if candidate.active == fewest]  # each more costs four times
+    tried: list[tuple[float, Compiled]] = []
+    for candidate in candidates:
+        if len(tried) == BEST_LAYOUTS:
+            break
+        if any(set(candidate.layout) == set(other.layout) for _, other in tried):
+            continue
+        result = device.sampler(seed).run([(candidate.circuit, {tuple(names): rows}, SCORE_SHOTS)]).result()
+        measured = expectations(result[0].data.meas, members)
+        slope, offset = affine_fit(measured, exact)
+        tried.append((float(np.sqrt(np.mean((slope * measured + offset - exact) ** 2))), candidate))
+    error, best = min(tried, key=lambda pair: pair[0])
+    report(f"tried {len(tried)} layouts with simulated noise: rms error {', '.join(f'{e:.4f}' for e, _ in tried)}")
+    return best
+
+
+def quantum_seconds(jobs: list[list[int]], circuits: int, shots: int) -> float:
+    """Return about how long a real device is busy."""
+    return sum(len(rows) for rows in jobs) * circuits * shots * SHOT_SECONDS + JOB_SECONDS * len(jobs)
+
+
+def rows_a_job(device: Device, circuits: int, shots: int) -> int:
+    """Return how many rows a job may hold."""
+    return LOCAL_ROWS if device.is_local else MAX_EXECUTIONS // (shots * circuits)

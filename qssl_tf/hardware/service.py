@@ -1,0 +1,77 @@
+"""IBM Quantum's service: the only module that reaches the network. Tokens are never printed or written."""
+
+import stat
+from pathlib import Path
+from typing import Any
+
+from qssl_tf.errors import UserError
+
+CHANNEL = "ibm_quantum_platform"
+ACCOUNT_FILE = Path.home() / ".qiskit" / "qiskit-ibm.json"
+SAVE = f'QiskitRuntimeService.save_account(channel="{CHANNEL}", token="...")'
+
+
+def service() -> Any:
+    """Return the service, by the saved account or the environment (QISKIT_IBM_TOKEN).
+
+    Raises:
+        UserError: No account, a token that is refused, or no network; each is told apart.
+    """
+    from qiskit_ibm_runtime import QiskitRuntimeService
+    from qiskit_ibm_runtime.accounts import AccountNotFoundError
+
+    close_account_file(ACCOUNT_FILE)
+    try:
+        return QiskitRuntimeService(channel=CHANNEL)
+    except AccountNotFoundError:
+        raise UserError(f"there is no IBM Quantum account; save one with {SAVE}, or set QISKIT_IBM_TOKEN.") from None
+    except Exception as error:  # the client raises many kinds, and one of them for two causes
+        raise told_apart(error) from None
+
+
+def told_apart(error: BaseException) -> UserError:
+    """Return the user's error for what the client raised: it calls a missing network a bad token."""
+    import requests
+
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, (requests.exceptions.ConnectionError, ConnectionError)):
+            return UserError("IBM Quantum cannot be reached; check the network and try again.")
+        cause = cause.__cause__ or cause.__context__
+    words = str(error).strip().splitlines()
+    kind = type(error).__name__
+    if "NotAuthorized" in kind or "InvalidAccount" in kind or "401" in str(error):
+        return UserError(f"IBM Quantum refused the account's token; save a new one with {SAVE}.")
+    return UserError(f"IBM Quantum answered: {words[0] if words else kind}; see its status page, or try again later.")
+
+
+def close_account_file(path: Path) -> None:
+    """Take everybody else's permissions off the file that holds the token; the client writes it readable to all."""
+    if path.exists() and path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+        path.chmod(stat.S_IRUSR | stat.S_IWUSR)
+
+
+def real_backend(name: str, client: Any = None) -> Any:
+    """Return a device of IBM Quantum; `least_busy` is the one with the shortest queue.
+
+    Raises:
+        UserError: It does not exist (the nearest names are given) or is paused.
+    """
+    client = client or service()
+    try:
+        if name == "least_busy":
+            return client.least_busy(operational=True, simulator=False)
+        known = [backend.name for backend in client.backends()]
+        if name not in known:
+            from qssl_tf.errors import unknown_name
+
+            raise unknown_name("backend", name, ["aer", "fake_paris", "least_busy", *known])
+        found = client.backend(name)
+        status = found.status()
+    except UserError:
+        raise
+    except Exception as error:
+        raise told_apart(error) from None
+    if not status.operational or status.status_msg == "paused":
+        raise UserError(f"`backend` {name} is {status.status_msg}; wait, or take --backend least_busy.")
+    return found

@@ -1,0 +1,93 @@
+"""A trained head on a device of IBM Quantum, or on a snapshot of one: `python -m qssl_tf.ibmq_infer`.
+
+arXiv:2103.14653, Section 5, classifies 900 unseen images on ibmq_paris.
+"""
+
+import sys
+from argparse import Namespace
+from pathlib import Path
+
+from qssl_tf.errors import UserError
+from qssl_tf.flags import Parser, run_command
+
+METHODS = ("none", "readout", "affine", "zne")
+
+
+def parser() -> Parser:
+    """Return the command line."""
+    made = Parser(prog="python -m qssl_tf.ibmq_infer", description="Run a trained and probed head on a device.")
+    made.add_argument("--run", type=Path, metavar="RUN", help="run folder (default: the newest run)")
+    made.add_argument("--runs-dir", type=Path, default=Path("runs"), metavar="DIR", help="folder of all runs")
+    made.add_argument("--checkpoint", default="last", metavar="STEP", help="the step that was probed (default: last)")
+    made.add_argument(
+        "--backend", default="fake_paris", help="aer, fake_*, a device's name or least_busy (default: fake_paris)"
+    )
+    made.add_argument("--images", type=int, help="test images, equally many of each class (default: 900, or all)")
+    made.add_argument("--shots", type=int, default=1024, help="measurements of each image (default: 1024)")
+    made.add_argument("--mitigation", default="affine", help=f"one of {', '.join(METHODS)} (default: affine)")
+    made.add_argument(
+        "--job-rows", type=int, metavar="N", help="rows of a job (default: 150 simulated, else by the device's limit)"
+    )
+    made.add_argument("--seed", type=int, default=0, help="which images, layouts and simulated noise (default: 0)")
+    made.add_argument("--yes", action="store_true", help="submit to a real device without asking")
+    made.add_argument("--dry-run", action="store_true", help="do everything but submit")
+    made.add_argument("--status", action="store_true", help="list the run's device runs and their jobs")
+    made.add_argument("--resume", nargs="?", const="", metavar="ID", help="continue a device run (default: the newest)")
+    made.add_argument("--cancel", metavar="ID", help="cancel the waiting jobs of a device run")
+    made.add_argument("--export", choices=("qasm3", "qpy"), help="write the trained circuit and stop")
+    return made
+
+
+def main() -> None:
+    """Do what the command line asks."""
+    asked = parser().parse_args()
+    if asked.shots < 1:
+        raise UserError(f"--shots must be at least 1; got {asked.shots}.")
+    if asked.mitigation not in METHODS:
+        from qssl_tf.errors import unknown_name
+
+        raise unknown_name("mitigation", asked.mitigation, METHODS)
+    if asked.seed < 0:
+        raise UserError(f"--seed must be at least 0; got {asked.seed}.")
+    from qssl_tf.training.runs import newest_run, open_run
+
+    run = open_run(asked.run) if asked.run else newest_run(asked.runs_dir)
+    folder = run.folder / "ibmq"
+    from qssl_tf import device_run
+
+    if asked.status:
+        device_run.show_status(folder)
+    elif asked.cancel:
+        device_run.cancel(folder / asked.cancel)
+    elif asked.resume is not None:
+        device_run.resume(run, device_run.chosen(folder, asked.resume))
+    elif asked.export:
+        device_run.export(run, asked.checkpoint, asked.export)
+    else:
+        start(run, asked)
+
+
+def start(run, asked: Namespace) -> None:
+    """Plan a device run, ask where it costs something, and run it."""
+    from qssl_tf import device_run
+
+    ledger, device = device_run.plan(
+        run, asked.backend, asked.checkpoint, asked.images, asked.shots, asked.mitigation, asked.seed, asked.job_rows
+    )
+    if asked.dry_run:
+        print(f"dry run: nothing was submitted; go on with --resume {ledger.folder.name}")
+        return
+    if not device.is_local and not asked.yes and not _agreed():
+        print(f"not submitted; go on with --resume {ledger.folder.name}")
+        return
+    device_run.finish(run, ledger, device)
+
+
+def _agreed() -> bool:
+    if not sys.stdin.isatty():
+        raise UserError("a real device costs time; add --yes to submit without being asked.")
+    return input("submit? [y/N] ").strip().lower() in ("y", "yes")
+
+
+if __name__ == "__main__":
+    sys.exit(run_command(main))

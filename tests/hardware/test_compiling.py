@@ -1,0 +1,80 @@
+"""Compiled circuits against the circuit they came from, by Qiskit's simulators."""
+
+import numpy as np
+import pytest
+from qiskit import QuantumCircuit
+from qiskit.quantum_info import Statevector
+
+from qssl_tf.errors import UserError
+from qssl_tf.hardware.backends import device
+from qssl_tf.hardware.compiling import compile_head, folded, readout_contrast, regions
+from qssl_tf.hardware.preparing import translated
+from qssl_tf.quantum.circuits import circuit_spec
+
+
+@pytest.fixture(scope="module")
+def paris():
+    return device("fake_paris").backend
+
+
+def head(ansatz, layers, width=8):
+    spec = circuit_spec(width, ansatz, layers)
+    return spec, translated(spec, np.random.default_rng(0).normal(0, 0.4, len(spec.weights)))
+
+
+def z_values(circuit, values, qubits):
+    """<Z> of physical qubits, the idle ones left out of the simulation."""
+    bound = circuit.assign_parameters(dict(zip(sorted(circuit.parameters, key=lambda p: p.name), values, strict=True)))
+    used = sorted({bound.find_bit(q).index for item in bound.data for q in item.qubits})
+    small = QuantumCircuit(len(used))
+    for item in bound.data:
+        if item.operation.name not in ("measure", "barrier"):
+            small.append(item.operation, [used.index(bound.find_bit(q).index) for q in item.qubits])
+    state = Statevector(small)
+    return [1 - 2 * state.probabilities([used.index(qubit)])[1] for qubit in qubits]
+
+
+@pytest.mark.parametrize(("ansatz", "layers", "most"), [("ring", 2, 70), ("all_to_all", 3, 25)])
+def test_compiling_keeps_the_expectations(paris, ansatz, layers, most):
+    spec, circuit = head(ansatz, layers)
+    angles = np.random.default_rng(1).uniform(0, np.pi, 8)
+    judge = z_values(circuit, angles, range(8))
+    candidates = compile_head(circuit, paris)
+    for compiled in (candidates[0], candidates[-1], *(c for c in candidates if c.active > 8)):
+        np.testing.assert_allclose(z_values(compiled.circuit, angles, compiled.layout), judge, atol=1e-6)
+        assert {parameter.name for parameter in compiled.circuit.parameters} == set(map(str, spec.inputs))
+        edges = {tuple(sorted(edge)) for edge in paris.coupling_map.get_edges()}
+        for item in compiled.circuit.data:
+            if len(item.qubits) == 2 and item.operation.name != "barrier":
+                assert tuple(sorted(compiled.circuit.find_bit(q).index for q in item.qubits)) in edges
+    assert candidates[0].two_qubit_gates <= most
+    assert candidates[0].success == max(compiled.success for compiled in candidates)
+
+
+def test_folding_multiplies_two_qubit_gates_and_changes_nothing_else(paris):
+    _, circuit = head("ring", 1, width=3)
+    compiled = compile_head(circuit, paris)[0]
+    tripled = folded(compiled.circuit, 3)
+    assert tripled.count_ops()["cx"] == 3 * compiled.circuit.count_ops()["cx"]
+    angles = [0.3, 1.2, 2.5]
+    np.testing.assert_allclose(
+        z_values(tripled, angles, compiled.layout), z_values(compiled.circuit, angles, compiled.layout), atol=1e-6
+    )
+
+
+def test_regions_are_connected(paris):
+    for region in regions(paris, 8):
+        assert len(region) == 8
+        assert paris.coupling_map.reduce(region).is_connected()
+    assert regions(device("aer").backend, 8) == []
+
+
+def test_contrast_is_the_calibrated_readout(paris):
+    errors = [paris.target["measure"][(qubit,)].error for qubit in (3, 11)]
+    assert readout_contrast([3, 11], paris) == pytest.approx([1 - 2 * error for error in errors])
+
+
+def test_too_few_qubits():
+    small = device("fake_manila").backend
+    with pytest.raises(UserError, match="`backend` must have at least 8 qubits for this run; fake_manila has 5."):
+        compile_head(head("ring", 1)[1], small)

@@ -1,0 +1,121 @@
+"""Real devices' jobs: Qiskit's own RuntimeJobV2 over a client of two methods; no network."""
+
+import json
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from qiskit import QuantumCircuit
+from qiskit.circuit import Parameter
+from qiskit.primitives import StatevectorSampler
+from qiskit_ibm_runtime import RuntimeJobV2
+from qiskit_ibm_runtime.json import RuntimeEncoder
+
+from qssl_tf.errors import UserError
+from qssl_tf.hardware import jobs
+from qssl_tf.hardware.backends import Device
+from qssl_tf.hardware.jobs import cancel_jobs, collected, run_jobs
+from qssl_tf.hardware.ledger import Ledger
+
+ROWS = np.array([[0.0], [np.pi], [0.0], [np.pi], [0.0]])
+MEMBERS = np.array([[1.0]])
+
+
+class Server:
+    """IBM's side: jobs with their tags, states and results; also the client's two methods."""
+
+    def __init__(self, states=("Queued", "Running", "Completed")):
+        self.states, self.submitted, self.seen, self.reason, self.cancelled = states, {}, {}, None, []
+
+    def job_get(self, job_id, exclude_params=True):
+        seen = self.seen[job_id] = self.seen.get(job_id, -1) + 1
+        status = self.states[min(seen, len(self.states) - 1)]
+        return {"state": {"status": status, "reason": self.reason}, "status": status}
+
+    def job_results(self, job_id):
+        return json.dumps(self.submitted[job_id][1], cls=RuntimeEncoder)
+
+    def job_cancel(self, job_id):
+        self.cancelled.append(job_id)
+
+    # The service's part that the package uses.
+    def job(self, job_id):
+        return RuntimeJobV2(SimpleNamespace(_instance=None), self, job_id, "sampler", service=None)
+
+    def jobs(self, job_tags, limit):
+        return [self.job(job_id) for job_id, (tags, _) in self.submitted.items() if set(tags) & set(job_tags)][:limit]
+
+
+class Device3(Device):
+    """A device whose sampler hands circuits to the server."""
+
+    def sampler(self, seed):
+        server = self.backend
+        sampler = SimpleNamespace(options=SimpleNamespace(environment=SimpleNamespace(job_tags=None)))
+
+        def run(pubs):
+            job_id = f"job{len(server.submitted)}"
+            server.submitted[job_id] = (sampler.options.environment.job_tags, StatevectorSampler().run(pubs).result())
+            if getattr(server, "dies", False):
+                raise KeyboardInterrupt  # the process ends after the server took the job
+            return server.job(job_id)
+
+        sampler.run = run
+        return sampler
+
+
+@pytest.fixture
+def ledger(tmp_path, monkeypatch):
+    monkeypatch.setattr(jobs, "POLL_SECONDS", 0.0)
+    monkeypatch.setattr(jobs.wait, "__defaults__", (0.0,))
+    circuit = QuantumCircuit(1)
+    circuit.rx(Parameter("x_000"), 0)
+    circuit.measure_all()
+    settings = {"shots": 20, "seed": 0, "seconds": 0.0}
+    return Ledger.create(tmp_path / "one", settings, [circuit], {"rows": ROWS}, [[0, 1, 2], [0, 3, 4]])
+
+
+def test_jobs_are_queued_waited_for_and_kept(ledger):
+    server, lines = Server(), []
+    run_jobs(ledger, Device3("ibm_x", server, False), lines.append, client=server)
+    assert [entry["id"] for entry in ledger.record["jobs"]] == ["job0", "job1"]
+    assert lines[:4] == ["job job0: queued", "job job0: running", "job job0: done", "job 1/2 done"]
+    np.testing.assert_allclose(collected(ledger, MEMBERS)[0][:, 0], np.cos(ROWS[:, 0]))  # row 0 is in both
+    run_jobs(ledger, Device3("ibm_x", server, False), lines.append, client=server)
+    assert len(server.submitted) == 2
+
+
+def test_a_job_submitted_by_a_process_that_died_is_found_by_its_tag(ledger):
+    server = Server()
+    server.dies = True
+    with pytest.raises(KeyboardInterrupt):
+        run_jobs(ledger, Device3("ibm_x", server, False), print, client=server)
+    again = Ledger.open(ledger.folder)
+    assert again.record["jobs"][0]["id"] is None and again.record["jobs"][0]["state"] == "submitting"
+    server.dies = False
+    run_jobs(again, Device3("ibm_x", server, False), print, client=server)
+    assert sorted(server.submitted) == ["job0", "job1"]  # none twice
+    assert again.missing() == []
+
+
+def test_a_failed_job_says_why_and_is_submitted_again(ledger):
+    server = Server(states=("Queued", "Failed"))
+    server.reason = "qubit 3 is away"
+    with pytest.raises(UserError) as caught:
+        run_jobs(ledger, Device3("ibm_x", server, False), print, client=server)
+    assert "job job0 ended as error (" in str(caught.value) and "qubit 3 is away" in str(caught.value)
+    assert str(caught.value).endswith("submit it again with python -m qssl_tf.ibmq_infer --resume one.")
+    server.states = ("Completed",)
+    run_jobs(Ledger.open(ledger.folder), Device3("ibm_x", server, False), print, client=server)
+    assert len(server.submitted) == 3  # the second was waiting all the time
+    assert Ledger.open(ledger.folder).missing() == []
+
+
+def test_waiting_jobs_are_cancelled(ledger):
+    server = Server(states=("Queued",))
+    for number in range(2):
+        jobs._submit(ledger, Device3("ibm_x", server, False), server, number, ledger.circuits(), ROWS)
+    ledger.keep(0, [np.zeros((3, 20, 1), np.uint8)])
+    assert cancel_jobs(ledger, server) == 1
+    assert server.cancelled == ["job1"]
+    assert ledger.record["jobs"][1] | {"tag": ""} == {"rows": [0, 3, 4], "tag": "", "id": None, "state": "cancelled"}

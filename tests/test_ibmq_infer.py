@@ -1,0 +1,161 @@
+"""The command as a user meets it: a trained run on simulated devices, killed and resumed."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+SMALL = ["--width", "4", "--layers", "1", "--steps", "60", "--batch-size", "128", "--probe-epochs", "20"]
+
+
+@pytest.fixture(scope="module")
+def run(script, tmp_path_factory):
+    """A trained and probed run on digits."""
+    folder = tmp_path_factory.mktemp("runs")
+    for command in (
+        ["trainers/pretrain.py", "--runs-dir", folder, "--name", "small", *SMALL],
+        ["trainers/linear_eval.py", "--run", folder / "small", "--no-untrained"],
+    ):
+        done = script(*command)
+        assert done.returncode == 0, done.stderr
+    return folder / "small"
+
+
+def infer(script, run, *arguments):
+    return script("-m", "qssl_tf.ibmq_infer", "--run", run, *arguments)
+
+
+def newest(run):
+    return max((run / "ibmq").iterdir(), key=lambda folder: folder.stat().st_mtime)
+
+
+def test_an_ideal_device_gives_the_exact_answer(run, script):
+    done = infer(script, run, "--backend", "aer", "--images", "360", "--shots", "4000", "--mitigation", "none")
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    result = json.loads((newest(run) / "result.json").read_text())
+    probed = json.loads((run / "probe.json").read_text())
+    assert result["accuracy_exact"] == pytest.approx(probed["accuracy_last"], abs=0.01)  # all test images
+    assert result["rms_error"] < 1.1 / np.sqrt(4000)  # shot noise alone, 1 / sqrt(shots) at most
+    assert result["agreement"] > 85  # a network of 60 steps leaves many images near a border between classes
+    assert np.sum(result["confusion"]) == 360
+    assert np.trace(result["confusion"]) / 3.6 == pytest.approx(result["accuracy"])
+    for name in ("circuit.png", "confusion.png", "confusion_exact.png", "record.json", "circuit.qpy"):
+        assert (newest(run) / name).stat().st_size > 0
+
+
+def test_a_snapshot_is_noisy_and_mitigation_helps(run, script):
+    done = infer(script, run, "--backend", "fake_manila", "--images", "100", "--shots", "4000")
+    assert done.returncode == 0, done.stderr
+    result = json.loads((newest(run) / "result.json").read_text())
+    assert result["images"] == 100 and result["mitigation"] == "affine"
+    assert result["rms_error"] < 0.6 * result["rms_error_raw"]
+    assert result["rms_error"] < 3 * result["standard_error"]
+    assert f"result: {newest(run) / 'result.json'}" in done.stdout
+    assert "two-qubit gates" in done.stdout
+
+
+def test_extrapolation_runs_two_circuits(run, script):
+    done = infer(script, run, "--backend", "fake_manila", "--images", "40", "--shots", "2000", "--mitigation", "zne")
+    assert done.returncode == 0, done.stderr
+    result = json.loads((newest(run) / "result.json").read_text())
+    assert result["rms_error"] < result["rms_error_raw"]
+
+
+def test_a_killed_run_goes_on_without_running_anything_twice(run, script):
+    options = ["--backend", "fake_manila", "--shots", "500", "--seed", "2", "--job-rows", "60"]
+    whole = infer(script, run, *options)
+    assert whole.returncode == 0, whole.stderr
+    judge = newest(run)
+    command = [sys.executable, "-m", "qssl_tf.ibmq_infer", "--run", run, *options]
+    process = subprocess.Popen(list(map(str, command)), cwd=ROOT, env=os.environ, stdout=subprocess.PIPE, text=True)
+    for line in process.stdout:
+        if line.startswith("job 3/"):
+            process.send_signal(signal.SIGKILL)
+            break
+    process.communicate()
+    killed = newest(run)
+    assert killed != judge
+    kept = {path.name: path.stat().st_mtime_ns for path in killed.glob("job-*.npz")}
+    assert 3 <= len(kept) < 7
+    listed = infer(script, run, "--status")
+    assert f"{killed.name}: {len(kept)}/7 jobs done; --resume {killed.name}" in listed.stdout
+    time.sleep(0.01)
+    done = infer(script, run, "--resume", killed.name)
+    assert done.returncode == 0, done.stderr
+    assert {name: (killed / name).stat().st_mtime_ns for name in kept} == kept
+    ours, theirs = (json.loads((folder / "result.json").read_text()) for folder in (killed, judge))
+    for name in ("accuracy", "rms_error", "rms_error_raw", "confusion", "layout"):
+        assert ours[name] == theirs[name], name
+
+
+@pytest.mark.parametrize("form", ["qasm3", "qpy"])
+def test_an_exported_head_gives_the_exact_expectations(run, script, form):
+    done = infer(script, run, "--export", form)
+    assert done.returncode == 0, done.stderr
+    from qiskit import qasm3, qpy
+    from qiskit.quantum_info import Statevector
+
+    path = run / f"head.{'qasm' if form == 'qasm3' else 'qpy'}"
+    if form == "qasm3":
+        circuit = qasm3.loads(path.read_text())
+    else:
+        with open(path, "rb") as file:
+            (circuit,) = qpy.load(file)
+    named = json.loads(path.with_suffix(".json").read_text())
+    assert {parameter.name for parameter in circuit.parameters} == set(named["parameters"])
+    stored = np.load(newest(run) / "values.npz")
+    names = sorted(named["parameters"])
+    by_name = {parameter.name: parameter for parameter in circuit.parameters}
+    for row, exact in zip(stored["rows"][:5], stored["exact"][:5], strict=True):
+        state = Statevector(circuit.assign_parameters({by_name[n]: v for n, v in zip(names, row, strict=True)}))
+        found = [1 - 2 * state.probabilities([qubit])[1] for qubit in range(4)]
+        np.testing.assert_allclose(found, exact, atol=1e-5)
+
+
+def test_a_dry_run_submits_nothing_and_can_be_resumed(run, script):
+    done = infer(script, run, "--backend", "aer", "--images", "20", "--shots", "100", "--dry-run")
+    assert done.returncode == 0, done.stderr
+    folder = newest(run)
+    assert not list(folder.glob("job-*.npz"))
+    assert f"dry run: nothing was submitted; go on with --resume {folder.name}" in done.stdout
+    assert infer(script, run, "--resume").returncode == 0
+    assert (folder / "result.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--backend", "fake_pari"], "Did you mean 'fake_paris'?"),
+        (["--images", "361"], "--images must be from 1 to 360, the test images of digits; got 361."),
+        (["--shots", "0"], "--shots must be at least 1; got 0."),
+        (["--mitigation", "afine"], "`mitigation` must be one of none, readout, affine, zne; got 'afine'."),
+        (["--checkpoint", "7"], "--checkpoint must be 60, the step that"),
+        (["--resume", "nothing"], "holds no device run; --status lists those of a run."),
+        (["--job-rows", "50"], "a job must hold more than the 50 calibration rows; its limits leave 50."),
+        (["--seed", "-1"], "--seed must be at least 0; got -1."),
+    ],
+)
+def test_mistakes_are_one_line(run, script, arguments, sentence):
+    done = infer(script, run, *arguments)
+    assert done.returncode == 2
+    assert sentence in done.stderr
+    assert done.stderr.startswith("error: ") and done.stderr.count("\n") == 1
+
+
+def test_a_run_without_probe_or_quantum_head(script, tmp_path):
+    made = script("trainers/pretrain.py", "--runs-dir", tmp_path, "--name", "bare", *SMALL[:4], "--steps", "2")
+    assert made.returncode == 0, made.stderr
+    done = infer(script, tmp_path / "bare")
+    assert done.stderr.endswith("probe.json does not exist; probe the run with `python trainers/linear_eval.py`.\n")
+    settings = json.loads((tmp_path / "bare" / "config.json").read_text())
+    (tmp_path / "bare" / "config.json").write_text(json.dumps(settings | {"head": "identity"}))
+    done = infer(script, tmp_path / "bare")
+    assert "`head` must be quantum for a device;" in done.stderr
