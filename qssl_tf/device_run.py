@@ -1,6 +1,7 @@
 """One device run from plan to result; `ibmq_infer` is its command line."""
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from qssl_tf.evaluation.device import CALIBRATION_ROWS, Problem, problem
 from qssl_tf.evaluation.device_result import judged
 from qssl_tf.evaluation.figures import confusion
 from qssl_tf.files import replacing, write_json
-from qssl_tf.hardware.backends import Device, device
+from qssl_tf.hardware.backends import Device, check_suppression, device
 from qssl_tf.hardware.compiling import folded, readout_contrast
 from qssl_tf.hardware.jobs import cancel_jobs, run_jobs
 from qssl_tf.hardware.ledger import Ledger, planned
@@ -36,6 +37,7 @@ def plan(
     mitigation: str,
     seed: int,
     job_rows: int | None = None,
+    suppression: Sequence[str] = (),
 ) -> tuple[Ledger, Device]:
     """Choose images, compile the head, and write the ledger; nothing is submitted yet.
 
@@ -48,8 +50,10 @@ def plan(
         mitigation: Key of MITIGATIONS.
         seed: Of images, layouts and simulated noise.
         job_rows: Rows of a job; None is as many as the device's limits allow.
+        suppression: Keys of SUPPRESSIONS.
     """
     chosen = device(backend)
+    check_suppression(suppression, chosen)
     given = problem(run, checkpoint, images, seed)
     say(f"{run.folder}: step {given.step}, {len(given.labels)} test images on {chosen.name}, {shots} shots each")
     names = [str(symbol) for symbol in given.spec.inputs]
@@ -70,10 +74,11 @@ def plan(
         total, busy = sum(map(len, jobs)) * shots * len(circuits), quantum_seconds(jobs, len(circuits), shots)
         say(f"{len(jobs)} jobs, {total:,} shots, about {busy:.0f} s of device time")
     settings = {
-        "backend": backend,
+        "backend": chosen.name,
         "instance": getattr(chosen.backend, "_instance", None) if not chosen.is_local else None,
         "shots": shots,
         "mitigation": mitigation,
+        "suppression": list(suppression),
         "seed": seed,
         "step": given.step,
         "two_qubit_gates": best.two_qubit_gates,
@@ -86,7 +91,7 @@ def plan(
         "versions": _versions(),
         "seconds": 0.0,
     }
-    ledger = Ledger.create(_fresh(run, backend), settings, circuits, _stored(given, names), jobs)
+    ledger = Ledger.create(_fresh(run, chosen.name), settings, circuits, _stored(given, names), jobs)
     draw(best.circuit, ledger.folder / "circuit.png")
     return ledger, chosen
 

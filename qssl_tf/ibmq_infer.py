@@ -26,6 +26,9 @@ def parser() -> Parser:
     made.add_argument("--shots", type=int, default=1024, help="measurements of each image (default: 1024)")
     made.add_argument("--mitigation", default="affine", help=f"one of {', '.join(METHODS)} (default: affine)")
     made.add_argument(
+        "--suppression", default="", metavar="WORDS", help="of decoupling,twirling; on real devices (default: none)"
+    )
+    made.add_argument(
         "--job-rows", type=int, metavar="N", help="rows of a job (default: 150 simulated, else by the device's limit)"
     )
     made.add_argument("--seed", type=int, default=0, help="which images, layouts and simulated noise (default: 0)")
@@ -71,9 +74,9 @@ def start(run, asked: Namespace) -> None:
     """Plan a device run, ask where it costs something, and run it."""
     from qssl_tf import device_run
 
-    ledger, device = device_run.plan(
-        run, asked.backend, asked.checkpoint, asked.images, asked.shots, asked.mitigation, asked.seed, asked.job_rows
-    )
+    words = [word for word in asked.suppression.split(",") if word]
+    settings = (asked.checkpoint, asked.images, asked.shots, asked.mitigation, asked.seed, asked.job_rows, words)
+    ledger, device = device_run.plan(run, asked.backend, *settings)
     if asked.dry_run:
         print(f"dry run: nothing was submitted; go on with --resume {ledger.folder.name}")
         return

@@ -140,6 +140,11 @@ def test_a_dry_run_submits_nothing_and_can_be_resumed(run, script):
         (["--checkpoint", "7"], "--checkpoint must be 60, the step that"),
         (["--resume", "nothing"], "holds no device run; --status lists those of a run."),
         (["--job-rows", "50"], "a job must hold more than the 50 calibration rows; its limits leave 50."),
+        (
+            ["--suppression", "twirling"],
+            "--suppression needs a real device, which does it while it runs;",
+        ),
+        (["--suppression", "twirl"], "`suppression` must be one of decoupling, twirling; got 'twirl'."),
         (["--seed", "-1"], "--seed must be at least 0; got -1."),
     ],
 )

@@ -5,6 +5,7 @@ device of IBM Quantum (`least_busy` chooses one). Nothing falls back silently to
 """
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +15,11 @@ from qssl_tf.hardware.snapshot import snapshot, snapshot_names
 # Before Aer loads OpenMP: its threads would spin between experiments and slow each other down several times.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
-LOCAL = ("aer", "fake_*")
+# What a real device can do against errors while it runs: word -> (group of the Sampler's options, switch).
+SUPPRESSIONS = {
+    "decoupling": ("dynamical_decoupling", "enable"),  # pulses on idle qubits
+    "twirling": ("twirling", "enable_measure"),  # random flips before the readout, undone after it
+}
 
 
 @dataclass(frozen=True)
@@ -22,7 +27,7 @@ class Device:
     """Where circuits run.
 
     Attributes:
-        name: As the user calls it.
+        name: By which it is found again.
         backend: Qiskit's backend, for which circuits are compiled.
         is_local: Whether it is simulated here.
     """
@@ -31,12 +36,20 @@ class Device:
     backend: Any
     is_local: bool
 
-    def sampler(self, seed: int) -> Any:
-        """Return a Sampler (primitives version 2); the seed is for simulators."""
+    def sampler(self, seed: int, suppression: Sequence[str] = ()) -> Any:
+        """Return a Sampler (primitives version 2).
+
+        Args:
+            seed: For simulators.
+            suppression: Keys of SUPPRESSIONS, for real devices.
+        """
         if not self.is_local:
             from qiskit_ibm_runtime.executor_sampler import Sampler
 
-            return Sampler(mode=self.backend)
+            sampler = Sampler(mode=self.backend)
+            for group, switch in (SUPPRESSIONS[word] for word in suppression):
+                setattr(getattr(sampler.options, group), switch, True)
+            return sampler
         from qiskit_aer.primitives import SamplerV2
 
         # 0 lets Aer use all cores for the rows of a PUB; Aer ignores the seed 0.
@@ -63,13 +76,14 @@ def device(name: str) -> Device:
             raise unknown_name("backend", name, ["aer", *snapshot_names()]) from None
     from qssl_tf.hardware.service import real_backend
 
-    return Device(name, real_backend(name), False)
+    found = real_backend(name)
+    return Device(found.name, found, False)  # not `least_busy`, which is another one when the run is resumed
 
 
 def noise_model(backend: Any) -> Any:
     """Return Aer's noise model of a snapshot, with the readout errors of 0 and 1 apart where they are calibrated.
 
-    Aer takes one number for both, although devices read 1 as 0 several times as often as 0 as 1.
+    Aer takes one number for both, although they differ several times on some qubits.
     """
     import logging
 
@@ -91,3 +105,16 @@ def noise_model(backend: Any) -> Any:
     finally:
         log.disabled = before
     return model
+
+
+def check_suppression(words: Sequence[str], device: Device) -> None:
+    """Refuse what a simulation does not do.
+
+    Raises:
+        UserError: An unknown word, or a simulated device.
+    """
+    for word in words:
+        if word not in SUPPRESSIONS:
+            raise unknown_name("suppression", word, SUPPRESSIONS)
+    if words and device.is_local:
+        raise UserError(f"--suppression needs a real device, which does it while it runs; {device.name} is simulated.")

@@ -64,7 +64,7 @@ def _submit(ledger: Ledger, device: Device, client: Any, number: int, circuits: 
         ledger.note(number, id=found[0].job_id(), state="submitted")
         return
     ledger.note(number, state="submitting")
-    sampler = device.sampler(ledger.record["seed"])
+    sampler = device.sampler(ledger.record["seed"], ledger.record.get("suppression", ()))
     sampler.options.environment.job_tags = [entry["tag"]]
     try:
         job = sampler.run(_pubs(ledger, number, circuits, rows))

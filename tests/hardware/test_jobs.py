@@ -49,7 +49,7 @@ class Server:
 class Device3(Device):
     """A device whose sampler hands circuits to the server."""
 
-    def sampler(self, seed):
+    def sampler(self, seed, suppression=()):
         server = self.backend
         sampler = SimpleNamespace(options=SimpleNamespace(environment=SimpleNamespace(job_tags=None)))
 

@@ -1,0 +1,50 @@
+"""Devices by name, their noise, and the adapter of real ones in Qiskit's local mode."""
+
+import numpy as np
+import pytest
+
+from qssl_tf.errors import UserError
+from qssl_tf.hardware.backends import Device, device, noise_model
+from qssl_tf.hardware.compiling import compile_head
+from qssl_tf.hardware.counts import expectations
+from qssl_tf.hardware.jobs import _bits
+from qssl_tf.hardware.preparing import translated
+from qssl_tf.hardware.snapshot import snapshot
+from qssl_tf.quantum.circuits import circuit_spec
+
+
+def test_names():
+    assert device("aer").is_local and device("fake_paris").is_local
+    with pytest.raises(UserError, match="Did you mean 'fake_paris'?"):
+        device("fake_pariss")
+
+
+def test_the_least_busy_device_keeps_its_own_name(monkeypatch):
+    paris = snapshot("fake_paris")
+    monkeypatch.setattr("qssl_tf.hardware.service.real_backend", lambda name: {"least_busy": paris}[name])
+    assert device("least_busy") == Device("fake_paris", paris, False)
+
+
+def test_readout_errors_of_0_and_1_are_apart_as_calibrated():
+    paris = snapshot("fake_paris")
+    known = paris.properties().qubit_property(5)
+    model = noise_model(paris)
+    found = model._local_readout_errors[(5,)].probabilities
+    lost, gained = known["prob_meas0_prep1"][0], known["prob_meas1_prep0"][0]
+    np.testing.assert_allclose(found, [[1 - gained, gained], [lost, 1 - lost]])
+    assert abs(lost - gained) > 0.1  # what one number for both would hide
+
+
+@pytest.mark.parametrize("suppression", [(), ("twirling",), ("decoupling", "twirling")])
+def test_the_sampler_of_real_devices_gives_the_same_bits_in_the_same_order(suppression):
+    """Qiskit runs it locally for a snapshot. Qubits have different angles, which no turned order survives."""
+    real = Device("manila", snapshot("fake_manila"), is_local=False)
+    spec = circuit_spec(3, "none", 1)
+    compiled = compile_head(translated(spec, np.zeros(3)), real.backend)[0]
+    rows = np.array([[0.2, 1.2, 2.6], [2.9, 0.4, 1.5]])
+    sampler = real.sampler(0, suppression)
+    sampler.options.environment.job_tags = ["tag"]
+    result = sampler.run([(compiled.circuit, {tuple(map(str, spec.inputs)): rows}, 4096)]).result()
+    np.testing.assert_allclose(expectations(_bits(result[0]), np.eye(3)), np.cos(rows), atol=0.15)
+    assert sampler.options.twirling.enable_measure == (True if "twirling" in suppression else None)
+    assert sampler.options.dynamical_decoupling.enable == ("decoupling" in suppression)
