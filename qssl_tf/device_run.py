@@ -170,11 +170,12 @@ def chosen(folder: Path, name: str) -> Ledger:
     return Ledger.open(found[-1].parent)
 
 
-def resume(run: Run, ledger: Ledger) -> None:
-    """Go on with a device run of another process."""
-    left = len(ledger.missing())
-    say(f"{ledger.folder}: {left} of {len(ledger.record['jobs'])} jobs left on {ledger.record['backend']}")
-    finish(run, ledger, device(ledger.record["backend"]))
+def reopened(ledger: Ledger) -> tuple[Device, bool]:
+    """Return the device of another process's run, and whether going on submits jobs that cost something."""
+    missing = ledger.missing()
+    say(f"{ledger.folder}: {len(missing)} of {len(ledger.record['jobs'])} jobs left on {ledger.record['backend']}")
+    found = device(ledger.record["backend"])
+    return found, not found.is_local and any(ledger.record["jobs"][number]["id"] is None for number in missing)
 
 
 def show_status(folder: Path) -> None:

@@ -63,7 +63,9 @@ def main() -> None:
     elif asked.cancel:
         device_run.cancel(folder / asked.cancel)
     elif asked.resume is not None:
-        device_run.resume(run, device_run.chosen(folder, asked.resume))
+        ledger = device_run.chosen(folder, asked.resume)
+        device, costs = device_run.reopened(ledger)
+        submit(run, ledger, device, costs and not asked.yes)
     elif asked.export:
         device_run.export(run, asked.checkpoint, asked.export)
     else:
@@ -80,7 +82,14 @@ def start(run, asked: Namespace) -> None:
     if asked.dry_run:
         print(f"dry run: nothing was submitted; go on with --resume {ledger.folder.name}")
         return
-    if not device.is_local and not asked.yes and not _agreed():
+    submit(run, ledger, device, not device.is_local and not asked.yes)
+
+
+def submit(run, ledger, device, ask: bool) -> None:
+    """Run a plan, after asking where it costs something."""
+    from qssl_tf import device_run
+
+    if ask and not _agreed():
         print(f"not submitted; go on with --resume {ledger.folder.name}")
         return
     device_run.finish(run, ledger, device)

@@ -11,6 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from qssl_tf.errors import UserError
+
 ROOT = Path(__file__).resolve().parents[1]
 SMALL = ["--width", "4", "--layers", "1", "--steps", "60", "--batch-size", "128", "--probe-epochs", "20"]
 
@@ -128,6 +130,22 @@ def test_a_dry_run_submits_nothing_and_can_be_resumed(run, script):
     assert f"dry run: nothing was submitted; go on with --resume {folder.name}" in done.stdout
     assert infer(script, run, "--resume").returncode == 0
     assert (folder / "result.json").exists()
+
+
+@pytest.mark.parametrize("arguments", [["--backend", "ibm_x"], ["--resume"]])
+def test_a_real_device_is_not_used_without_being_asked_for(run, arguments, monkeypatch):
+    from qssl_tf import device_run, ibmq_infer
+    from qssl_tf.hardware.backends import Device
+    from qssl_tf.hardware.snapshot import snapshot
+
+    monkeypatch.setattr(device_run, "device", lambda name: Device("ibm_x", snapshot("fake_manila"), is_local=False))
+    monkeypatch.setattr(device_run, "finish", lambda *arguments: pytest.fail("submitted"))
+    monkeypatch.setattr(sys, "argv", ["ibmq_infer", "--run", str(run), "--images", "20", *arguments])
+    monkeypatch.setattr(sys.stdin, "isatty", lambda: False, raising=False)
+    with pytest.raises(UserError, match="a real device costs time; add --yes to submit without being asked."):
+        ibmq_infer.main()
+    ledger = device_run.chosen(run / "ibmq", "")
+    assert ledger.record["backend"] == "ibm_x" and ledger.missing() == [0]
 
 
 @pytest.mark.parametrize(

@@ -35,11 +35,10 @@ def run_jobs(ledger: Ledger, device: Device, report: Report, client: Any = None)
     for number in missing:
         if device.is_local:
             sampler = device.sampler(ledger.record["seed"] * 1000 + number)
-            job = sampler.run(_pubs(ledger, number, circuits, rows))
+            results = sampler.run(_pubs(ledger, number, circuits, rows)).result()
         else:
-            job = client.job(ledger.record["jobs"][number]["id"])
-            wait(job, ledger, number, report)
-        ledger.keep(number, [_bits(result).array for result in job.result()])
+            results = _fetched(ledger, number, client, report)
+        ledger.keep(number, [_bits(result).array for result in results])
         done = len(ledger.record["jobs"]) - len(ledger.missing())
         report(f"job {done}/{len(ledger.record['jobs'])} done")
 
@@ -48,6 +47,21 @@ def _pubs(ledger: Ledger, number: int, circuits: list, rows: np.ndarray) -> list
     names = tuple(ledger.record["parameters"])  # by name: Qiskit sorts parameters in another order than Cirq
     chosen = rows[ledger.record["jobs"][number]["rows"]]
     return [(circuit, {names: chosen}, ledger.record["shots"]) for circuit in circuits]
+
+
+def _fetched(ledger: Ledger, number: int, client: Any, report: Report) -> Any:
+    """Wait for a submitted job and return its result; the job itself outlives a lost network."""
+    try:
+        job = client.job(ledger.record["jobs"][number]["id"])
+        wait(job, ledger, number, report)
+        return job.result()
+    except UserError:
+        raise
+    except Exception as error:
+        message = str(told_apart(error)).rstrip(".")
+        raise UserError(
+            f"{message}; the job goes on, fetch it with python -m qssl_tf.ibmq_infer --resume {ledger.folder.name}."
+        ) from None
 
 
 def _bits(result: Any) -> BitArray:

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import requests
 from qiskit import QuantumCircuit
 from qiskit.circuit import Parameter
 from qiskit.primitives import StatevectorSampler
@@ -109,6 +110,26 @@ def test_a_failed_job_says_why_and_is_submitted_again(ledger):
     run_jobs(Ledger.open(ledger.folder), Device3("ibm_x", server, False), print, client=server)
     assert len(server.submitted) == 3  # the second was waiting all the time
     assert Ledger.open(ledger.folder).missing() == []
+
+
+def test_a_network_lost_while_waiting_leaves_the_job(ledger, monkeypatch):
+    server = Server()
+    device = Device3("ibm_x", server, False)
+
+    def lost(job_id):
+        raise requests.exceptions.ConnectionError("gone")
+
+    monkeypatch.setattr(server, "job_results", lost)
+    with pytest.raises(UserError) as caught:
+        run_jobs(ledger, device, print, client=server)
+    assert str(caught.value) == (
+        "IBM Quantum cannot be reached; check the network and try again; the job goes on, fetch it with "
+        "python -m qssl_tf.ibmq_infer --resume one."
+    )
+    monkeypatch.undo()
+    monkeypatch.setattr(jobs.wait, "__defaults__", (0.0,))
+    run_jobs(Ledger.open(ledger.folder), device, print, client=server)
+    assert sorted(server.submitted) == ["job0", "job1"]
 
 
 def test_waiting_jobs_are_cancelled(ledger):
