@@ -31,6 +31,13 @@ def test_the_first_two_commands_reach_85_percent(tmp_path):
     assert second.returncode == 0, second.stderr
     accuracy = float(re.search(r"step 500: ([\d.]+) %", second.stdout)[1])
     assert accuracy >= 85, second.stdout
+    assert "python -m qssl_tf.ibmq_infer" in COMMANDS
+    third = shell(f"{sys.executable} -m qssl_tf.ibmq_infer", tmp_path)
+    assert third.returncode == 0, third.stderr
+    device, exact = (
+        float(figure) for figure in re.search(r"accuracy ([\d.]+) %.*exact ([\d.]+) %", third.stdout).groups()
+    )
+    assert exact == pytest.approx(accuracy, abs=0.1) and device > exact - 10
 
 
 def test_the_papers_command_starts(cifar_dir, tmp_path):
