@@ -11,8 +11,8 @@ SIMULATORS = ("auto", "tfq", "xla")
 def choose_simulator(simulator: str, measured: Measurement) -> str:
     """Return `tfq` or `xla`.
 
-    `auto` takes xla, which was faster in every measured case (docs/benchmarks.md), and tfq for what only that can do:
-    channels other than a measurement between layers.
+    `auto` takes xla, which was faster in every case of docs/benchmarks.md (only a single row of 2 qubits was not), and
+    tfq for what nothing else can do: channels other than a measurement between layers.
 
     Raises:
         UserError: An unknown name.
