@@ -7,6 +7,7 @@ import numpy as np
 
 from qssl_tf.quantum.circuits import CircuitSpec
 from qssl_tf.quantum.observables import basis_change, members
+from qssl_tf.quantum.rows import signs
 
 CHUNK = 4096  # rows at a time, so that memory stays bounded by 2^width * CHUNK numbers
 MAX_FROZEN_WIDTH = 11  # the matrix holds 2 * 4^width numbers: 34 MB here, and four times as much a qubit more
@@ -44,17 +45,10 @@ def product_states(angles: np.ndarray) -> np.ndarray:
 def frozen_expectations(spec: CircuitSpec, weights: np.ndarray, angles: np.ndarray) -> np.ndarray:
     """Return the expectation of each observable for each row of angles, float32, shape (n, observables)."""
     matrix, size = frozen_matrix(spec, weights), 2 ** len(spec.qubits)
-    signs = _signs(spec)  # (2^width, observables)
+    values = signs(members(spec.observables, spec.qubits), range(len(spec.qubits)))  # (2^width, observables)
     rows = []
     for start in range(0, len(angles), CHUNK):
         amplitudes = product_states(np.asarray(angles[start : start + CHUNK], np.float32)) @ matrix
         probabilities = amplitudes[:, :size] ** 2 + amplitudes[:, size:] ** 2  # (rows, 2^width)
-        rows.append(probabilities @ signs)
+        rows.append(probabilities @ values)
     return np.concatenate(rows)
-
-
-def _signs(spec: CircuitSpec) -> np.ndarray:
-    """Return the value of each observable in each basis state of the measured basis, shape (2^width, observables)."""
-    width = len(spec.qubits)
-    bits = (np.arange(2**width)[:, None] >> np.arange(width)[::-1]) & 1  # (2^width, width), qubit 0 first
-    return (1 - 2 * (bits @ members(spec.observables, spec.qubits) % 2)).astype(np.float32)

@@ -50,7 +50,10 @@ def test_standard_errors_are_the_spread_of_repeated_runs(method):
 
     def run():
         exact = np.clip(damaged(EXACT), -1, 1)
-        sample = lambda z: 2 * RNG.binomial(shots, (1 + z) / 2) / shots - 1  # noqa: E731 -- used twice, here only
+
+        def sample(z):
+            return 2 * RNG.binomial(shots, (1 + z) / 2) / shots - 1
+
         return measured(rows=sample(exact), calibration=sample(exact[:40]), amplified=sample(exact * 0.8))
 
     spread = np.std([MITIGATIONS[method](run()) for _ in range(300)], axis=0, ddof=1)
