@@ -2,6 +2,7 @@
 
 import argparse
 import difflib
+import os
 import sys
 from collections.abc import Callable
 from dataclasses import fields
@@ -103,13 +104,17 @@ def run_command(main: Callable[[], None]) -> int:
     """Run a command and turn what a user can mend into one line on stderr.
 
     Returns:
-        The exit code: 0 done, 2 a user's mistake or a file that cannot be written, 130 stopped by Ctrl-C.
+        The exit code: 0 done, 2 a user's mistake or a file that cannot be written, 130 stopped by Ctrl-C,
+        141 nobody reads its output.
     """
     try:
         main()
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    except BrokenPipeError:  # the reader, such as `head`, has seen enough; Python would complain once more at its end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
     except OSError as error:
         name = f"{error.filename}: " if error.filename else ""
         print(f"error: {name}{error.strerror or error}; make room or permission there and try again.", file=sys.stderr)

@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import pytest
 
 from qssl_tf.errors import UserError
@@ -53,3 +56,16 @@ def test_commands_end_in_one_line(capsys, error, code, line):
 
     assert run_command(main) == code
     assert capsys.readouterr().err == line
+
+
+def test_a_reader_that_stops_reading_is_no_error():
+    code = (
+        "import sys; from qssl_tf.flags import run_command; "
+        "sys.exit(run_command(lambda: [print('line', flush=True) for _ in range(100_000)]))"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout.readline() == "line\n"
+    process.stdout.close()
+    assert process.stderr.read() == ""
+    process.stderr.close()
+    assert process.wait() == 141
