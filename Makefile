@@ -4,7 +4,7 @@ STAMP := $(VENV)/.installed
 PY    := $(VENV)/bin/python
 ARGS  ?=
 PRESET_FLAG := $(if $(PRESET),--preset $(PRESET))
-CODE := qssl_tf trainers benchmarks tests setup.py
+CODE := qssl_tf trainers tuning benchmarks tests setup.py
 PEERS := .peers
 
 .DEFAULT_GOAL := help
@@ -46,7 +46,10 @@ bench-peers: $(STAMP) ## The same against peers, each in an environment of its o
 ibmq-infer: $(STAMP) ## Run the newest probed head on a device (fake_paris, or ARGS="--backend NAME")
 	@$(PY) -m qssl_tf.ibmq_infer $(ARGS)
 
-search reproduce:
+search: $(STAMP) ## Search for better circuits on digits (4 minutes; ARGS="--space recipe --trials 20")
+	@$(PY) tuning/search.py $(ARGS)
+
+reproduce:
 	@echo "error: make $@ is not built yet; make help lists what is" >&2; exit 2
 
 test: $(STAMP) ## Run the tests

@@ -2,12 +2,7 @@
 
 from pathlib import Path
 
-import matplotlib
-
-from qssl_tf.files import replacing
-
-matplotlib.use("Agg")  # files only
-import matplotlib.pyplot as plt  # noqa: E402 -- after the choice of backend
+from qssl_tf.evaluation.figures import BLUE, ORANGE, plt, save_figure
 
 # Beginning of `what`, the field that varies, its label.
 PANELS = (
@@ -15,8 +10,8 @@ PANELS = (
     ("batch:", "batch", "rows in the batch (8 qubits)"),
     ("shots:", "shots", "shots (8 qubits, batch 32)"),
 )
-# Field of the seconds, name, colour and mark; Okabe-Ito's colours are told apart by colour-blind eyes.
-LINES = (("peer_s", "TensorFlow Quantum", "#D55E00", "s"), ("ours_s", "qssl_tf", "#0072B2", "o"))
+# Field of the seconds, name, colour and mark.
+LINES = (("peer_s", "TensorFlow Quantum", ORANGE, "s"), ("ours_s", "qssl_tf", BLUE, "o"))
 
 
 def draw_cost(path: Path, results: list[dict]) -> None:
@@ -35,7 +30,4 @@ def draw_cost(path: Path, results: list[dict]) -> None:
         axis.grid(alpha=0.25, linewidth=0.5)
     axes[0].set_ylabel("forward + backward, ms a row")
     axes[0].legend(frameon=False)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(path) as temporary:
-        figure.savefig(temporary, dpi=150)
-    plt.close(figure)
+    save_figure(figure, path)

@@ -77,6 +77,11 @@ def given_settings(arguments: argparse.Namespace) -> dict[str, Any]:
     return {name: value for name, value in vars(arguments).items() if name in names}
 
 
+def read_setting(name: str, text: str) -> Any:
+    """Return the value that `text` means for the field `name` of Config; what cannot be read is left to Config."""
+    return _reader(name, get_type_hints(Config)[name])(text)
+
+
 def _reader(name: str, hint: Any) -> Callable[[str], Any]:
     """Return the function that reads one flag's text; values that cannot be read go on to Config, which refuses."""
     optional = type(None) in get_args(hint)

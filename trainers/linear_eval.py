@@ -15,6 +15,7 @@ def parser() -> Parser:
     made.add_argument("--run", type=Path, metavar="RUN", help="run folder (default: the newest run)")
     made.add_argument("--runs-dir", type=Path, default=Path("runs"), metavar="DIR", help="folder of all runs")
     made.add_argument("--checkpoint", default="last", metavar="STEP", help="all, last or a step (default: last)")
+    made.add_argument("--split", default="test", help="images that judge: test, or validation if some were held out")
     made.add_argument(
         "--no-untrained", action="store_true", help="leave out the probe of the untrained network (step 0)"
     )
@@ -26,7 +27,7 @@ def main() -> None:
     """Probe the chosen checkpoints and write what came out."""
     arguments = parser().parse_args()
 
-    from qssl_tf.evaluation.checkpoints import draw_probes, probe_checkpoints, write_probes
+    from qssl_tf.evaluation.checkpoints import draw_probes, probe_checkpoints, result_path, write_probes
     from qssl_tf.training.runs import choose_step, newest_run, open_run
 
     run = open_run(arguments.run) if arguments.run else newest_run(arguments.runs_dir)
@@ -35,11 +36,13 @@ def main() -> None:
     if not arguments.no_untrained and 0 in run.checkpoint_steps() and 0 not in steps:
         steps = [0, *steps]
     print(f"{run.folder}: {settings.probe_protocol} probe of step {', '.join(map(str, steps))}", flush=True)
-    results = probe_checkpoints(run, settings, steps, report=lambda line: print(line, flush=True))
+    results = probe_checkpoints(
+        run, settings, steps, report=lambda line: print(line, flush=True), split=arguments.split
+    )
     write_probes(run, results)
     for path in draw_probes(run, results):
         print(f"figure: {path}")
-    print(f"result: {run.probe}")
+    print(f"result: {result_path(run, results[0][0])}")
 
 
 if __name__ == "__main__":

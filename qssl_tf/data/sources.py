@@ -91,11 +91,20 @@ def load(config: Config) -> ImageData:
             f"images of {data.name} must be square; they have {data.image_shape[0]} x {data.image_shape[1]} pixels: "
             "say with --image-size to which side to resize them."
         )
+    check_batch_size(config, data)
+    return data
+
+
+def check_batch_size(config: Config, data: ImageData) -> None:
+    """Refuse a batch that is larger than the training split.
+
+    Raises:
+        UserError: It is.
+    """
     if config.batch_size > len(data.train):
         raise UserError(
             f"`batch_size` must be at most the number of training images ({len(data.train)}); got {config.batch_size}."
         )
-    return data
 
 
 def _map_splits(data: ImageData, change: Callable[[Split], Split]) -> ImageData:

@@ -9,7 +9,7 @@ from qssl_tf.config import Config
 from qssl_tf.data.sources import load
 from qssl_tf.evaluation.figures import accuracy_curve, confusion
 from qssl_tf.evaluation.linear import LinearFit
-from qssl_tf.evaluation.probe import ProbeResult, probe, save_classifier
+from qssl_tf.evaluation.probe import ProbeResult, judged_split, probe, save_classifier
 from qssl_tf.files import write_json
 from qssl_tf.training.checkpoints import load_weights
 from qssl_tf.training.pretrain import build
@@ -19,7 +19,11 @@ Probed = tuple[ProbeResult, LinearFit]
 
 
 def probe_checkpoints(
-    run: Run, settings: Config, steps: Sequence[int], report: Callable[[str], None] = lambda line: None
+    run: Run,
+    settings: Config,
+    steps: Sequence[int],
+    report: Callable[[str], None] = lambda line: None,
+    split: str = "test",
 ) -> list[Probed]:
     """Probe the weights kept after each of `steps`.
 
@@ -28,48 +32,61 @@ def probe_checkpoints(
         settings: The run's config, with other `probe_*` values where wanted.
         steps: Checkpoint steps.
         report: Called with one line a checkpoint.
+        split: `test`, or `validation` where something is to be chosen.
     """
     data = load(settings)
+    judged_split(data, split)  # before a model is built
     model, _ = build(settings, data)
     results = []
     for step in steps:
         load_weights(run, model, step)
-        result, fit = probe(model, data, settings, step)
+        result, fit = probe(model, data, settings, step, split)
         results.append((result, fit))
         name = "untrained network" if step == 0 else f"step {step}"
         report(
-            f"{name}: {result.accuracy_last:.2f} % on {result.n_test} test images after the last epoch "
-            f"(best epoch {result.accuracy_best_epoch:.2f} %, chosen on test data), "
+            f"{name}: {result.accuracy_last:.2f} % on {result.n_test} {split} images after the last epoch "
+            f"(best epoch {result.accuracy_best_epoch:.2f} %, chosen on {split} data), "
             f"{result.features} features, {result.seconds:.0f} s"
         )
     return results
 
 
 def write_probes(run: Run, results: Sequence[Probed]) -> None:
-    """Write `probe.json` (the newest step, and a line for each) and `probe.npz` (its classifier)."""
+    """Write `probe.json` (the newest step, and a line for each) and `probe.npz` (its classifier).
+
+    A probe judged by validation images goes to `probe-validation.json`, which nothing else reads.
+    """
     newest, fit = max(results, key=lambda pair: pair[0].step)
-    save_classifier(run.probe.with_suffix(".npz"), fit, newest.step)
+    path = result_path(run, newest)
+    save_classifier(path.with_suffix(".npz"), fit, newest.step)
     lines = [
         {key: getattr(result, key) for key in ("step", "accuracy_last", "accuracy_best_epoch", "seconds")}
         for result, _ in sorted(results, key=lambda pair: pair[0].step)
     ]
-    write_json(run.probe, newest.to_dict() | {"checkpoints": lines})
+    write_json(path, newest.to_dict() | {"checkpoints": lines})
+
+
+def result_path(run: Run, result: ProbeResult) -> Path:
+    """Return where a probe's result belongs."""
+    return run.probe if result.split == "test" else run.probe.with_name(f"probe-{result.split}.json")
 
 
 def draw_probes(run: Run, results: Sequence[Probed]) -> list[Path]:
     """Draw the newest step's confusion matrix and, for three checkpoints or more, accuracy against step."""
     newest = max((result for result, _ in results), key=lambda result: result.step)
-    paths = [run.figure("confusion")]
-    title = f"step {newest.step}: {newest.accuracy_last:.1f} % of {newest.n_test} test images"
+    suffix = "" if newest.split == "test" else f"-{newest.split}"
+    paths = [run.figure(f"confusion{suffix}")]
+    title = f"step {newest.step}: {newest.accuracy_last:.1f} % of {newest.n_test} {newest.split} images"
     confusion(paths[0], np.array(newest.confusion), newest.class_names, title)
     if len(results) > 2:
         ordered = sorted((result for result, _ in results), key=lambda result: result.step)
-        paths.append(run.figure("accuracy"))
+        paths.append(run.figure(f"accuracy{suffix}"))
         accuracy_curve(
             paths[1],
             [result.step for result in ordered],
             [result.accuracy_last for result in ordered],
             [result.accuracy_best_epoch for result in ordered],
             chance=100 / len(newest.class_names),
+            split=newest.split,
         )
     return paths

@@ -16,7 +16,8 @@ BLUE, ORANGE, GRAY = "#0072B2", "#D55E00", "#777777"  # Okabe-Ito: told apart by
 PIXELS_AN_INCH = 150
 
 
-def _save(figure: Any, path: Path) -> None:
+def save_figure(figure: Any, path: Path) -> None:
+    """Write a figure as PNG in one step and forget it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as temporary:
         figure.savefig(temporary, dpi=PIXELS_AN_INCH)
@@ -39,7 +40,7 @@ def loss_curve(path: Path, rows: Sequence[dict[str, str]], random_loss: float) -
     left.legend(frameon=False)
     right.plot(steps, [100 * float(row["contrastive_accuracy"]) for row in rows], color=ORANGE, linewidth=1)
     right.set(xlabel="training step", ylabel="contrastive top-1 accuracy (%)", ylim=(0, None))
-    _save(figure, path)
+    save_figure(figure, path)
 
 
 def view_sheet(path: Path, images: np.ndarray, view_a: np.ndarray, view_b: np.ndarray) -> None:
@@ -51,7 +52,7 @@ def view_sheet(path: Path, images: np.ndarray, view_a: np.ndarray, view_b: np.nd
             axis.imshow(np.squeeze(picture), cmap="gray", vmin=0, vmax=1)
             axis.set(xticks=[], yticks=[])
         axes[row, 0].set_ylabel(name)
-    _save(figure, path)
+    save_figure(figure, path)
 
 
 def confusion(path: Path, counts: np.ndarray, names: Sequence[str], title: str) -> None:
@@ -68,17 +69,17 @@ def confusion(path: Path, counts: np.ndarray, names: Sequence[str], title: str) 
     axis.set_yticks(ticks, names)
     axis.set(xlabel="predicted class", ylabel="true class", title=title)
     figure.colorbar(image, ax=axis, label="share of the true class", shrink=0.8)
-    _save(figure, path)
+    save_figure(figure, path)
 
 
 def accuracy_curve(
-    path: Path, steps: Sequence[int], last: Sequence[float], best: Sequence[float], chance: float
+    path: Path, steps: Sequence[int], last: Sequence[float], best: Sequence[float], chance: float, split: str
 ) -> None:
-    """Draw probe accuracy against the training step of the checkpoint; all accuracies in percent."""
+    """Draw probe accuracy on `split` against the training step of the checkpoint; all accuracies in percent."""
     figure, axis = plt.subplots(figsize=(5.5, 3.6), layout="constrained")
     axis.plot(steps, last, "o-", color=BLUE, markersize=4, label="last epoch")
-    axis.plot(steps, best, "o--", color=ORANGE, markersize=3, linewidth=1, label="best epoch (chosen on test data)")
+    axis.plot(steps, best, "o--", color=ORANGE, markersize=3, linewidth=1, label=f"best epoch (chosen on {split} data)")
     axis.axhline(chance, color=GRAY, linestyle=":", linewidth=1, label="chance")
-    axis.set(xlabel="training step of the checkpoint", ylabel="linear-probe test accuracy (%)")
+    axis.set(xlabel="training step of the checkpoint", ylabel=f"linear-probe {split} accuracy (%)")
     axis.legend(frameon=False)
-    _save(figure, path)
+    save_figure(figure, path)

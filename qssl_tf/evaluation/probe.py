@@ -10,7 +10,7 @@ import numpy as np
 
 from qssl_tf.config import Config
 from qssl_tf.data.augment import AUGMENTATIONS
-from qssl_tf.data.sources import ImageData
+from qssl_tf.data.sources import ImageData, Split
 from qssl_tf.errors import UserError, unknown_name
 from qssl_tf.evaluation.features import fingerprint, frozen_features
 from qssl_tf.evaluation.linear import LinearFit, fit_linear
@@ -23,20 +23,26 @@ PROTOCOLS: dict[str, Callable[[Config], int]] = {
     "cached": lambda config: min(config.probe_passes, config.probe_epochs),
     "paper": lambda config: config.probe_epochs,
 }
+# What may judge a probe. Whatever is chosen by its result is chosen on `validation`, a held-out part of train.
+SPLITS: dict[str, Callable[[ImageData], Split]] = {
+    "test": lambda data: data.test,
+    "validation": lambda data: data.validation,
+}
 
 
 @dataclass(frozen=True)
 class ProbeResult:
-    """What a probe found; accuracies in percent on the test split.
+    """What a probe found; accuracies in percent on the judged split.
 
     Attributes:
+        split: What was judged: `test`, or `validation` where something is to be chosen.
         protocol: Key of PROTOCOLS.
         step: Training steps of the probed checkpoint; 0 is the untrained network.
         features: Number of features.
         n_train: Training images.
-        n_test: Test images.
+        n_test: Judged images.
         accuracy_last: After the last epoch: the honest figure.
-        accuracy_best_epoch: The best epoch's, chosen on the test split and therefore optimistic.
+        accuracy_best_epoch: The best epoch's, chosen on the judged split and therefore optimistic.
         per_class_accuracy: After the last epoch, by class name.
         confusion: Counts after the last epoch; rows are true classes, columns predicted ones.
         class_names: In the order of rows and columns.
@@ -44,6 +50,7 @@ class ProbeResult:
         seconds: Wall time.
     """
 
+    split: str
     protocol: str
     step: int
     features: int
@@ -59,34 +66,39 @@ class ProbeResult:
 
     def to_dict(self) -> dict:
         """Return plain values, with the note that belongs to the optimistic figure."""
-        return asdict(self) | {"accuracy_best_epoch_note": "optimistic: the epoch is chosen on test data"}
+        return asdict(self) | {"accuracy_best_epoch_note": f"optimistic: the epoch is chosen on {self.split} data"}
 
 
-def probe(model: SimCLR, data: ImageData, config: Config, step: int) -> tuple[ProbeResult, LinearFit]:
-    """Train a linear classifier on the frozen features of the training images and test it.
+def probe(
+    model: SimCLR, data: ImageData, config: Config, step: int, split: str = "test"
+) -> tuple[ProbeResult, LinearFit]:
+    """Train a linear classifier on the frozen features of the training images and judge it.
 
     Args:
         model: The learner, with the weights of `step` loaded.
         data: The images.
         config: The run's settings, with the probe's.
         step: The checkpoint's step, for the record.
+        split: Key of SPLITS: the images that judge it.
 
     Returns:
         The result, and the classifier itself.
 
     Raises:
+        UserError: No such split, or no images were held out for validation.
         RuntimeError: Encoder or head changed while they should have been frozen.
     """
     if config.probe_protocol not in PROTOCOLS:
         raise unknown_name("probe_protocol", config.probe_protocol, PROTOCOLS)
+    judged = judged_split(data, split)
     began = time.perf_counter()
     before = fingerprint(model)
-    test_features = frozen_features(model, data.test.images)
+    judged_features = frozen_features(model, judged.images)
     fit = fit_linear(
         _training_passes(model, data, config),
         data.train.labels,
-        test_features,
-        data.test.labels,
+        judged_features,
+        judged.labels,
         classes=len(data.class_names),
         epochs=config.probe_epochs,
         batch_size=config.probe_batch_size,
@@ -95,14 +107,15 @@ def probe(model: SimCLR, data: ImageData, config: Config, step: int) -> tuple[Pr
     )
     if fingerprint(model) != before:
         raise RuntimeError("encoder or head changed during the probe; they must stay frozen.")
-    confusion = confusion_matrix(data.test.labels, fit.predict(test_features), len(data.class_names))
+    confusion = confusion_matrix(judged.labels, fit.predict(judged_features), len(data.class_names))
     share = np.diag(confusion) / np.maximum(confusion.sum(axis=1), 1)
     result = ProbeResult(
+        split=split,
         protocol=config.probe_protocol,
         step=step,
-        features=test_features.shape[1],
+        features=judged_features.shape[1],
         n_train=len(data.train),
-        n_test=len(data.test),
+        n_test=len(judged),
         accuracy_last=fit.test_accuracy[-1],
         accuracy_best_epoch=max(fit.test_accuracy),
         per_class_accuracy={name: 100.0 * float(part) for name, part in zip(data.class_names, share, strict=True)},
@@ -112,6 +125,23 @@ def probe(model: SimCLR, data: ImageData, config: Config, step: int) -> tuple[Pr
         seconds=round(time.perf_counter() - began, 2),
     )
     return result, fit
+
+
+def judged_split(data: ImageData, split: str) -> Split:
+    """Return the images that judge a probe.
+
+    Raises:
+        UserError: No such split, or no images were held out for validation.
+    """
+    if split not in SPLITS:
+        raise unknown_name("split", split, SPLITS)
+    judged = SPLITS[split](data)
+    if not len(judged):
+        raise UserError(
+            "`split` 'validation' needs held-out images and this run trained on all of them; "
+            "pretrain with --validation-fraction 0.2."
+        )
+    return judged
 
 
 def _training_passes(model: SimCLR, data: ImageData, config: Config) -> Callable[[int], np.ndarray]:

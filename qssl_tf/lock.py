@@ -1,0 +1,27 @@
+"""A lock on a folder that ends with its owner, however that ends."""
+
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from qssl_tf.errors import UserError
+
+
+@contextmanager
+def locked(folder: Path, wait: bool = False) -> Iterator[None]:
+    """Hold a folder, which need not exist yet, against other processes.
+
+    Args:
+        folder: The folder; an empty file `.NAME.lock` stays beside it.
+        wait: Wait for another owner to end, rather than refuse.
+
+    Raises:
+        UserError: Another process holds it.
+    """
+    with open(folder.parent / f".{folder.name}.lock", "a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise UserError(f"{folder} is in use by another process; wait for it to end, or stop it first.") from None
+        yield

@@ -1,0 +1,202 @@
+"""What a kill can leave, whether every way to choose trials goes on from it, and trials that end twice."""
+
+import itertools
+import json
+
+import pytest
+from keras_tuner.engine.hyperparameters import Choice as Entry
+from oracles import ORACLES, planned
+from plan import Plan
+from space import Choice, Range
+from tuner import Tuner, make_oracle
+
+from qssl_tf.config import Config
+from qssl_tf.errors import UserError
+
+BASE = Config(validation_fraction=0.2)
+PARAMETERS = {
+    "shots": Choice((None, 100)),
+    "gradient": Choice(("adjoint", "parameter_shift"), {"shots": (100,)}),
+    "layers": Choice((1, 2, 3)),
+}
+
+
+def a_plan(algorithm, trials=6, parameters=None):
+    trials = None if algorithm in ("grid", "hyperband") else trials
+    return Plan(BASE, parameters or PARAMETERS, algorithm, trials, "validation_accuracy", search_seed=3)
+
+
+def opened(plan, folder):
+    oracle = make_oracle(plan)
+    Tuner(plan, oracle, folder)
+    return oracle
+
+
+def step(oracle, accuracy=None, worker="w"):
+    """Take a trial and end it; return its number, or None where there are no more."""
+    trial = oracle.create_trial(worker)
+    if trial.status != "RUNNING":
+        return None
+    number = int(trial.trial_id)
+    oracle.update_trial(trial.trial_id, {"validation_accuracy": float(number if accuracy is None else accuracy)})
+    trial.status = "COMPLETED"
+    oracle.end_trial(trial)
+    return number
+
+
+def values(oracle):
+    return [json.dumps(oracle.trials[name].hyperparameters.values, sort_keys=True) for name in oracle.start_order]
+
+
+@pytest.mark.parametrize("algorithm", ORACLES)
+def test_a_search_that_is_reopened_after_each_trial_is_a_whole_search(algorithm, tmp_path):
+    endless = {"temperature": Range(0.1, 1.0)}  # or hyperband ends when it has drawn every combination
+    plan = a_plan(algorithm, parameters=PARAMETERS | ({} if algorithm == "grid" else endless))
+    straight = opened(plan, tmp_path / "straight")
+    while step(straight) is not None:
+        pass
+    for _ in range(1000):
+        broken = opened(plan, tmp_path / "broken")
+        if step(broken) is None:
+            break
+    assert len(values(broken)) == len(values(straight)) and set(broken.end_order) == set(broken.start_order)
+    if algorithm != "bayesian":  # its Gaussian process draws its starting points anew
+        assert values(broken) == values(straight)
+    if algorithm != "grid":
+        assert len(values(straight)) == planned(straight)
+
+
+def test_the_grid_is_every_combination_once(tmp_path):
+    oracle = opened(a_plan("grid"), tmp_path)
+    while step(oracle) is not None:
+        pass
+    gradients = [("null", None), ("100", "adjoint"), ("100", "parameter_shift")]
+    wanted = {(s, g, layers) for (s, g), layers in itertools.product(gradients, (1, 2, 3))}
+    found = [oracle.trials[name].hyperparameters for name in oracle.start_order]
+    assert len(found) == 9
+    assert {
+        (
+            v.values["shots"],
+            json.loads(v.values["gradient"]) if v.values["shots"] == "100" else None,
+            v.values["layers"],
+        )
+        for v in found
+    } == wanted
+    assert all(isinstance(entry, Entry) for entry in found[0].space)
+
+
+@pytest.mark.parametrize("algorithm", ORACLES)
+def test_a_trial_in_flight_is_handed_out_again(algorithm, tmp_path):
+    plan = a_plan(algorithm)
+    first = opened(plan, tmp_path)
+    step(first)
+    in_flight = first.create_trial("w")
+    again = opened(plan, tmp_path).create_trial("another")
+    assert again.trial_id == in_flight.trial_id
+    assert again.hyperparameters.values == in_flight.hyperparameters.values
+
+
+def test_a_kill_before_a_trial_was_handed_out(tmp_path):
+    """Its own file is written before the oracle's: as if the second write never came."""
+    plan = a_plan("random")
+    oracle = opened(plan, tmp_path)
+    step(oracle)
+    state = (tmp_path / "keras_tuner" / "oracle.json").read_text()
+    lost = oracle.create_trial("w")
+    (tmp_path / "keras_tuner" / "oracle.json").write_text(state)
+    again = opened(plan, tmp_path)
+    assert list(again.trials) == ["0"]
+    assert again.create_trial("w").hyperparameters.values == lost.hyperparameters.values
+
+
+def test_a_kill_after_a_trial_ended_and_before_that_was_noted(tmp_path):
+    plan = a_plan("random")
+    oracle = opened(plan, tmp_path)
+    trial = oracle.create_trial("w")
+    state = (tmp_path / "keras_tuner" / "oracle.json").read_text()
+    oracle.update_trial(trial.trial_id, {"validation_accuracy": 5.0})
+    trial.status = "COMPLETED"
+    oracle.end_trial(trial)
+    (tmp_path / "keras_tuner" / "oracle.json").write_text(state)
+    again = opened(plan, tmp_path)
+    assert again.end_order == ["0"] and again.trials["0"].score == 5.0
+    assert again.create_trial("w").trial_id == "1"
+
+
+class Told:
+    def __init__(self):
+        self.lines = []
+
+    def begun(self, trial):
+        self.lines.append(("begun", trial.trial_id))
+
+    def ended(self, trial):
+        self.lines.append(("ended", trial.trial_id, trial.score))
+
+    def lost(self, trial):
+        self.lines.append(("lost", trial.trial_id))
+
+
+def test_a_silent_workers_trial_goes_to_another_and_counts_once(tmp_path):
+    oracle = opened(a_plan("random", trials=1), tmp_path)
+    oracle.watcher = told = Told()
+    slow = oracle.create_trial("slow")
+    assert oracle.create_trial("idle").status == "IDLE"  # not STOPPED: the trial that is out may come back
+    oracle.requeue_silent(60)
+    assert oracle.create_trial("idle").status == "IDLE"
+    oracle.requeue_silent(0)
+    quick = oracle.create_trial("quick")
+    assert quick.trial_id == slow.trial_id
+    for trial, accuracy in ((quick, 7.0), (slow, 7.0)):  # the slow one was alive after all
+        oracle.update_trial(trial.trial_id, {"validation_accuracy": accuracy})
+        trial.status = "COMPLETED"
+        oracle.end_trial(trial)
+    assert oracle.create_trial("quick").status == "STOPPED"
+    assert told.lines == [("begun", "0"), ("lost", "0"), ("begun", "0"), ("ended", "0", 7.0)]
+    assert oracle.end_order == ["0"] and not oracle.ongoing_trials
+
+
+def test_signs_of_life_keep_a_trial(tmp_path, monkeypatch):
+    clock = [0.0]
+    monkeypatch.setattr("oracles.time.monotonic", lambda: clock[0])
+    oracle = opened(a_plan("random"), tmp_path)
+    trial = oracle.create_trial("w")
+    for clock[0] in (50.0, 100.0, 150.0):
+        oracle.get_trial(trial.trial_id)
+        oracle.requeue_silent(60)
+    assert oracle.ongoing_trials
+    clock[0] = 220.0
+    oracle.requeue_silent(60)
+    assert not oracle.ongoing_trials
+
+
+def test_any_number_of_failures_is_survived(tmp_path):
+    oracle = opened(a_plan("random"), tmp_path)
+    for _ in range(5):
+        trial = oracle.create_trial("w")
+        trial.status = "FAILED"
+        oracle.end_trial(trial)
+    assert step(oracle) == 5
+
+
+def test_hyperband_trains_its_best_for_longer(tmp_path):
+    oracle = opened(a_plan("hyperband", parameters={"temperature": Range(0.1, 1.0)}), tmp_path)
+    while step(oracle) is not None:
+        pass
+    units = [oracle.trials[name].hyperparameters.values["tuner/epochs"] for name in oracle.start_order]
+    assert set(units) == {1, 3, 9} and units[0] == 1
+    promoted = [
+        t.hyperparameters.values for t in oracle.trials.values() if "tuner/trial_id" in t.hyperparameters.values
+    ]
+    for chosen in promoted:
+        assert chosen["temperature"] == oracle.trials[chosen["tuner/trial_id"]].hyperparameters.values["temperature"]
+
+
+def test_a_damaged_folder_is_named_and_kept(tmp_path):
+    plan = a_plan("random")
+    step(opened(plan, tmp_path))
+    path = tmp_path / "keras_tuner" / "oracle.json"
+    path.write_text(path.read_text()[:40])
+    with pytest.raises(UserError, match=r"keras_tuner is damaged .*; restore it or start another search\.$"):
+        opened(plan, tmp_path)
+    assert len(path.read_text()) == 40

@@ -1,0 +1,81 @@
+import csv
+import json
+
+import numpy as np
+import pytest
+from charts import draw_search, pareto
+from plan import Plan
+from results import Row, best, best_config, write_results
+from space import Choice, Range
+
+from qssl_tf.config import Config
+
+PLAN = Plan(
+    Config(validation_fraction=0.2, steps=90),
+    {"shots": Choice((None, 10)), "temperature": Range(0.1, 1.0, log=True)},
+    "hyperband",
+    None,
+    "validation_accuracy",
+    0,
+)
+
+
+def row(number, accuracy, share=1.0, state="completed", **settings):
+    figures = {
+        "validation_accuracy": accuracy, "contrastive_accuracy": 5.0, "loss": 4.0, "parameters": 1000.0 + number,
+        "seconds": 10.0 * number,
+    }  # fmt: skip
+    return Row(number, state, figures if state == "completed" else {}, settings, share, "" if figures else "x")
+
+
+ROWS = [
+    row(0, 40.0, shots=None, temperature=0.2),
+    row(1, 90.0, share=1 / 9, shots=10, temperature=0.3),
+    row(2, 60.0, shots=10, temperature=0.5),
+    row(3, 0.0, state="failed", shots=None, temperature=0.9),
+    row(4, 0.0, state="running", shots=None, temperature=0.7),
+]
+
+
+def test_the_best_is_among_those_that_trained_longest():
+    assert best(PLAN, ROWS) is ROWS[2]
+    assert best(PLAN, ROWS[1:2]) is ROWS[1] and best(PLAN, ROWS[3:]) is None
+
+
+def test_less_can_be_better():
+    import dataclasses
+
+    assert best(dataclasses.replace(PLAN, objective="seconds"), ROWS) is ROWS[0]
+
+
+def test_the_best_settings_are_for_a_whole_run():
+    chosen = best_config(PLAN, ROWS[2])
+    assert (chosen.shots, chosen.temperature, chosen.validation_fraction, chosen.steps) == (10, 0.5, 0.0, 90)
+
+
+def test_files(tmp_path):
+    write_results(tmp_path, PLAN, ROWS)
+    with open(tmp_path / "trials.csv", newline="") as file:
+        table = list(csv.DictReader(file))
+    assert [line["state"] for line in table] == ["completed", "completed", "completed", "failed", "running"]
+    assert table[0]["shots"] == "none" and float(table[2]["validation_accuracy"]) == 60.0
+    assert table[1]["share_of_steps"] == "0.1111" and table[3]["loss"] == ""
+    assert json.loads((tmp_path / "best.json").read_text())["temperature"] == 0.5
+
+
+def test_figures(tmp_path):
+    assert draw_search(tmp_path, PLAN, ROWS[3:]) == []
+    for path in draw_search(tmp_path, PLAN, ROWS):
+        assert path.stat().st_size > 5000
+
+
+@pytest.mark.parametrize("larger_is_better", [True, False])
+def test_the_front_is_what_nothing_beats(larger_is_better):
+    rng = np.random.default_rng(4)
+    points = [(float(c), float(v)) for c, v in rng.integers(0, 12, (60, 2))]
+    sign = 1 if larger_is_better else -1
+
+    def beaten(point):
+        return any(other != point and other[0] <= point[0] and sign * other[1] >= sign * point[1] for other in points)
+
+    assert pareto(points, larger_is_better) == sorted({point for point in points if not beaten(point)})

@@ -1,0 +1,106 @@
+"""The pictures of a search: accuracy against each parameter, and against what it costs."""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from matplotlib.ticker import MaxNLocator, StrMethodFormatter
+from plan import Plan
+from results import Row
+from space import Range
+from trials import OBJECTIVES
+
+from qssl_tf.evaluation.figures import BLUE, GRAY, ORANGE, plt, save_figure
+
+LABELS = {
+    "validation_accuracy": "validation accuracy (%)",
+    "contrastive_accuracy": "contrastive top-1 accuracy (%)",
+    "loss": "NT-Xent loss (nats)",
+    "parameters": "parameters of encoder and head",
+    "seconds": "training and probe (s)",
+}
+COLUMNS = 4
+
+
+def draw_search(folder: Path, plan: Plan, rows: Sequence[Row]) -> list[Path]:
+    """Draw the completed trials; return the figures' paths, none before there is a trial."""
+    done = [row for row in rows if row.state == "completed"]
+    if not done:
+        return []
+    paths = [folder / "figures" / "parameters.png", folder / "figures" / "cost.png"]
+    _draw_parameters(paths[0], plan, done)
+    _draw_costs(paths[1], plan, done)
+    return paths
+
+
+def _draw_parameters(path: Path, plan: Plan, rows: Sequence[Row]) -> None:
+    """Draw one panel a parameter; trials in which it does not matter are left out."""
+    names = list(plan.parameters)
+    lines = math.ceil(len(names) / COLUMNS)
+    columns = min(len(names), COLUMNS)
+    figure, axes = plt.subplots(
+        lines, columns, figsize=(0.6 + 2.6 * columns, 2.5 * lines), sharey=True, squeeze=False, layout="constrained"
+    )
+    for axis, name in zip(axes.flat, names, strict=False):
+        _draw_parameter(axis, plan, name, rows)
+    for axis in axes.flat[len(names) :]:
+        axis.set_visible(False)
+    for axis in axes[:, 0]:
+        axis.set_ylabel(LABELS[plan.objective], fontsize=9)
+    save_figure(figure, path)
+
+
+def _draw_parameter(axis: Any, plan: Plan, name: str, rows: Sequence[Row]) -> None:
+    parameter = plan.parameters[name]
+    points = [(row.settings[name], row.figures[plan.objective], row.share) for row in rows if name in row.settings]
+    if isinstance(parameter, Range):
+        places = [value for value, _, _ in points]
+        axis.set_xscale("log" if parameter.log else "linear")
+    else:
+        places = [parameter.values.index(value) for value, _, _ in points]
+        words = ["none" if value is None else str(value) for value in parameter.values]
+        slanted = max(map(len, words)) > 5
+        axis.set_xticks(
+            range(len(words)), words, fontsize=7, rotation=30 if slanted else 0, ha="right" if slanted else "center"
+        )
+        axis.set_xlim(-0.5, len(words) - 0.5)
+    # Shorter trials (hyperband's first rungs) are smaller: their figures are lower for that reason alone.
+    axis.scatter(places, [y for _, y, _ in points], s=[26 * share for _, _, share in points], color=BLUE, alpha=0.75)
+    axis.set_xlabel(name)
+    axis.grid(axis="y", alpha=0.25, linewidth=0.5)
+
+
+def _draw_costs(path: Path, plan: Plan, rows: Sequence[Row]) -> None:
+    figure, axes = plt.subplots(1, 2, figsize=(8, 3.4), sharey=True, layout="constrained")
+    for axis, cost in zip(axes, ("parameters", "seconds"), strict=True):
+        points = [(row.figures[cost], row.figures[plan.objective]) for row in rows]
+        axis.scatter(*zip(*points, strict=True), s=22, color=GRAY, label="trial")
+        front = pareto(points, OBJECTIVES[plan.objective] == "max")
+        axis.step(*zip(*front, strict=True), where="post", color=ORANGE, marker="o", markersize=5, label="Pareto front")
+        for row in rows:
+            place = (row.figures[cost], row.figures[plan.objective])
+            if place in front:
+                axis.annotate(str(row.trial + 1), place, textcoords="offset points", xytext=(4, 4), fontsize=7)
+        costs = [place for place, _ in points]
+        if max(costs) > 5 * min(costs):
+            axis.set_xscale("log")
+        else:
+            axis.xaxis.set_major_locator(MaxNLocator(4))
+            axis.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+        axis.set_xlabel(LABELS[cost])
+        axis.margins(0.08)
+        axis.grid(alpha=0.25, linewidth=0.5)
+    axes[0].set_ylabel(LABELS[plan.objective])
+    figure.legend(*axes[0].get_legend_handles_labels(), frameon=False, loc="outside upper center", ncols=2, fontsize=8)
+    save_figure(figure, path)
+
+
+def pareto(points: Sequence[tuple[float, float]], larger_is_better: bool = True) -> list[tuple[float, float]]:
+    """Return the points (cost, value) that no other beats in one and matches in the other, cheapest first."""
+    sign = 1 if larger_is_better else -1
+    front: list[tuple[float, float]] = []
+    for cost, value in sorted(set(points), key=lambda point: (point[0], -sign * point[1])):
+        if not front or sign * value > sign * front[-1][1]:
+            front.append((cost, value))
+    return front

@@ -1,0 +1,1 @@
+../trainers/launch.py

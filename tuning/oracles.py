@@ -1,0 +1,173 @@
+"""ORACLES: keras-tuner's ways to choose the next trial, made safe to kill at any moment and to lose workers."""
+
+import time
+import warnings
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import Any, Protocol
+
+import keras_tuner
+from keras_tuner.engine import trial as trials
+from keras_tuner.src.tuners.gridsearch import LinkedList
+from sklearn.exceptions import ConvergenceWarning
+
+from qssl_tf.errors import UserError
+from qssl_tf.files import write_json
+
+ENDED = ("COMPLETED", "FAILED")
+RUNGS = 9  # hyperband's units of training: trials run for 1/9, 1/3 or all of the steps
+NEVER = 10**9
+
+
+class Watcher(Protocol):
+    """Who is told what happens to trials."""
+
+    def begun(self, trial: trials.Trial) -> None:
+        """A trial was handed out."""
+
+    def ended(self, trial: trials.Trial) -> None:
+        """A trial was completed or failed, or a folder with ended trials was opened."""
+
+    def lost(self, trial: trials.Trial) -> None:
+        """The worker of a trial fell silent; the trial waits for another."""
+
+
+class Kept(keras_tuner.Oracle):
+    """What all oracles here add to keras-tuner's.
+
+    Its files are written in one step each, and reading them back mends what a kill between two of them leaves. A trial
+    that ends twice, since its worker was thought lost, counts once. As long as a trial is out, other workers wait.
+    """
+
+    watcher: Watcher | None = None
+
+    def __init__(self, **options: Any):
+        """Let no number of failures end the search, and print nothing."""
+        super().__init__(max_consecutive_failed_trials=NEVER, **options)
+        self.verbose = 0
+        self.last_seen: dict[str, float] = {}
+
+    def save(self):
+        """Write the oracle's state."""
+        write_json(Path(self._get_oracle_fname()), self.get_state())
+
+    def _save_trial(self, trial):
+        write_json(Path(self._get_trial_dir(trial.trial_id)) / "trial.json", trial.get_state())
+
+    def reload(self):
+        """Read the state back; trials that were out wait for a worker.
+
+        Raises:
+            UserError: A file is damaged.
+        """
+        try:
+            super().reload()
+        except (ValueError, KeyError, RuntimeError) as error:
+            raise UserError(f"{self._project_dir} is damaged ({error}); restore it or start another search.") from None
+        # A kill may fall between a trial's file and the oracle's: one that was not handed out yet never began,
+        # and one whose end is on file has ended.
+        self.trials = {name: self.trials[name] for name in self.start_order if name in self.trials}
+        over = [name for name in self._retry_queue if self.trials[name].status in ENDED]
+        self.end_order += [name for name in over if name not in self.end_order]
+        self._retry_queue = sorted(set(self._retry_queue) - set(over), reverse=True)  # its end is taken first
+
+    @keras_tuner.synchronized
+    def create_trial(self, tuner_id):
+        """Hand out a trial; `IDLE` while others are out, since one of them may come back."""
+        trial = super().create_trial(tuner_id)
+        if trial.status == "STOPPED" and self.ongoing_trials:
+            trial.status = "IDLE"
+            self.tuner_ids.add(tuner_id)  # it will ask again, and the chief must not leave before
+        if trial.status == "RUNNING":
+            self.last_seen[trial.trial_id] = time.monotonic()
+            if self.watcher:
+                self.watcher.begun(trial)
+        return trial
+
+    def get_trial(self, trial_id):
+        """Return a trial; workers ask for theirs again and again, to show that they live."""
+        self.last_seen[trial_id] = time.monotonic()
+        return super().get_trial(trial_id)
+
+    @keras_tuner.synchronized
+    def end_trial(self, trial):
+        """Record a trial's end, the first time it is told."""
+        if trial.trial_id not in self.end_order:
+            super().end_trial(trial)
+            if self.watcher:
+                self.watcher.ended(self.trials[trial.trial_id])
+        self._retry_queue = [name for name in self._retry_queue if name != trial.trial_id]
+        self.ongoing_trials = {
+            tuner: other for tuner, other in self.ongoing_trials.items() if other.trial_id != trial.trial_id
+        }
+
+    def alive(self, trial_id: str) -> AbstractContextManager:
+        """Return a context in which a trial runs; in one process nobody needs signs of life."""
+        return nullcontext()
+
+    @keras_tuner.synchronized
+    def requeue_silent(self, seconds: float) -> None:
+        """Take trials back from workers that were silent for so long."""
+        for tuner_id, trial in list(self.ongoing_trials.items()):
+            if time.monotonic() - self.last_seen.get(trial.trial_id, 0.0) > seconds:
+                del self.ongoing_trials[tuner_id]
+                self.tuner_ids.discard(tuner_id)
+                self._retry_queue.append(trial.trial_id)
+                self.save()
+                if self.watcher:
+                    self.watcher.lost(trial)
+
+
+class Random(Kept, keras_tuner.oracles.RandomSearchOracle):
+    """Independent draws."""
+
+
+class Bayesian(Kept, keras_tuner.oracles.BayesianOptimizationOracle):
+    """A Gaussian process over what was seen, after a few random trials."""
+
+    def populate_space(self, trial_id):
+        """Choose the next values; that few trials fix no length scale is no news to a user."""
+        with warnings.catch_warnings(action="ignore", category=ConvergenceWarning):
+            return super().populate_space(trial_id)
+
+
+class Hyperband(Kept, keras_tuner.oracles.HyperbandOracle):
+    """Many short trials, the best of which are run for longer (arXiv:1603.06560)."""
+
+
+class Grid(Kept, keras_tuner.oracles.GridSearchOracle):
+    """All combinations in order."""
+
+    def set_state(self, state):
+        """Restore also which combinations were handed out, which keras-tuner forgets."""
+        super().set_state(state)
+        self._ordered_ids, self._populate_next = LinkedList(), list(self.start_order)
+        last = None
+        for name in self.start_order:
+            self._ordered_ids.insert(name, last)
+            last = name
+
+
+def planned(oracle: Kept) -> int | None:
+    """Return how many trials a search will hold at most, or None for a whole grid."""
+    if not isinstance(oracle, Hyperband):
+        return oracle.max_trials
+    brackets = range(oracle._get_num_brackets())
+    return sum(oracle._get_size(b, rung) for b in brackets for rung in range(oracle._get_num_rounds(b)))
+
+
+def _counted(kind: type[Kept]) -> Callable[..., Kept]:
+    """Return the maker of an oracle that runs a given number of trials."""
+    return lambda trials, **options: kind(max_trials=trials, **options)
+
+
+# Name -> (trials, seed=, objective=, hyperparameters=) -> oracle.
+ORACLES: dict[str, Callable[..., Kept]] = {
+    "random": _counted(Random),
+    "bayesian": lambda trials, **options: Bayesian(
+        max_trials=trials, num_initial_points=max(3, trials // 3), **options
+    ),
+    "hyperband": lambda trials, **options: Hyperband(max_epochs=RUNGS, factor=3, **options),
+    "grid": _counted(Grid),
+}

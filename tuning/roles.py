@@ -1,0 +1,104 @@
+"""ROLES: a search in one process, or the chief's and the workers' part of one on several."""
+
+from argparse import Namespace
+from collections.abc import Callable
+from pathlib import Path
+
+import keras_tuner
+from charts import draw_search
+from cluster import Client, join, serve
+from opening import begin
+from oracles import Kept
+from plan import Plan
+from progress import Progress
+from results import BEST, TABLE, best, table, write_results
+from trials import images
+from tuner import Tuner, make_oracle
+
+from qssl_tf.errors import UserError
+from qssl_tf.lock import locked
+
+SILENCE = 60.0  # seconds
+
+
+def alone(folder: Path, plan: Plan, arguments: Namespace) -> None:
+    """Run all trials in this process."""
+    images(plan.base)  # missing data end the command before a folder is made
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with locked(folder):
+        oracle, tuner = _opened(folder, plan)
+        _searching(tuner)
+        _finish(folder, plan, oracle)
+
+
+def chief(folder: Path, plan: Plan, arguments: Namespace) -> None:
+    """Hand out trials to workers and collect what came of them."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with locked(folder):
+        oracle, _ = _opened(folder, plan)
+        print(
+            f"chief at {arguments.chief}; workers: --role worker --chief {arguments.chief} --resume {folder}",
+            flush=True,
+        )
+        serve(oracle, arguments.chief, arguments.silence or SILENCE, lambda line: print(line, flush=True))
+        _finish(folder, plan, oracle)
+
+
+def worker(folder: Path, plan: Plan, arguments: Namespace) -> None:
+    """Run trials for the chief until there are no more."""
+    join(arguments.chief)
+    oracle = make_oracle(plan)
+    client = Client(oracle, arguments.chief, (arguments.silence or SILENCE) / 6)
+    client.check_space(folder)
+    images(plan.base)
+    tuner = Tuner(plan, oracle, folder)
+    tuner.oracle = client
+    print(f"{folder}: worker of {arguments.chief}", flush=True)
+    _searching(tuner)
+    print("no more trials", flush=True)
+
+
+ROLES: dict[str, Callable[[Path, Plan, Namespace], None]] = {"alone": alone, "chief": chief, "worker": worker}
+
+
+def _opened(folder: Path, plan: Plan) -> tuple[Kept, Tuner]:
+    """Return oracle and tuner with what is on file, and begin to tell how it goes."""
+    begin(folder, plan)
+    oracle = make_oracle(plan)
+    tuner = Tuner(plan, oracle, folder)
+    oracle.watcher = Progress(plan, oracle, folder)
+    kept = sum(row.state != "running" for row in table(plan, oracle, folder))
+    more = f", {kept} trials done" if kept else ""
+    print(f"{folder}: {plan.algorithm} search over {', '.join(plan.parameters)}{more}", flush=True)
+    return oracle, tuner
+
+
+def _searching(tuner: Tuner) -> None:
+    """Run the trials.
+
+    Raises:
+        UserError: The chief does not answer.
+        OSError: A disk that is full or gone.
+    """
+    try:
+        tuner.search()
+    except keras_tuner.errors.FatalError as error:
+        raise error.__cause__ or UserError(str(error)) from None
+
+
+def _finish(folder: Path, plan: Plan, oracle: Kept) -> None:
+    """Write table, best settings and figures, and say what to do next."""
+    rows = table(plan, oracle, folder)
+    write_results(folder, plan, rows)
+    figures = draw_search(folder, plan, rows)
+    failed = sum(row.state == "failed" for row in rows)
+    print(f"{len(rows)} trials, {failed} failed: {folder / TABLE}")
+    for path in figures:
+        print(f"figure: {path}")
+    first = best(plan, rows)
+    if first is None:
+        raise UserError(f"no trial was completed; {folder / TABLE} says why.")
+    print(
+        f"best: trial {first.trial + 1}, {plan.objective} {first.figures[plan.objective]:.4g}, the best of {len(rows)} "
+        f"and therefore an optimistic figure\nnext: python trainers/pretrain.py --config {folder / BEST}"
+    )

@@ -1,0 +1,116 @@
+"""One trial: an ordinary run folder, trained, probed on held-out images, and what came of it in `trial.json`."""
+
+import functools
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from qssl_tf.config import Config
+from qssl_tf.data.sources import ImageData, check_batch_size, load
+from qssl_tf.errors import UserError
+from qssl_tf.evaluation.checkpoints import write_probes
+from qssl_tf.evaluation.probe import probe
+from qssl_tf.files import write_json
+from qssl_tf.lock import locked
+from qssl_tf.training.history import read_history
+from qssl_tf.training.pretrain import build, pretrain
+from qssl_tf.training.runs import Run, create_run, open_run
+
+RESULT = "trial.json"
+
+# What is logged for each trial -> whether more or less of it is better; a search takes one as its objective.
+OBJECTIVES = {
+    "validation_accuracy": "max",
+    "contrastive_accuracy": "max",
+    "loss": "min",
+    "parameters": "min",
+    "seconds": "min",
+}
+# The settings that decide which images are loaded; the others may differ from trial to trial.
+LOADED_BY = ("dataset", "classes", "data_dir", "image_size", "validation_fraction", "seed")
+
+
+class Stopped(KeyboardInterrupt):
+    """A signal ended the search; the trial's last step is kept."""
+
+
+def images(config: Config) -> ImageData:
+    """Return the data of a trial, read once for all trials.
+
+    Raises:
+        UserError: The data are not there, or do not fit the settings.
+    """
+    data = _images(replace(Config(), batch_size=2, **{name: getattr(config, name) for name in LOADED_BY}))
+    check_batch_size(config, data)
+    return data
+
+
+_images = functools.lru_cache(maxsize=1)(load)
+
+
+def run_trial(config: Config, folder: Path) -> dict[str, float]:
+    """Train and judge a trial: from its start, from the step where it was killed, or not again if it is done.
+
+    Args:
+        config: Its settings, with held-out validation images.
+        folder: Its run folder, made if it is not there.
+
+    Returns:
+        A number for each of OBJECTIVES. Accuracies are in percent; the seconds are those of training and probing.
+
+    Raises:
+        Stopped: Ctrl-C or SIGTERM.
+        UserError: Settings that do not go together, another trial's folder, or a loss that is no number.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with locked(folder, wait=True):  # a worker that was thought lost may still be at it
+        if (folder / RESULT).is_file():
+            return json.loads((folder / RESULT).read_text(encoding="utf-8"))
+        # Each trial has a model of its own, whose functions TensorFlow takes for one function that is traced too often.
+        tf.get_logger().setLevel("ERROR")
+        try:
+            return _train_and_judge(config, folder)
+        finally:
+            keras.utils.clear_session()  # or each trial would leave its model behind
+
+
+def _train_and_judge(config: Config, folder: Path) -> dict[str, float]:
+    data = images(config)
+    model, augmentation = build(config, data)
+    resume = (folder / "config.json").is_file()
+    run = _reopened(folder, config) if resume else _fresh(folder, config, data.name)
+    stopped_by = pretrain(run, data, model, augmentation, resume)
+    if stopped_by:
+        raise Stopped(stopped_by)
+    rows = read_history(run.history)
+    judged = probe(model, data, config, int(rows[-1]["step"]), split="validation")
+    write_probes(run, [judged])
+    tail = rows[-max(1, len(rows) // 10) :]
+    result = {
+        "validation_accuracy": judged[0].accuracy_last,
+        "contrastive_accuracy": 100 * float(np.mean([float(row["contrastive_accuracy"]) for row in tail])),
+        "loss": float(np.mean([float(row["loss"]) for row in tail])),
+        "parameters": float(sum(int(np.prod(w.shape)) for w in [*model.encoder.weights, *model.head.weights])),
+        "seconds": sum(float(row["seconds"]) for row in rows) + judged[0].seconds,
+    }
+    write_json(folder / RESULT, result)
+    return result
+
+
+def _fresh(folder: Path, config: Config, dataset: str) -> Run:
+    if folder.exists():
+        shutil.rmtree(folder)  # killed before its settings were written: nothing was trained in it
+    return create_run(config, folder.parent, folder.name, dataset)
+
+
+def _reopened(folder: Path, config: Config) -> Run:
+    run = open_run(folder)
+    different = run.config.differences(config)
+    if different:
+        raise UserError(f"{folder} holds another trial ({'; '.join(different)}); move it away.")
+    return run
