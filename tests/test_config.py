@@ -73,7 +73,7 @@ def test_unknown_key_names_the_nearest():
 
 def test_unknown_preset_lists_the_valid_ones():
     with pytest.raises(
-        UserError, match=r"^`preset` must be one of digits, digits-short, paper, .*; got 'papre'\. Did you mean 'paper'\?$"
+        UserError, match=r"^`preset` must be one of digits, digits-short, .*; got 'papre'\. Did you mean 'paper'\?$"
     ):
         preset("papre")
 
