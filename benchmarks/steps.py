@@ -6,7 +6,7 @@ from dataclasses import replace
 import tensorflow as tf
 from timing import compared, medians
 
-from qssl_tf.data.augment import AUGMENTATIONS
+from qssl_tf.data.augment import augmentation
 from qssl_tf.models.simclr import build_simclr
 from qssl_tf.presets import PRESETS
 
@@ -19,9 +19,9 @@ ARMS = {
 def step_call(**settings):
     """Return a call of the train step on one batch of pairs of views, 32 x 32 x 3, that waits for its loss."""
     config = replace(PRESETS["paper"], **settings)
-    augmentation = AUGMENTATIONS[config.augmentation](32)
-    model = build_simclr(config, (32, 32, 3), augmentation)
-    shape = (config.batch_size, *augmentation.compute_output_shape((None, 32, 32, 3))[1:])
+    augment = augmentation(config, 32)
+    model = build_simclr(config, (32, 32, 3), augment)
+    shape = (config.batch_size, *augment.compute_output_shape((None, 32, 32, 3))[1:])
     views = tuple(tf.random.stateless_uniform(shape, (view, 0)) for view in (1, 2))
     step = tf.function(lambda: model.train_step(views), autograph=False)
     return lambda: step()["loss"].numpy(), config

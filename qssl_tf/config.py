@@ -16,7 +16,7 @@ from qssl_tf.errors import UserError, unknown_name
 # and this copy lets `--help` and argument errors answer without loading TensorFlow.
 CHOICES: dict[str, list[str]] = {
     "augmentation": ["digits", "simclr", "simclr_blur"],
-    "encoder": ["small_cnn", "resnet18", "resnet18_cifar"],
+    "encoder": ["small_cnn", "vgg_tiny", "vgg_small", "resnet18", "resnet18_cifar"],
     "head": ["quantum", "classical", "identity"],
     "ansatz": [
         "ring",
@@ -36,7 +36,8 @@ CHOICES: dict[str, list[str]] = {
     "gradient": ["adjoint", "parameter_shift", "two_term", "spsa"],
     "noise_level": ["gate", "layer"],
     "simulator": ["auto", "tfq", "xla"],
-    "probe_protocol": ["cached", "paper"],
+    "schedule": ["constant", "cosine"],
+    "probe_protocol": ["cached", "paper", "clean"],
 }
 
 
@@ -62,8 +63,13 @@ class Config:
     image_size: int | None = setting(None, "side in pixels to resize images to (none: as they are)", low=4, high=1024)
     validation_fraction: float = setting(0.0, "part of the train split held out for validation", low=0.0, high=0.9)
     augmentation: str = setting("digits", "recipe for the two views")
+    crop_area: float | None = setting(
+        None, "smallest part of the image a view shows (none: the recipe's)", above=0.0, high=1.0
+    )
+    jitter: float = setting(1.0, "colour changes of the views, as a multiple of the recipe's", low=0.0, high=2.5)
     # Model
     encoder: str = setting("small_cnn", "convolutional network in front of the head")
+    angle_norm: bool = setting(False, "batch norm of the encoder's numbers before they are bounded to angles")
     head: str = setting("quantum", "representation layer between encoder and projector")
     width: int = setting(8, "number of qubits, and of units of the classical head", low=1, high=24)
     ansatz: str = setting("ring", "circuit of the quantum head")
@@ -78,12 +84,15 @@ class Config:
     noise_level: str = setting("gate", "channels after each gate or after each layer")
     partial_measurement: bool = setting(False, "measure every other qubit after the first layer (needs shots)")
     simulator: str = setting("auto", "who runs the circuit (auto: the fastest that can)")
+    projector: tuple[int, ...] = setting((), "widths of the projector, such as 128,64 (none: the head's twice)")
     # Contrastive training
     temperature: float = setting(0.2, "temperature of the NT-Xent loss", above=0.0)
     batch_size: int = setting(256, "images a step; each gives two views", low=2)
     epochs: int = setting(100, "passes over the training images", low=1)
     steps: int | None = setting(None, "training steps, instead of epochs (none: by epochs)", low=1)
     learning_rate: float = setting(2e-3, "Adam's learning rate", above=0.0)
+    schedule: str = setting("constant", "course of the learning rate")
+    warmup: float = setting(0.0, "part of the steps in which the learning rate rises from 0", low=0.0, high=0.9)
     weight_decay: float = setting(1e-6, "L2 penalty added to the gradient", low=0.0)
     seed: int = setting(0, "seed of weights, data order and views", low=0, high=2**31 - 1)
     checkpoint_every: int = setting(100, "batches of an epoch between checkpoints, from its first batch on", low=1)
@@ -105,6 +114,8 @@ class Config:
             object.__setattr__(self, item.name, value)
         if len(set(self.classes)) != len(self.classes) or any(label < 0 for label in self.classes):
             raise UserError(f"`classes` must be different labels of at least 0; got {list(self.classes)}.")
+        if any(units < 1 for units in self.projector):
+            raise UserError(f"`projector` must be widths of at least 1, or none; got {list(self.projector)}.")
         if len(self.classes) == 1:
             raise UserError(f"`classes` must name at least two labels, or none for all; got {list(self.classes)}.")
 

@@ -51,6 +51,8 @@ def test_shot_presets_estimate_gradients_from_shots_too():
         ({"shots": "many"}, "`shots` must be an integer or null; got 'many'."),
         ({"seed": -1}, "`seed` must be at least 0 and at most 2147483647; got -1."),
         ({"classes": [1, 1]}, "`classes` must be different labels of at least 0; got [1, 1]."),
+        ({"projector": [8, 0]}, "`projector` must be widths of at least 1, or none; got [8, 0]."),
+        ({"crop_area": 0}, "`crop_area` must be above 0.0 and at most 1.0; got 0.0."),
         ({"classes": [1]}, "`classes` must name at least two labels, or none for all; got [1]."),
         ({"classes": "0,x"}, "`classes` must be a list of integers; got '0,x'."),
         ({"validation_fraction": 1.0}, "`validation_fraction` must be at least 0.0 and at most 0.9; got 1.0."),
@@ -104,6 +106,7 @@ def test_choices_are_the_tables():
     from qssl_tf.evaluation.probe import PROTOCOLS
     from qssl_tf.models.encoders import ENCODERS
     from qssl_tf.models.heads import HEADS
+    from qssl_tf.models.learning_rates import SCHEDULES
     from qssl_tf.quantum.ansatze import ANSATZE
     from qssl_tf.quantum.encodings import ENCODINGS
     from qssl_tf.quantum.measurement import GRADIENTS
@@ -118,6 +121,7 @@ def test_choices_are_the_tables():
         "encoding": ENCODINGS,
         "gradient": GRADIENTS,
         "simulator": SIMULATORS,
+        "schedule": SCHEDULES,
         "noise_level": LEVELS,
         "probe_protocol": PROTOCOLS,
     }

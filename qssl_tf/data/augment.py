@@ -6,6 +6,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from qssl_tf.config import Config
 from qssl_tf.data.geometric import RandomBlur, RandomFlip, RandomResizedCrop
 from qssl_tf.data.photometric import RandomColorJitter, RandomGrayscale
 from qssl_tf.data.transform import RandomTransform
@@ -50,32 +51,44 @@ class Augmentation(RandomTransform):
         return cls(transforms, **config)
 
 
-def simclr(size: int, probing: bool = False) -> Augmentation:
+def simclr(size: int, min_area: float = 0.2, strength: float = 1.0) -> Augmentation:
     """Return the paper's recipe for colour images (arXiv:2103.14653, Section 4): crop, jitter, grayscale, flip.
 
     Args:
         size: Side of the views in pixels.
-        probing: The linear probe crops down to 8 % of the area, pretraining to 20 %.
+        min_area: Smallest part of the image's area that a crop shows.
+        strength: Multiple of the jitter's strengths; at most 2.5, where contrast may vanish.
     """
-    min_area = 0.08 if probing else 0.2
-    return Augmentation([RandomResizedCrop(size, min_area), RandomColorJitter(), RandomGrayscale(), RandomFlip()])
+    jitter = RandomColorJitter(0.4 * strength, 0.4 * strength, 0.4 * strength, 0.1 * strength)
+    return Augmentation([RandomResizedCrop(size, min_area), jitter, RandomGrayscale(), RandomFlip()])
 
 
-def simclr_blur(size: int, probing: bool = False) -> Augmentation:
+def simclr_blur(size: int, min_area: float = 0.2, strength: float = 1.0) -> Augmentation:
     """Return `simclr` with SimCLR's blur, which the paper leaves out since its images are small."""
     kernel = max(3, size // 10 // 2 * 2 + 1)  # a tenth of the image's side, odd
-    return Augmentation([*simclr(size, probing).transforms, RandomBlur(kernel)])
+    return Augmentation([*simclr(size, min_area, strength).transforms, RandomBlur(kernel)])
 
 
-def digits(size: int, probing: bool = False) -> Augmentation:
+def digits(size: int, min_area: float = 0.5, strength: float = 1.0) -> Augmentation:
     """Return a recipe for characters, whose meaning a flip or a hue would change: crop and intensity jitter."""
-    return Augmentation(
-        [
-            RandomResizedCrop(size, 0.8 if probing else 0.5, ratio=4 / 3),
-            RandomColorJitter(brightness=0.4, contrast=0.4, saturation=0.0, hue=0.0),
-        ]
-    )
+    jitter = RandomColorJitter(0.4 * strength, 0.4 * strength, saturation=0.0, hue=0.0)
+    return Augmentation([RandomResizedCrop(size, min_area, ratio=4 / 3), jitter])
 
 
-# Recipe name -> function of the views' side and whether they are for probing.
+# Recipe name -> function of the views' side, the smallest crop and the jitter's strength.
 AUGMENTATIONS = {"digits": digits, "simclr": simclr, "simclr_blur": simclr_blur}
+# Recipe name -> the smallest crop of the linear probe (the paper's for `simclr`).
+PROBE_AREAS = {"digits": 0.8, "simclr": 0.08, "simclr_blur": 0.08}
+
+
+def augmentation(config: Config, size: int, probing: bool = False) -> Augmentation:
+    """Return what makes the views that `config` asks for.
+
+    Args:
+        config: The run's settings.
+        size: Side of the views in pixels.
+        probing: For the training images of the linear probe instead of pretraining.
+    """
+    area = PROBE_AREAS[config.augmentation] if probing else config.crop_area
+    areas = {} if area is None else {"min_area": area}
+    return AUGMENTATIONS[config.augmentation](size, strength=config.jitter, **areas)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
-from qssl_tf.data.augment import AUGMENTATIONS
+from qssl_tf.data.augment import augmentation
 from qssl_tf.data.pipeline import as_float, view_maker
 from qssl_tf.data.sources import ImageData
 from qssl_tf.evaluation.features import frozen_features
@@ -22,8 +22,8 @@ def draw_pretraining(run: Run, data: ImageData, history: Sequence[dict[str, str]
     config = run.config
     loss_curve(run.figure("loss"), history, random_loss=math.log(2 * config.batch_size - 1))
     images = as_float(tf.constant(data.train.images[:SHOWN_PAIRS]))
-    augmentation = AUGMENTATIONS[config.augmentation](data.image_shape[0])
-    view_a, view_b = view_maker(augmentation, config.seed)(images, tf.constant(0), tf.range(len(images)))
+    augment = augmentation(config, data.image_shape[0])
+    view_a, view_b = view_maker(augment, config.seed)(images, tf.constant(0), tf.range(len(images)))
     view_sheet(run.figure("views"), images.numpy(), view_a.numpy(), view_b.numpy())
 
 

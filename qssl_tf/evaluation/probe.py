@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from qssl_tf.config import Config
-from qssl_tf.data.augment import AUGMENTATIONS
+from qssl_tf.data.augment import augmentation
 from qssl_tf.data.sources import ImageData, Split
 from qssl_tf.errors import UserError, unknown_name
 from qssl_tf.evaluation.features import fingerprint, frozen_features
@@ -18,10 +18,12 @@ from qssl_tf.files import replacing
 from qssl_tf.models.simclr import SimCLR
 
 # Protocol -> how many different augmented passes over the training images the classifier sees.
-# `paper` augments anew for each epoch; `cached` computes a few passes once and takes them in turn.
+# `paper` augments anew for each epoch; `cached` computes a few passes once and takes them in turn; `clean` takes the
+# images as they are.
 PROTOCOLS: dict[str, Callable[[Config], int]] = {
     "cached": lambda config: min(config.probe_passes, config.probe_epochs),
     "paper": lambda config: config.probe_epochs,
+    "clean": lambda config: 0,
 }
 # What may judge a probe. Whatever is chosen by its result is chosen on `validation`, a held-out part of train.
 SPLITS: dict[str, Callable[[ImageData], Split]] = {
@@ -145,16 +147,16 @@ def judged_split(data: ImageData, split: str) -> Split:
 
 
 def _training_passes(model: SimCLR, data: ImageData, config: Config) -> Callable[[int], np.ndarray]:
-    """Return epoch -> features of one augmented pass; passes are kept while they will be needed again."""
-    augmentation = AUGMENTATIONS[config.augmentation](data.image_shape[0], probing=True)
+    """Return epoch -> features of one pass, augmented or not; passes are kept while they will be needed again."""
     passes = PROTOCOLS[config.probe_protocol](config)
+    augment = augmentation(config, data.image_shape[0], probing=True) if passes else None
     kept: dict[int, np.ndarray] = {}
 
     def features(epoch: int) -> np.ndarray:
-        number = epoch % passes
+        number = epoch % max(1, passes)
         if number in kept:
             return kept[number]
-        fresh = frozen_features(model, data.train.images, augmentation, config.seed, number)
+        fresh = frozen_features(model, data.train.images, augment, config.seed, number)
         if passes < config.probe_epochs:
             kept[number] = fresh
         return fresh

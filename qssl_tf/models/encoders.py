@@ -71,9 +71,30 @@ def small_cnn(x, seeds: SeedStream):
     return layers.GlobalAveragePooling2D(name="pool")(x)  # (n, 128)
 
 
+def _vgg(x, widths: Sequence[int], seeds: SeedStream):
+    """One 3x3 convolution a width, each but the last followed by a max-pool of 2."""
+    for index, filters in enumerate(widths, start=1):
+        x = _conv_bn(x, filters, 3, 1, seeds, f"block{index}")
+        if index < len(widths):
+            x = layers.MaxPooling2D(2, name=f"block{index}_pool")(x)
+    return layers.GlobalAveragePooling2D(name="pool")(x)
+
+
+def vgg_tiny(x, seeds: SeedStream):
+    """Five convolutions in the manner of arXiv:1409.1556, 16 to 256 wide, for images of 16 pixels or more."""
+    return _vgg(x, (16, 32, 64, 128, 256), seeds)
+
+
+def vgg_small(x, seeds: SeedStream):
+    """Four convolutions in the manner of arXiv:1409.1556, 32 to 256 wide, for images of 8 pixels or more."""
+    return _vgg(x, (32, 64, 128, 256), seeds)
+
+
 # Name -> function (images, seeds) -> features, shape (n, features).
 ENCODERS: dict[str, Callable[[Any, SeedStream], Any]] = {
     "small_cnn": small_cnn,
+    "vgg_tiny": vgg_tiny,
+    "vgg_small": vgg_small,
     "resnet18": resnet18,
     "resnet18_cifar": resnet18_cifar,
 }
@@ -95,7 +116,9 @@ class BoundedAngle(layers.Layer):
         return input_shape
 
 
-def build_encoder(name: str, image_shape: Sequence[int], width: int, seed: int) -> keras.Model:
+def build_encoder(
+    name: str, image_shape: Sequence[int], width: int, seed: int, angle_norm: bool = False
+) -> keras.Model:
     """Return the network from images to angles: normalise, encode, compress to `width` numbers, bound.
 
     Args:
@@ -103,6 +126,8 @@ def build_encoder(name: str, image_shape: Sequence[int], width: int, seed: int) 
         image_shape: Height, width and channels; images hold float32 in [0, 1].
         width: Number of angles.
         seed: Equal seeds give equal weights, whatever head follows.
+        angle_norm: Batch norm before the bound, so that angles spread over their range from the first step on; the
+            paper has none.
 
     Returns:
         A Keras model from (n, height, width, channels) to (n, width), in radians.
@@ -114,5 +139,7 @@ def build_encoder(name: str, image_shape: Sequence[int], width: int, seed: int) 
     images = keras.Input(tuple(image_shape), name="images")
     x = layers.Normalization(mean=mean, variance=[value**2 for value in deviation], name="normalise")(images)
     features = ENCODERS[name](x, seeds)  # (n, features)
-    h = dense(width, features.shape[-1], seeds, name="compress")(features)  # (n, width)
+    h = dense(width, features.shape[-1], seeds, use_bias=not angle_norm, name="compress")(features)  # (n, width)
+    if angle_norm:
+        h = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name="angle_bn")(h)
     return keras.Model(images, BoundedAngle(name="angles")(h), name="encoder")

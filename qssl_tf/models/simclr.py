@@ -1,5 +1,6 @@
 """SimCLR as a Keras model: encoder, head, projector, and a train step for pairs of views."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -11,6 +12,7 @@ from qssl_tf.data.transform import RandomTransform
 from qssl_tf.models.encoders import build_encoder
 from qssl_tf.models.heads import build_head, head_inputs
 from qssl_tf.models.initializers import SeedStream, dense
+from qssl_tf.models.learning_rates import SCHEDULES
 from qssl_tf.models.losses import NTXent, contrastive_accuracy
 from qssl_tf.models.optimizers import AdamL2
 
@@ -107,34 +109,45 @@ class SimCLR(keras.Model):
         return cls(**parts, **config)
 
 
-def build_projector(features: int, seed: int) -> keras.Model:
-    """Return the projector: Dense without bias, batch norm, ReLU, Dense, all of width `features`."""
-    seeds = SeedStream(seed, part=2)
-    stack = [
-        keras.Input((features,)),
-        dense(features, features, seeds, use_bias=False, name="hidden"),
-        layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name="hidden_bn"),
-        layers.ReLU(name="hidden_relu"),
-        dense(features, features, seeds, name="embedding"),
-    ]
-    return keras.Sequential(stack, name="projector")
+def build_projector(features: int, seed: int, widths: Sequence[int] = ()) -> keras.Model:
+    """Return the projector: Dense without bias, batch norm and ReLU, as often as there are hidden layers, then Dense.
+
+    Args:
+        features: Numbers that the head puts out.
+        seed: Of the weights.
+        widths: Of the layers, the last being the embedding's; none means two of width `features`, as the paper.
+    """
+    seeds, fan_in = SeedStream(seed, part=2), features
+    stack: list[layers.Layer] = [keras.Input((features,))]
+    *hidden, last = widths or (features, features)
+    for index, units in enumerate(hidden):
+        name = "hidden" if index == 0 else f"hidden{index + 1}"
+        stack += [
+            dense(units, fan_in, seeds, use_bias=False, name=name),
+            layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=f"{name}_bn"),
+            layers.ReLU(name=f"{name}_relu"),
+        ]
+        fan_in = units
+    return keras.Sequential([*stack, dense(last, fan_in, seeds, name="embedding")], name="projector")
 
 
-def build_simclr(config: Config, image_shape: tuple[int, int, int], augmentation: RandomTransform) -> SimCLR:
+def build_simclr(
+    config: Config, image_shape: tuple[int, int, int], augmentation: RandomTransform, steps: int | None = None
+) -> SimCLR:
     """Return the compiled model that `config` describes.
 
     Args:
         config: The run's settings.
         image_shape: Height, width and channels of the data set's images.
         augmentation: Makes the views; it decides their size.
+        steps: Training steps, on which the learning rate may depend; None takes those of `config`.
     """
     view_shape = augmentation.compute_output_shape((None, *image_shape))[1:]
     head, inputs = build_head(config), head_inputs(config)
-    encoder = build_encoder(config.encoder, view_shape, inputs, config.seed)
+    encoder = build_encoder(config.encoder, view_shape, inputs, config.seed, config.angle_norm)
     features = head.compute_output_shape((None, inputs))[-1]
-    model = SimCLR(encoder, head, build_projector(features, config.seed), name="simclr")
-    model.compile(
-        optimizer=AdamL2(config.learning_rate, l2=config.weight_decay, epsilon=1e-8), loss=NTXent(config.temperature)
-    )
+    model = SimCLR(encoder, head, build_projector(features, config.seed, config.projector), name="simclr")
+    rate = SCHEDULES[config.schedule](config, steps or config.steps or 1)
+    model.compile(optimizer=AdamL2(rate, l2=config.weight_decay, epsilon=1e-8), loss=NTXent(config.temperature))
     model.optimizer.build(model.trainable_variables)  # variables made inside the first step would trace it twice
     return model

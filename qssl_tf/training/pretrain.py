@@ -3,7 +3,7 @@
 import tensorflow as tf
 
 from qssl_tf.config import Config
-from qssl_tf.data.augment import AUGMENTATIONS, Augmentation
+from qssl_tf.data.augment import Augmentation, augmentation
 from qssl_tf.data.pipeline import view_pairs
 from qssl_tf.data.sources import ImageData
 from qssl_tf.models.simclr import SimCLR, build_simclr
@@ -15,8 +15,8 @@ from qssl_tf.training.schedule import schedule
 
 def build(config: Config, data: ImageData) -> tuple[SimCLR, Augmentation]:
     """Return the untrained model that `config` describes and what makes its views."""
-    augmentation = AUGMENTATIONS[config.augmentation](data.image_shape[0])
-    return build_simclr(config, data.image_shape, augmentation), augmentation
+    augment = augmentation(config, data.image_shape[0])
+    return build_simclr(config, data.image_shape, augment, schedule(config, len(data.train)).steps), augment
 
 
 def make_reproducible() -> None:
@@ -29,14 +29,14 @@ def make_reproducible() -> None:
         tf.config.experimental.enable_op_determinism()
 
 
-def pretrain(run: Run, data: ImageData, model: SimCLR, augmentation: Augmentation, resume: bool = False) -> str | None:
+def pretrain(run: Run, data: ImageData, model: SimCLR, augment: Augmentation, resume: bool = False) -> str | None:
     """Train the run's model to its last step.
 
     Args:
         run: An open run folder; history, checkpoints and state are written there.
         data: The images that the run's settings name.
         model: The run's model as `build` made it.
-        augmentation: Makes the views, from `build` as well.
+        augment: Makes the views, from `build` as well.
         resume: Continue from the kept state; on CPU the result has the same bits as an uninterrupted run.
 
     Returns:
@@ -46,11 +46,11 @@ def pretrain(run: Run, data: ImageData, model: SimCLR, augmentation: Augmentatio
     config = run.config
     plan = schedule(config, len(data.train))
     start = restore_state(run, model) if resume else 0
-    pairs = view_pairs(data.train.images, augmentation, config.batch_size, config.seed, plan.steps, start)
+    pairs = view_pairs(data.train.images, augment, config.batch_size, config.seed, plan.steps, start)
     checkpoints = Checkpoints(run, plan, start)
     callbacks: list[StepCallback] = [Progress(run, plan, start), HistoryLog(run, plan, start), checkpoints]
     if config.head == "quantum":
-        first = next(iter(view_pairs(data.train.images, augmentation, config.batch_size, config.seed, steps=1)))
+        first = next(iter(view_pairs(data.train.images, augment, config.batch_size, config.seed, steps=1)))
         callbacks.insert(2, StateGeometry(run, plan, start, first))
     if start < plan.steps:
         try:

@@ -11,7 +11,8 @@ import tensorflow as tf
 from PIL import Image, ImageEnhance
 from scipy import ndimage
 
-from qssl_tf.data.augment import AUGMENTATIONS, Augmentation
+from qssl_tf.config import Config
+from qssl_tf.data.augment import AUGMENTATIONS, Augmentation, augmentation
 from qssl_tf.data.geometric import ATTEMPTS, RandomBlur, RandomFlip, RandomResizedCrop
 from qssl_tf.data.photometric import RandomColorJitter, RandomGrayscale
 from qssl_tf.data.resample import crop_and_resize
@@ -159,6 +160,15 @@ def test_recipes_keep_the_range_and_reload(name, images):
     assert views.min() >= 0 and views.max() <= 1 + 1e-6
     again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(recipe))
     np.testing.assert_array_equal(again(images, u), views)
+
+
+def test_settings_reach_the_recipe():
+    config = Config(augmentation="simclr", crop_area=0.4, jitter=0.5)
+    crop, jitter = augmentation(config, 8).transforms[:2]
+    assert (crop.min_area, jitter.brightness, jitter.hue) == (0.4, 0.2, 0.05)
+    assert augmentation(config, 8, probing=True).transforms[0].min_area == 0.08  # the paper's probe
+    papers = augmentation(Config(augmentation="simclr"), 8).transforms
+    assert (papers[0].min_area, papers[1].contrast, papers[1].hue) == (0.2, 0.4, 0.1)
 
 
 def test_digits_are_never_flipped():

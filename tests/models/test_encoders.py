@@ -11,6 +11,8 @@ RESNET_BODY = 11_180_616 - (7 * 7 * 3 * 64)
 COUNTS = {
     "resnet18": ((32, 32, 3), 11_180_616),
     "resnet18_cifar": ((32, 32, 3), RESNET_BODY + 3 * 3 * 3 * 64),
+    "vgg_tiny": ((32, 32, 3), 9 * (3 * 16 + 16 * 32 + 32 * 64 + 64 * 128 + 128 * 256) + 2 * 496 + 256 * 8 + 8),
+    "vgg_small": ((16, 16, 3), 9 * (3 * 32 + 32 * 64 + 64 * 128 + 128 * 256) + 2 * 480 + 256 * 8 + 8),
     "small_cnn": ((8, 8, 1), 9 * 32 + 64 + 9 * 32 * 64 + 128 + 9 * 64 * 128 + 256 + 128 * 8 + 8),
 }
 
@@ -23,6 +25,15 @@ def trainable(model):
 def test_parameter_counts(name):
     shape, count = COUNTS[name]
     assert trainable(build_encoder(name, shape, 8, seed=0)) == count
+
+
+def test_angle_norm_spreads_the_angles_over_their_range():
+    images = np.random.default_rng(0).random((64, 8, 8, 1), np.float32)
+    plain, spread = (build_encoder("small_cnn", (8, 8, 1), 4, 0, angle_norm=norm) for norm in (False, True))
+    assert np.std(spread(images, training=True)) > 3 * np.std(plain(images, training=True))
+    # Numbers of mean 0 and deviation 1 behind a sigmoid: their angles lie around pi / 2.
+    np.testing.assert_allclose(np.mean(spread(images, training=True), axis=0), np.pi / 2, atol=0.1)
+    assert trainable(spread) == trainable(plain) - 4 + 2 * 4  # the offset of the norm is the bias
 
 
 def test_resnet_body_counted_from_its_table():
@@ -91,5 +102,5 @@ def test_encoders_reload(tmp_path):
 
 
 def test_unknown_encoder():
-    with pytest.raises(UserError, match=r"^`encoder` must be one of small_cnn, resnet18, resnet18_cifar; got 'resnet'"):
+    with pytest.raises(UserError, match=r"^`encoder` must be one of small_cnn, .*; got 'resnet'"):
         build_encoder("resnet", (8, 8, 1), 4, 0)

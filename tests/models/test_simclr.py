@@ -95,6 +95,13 @@ def test_projector_has_the_papers_layers():
     assert projector.count_params() == 64 + 32 + 72  # linear without bias, batch norm with statistics, linear
 
 
+def test_projector_of_other_widths():
+    projector = build_projector(6, seed=0, widths=(10, 7, 3))
+    assert projector.output_shape == (None, 3)
+    assert projector.count_params() == 6 * 10 + 4 * 10 + 10 * 7 + 4 * 7 + 7 * 3 + 3
+    assert build_projector(6, seed=0, widths=(4,)).count_params() == 6 * 4 + 4  # linear
+
+
 def test_the_train_step_is_traced_once(digits_data):
     model = small_model()
     step, traces = model.train_step, []

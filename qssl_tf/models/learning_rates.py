@@ -1,0 +1,32 @@
+"""SCHEDULES: the course of the learning rate over the steps of a run."""
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+import keras
+
+from qssl_tf.config import Config
+
+Rate: TypeAlias = float | keras.optimizers.schedules.LearningRateSchedule
+
+
+def constant(config: Config, steps: int) -> Rate:
+    """Return the same rate for all steps, after the warm-up if there is one."""
+    if config.warmup == 0.0:
+        return config.learning_rate
+    rise = max(1, round(config.warmup * steps))
+    return keras.optimizers.schedules.PolynomialDecay(0.0, rise, config.learning_rate)
+
+
+def cosine(config: Config, steps: int) -> Rate:
+    """Return half a cosine from the full rate to 0 at the last step (arXiv:1608.03983, Eq. 5), after the warm-up."""
+    rise = round(config.warmup * steps)
+    if rise == 0:
+        return keras.optimizers.schedules.CosineDecay(config.learning_rate, steps)
+    return keras.optimizers.schedules.CosineDecay(
+        0.0, max(1, steps - rise), warmup_target=config.learning_rate, warmup_steps=rise
+    )
+
+
+# Name -> (settings, training steps) -> the rate, a number or a function of the steps done.
+SCHEDULES: dict[str, Callable[[Config, int], Rate]] = {"constant": constant, "cosine": cosine}
