@@ -41,6 +41,9 @@ CHOICES: dict[str, list[str]] = {
 }
 
 
+MAX_QUBITS = 24  # a state of 24 qubits takes 128 MB
+
+
 def setting(default: Any, about: str, *, low: float | None = None, above: float | None = None, high: float = math.inf):
     """Declare one field: its default, its help text and its range (`low` inclusive, `above` exclusive)."""
     return field(default=default, metadata={"help": about, "low": low, "above": above, "high": high})
@@ -71,7 +74,7 @@ class Config:
     encoder: str = setting("small_cnn", "convolutional network in front of the head")
     angle_norm: bool = setting(False, "batch norm of the encoder's numbers before they are bounded to angles")
     head: str = setting("quantum", "representation layer between encoder and projector")
-    width: int = setting(8, "number of qubits, and of units of the classical head", low=1, high=24)
+    width: int = setting(8, "number of qubits (up to 24), and of units of the classical head", low=1, high=4096)
     ansatz: str = setting("ring", "circuit of the quantum head")
     layers: int = setting(2, "layers of the head", low=1, high=64)
     shots: int | None = setting(
@@ -114,6 +117,8 @@ class Config:
             object.__setattr__(self, item.name, value)
         if len(set(self.classes)) != len(self.classes) or any(label < 0 for label in self.classes):
             raise UserError(f"`classes` must be different labels of at least 0; got {list(self.classes)}.")
+        if self.head == "quantum" and self.width > MAX_QUBITS:
+            raise UserError(f"`width` must be at least 1 and at most {MAX_QUBITS} for qubits; got {self.width}.")
         if any(units < 1 for units in self.projector):
             raise UserError(f"`projector` must be widths of at least 1, or none; got {list(self.projector)}.")
         if len(self.classes) == 1:

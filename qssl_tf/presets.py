@@ -21,16 +21,17 @@ _PAPER = Config(
 # Found on held-out training images (docs/search.md): features for a linear probe, from eight qubits, in little time.
 _BEST = replace(
     _PAPER,
-    encoder="vgg_tiny",
-    crop_area=0.08,
-    jitter=0.7,
+    encoder="vgg_small",
+    crop_area=0.15,
+    jitter=0.85,
     angle_norm=True,
+    ansatz="strongly_entangling",
     encoding="amplitude",
     observables="z_zz",
     projector=(128, 64),
-    temperature=0.2,
+    temperature=0.1,
     batch_size=128,
-    learning_rate=2e-3,
+    learning_rate=2.5e-3,
     schedule="cosine",
     warmup=0.1,
     checkpoint_every=195,  # once an epoch
@@ -50,6 +51,8 @@ PRESETS: dict[str, Config] = {
     "paper-100-shots": replace(_PAPER, shots=100, gradient="parameter_shift"),
     "paper-100-shots-partial": replace(_PAPER, shots=100, gradient="parameter_shift", partial_measurement=True),
     "best": _BEST,
+    "best-classical": replace(_BEST, head="classical", width=36),
+    "best-identity": replace(_BEST, head="identity", width=36),
 }
 
 

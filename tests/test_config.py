@@ -40,7 +40,8 @@ def test_shot_presets_estimate_gradients_from_shots_too():
 @pytest.mark.parametrize(
     ("values", "sentence"),
     [
-        ({"width": 0}, "`width` must be at least 1 and at most 24; got 0."),
+        ({"width": 0}, "`width` must be at least 1 and at most 4096; got 0."),
+        ({"width": 25}, "`width` must be at least 1 and at most 24 for qubits; got 25."),
         ({"width": 2.5}, "`width` must be an integer; got 2.5."),
         ({"width": True}, "`width` must be an integer; got True."),
         ({"temperature": 0}, "`temperature` must be above 0.0; got 0.0."),

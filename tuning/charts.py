@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from matplotlib.ticker import MaxNLocator, StrMethodFormatter
+import numpy as np
+from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator, StrMethodFormatter
 from plan import Plan
 from results import Row
 from space import Range
@@ -56,7 +57,13 @@ def _draw_parameter(axis: Any, plan: Plan, name: str, rows: Sequence[Row]) -> No
     points = [(row.settings[name], row.figures[plan.objective], row.share) for row in rows if name in row.settings]
     if isinstance(parameter, Range):
         places = [value for value, _, _ in points]
-        axis.set_xscale("log" if parameter.log else "linear")
+        if parameter.log:
+            axis.set_xscale("log")
+            axis.set_xticks(np.geomspace(parameter.low, parameter.high, 4))
+            axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.2g}"))
+            axis.xaxis.set_minor_locator(NullLocator())
+        else:
+            axis.xaxis.set_major_locator(MaxNLocator(4))
     else:
         places = [parameter.values.index(value) for value, _, _ in points]
         words = ["none" if value is None else str(value) for value in parameter.values]

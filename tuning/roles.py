@@ -1,5 +1,6 @@
 """ROLES: a search in one process, or the chief's and the workers' part of one on several."""
 
+import time
 from argparse import Namespace
 from collections.abc import Callable
 from pathlib import Path
@@ -27,8 +28,12 @@ def alone(folder: Path, plan: Plan, arguments: Namespace) -> None:
     folder.parent.mkdir(parents=True, exist_ok=True)
     with locked(folder):
         oracle, tuner = _opened(folder, plan)
+        began = time.monotonic()
         _searching(tuner)
+        whole = time.monotonic() - began
         _finish(folder, plan, oracle)
+        share = 100 * (whole - tuner.seconds_in_trials) / max(whole, 1e-9)
+        print(f"{whole:.0f} s of search, {share:.1f} % of them outside the trials")
 
 
 def chief(folder: Path, plan: Plan, arguments: Namespace) -> None:

@@ -3,7 +3,6 @@
 import launch  # noqa: F401, I001 -- first: it finds the Python that has the package
 
 import sys
-import time
 from pathlib import Path
 
 from qssl_tf.flags import Parser, add_base_flags, add_config_flags, run_command
@@ -48,14 +47,12 @@ def main() -> None:
     from roles import ROLES
 
     check_together(arguments)
-    began = time.monotonic()
     folder, plan = opened(arguments, SHORT, TRIALS)
     try:
         ROLES[arguments.role or "alone"](folder, plan, arguments)
     except KeyboardInterrupt:
         print(f"stopped; continue with: python tuning/search.py --resume {folder}")
         sys.exit(130)
-    print(f"{time.monotonic() - began:.0f} s in all")
 
 
 if __name__ == "__main__":

@@ -91,7 +91,7 @@ CIRCUIT: dict[str, Parameter] = {
     ),
     "layers": Choice((1, 2, 3)),
     "width": Choice((4, 6, 8)),
-    "encoding": Choice(("angle", "angle_y", "zz", "reuploading"), QUANTUM),
+    "encoding": Choice(("angle", "angle_y", "zz", "reuploading", "amplitude"), QUANTUM),
     "observables": Choice(("z", "z_zz"), QUANTUM),
 }
 SHOTS: dict[str, Parameter] = {
@@ -99,13 +99,18 @@ SHOTS: dict[str, Parameter] = {
     "gradient": Choice(("adjoint", "parameter_shift"), QUANTUM | {"shots": (10, 100, 1000)}),
 }
 ENCODER: dict[str, Parameter] = {
-    "encoder": Choice(("small_cnn", "resnet18")),
+    "encoder": Choice(("small_cnn", "vgg_tiny", "vgg_small", "resnet18")),
+    "angle_norm": Choice((False, True)),
+    "projector": Choice(((), (64, 32), (128, 64), (128, 128, 64))),
 }
 RECIPE: dict[str, Parameter] = {
     "temperature": Range(0.05, 1.0, log=True),
     "learning_rate": Range(3e-4, 1e-2, log=True),
+    "schedule": Choice(("constant", "cosine")),
     "weight_decay": Range(1e-7, 1e-3, log=True),
     "batch_size": Choice((64, 128, 256)),
+    "crop_area": Range(0.05, 0.6),
+    "jitter": Range(0.2, 1.6),
 }
 SPACES: dict[str, dict[str, Parameter]] = {
     "circuit": CIRCUIT,

@@ -2,6 +2,7 @@
 
 import contextlib
 import math
+import time
 import traceback
 from collections.abc import Mapping
 from dataclasses import replace
@@ -63,6 +64,7 @@ class Tuner(base_tuner.BaseTuner):
     def __init__(self, plan: Plan, oracle: Kept, folder: Path):
         """Read back what is in the folder, or begin it."""
         self.plan, self.folder = plan, folder
+        self.seconds_in_trials = 0.0
         with contextlib.redirect_stdout(None):  # it tells which file it read
             super().__init__(oracle, directory=str(folder), project_name=STATE)
         self.save()  # from now on a kill leaves something to read back
@@ -81,6 +83,7 @@ class Tuner(base_tuner.BaseTuner):
             FatalError: A disk that is full or gone, which the next trial would meet too.
         """
         folder = trial_folder(self.folder, trial.trial_id)
+        began = time.monotonic()
         try:
             with self.oracle.alive(trial.trial_id):
                 return run_trial(trial_config(self.plan, trial.hyperparameters), folder)
@@ -91,6 +94,8 @@ class Tuner(base_tuner.BaseTuner):
             folder.mkdir(parents=True, exist_ok=True)
             write_text(folder / FAILURE, failure + ("" if isinstance(error, UserError) else traceback.format_exc()))
             raise keras_tuner.errors.FailedTrialError(failure) from None
+        finally:
+            self.seconds_in_trials += time.monotonic() - began
 
 
 def _one_line(error: Exception) -> str:

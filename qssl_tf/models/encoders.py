@@ -7,7 +7,7 @@ from typing import Any
 import keras
 from keras import layers
 
-from qssl_tf.errors import unknown_name
+from qssl_tf.errors import UserError, unknown_name
 from qssl_tf.models.batch_norm import BatchNormalization
 from qssl_tf.models.initializers import SeedStream, conv_kernel, dense
 
@@ -73,6 +73,12 @@ def small_cnn(x, seeds: SeedStream):
 
 def _vgg(x, widths: Sequence[int], seeds: SeedStream):
     """One 3x3 convolution a width, each but the last followed by a max-pool of 2."""
+    smallest = 2 ** (len(widths) - 1)
+    if min(x.shape[1:3]) < smallest:
+        raise UserError(
+            f"`encoder` must fit the images: this one halves them {len(widths) - 1} times and needs {smallest} pixels; "
+            f"got {min(x.shape[1:3])}. Take small_cnn or a larger --image-size."
+        )
     for index, filters in enumerate(widths, start=1):
         x = _conv_bn(x, filters, 3, 1, seeds, f"block{index}")
         if index < len(widths):

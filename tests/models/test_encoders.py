@@ -101,6 +101,15 @@ def test_encoders_reload(tmp_path):
     np.testing.assert_array_equal(keras.models.load_model(tmp_path / "encoder.keras")(images), encoder(images))
 
 
+def test_images_too_small_for_the_pools():
+    with pytest.raises(UserError) as caught:
+        build_encoder("vgg_tiny", (8, 8, 1), 4, 0)
+    assert str(caught.value) == (
+        "`encoder` must fit the images: this one halves them 4 times and needs 16 pixels; got 8. "
+        "Take small_cnn or a larger --image-size."
+    )
+
+
 def test_unknown_encoder():
     with pytest.raises(UserError, match=r"^`encoder` must be one of small_cnn, .*; got 'resnet'"):
         build_encoder("resnet", (8, 8, 1), 4, 0)

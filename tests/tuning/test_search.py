@@ -177,7 +177,7 @@ def test_a_chief_and_two_workers_of_which_one_is_killed(tmp_path):
         (["--space", "circiut"], "`space` must be one of circuit, shots, encoder, recipe, all; got 'circiut'."),
         (["--vary", "witdh=1,2"], "got 'witdh'. Did you mean 'width'?"),
         (["--vary", "width"], "`width` must be an integer; got ''."),
-        (["--vary", "width=4,99"], "`width` must be at least 1 and at most 24; got 99."),
+        (["--vary", "width=4,99"], "`width` must be at least 1 and at most 24 for qubits; got 99."),
         (
             ["--vary", "temperature=1:0.1"],
             "--vary needs LOW below HIGH, and above 0 with log; got 'temperature=1:0.1'.",

@@ -71,7 +71,7 @@ def test_defaults_are_the_bases_values_where_they_fit():
             "`seed` decides what trials are judged on and cannot be searched; set it for all of them.",
         ),
         ({"probe_epochs": Choice((1, 2))}, "`probe_epochs` decides what trials are judged on and cannot be searched"),
-        ({"width": Choice((4, 99))}, "`width` must be at least 1 and at most 24; got 99."),
+        ({"width": Choice((4, 99))}, "`width` must be at least 1 and at most 24 for qubits; got 99."),
         ({"temperature": Range(0.0, 1.0)}, "`temperature` must be above 0.0; got 0.0."),
         (
             {"gradient": SPACES["shots"]["gradient"]},
