@@ -73,7 +73,7 @@ def _opened(folder: Path, plan: Plan) -> tuple[Kept, Tuner]:
     tuner = Tuner(plan, oracle, folder)
     oracle.watcher = Progress(plan, oracle, folder)
     kept = sum(row.state != "running" for row in table(plan, oracle, folder))
-    more = f", {kept} trials done" if kept else ""
+    more = f", {kept} of its trials done already" if kept else ""
     print(f"{folder}: {plan.algorithm} search over {', '.join(plan.parameters)}{more}", flush=True)
     return oracle, tuner
 
@@ -98,6 +98,8 @@ def _finish(folder: Path, plan: Plan, oracle: Kept) -> None:
     figures = draw_search(folder, plan, rows)
     failed = sum(row.state == "failed" for row in rows)
     print(f"{len(rows)} trials, {failed} failed: {folder / TABLE}")
+    if plan.trials is not None and len(rows) < plan.trials:
+        print("there are no more combinations to try")
     for path in figures:
         print(f"figure: {path}")
     first = best(plan, rows)

@@ -9,6 +9,7 @@ from qssl_tf.flags import Parser, add_base_flags, add_config_flags, run_command
 
 SHORT = "digits-short"  # the preset of a search for which nothing else is named
 TRIALS = 6
+AGAIN = "python tuning/search.py --resume"
 
 
 def parser() -> Parser:
@@ -51,7 +52,8 @@ def main() -> None:
     try:
         ROLES[arguments.role or "alone"](folder, plan, arguments)
     except KeyboardInterrupt:
-        print(f"stopped; continue with: python tuning/search.py --resume {folder}")
+        goes_on = "its trial goes to another worker" if arguments.role == "worker" else f"continue with: {AGAIN} {folder}"
+        print(f"stopped; {goes_on}")
         sys.exit(130)
 
 

@@ -15,13 +15,14 @@ from qssl_tf.data.sources import ImageData, check_batch_size, load
 from qssl_tf.errors import UserError
 from qssl_tf.evaluation.checkpoints import write_probes
 from qssl_tf.evaluation.probe import probe
-from qssl_tf.files import write_json
+from qssl_tf.files import write_json, write_text
 from qssl_tf.lock import locked
 from qssl_tf.training.history import read_history
 from qssl_tf.training.pretrain import build, pretrain
 from qssl_tf.training.runs import Run, create_run, open_run
 
 RESULT = "trial.json"
+ATTEMPTS = 5  # deaths in one place until a trial counts as failed
 
 # What is logged for each trial -> whether more or less of it is better; a search takes one as its objective.
 OBJECTIVES = {
@@ -65,18 +66,34 @@ def run_trial(config: Config, folder: Path) -> dict[str, float]:
 
     Raises:
         Stopped: Ctrl-C or SIGTERM.
-        UserError: Settings that do not go together, another trial's folder, or a loss that is no number.
+        UserError: Settings that do not go together, another trial's folder, a loss that is no number, or a trial that
+            killed its process too often.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     with locked(folder, wait=True):  # a worker that was thought lost may still be at it
         if (folder / RESULT).is_file():
             return json.loads((folder / RESULT).read_text(encoding="utf-8"))
+        _note_attempt(folder)
         # Each trial has a model of its own, whose functions TensorFlow takes for one function that is traced too often.
         tf.get_logger().setLevel("ERROR")
         try:
             return _train_and_judge(config, folder)
         finally:
             keras.utils.clear_session()  # or each trial would leave its model behind
+
+
+def _note_attempt(folder: Path) -> None:
+    """Refuse a trial whose process died again and again in one place: it would take every worker with it.
+
+    Raises:
+        UserError: It did.
+    """
+    path, history = folder.with_name(f".{folder.name}.attempts"), folder / "history.csv"
+    done = str(max(0, len(history.read_text(encoding="utf-8").splitlines()) - 1) if history.is_file() else 0)
+    before = path.read_text(encoding="utf-8").split() if path.is_file() else []
+    if len(before) >= ATTEMPTS and set(before[-ATTEMPTS:]) == {done}:
+        raise UserError(f"its process died {ATTEMPTS} times after step {done} (out of memory?)")
+    write_text(path, " ".join([*before, done]))
 
 
 def _train_and_judge(config: Config, folder: Path) -> dict[str, float]:
