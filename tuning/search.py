@@ -52,8 +52,8 @@ def main() -> None:
     try:
         ROLES[arguments.role or "alone"](folder, plan, arguments)
     except KeyboardInterrupt:
-        goes_on = "its trial goes to another worker" if arguments.role == "worker" else f"continue with: {AGAIN} {folder}"
-        print(f"stopped; {goes_on}")
+        worker = arguments.role == "worker"
+        print("stopped;", "its trial goes to another worker" if worker else f"continue with: {AGAIN} {folder}")
         sys.exit(130)
 
 
