@@ -64,6 +64,7 @@ def _draw_parameter(axis: Any, plan: Plan, name: str, rows: Sequence[Row]) -> No
             axis.xaxis.set_minor_locator(NullLocator())
         else:
             axis.xaxis.set_major_locator(MaxNLocator(4))
+        axis.set_xlim(parameter.low, parameter.high)
     else:
         places = [parameter.values.index(value) for value, _, _ in points]
         words = ["none" if value is None else str(value) for value in parameter.values]

@@ -32,8 +32,9 @@ def alone(folder: Path, plan: Plan, arguments: Namespace) -> None:
         _searching(tuner)
         whole = time.monotonic() - began
         _finish(folder, plan, oracle)
-        share = 100 * (whole - tuner.seconds_in_trials) / max(whole, 1e-9)
-        print(f"{whole:.0f} s of search, {share:.1f} % of them outside the trials")
+        if tuner.seconds_in_trials:
+            share = 100 * (whole - tuner.seconds_in_trials) / whole
+            print(f"{whole:.0f} s of search, {share:.1f} % of them outside the trials")
 
 
 def chief(folder: Path, plan: Plan, arguments: Namespace) -> None:
