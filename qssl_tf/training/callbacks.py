@@ -50,6 +50,10 @@ class HistoryLog(StepCallback):
         self.writer = tf.summary.create_file_writer(str(self.run.folder / "tensorboard"))
         self.clock = time.perf_counter()
 
+    def on_train_batch_begin(self, batch, logs=None):
+        """Note the rate of this step: after it a schedule tells the next one's."""
+        self.rate = np.float32(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
+
     def after_step(self, step, logs):
         """Write the step's row."""
         now = time.perf_counter()
@@ -58,7 +62,7 @@ class HistoryLog(StepCallback):
             "epoch": self.schedule.epoch(step),
             "loss": np.float32(logs["loss"]),
             "contrastive_accuracy": np.float32(logs["contrastive_accuracy"]),
-            "learning_rate": np.float32(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate)),
+            "learning_rate": self.rate,
             "seconds": round(now - self.clock, 4),
         }
         self.clock = now

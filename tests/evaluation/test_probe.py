@@ -6,6 +6,7 @@ import pytest
 
 from qssl_tf.config import Config
 from qssl_tf.data.augment import AUGMENTATIONS
+from qssl_tf.data.sources import load
 from qssl_tf.errors import UserError
 from qssl_tf.evaluation import probe as probe_module
 from qssl_tf.evaluation.checkpoints import draw_probes, write_probes
@@ -43,7 +44,16 @@ def test_rows_are_true_classes():
     assert confusion_matrix(np.array([0, 0, 1]), np.array([0, 2, 1]), 3).tolist() == [[1, 0, 1], [0, 1, 0], [0, 0, 0]]
 
 
-@pytest.mark.parametrize(("protocol", "different"), [("cached", 2), ("paper", 6)])
+def test_validation_images_can_judge(model):
+    data = load(dataclasses.replace(SETTINGS, validation_fraction=0.3))
+    result, fit = probe(model, data, SETTINGS, step=0, split="validation")
+    assert (result.split, result.n_test, result.n_train) == ("validation", len(data.validation), len(data.train))
+    features = frozen_features(model, data.validation.images)
+    assert result.accuracy_last == pytest.approx(100 * np.mean(fit.predict(features) == data.validation.labels))
+    assert "validation data" in result.to_dict()["accuracy_best_epoch_note"]
+
+
+@pytest.mark.parametrize(("protocol", "different"), [("cached", 2), ("paper", 6), ("clean", 0)])
 def test_protocols_differ_in_how_often_images_are_augmented(model, digits_data, monkeypatch, protocol, different):
     numbers = []
 

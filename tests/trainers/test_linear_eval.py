@@ -56,6 +56,8 @@ def test_the_papers_protocol(script, run):
         (["--probe-protocol", "papers"], "Did you mean 'paper'?"),
         (["--probe-epochs", "0"], "`probe_epochs` must be at least 1; got 0."),
         (["--width", "3"], "unknown argument '--width'"),
+        (["--split", "train"], "`split` must be one of test, validation; got 'train'."),
+        (["--split", "validation"], "needs held-out images and this run trained on all of them; pretrain with"),
     ],
 )
 def test_bad_input_is_one_line(script, run, arguments, sentence):

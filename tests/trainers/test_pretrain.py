@@ -2,6 +2,7 @@
 
 import csv
 import json
+import math
 import os
 import signal
 import subprocess
@@ -18,6 +19,8 @@ ROOT = Path(__file__).resolve().parents[2]
 # With shots, whose random numbers must go on where they stopped.
 SHORT = ["--width", "4", "--layers", "1", "--steps", "40", "--batch-size", "64", "--checkpoint-every", "7"]
 SHORT += ["--shots", "50", "--gradient", "parameter_shift"]
+# With a learning rate that depends on the step.
+SHORT += ["--schedule", "cosine", "--warmup", "0.25"]
 
 
 def pretrain(script, folder, *arguments):
@@ -57,6 +60,9 @@ def test_what_a_run_leaves(whole):
     assert f"next: python trainers/linear_eval.py --run {run}" in output
     assert "nearest neighbours in 4 features, test split:" in output
     assert float(rows(run)[-1]["loss"]) < float(rows(run)[0]["loss"])
+    rise = [2e-3 * step / 10 for step in range(10)]
+    fall = [1e-3 * (1 + math.cos(math.pi * step / 30)) for step in range(30)]
+    assert [float(row["learning_rate"]) for row in rows(run)] == pytest.approx(rise + fall, abs=1e-9)
     with open(run / "geometry.csv", newline="") as file:
         geometry = [{key: float(value) for key, value in row.items()} for row in csv.DictReader(file)]
     assert [row["step"] for row in geometry] == [1, 8, 15, 22, 23, 30, 37, 40]
