@@ -27,7 +27,7 @@ class Watcher(Protocol):
         """A trial was handed out."""
 
     def ended(self, trial: trials.Trial) -> None:
-        """A trial was completed or failed, or a folder with ended trials was opened."""
+        """A trial was completed or failed."""
 
     def lost(self, trial: trials.Trial) -> None:
         """The worker of a trial fell silent; the trial waits for another."""
@@ -63,11 +63,14 @@ class Kept(keras_tuner.Oracle):
         """
         try:
             super().reload()
+            self._mend()
         except (ValueError, KeyError, RuntimeError) as error:
             raise UserError(f"{self._project_dir} is damaged ({error}); restore it or start another search.") from None
+
+    def _mend(self) -> None:
         # A kill may fall between a trial's file and the oracle's: one that was not handed out yet never began,
         # and one whose end is on file has ended.
-        self.trials = {name: self.trials[name] for name in self.start_order if name in self.trials}
+        self.trials = {name: self.trials[name] for name in self.start_order}
         over = [name for name in self._retry_queue if self.trials[name].status in ENDED]
         self.end_order += [name for name in over if name not in self.end_order]
         self._retry_queue = sorted(set(self._retry_queue) - set(over), reverse=True)  # its end is taken first

@@ -192,6 +192,14 @@ def test_hyperband_trains_its_best_for_longer(tmp_path):
         assert chosen["temperature"] == oracle.trials[chosen["tuner/trial_id"]].hyperparameters.values["temperature"]
 
 
+def test_a_missing_trial_is_named(tmp_path):
+    plan = a_plan("random")
+    step(opened(plan, tmp_path))
+    (tmp_path / "keras_tuner" / "trial_0" / "trial.json").unlink()
+    with pytest.raises(UserError, match=r"keras_tuner is damaged \('0'\); restore it or start another search\.$"):
+        opened(plan, tmp_path)
+
+
 def test_a_damaged_folder_is_named_and_kept(tmp_path):
     plan = a_plan("random")
     step(opened(plan, tmp_path))
