@@ -65,7 +65,9 @@ class Kept(keras_tuner.Oracle):
             super().reload()
             self._mend()
         except (ValueError, KeyError, RuntimeError) as error:
-            raise UserError(f"{self._project_dir} is damaged ({error}); restore it or start another search.") from None
+            cause = error.__cause__ or error
+            what = f"it lacks {cause}" if isinstance(cause, KeyError) else str(cause)
+            raise UserError(f"{self._project_dir} is damaged ({what}); restore it or start another search.") from None
 
     def _mend(self) -> None:
         # A kill may fall between a trial's file and the oracle's: one that was not handed out yet never began,
