@@ -17,7 +17,8 @@ from qssl_tf.errors import UserError, unknown_name
 CHOICES: dict[str, list[str]] = {
     "augmentation": ["digits", "simclr", "simclr_blur"],
     "encoder": ["small_cnn", "vgg_tiny", "vgg_small", "resnet18", "resnet18_cifar"],
-    "head": ["quantum", "classical", "identity"],
+    "angle_bound": ["sigmoid", "centred", "none"],
+    "head": ["quantum", "classical", "trigonometric", "identity"],
     "ansatz": [
         "ring",
         "all_to_all",
@@ -73,6 +74,7 @@ class Config:
     # Model
     encoder: str = setting("small_cnn", "convolutional network in front of the head")
     angle_norm: bool = setting(False, "batch norm of the encoder's numbers before they are bounded to angles")
+    angle_bound: str = setting("sigmoid", "bound of the encoder's numbers; circuits take sigmoid")
     head: str = setting("quantum", "representation layer between encoder and projector")
     width: int = setting(8, "number of qubits (up to 24), and of units of the classical head", low=1, high=4096)
     ansatz: str = setting("ring", "circuit of the quantum head")
@@ -81,6 +83,7 @@ class Config:
         None, "measurements an expectation is estimated from (none: exact)", low=1, high=10_000_000
     )
     encoding: str = setting("angle", "how the encoder's numbers enter the circuit")
+    train_head: bool = setting(True, "train the head's weights, or leave them as they were drawn")
     observables: str = setting("z", "what is measured: z, z_zz, or products in one basis such as Z0,X1X2")
     gradient: str = setting("adjoint", "how the circuit is differentiated")
     noise: str = setting("none", "channels in the circuit, such as depolarizing=0.01,readout=0.02 (needs shots)")
@@ -119,6 +122,11 @@ class Config:
             raise UserError(f"`classes` must be different labels of at least 0; got {list(self.classes)}.")
         if self.head == "quantum" and self.width > MAX_QUBITS:
             raise UserError(f"`width` must be at least 1 and at most {MAX_QUBITS} for qubits; got {self.width}.")
+        if self.head == "quantum" and self.angle_bound != "sigmoid":
+            raise UserError(
+                "`angle_bound` must be sigmoid for the quantum head, as its angles lie in [0, pi]; "
+                f"got {self.angle_bound!r}."
+            )
         if any(units < 1 for units in self.projector):
             raise UserError(f"`projector` must be widths of at least 1, or none; got {list(self.projector)}.")
         if len(self.classes) == 1:

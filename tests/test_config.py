@@ -52,6 +52,10 @@ def test_shot_presets_estimate_gradients_from_shots_too():
         ({"shots": "many"}, "`shots` must be an integer or null; got 'many'."),
         ({"seed": -1}, "`seed` must be at least 0 and at most 2147483647; got -1."),
         ({"classes": [1, 1]}, "`classes` must be different labels of at least 0; got [1, 1]."),
+        (
+            {"angle_bound": "none"},
+            "`angle_bound` must be sigmoid for the quantum head, as its angles lie in [0, pi]; got 'none'.",
+        ),
         ({"projector": [8, 0]}, "`projector` must be widths of at least 1, or none; got [8, 0]."),
         ({"crop_area": 0}, "`crop_area` must be above 0.0 and at most 1.0; got 0.0."),
         ({"classes": [1]}, "`classes` must name at least two labels, or none for all; got [1]."),
@@ -60,7 +64,7 @@ def test_shot_presets_estimate_gradients_from_shots_too():
         ({"observables": 3}, "`observables` must be a text; got 3."),
         ({"partial_measurement": "yes"}, "`partial_measurement` must be true or false; got 'yes'."),
         ({"noise_level": "gates"}, "`noise_level` must be one of gate, layer; got 'gates'. Did you mean 'gate'?"),
-        ({"head": "none"}, "`head` must be one of quantum, classical, identity; got 'none'."),
+        ({"head": "none"}, "`head` must be one of quantum, classical, trigonometric, identity; got 'none'."),
     ],
 )
 def test_bad_values_are_refused_in_one_sentence(values, sentence):
@@ -105,7 +109,7 @@ def test_missing_config_file(tmp_path):
 def test_choices_are_the_tables():
     from qssl_tf.data.augment import AUGMENTATIONS
     from qssl_tf.evaluation.probe import PROTOCOLS
-    from qssl_tf.models.encoders import ENCODERS
+    from qssl_tf.models.encoders import ANGLE_BOUNDS, ENCODERS
     from qssl_tf.models.heads import HEADS
     from qssl_tf.models.learning_rates import SCHEDULES
     from qssl_tf.quantum.ansatze import ANSATZE
@@ -118,6 +122,7 @@ def test_choices_are_the_tables():
         "augmentation": AUGMENTATIONS,
         "encoder": ENCODERS,
         "head": HEADS,
+        "angle_bound": ANGLE_BOUNDS,
         "ansatz": ANSATZE,
         "encoding": ENCODINGS,
         "gradient": GRADIENTS,

@@ -9,7 +9,8 @@ import pytest
 from qssl_tf.config import Config
 from qssl_tf.data import augment, geometric, photometric
 from qssl_tf.models.batch_norm import BatchNormalization
-from qssl_tf.models.encoders import BoundedAngle
+from qssl_tf.models.encoders import BoundedAngle, CentredAngle
+from qssl_tf.models.heads import TrigonometricFeatures
 from qssl_tf.models.losses import NTXent
 from qssl_tf.models.optimizers import AdamL2
 from qssl_tf.models.simclr import SimCLR, build_simclr
@@ -25,6 +26,8 @@ INSTANCES = {
     "Augmentation": lambda: augment.Augmentation([geometric.RandomFlip(0.9), geometric.RandomResizedCrop(5)]),
     "BatchNormalization": lambda: BatchNormalization(momentum=0.8, epsilon=1e-4),
     "BoundedAngle": lambda: BoundedAngle(),
+    "CentredAngle": lambda: CentredAngle(),
+    "TrigonometricFeatures": lambda: TrigonometricFeatures(),
     "NTXent": lambda: NTXent(0.3),
     "AdamL2": lambda: AdamL2(0.02, l2=0.5),
     "QuantumHead": lambda: QuantumHead(

@@ -122,8 +122,29 @@ class BoundedAngle(layers.Layer):
         return input_shape
 
 
+@keras.saving.register_keras_serializable(package="qssl_tf")
+class CentredAngle(layers.Layer):
+    """Map any number to an angle in [-pi/2, pi/2] radians: pi / 2 * tanh(h), which has mean 0 where h has."""
+
+    def call(self, inputs):
+        """Return the angles, in the shape of the inputs."""
+        return math.pi / 2 * keras.ops.tanh(inputs)
+
+    def compute_output_shape(self, input_shape):
+        """Return the shape of the inputs."""
+        return input_shape
+
+
+# Name -> layer that ends the encoder. The paper bounds all heads by `sigmoid`; the others are fair rivals' choices.
+ANGLE_BOUNDS: dict[str, Callable[..., layers.Layer]] = {
+    "sigmoid": BoundedAngle,
+    "centred": CentredAngle,
+    "none": layers.Identity,
+}
+
+
 def build_encoder(
-    name: str, image_shape: Sequence[int], width: int, seed: int, angle_norm: bool = False
+    name: str, image_shape: Sequence[int], width: int, seed: int, angle_norm: bool = False, angle_bound: str = "sigmoid"
 ) -> keras.Model:
     """Return the network from images to angles: normalise, encode, compress to `width` numbers, bound.
 
@@ -134,9 +155,10 @@ def build_encoder(
         seed: Equal seeds give equal weights, whatever head follows.
         angle_norm: Batch norm before the bound, so that angles spread over their range from the first step on; the
             paper has none.
+        angle_bound: Key of ANGLE_BOUNDS.
 
     Returns:
-        A Keras model from (n, height, width, channels) to (n, width), in radians.
+        A Keras model from (n, height, width, channels) to (n, width), in radians if bounded.
     """
     if name not in ENCODERS:
         raise unknown_name("encoder", name, ENCODERS)
@@ -148,4 +170,4 @@ def build_encoder(
     h = dense(width, features.shape[-1], seeds, use_bias=not angle_norm, name="compress")(features)  # (n, width)
     if angle_norm:
         h = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name="angle_bn")(h)
-    return keras.Model(images, BoundedAngle(name="angles")(h), name="encoder")
+    return keras.Model(images, ANGLE_BOUNDS[angle_bound](name="angles")(h), name="encoder")

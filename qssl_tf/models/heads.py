@@ -45,9 +45,31 @@ def identity(config: Config) -> keras.layers.Layer:
     return keras.layers.Identity(name="head")
 
 
+@keras.saving.register_keras_serializable(package="qssl_tf")
+class TrigonometricFeatures(keras.layers.Layer):
+    """The cosine of each angle, then the sine of each: what a circuit is made of before it mixes them, with no weights.
+
+    Input: angles in radians, shape (n, width). Output: shape (n, 2 * width).
+    """
+
+    def call(self, inputs):
+        """Return cosines and sines."""
+        return keras.ops.concatenate([keras.ops.cos(inputs), keras.ops.sin(inputs)], axis=1)
+
+    def compute_output_shape(self, input_shape):
+        """Return (n, 2 * width)."""
+        return (input_shape[0], 2 * input_shape[1])
+
+
+def trigonometric(config: Config) -> keras.layers.Layer:
+    """Return the fixed features of the angles: a rival that knows the circuit's functions and none of its weights."""
+    return TrigonometricFeatures(name="head")
+
+
 HEADS: dict[str, Callable[[Config], keras.layers.Layer]] = {
     "quantum": quantum,
     "classical": classical,
+    "trigonometric": trigonometric,
     "identity": identity,
 }
 
@@ -63,4 +85,6 @@ def build_head(config: Config) -> keras.layers.Layer:
     """Return the head that `config` names: a layer from angles (n, width) to features (n, features)."""
     if config.head not in HEADS:
         raise unknown_name("head", config.head, HEADS)
-    return HEADS[config.head](config)
+    head = HEADS[config.head](config)
+    head.trainable = config.train_head
+    return head

@@ -144,7 +144,7 @@ def build_simclr(
     """
     view_shape = augmentation.compute_output_shape((None, *image_shape))[1:]
     head, inputs = build_head(config), head_inputs(config)
-    encoder = build_encoder(config.encoder, view_shape, inputs, config.seed, config.angle_norm)
+    encoder = build_encoder(config.encoder, view_shape, inputs, config.seed, config.angle_norm, config.angle_bound)
     features = head.compute_output_shape((None, inputs))[-1]
     model = SimCLR(encoder, head, build_projector(features, config.seed, config.projector), name="simclr")
     rate = SCHEDULES[config.schedule](config, steps or config.steps or 1)

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from qssl_tf.errors import UserError
-from qssl_tf.models.encoders import ENCODERS, BoundedAngle, build_encoder
+from qssl_tf.models.encoders import ANGLE_BOUNDS, ENCODERS, BoundedAngle, CentredAngle, build_encoder
 
 # Trainable parameters up to the width of 8, counted by hand from the layers of the cited tables:
 # convolutions k*k*in*out, batch norms 2*out, the linear layer in*8+8.
@@ -86,6 +86,14 @@ def test_equal_seeds_build_equal_encoders():
 def test_angles_are_bounded_by_pi():
     angles = BoundedAngle()(np.array([-50.0, 0.0, 50.0], np.float32)).numpy()
     np.testing.assert_allclose(angles, [0, np.pi / 2, np.pi], atol=1e-6)
+
+
+def test_bounds_of_the_rivals():
+    h = np.array([-50.0, 0.0, 0.5, 50.0], np.float32)
+    np.testing.assert_allclose(CentredAngle()(h), np.pi / 2 * np.tanh(h), atol=1e-6)
+    np.testing.assert_array_equal(ANGLE_BOUNDS["none"]()(h), h)
+    encoder = build_encoder("small_cnn", (8, 8, 1), 3, 0, angle_bound="centred")
+    assert isinstance(encoder.layers[-1], CentredAngle)
 
 
 def test_images_are_normalised_inside():

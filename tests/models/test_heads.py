@@ -2,7 +2,11 @@ import numpy as np
 import pytest
 
 from qssl_tf.config import Config
+from qssl_tf.data.augment import augmentation
+from qssl_tf.data.pipeline import view_pairs
 from qssl_tf.models.heads import HEADS, build_head
+from qssl_tf.models.simclr import build_simclr
+from qssl_tf.quantum.head import QuantumHead
 
 
 def parameters(head):
@@ -18,7 +22,31 @@ def test_parameter_counts_of_the_paper(name, count):
 @pytest.mark.parametrize("name", HEADS)
 def test_heads_keep_the_width(name):
     head = build_head(Config(head=name, width=5))
-    assert head(np.zeros((3, 5), np.float32)).shape == (3, 5) == head.compute_output_shape((3, 5))
+    features = 10 if name == "trigonometric" else 5
+    assert head(np.zeros((3, 5), np.float32)).shape == (3, features) == head.compute_output_shape((3, 5))
+
+
+def test_trigonometric_features_are_what_an_unentangled_circuit_measures():
+    """RX(x) turns |0> to <Z> = cos x and <Y> = -sin x: the circuit without gates after its encoding."""
+    angles = np.random.default_rng(0).uniform(0, np.pi, (4, 3)).astype(np.float32)
+    features = build_head(Config(head="trigonometric", width=3))(angles).numpy()
+    z, y = (QuantumHead(3, "none", 1, observables=words) for words in ("Z0,Z1,Z2", "Y0,Y1,Y2"))
+    for head in (z, y):
+        head.build((None, 3))
+        head.parameters.assign(np.zeros(head.parameters.shape))
+    np.testing.assert_allclose(features, np.concatenate([z(angles), -y(angles)], axis=1), atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["quantum", "classical"])
+def test_a_frozen_head_keeps_its_weights(name, digits_data):
+    config = Config(head=name, width=3, layers=1, train_head=False)
+    recipe = augmentation(config, 8)
+    model = build_simclr(config, (8, 8, 1), recipe)
+    before = [weight.numpy() for weight in model.head.weights]
+    first = model.encoder.trainable_weights[0].numpy()
+    model.fit(view_pairs(digits_data.train.images, recipe, 16, 0, 2), shuffle=False, verbose=0)
+    assert before and all(np.array_equal(*pair) for pair in zip(before, model.head.get_weights(), strict=True))
+    assert not np.array_equal(first, model.encoder.trainable_weights[0])
 
 
 def test_classical_head_is_linear_and_leaky_relu():
