@@ -12,6 +12,7 @@ LAYERS = [
     ("errors", "files", "lock", "quiet", "xla", "environment"),
     ("config",),
     ("presets",),
+    ("arms",),
     ("flags", "data", "quantum", "hardware"),
     ("models",),
     ("training",),

@@ -1,0 +1,34 @@
+"""Accuracies published with the paper, by arm and training batch, to stand beside what comes out here."""
+
+import functools
+import json
+from importlib import resources
+
+from qssl_tf.errors import unknown_name
+from qssl_tf.evaluation.statistics import Summary
+
+
+@functools.cache
+def _tables() -> dict:
+    text = resources.files("qssl_tf.evaluation").joinpath("published.json").read_text(encoding="utf-8")
+    return json.loads(text)
+
+
+def source() -> str:
+    """Return where the figures come from, and how they were measured."""
+    return f"{_tables()['source']}. {_tables()['protocol']}"
+
+
+def published(arm: str) -> dict[int, Summary]:
+    """Return batch -> accuracy over the published runs, in percent: the best test epoch of each probe.
+
+    Args:
+        arm: `ring`, `all_to_all`, `ring_100_shots`, `ring_100_shots_partial_measurement` or `classical`.
+
+    Raises:
+        UserError: No figures were published for that arm.
+    """
+    arms = _tables()["arms"]
+    if arm not in arms:
+        raise unknown_name("published arm", arm, arms)
+    return {batch: Summary(runs, mean, sd, None, None) for batch, mean, sd, runs in arms[arm]}
