@@ -31,6 +31,20 @@ def test_paper_preset_is_the_papers_protocol():
     assert preset("paper-classical").differences(paper) == ["head: 'classical' against 'quantum'"]
 
 
+def test_best_keeps_the_papers_terms_and_its_rivals_its_number_of_features():
+    from qssl_tf.models.heads import build_head, head_inputs
+
+    paper, features = preset("paper"), {}
+    for name in ("best", "best-classical", "best-identity"):
+        chosen = preset(name)
+        for term in ("dataset", "classes", "epochs", "seed", "validation_fraction", "probe_epochs", "steps"):
+            assert getattr(chosen, term) == getattr(paper, term)
+        features[name] = build_head(chosen).compute_output_shape((None, head_inputs(chosen)))[-1]
+    assert preset("best").width <= 8 and preset("best").head == "quantum"
+    assert features == {"best": 36, "best-classical": 36, "best-identity": 36}
+    assert [line.split(":")[0] for line in preset("best-identity").differences(preset("best"))] == ["head", "width"]
+
+
 def test_shot_presets_estimate_gradients_from_shots_too():
     for name, partial in (("paper-100-shots", False), ("paper-100-shots-partial", True)):
         chosen = preset(name)
