@@ -28,10 +28,12 @@ def main() -> None:
     arguments = parser().parse_args()
 
     from qssl_tf.evaluation.checkpoints import draw_probes, probe_checkpoints, result_path, write_probes
+    from qssl_tf.evaluation.probe import check_split
     from qssl_tf.training.runs import choose_step, newest_run, open_run
 
     run = open_run(arguments.run) if arguments.run else newest_run(arguments.runs_dir)
     settings = Config.from_dict(run.config.to_dict() | given_settings(arguments))
+    check_split(arguments.split, settings)
     steps = choose_step(run, arguments.checkpoint)
     if not arguments.no_untrained and 0 in run.checkpoint_steps() and 0 not in steps:
         steps = [0, *steps]

@@ -9,7 +9,7 @@ from qssl_tf.config import Config
 from qssl_tf.data.sources import load
 from qssl_tf.evaluation.figures import accuracy_curve, confusion
 from qssl_tf.evaluation.linear import LinearFit
-from qssl_tf.evaluation.probe import ProbeResult, judged_split, probe, save_classifier
+from qssl_tf.evaluation.probe import ProbeResult, probe, save_classifier
 from qssl_tf.files import write_json
 from qssl_tf.training.checkpoints import load_weights
 from qssl_tf.training.pretrain import build
@@ -35,7 +35,6 @@ def probe_checkpoints(
         split: `test`, or `validation` where something is to be chosen.
     """
     data = load(settings)
-    judged_split(data, split)  # before a model is built
     model, _ = build(settings, data)
     results = []
     for step in steps:

@@ -92,7 +92,8 @@ def probe(
     """
     if config.probe_protocol not in PROTOCOLS:
         raise unknown_name("probe_protocol", config.probe_protocol, PROTOCOLS)
-    judged = judged_split(data, split)
+    check_split(split, config)
+    judged = SPLITS[split](data)
     began = time.perf_counter()
     before = fingerprint(model)
     judged_features = frozen_features(model, judged.images)
@@ -129,21 +130,19 @@ def probe(
     return result, fit
 
 
-def judged_split(data: ImageData, split: str) -> Split:
-    """Return the images that judge a probe.
+def check_split(split: str, config: Config) -> None:
+    """Refuse a split that cannot judge a run, before any data are read.
 
     Raises:
         UserError: No such split, or no images were held out for validation.
     """
     if split not in SPLITS:
         raise unknown_name("split", split, SPLITS)
-    judged = SPLITS[split](data)
-    if not len(judged):
+    if split == "validation" and config.validation_fraction == 0.0:
         raise UserError(
             "`split` 'validation' needs held-out images and this run trained on all of them; "
             "pretrain with --validation-fraction 0.2."
         )
-    return judged
 
 
 def _training_passes(model: SimCLR, data: ImageData, config: Config) -> Callable[[int], np.ndarray]:

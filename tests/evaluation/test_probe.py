@@ -46,7 +46,10 @@ def test_rows_are_true_classes():
 
 def test_validation_images_can_judge(model):
     data = load(dataclasses.replace(SETTINGS, validation_fraction=0.3))
-    result, fit = probe(model, data, SETTINGS, step=0, split="validation")
+    with pytest.raises(UserError, match=r"^`split` 'validation' needs held-out images and this run trained on all"):
+        probe(model, data, SETTINGS, step=0, split="validation")
+    held_out = dataclasses.replace(SETTINGS, validation_fraction=0.3)
+    result, fit = probe(model, data, held_out, step=0, split="validation")
     assert (result.split, result.n_test, result.n_train) == ("validation", len(data.validation), len(data.train))
     features = frozen_features(model, data.validation.images)
     assert result.accuracy_last == pytest.approx(100 * np.mean(fit.predict(features) == data.validation.labels))

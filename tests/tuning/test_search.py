@@ -61,7 +61,7 @@ def test_what_a_search_leaves(whole):
     ]  # fmt: skip
     for name in ("figures/parameters.png", "figures/cost.png", "search.json"):
         assert (search / name).stat().st_size > 0
-    assert not [path for path in search.rglob(".*") if path.is_file() and path.suffix != ".lock"]
+    assert not [path for path in search.rglob(".*") if path.is_file() and path.suffix not in (".lock", ".attempts")]
     assert (search.parent / "latest").resolve() == search.resolve()
     best = max((row for row in table if row["state"] == "completed"), key=lambda row: float(row["validation_accuracy"]))
     chosen = Config.from_json(search / "best.json")
