@@ -46,7 +46,7 @@ bench-peers: $(STAMP) ## The same against peers, each in an environment of its o
 ibmq-infer: $(STAMP) ## Run the newest probed head on a device (fake_paris, or ARGS="--backend NAME")
 	@$(PY) -m qssl_tf.ibmq_infer $(ARGS)
 
-search: $(STAMP) ## Search for better circuits on digits (4 minutes; ARGS="--space recipe --trials 20")
+search: $(STAMP) ## Search for better circuits on digits (2 minutes; ARGS="--space recipe --trials 20")
 	@$(PY) tuning/search.py $(ARGS)
 
 reproduce:

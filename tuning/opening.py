@@ -56,10 +56,11 @@ def opened(arguments: Namespace, preset: str, trials: int) -> tuple[Path, Plan]:
     """
     if arguments.resume is not None:
         folder = Path(arguments.resume) if arguments.resume else arguments.searches_dir / LATEST
-        plan = read_plan(folder.resolve() if folder.is_symlink() else folder)
+        folder = folder.resolve() if folder.is_symlink() else folder
+        plan = read_plan(folder)
         if arguments.trials is not None:
             plan = _longer(plan, arguments.trials)
-        return (folder.resolve() if folder.is_symlink() else folder), plan
+        return folder, plan
     plan = _new_plan(arguments, preset, trials)
     folder = arguments.searches_dir / _name(arguments, plan)
     if folder.exists():

@@ -146,7 +146,10 @@ def test_a_chief_and_two_workers_of_which_one_is_killed(tmp_path):
             tmp_path, "--name", "shared", "--vary", varied, "--trials", 4, *quick, "--role", "chief", "--chief", chief,
             "--silence", 6, output=log,
         )  # fmt: skip
-    told = lambda: (tmp_path / "chief.txt").read_text()  # noqa: E731
+
+    def told():
+        return (tmp_path / "chief.txt").read_text()
+
     wait_until(lambda: "chief at" in told(), leader)
     part = ["--resume", search, "--role", "worker", "--chief", chief, "--silence", 6]
     doomed = start(tmp_path, *part)
