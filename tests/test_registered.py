@@ -9,6 +9,7 @@ import pytest
 from qssl_tf.config import Config
 from qssl_tf.data import augment, geometric, photometric
 from qssl_tf.models.batch_norm import BatchNormalization
+from qssl_tf.models.convolution import Conv2D
 from qssl_tf.models.encoders import BoundedAngle, CentredAngle
 from qssl_tf.models.heads import TrigonometricFeatures
 from qssl_tf.models.losses import NTXent
@@ -25,6 +26,7 @@ INSTANCES = {
     "RandomBlur": lambda: geometric.RandomBlur(5, 0.3),
     "Augmentation": lambda: augment.Augmentation([geometric.RandomFlip(0.9), geometric.RandomResizedCrop(5)]),
     "BatchNormalization": lambda: BatchNormalization(momentum=0.8, epsilon=1e-4),
+    "Conv2D": lambda: Conv2D(5, 3, 2),
     "BoundedAngle": lambda: BoundedAngle(),
     "CentredAngle": lambda: CentredAngle(),
     "TrigonometricFeatures": lambda: TrigonometricFeatures(),
@@ -36,7 +38,7 @@ INSTANCES = {
     "SimCLR": lambda: build_simclr(Config(width=3), (8, 8, 1), augment.AUGMENTATIONS["digits"](8)).bare(),
 }
 # Their arguments are Keras objects, or their parents' own.
-NOT_PLAIN = ("AdamL2", "SimCLR", "Augmentation", "BatchNormalization")
+NOT_PLAIN = ("AdamL2", "SimCLR", "Augmentation", "BatchNormalization", "Conv2D")
 
 
 def test_the_table_is_complete():

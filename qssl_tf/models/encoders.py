@@ -9,24 +9,14 @@ from keras import layers
 
 from qssl_tf.errors import UserError, unknown_name
 from qssl_tf.models.batch_norm import BatchNormalization
+from qssl_tf.models.convolution import Conv2D
 from qssl_tf.models.initializers import SeedStream, conv_kernel, dense
 
 
 def _conv_bn(x, filters: int, kernel: int, stride: int, seeds: SeedStream, name: str, activation: str | None = "relu"):
     """Convolution without bias, batch norm, activation, with PyTorch's geometry."""
-    padding = "same"
-    if stride > 1 and kernel > 1:  # "same" would pad one side only; with stride 1 both agree and it is twice as fast
-        x = layers.ZeroPadding2D(kernel // 2, name=f"{name}_pad")(x)
-        padding = "valid"
-    x = layers.Conv2D(
-        filters,
-        kernel,
-        strides=stride,
-        padding=padding,
-        use_bias=False,
-        kernel_initializer=conv_kernel(seeds.next()),
-        name=f"{name}_conv",
-    )(x)
+    kernels = conv_kernel(seeds.next())
+    x = Conv2D(filters, kernel, strides=stride, kernel_initializer=kernels, name=f"{name}_conv")(x)
     x = BatchNormalization(momentum=0.9, epsilon=1e-5, name=f"{name}_bn")(x)
     return layers.Activation(activation, name=f"{name}_relu")(x) if activation else x
 
