@@ -9,7 +9,7 @@ from qssl_tf.config import Config
 from qssl_tf.data.sources import load
 from qssl_tf.evaluation.figures import accuracy_curve, confusion
 from qssl_tf.evaluation.linear import LinearFit
-from qssl_tf.evaluation.probe import ProbeResult, probe, save_classifier
+from qssl_tf.evaluation.probe import ProbeResult, probe_steps, save_classifier
 from qssl_tf.files import write_json
 from qssl_tf.training.checkpoints import load_weights
 from qssl_tf.training.pretrain import build
@@ -31,16 +31,14 @@ def probe_checkpoints(
         run: The run.
         settings: The run's config, with other `probe_*` values where wanted.
         steps: Checkpoint steps.
-        report: Called with one line a checkpoint.
+        report: Called with one line a checkpoint, once all are probed.
         split: `test`, or `validation` where something is to be chosen.
     """
     data = load(settings)
     model, _ = build(settings, data)
-    results = []
-    for step in steps:
-        load_weights(run, model, step)
-        result, fit = probe(model, data, settings, step, split)
-        results.append((result, fit))
+    results = probe_steps(model, lambda step: load_weights(run, model, step), data, settings, steps, split)
+    for result, _ in results:
+        step = result.step
         name = "untrained network" if step == 0 else f"step {step}"
         report(
             f"{name}: {result.accuracy_last:.2f} % on {result.n_test} {split} images after the last epoch "

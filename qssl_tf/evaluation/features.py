@@ -1,8 +1,10 @@
 """The frozen representation: the head's output for every image, and a proof that nothing moved."""
 
 import hashlib
+from collections.abc import Iterable
 
 import numpy as np
+import tensorflow as tf
 
 from qssl_tf.data.augment import Augmentation
 from qssl_tf.data.pipeline import image_batches
@@ -27,7 +29,11 @@ def frozen_features(
     Returns:
         float32, shape (n, features).
     """
-    batches = image_batches(images, BATCH, augmentation, seed, number)
+    return features_of(model, image_batches(images, BATCH, augmentation, seed, number))
+
+
+def features_of(model: SimCLR, batches: Iterable[tf.Tensor]) -> np.ndarray:
+    """Return the head's output for batches of float32 images in [0, 1], shape (n, features), in inference mode."""
     angles = np.concatenate([model.frozen_angles(batch).numpy() for batch in batches])  # (n, width)
     if isinstance(model.head, QuantumHead):
         return model.head.frozen(angles)

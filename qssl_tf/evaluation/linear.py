@@ -1,4 +1,4 @@
-"""A linear classifier on frozen features, trained as the paper does."""
+"""Linear classifiers on frozen features, trained as the paper does."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -42,44 +42,55 @@ def fit_linear(
     batch_size: int,
     learning_rate: float,
     seed: int,
-) -> LinearFit:
-    """Train softmax regression with Adam, its rate divided by 10 after 60 % and 80 % of the epochs.
+) -> list[LinearFit]:
+    """Train softmax regressions side by side with Adam, its rate divided by 10 after 60 % and 80 % of the epochs.
+
+    Each of the k regressions has its own features of the same images, such as those of k checkpoints of a run. They
+    start equal, see the rows in the same order and know nothing of each other; all take little longer than one.
 
     Args:
-        train_features: Gives the features of the training images for an epoch (from 0), shape (n, features).
+        train_features: Gives the features of the training images for an epoch (from 0), shape (k, n, features).
         train_labels: Shape (n,).
-        test_features: Shape (m, features).
+        test_features: Shape (k, m, features).
         test_labels: Shape (m,); only measured on, never trained or chosen on.
         classes: Number of classes.
         epochs: Passes over the training features.
         batch_size: Rows a step; the last batch of an epoch may be smaller.
         learning_rate: Of Adam.
         seed: Of the initial weights and the order of rows.
+
+    Returns:
+        One fit for each of the k.
     """
     rng = np.random.default_rng((seed, 3))
-    width = test_features.shape[1]
+    count, _, width = test_features.shape
     layer = dense(classes, width, SeedStream(seed, part=3))
     layer.build((None, width))
+    kernel = keras.Variable(np.repeat(layer.kernel.numpy()[None], count, axis=0))  # (k, features, classes)
+    bias = keras.Variable(np.repeat(layer.bias.numpy()[None, None], count, axis=0))  # (k, 1, classes)
     late = [max(1, round(part * epochs)) for part in LATE_EPOCHS]
     optimizer = keras.optimizers.Adam(learning_rate, epsilon=1e-8)
-    optimizer.build(layer.trainable_variables)
+    optimizer.build([kernel, bias])
 
     @tf.function(reduce_retracing=True)
     def epoch_steps(features, labels, starts):
         for start in starts:
-            x, y = features[start : start + batch_size], labels[start : start + batch_size]
+            x, y = features[:, start : start + batch_size], labels[start : start + batch_size]
             with tf.GradientTape() as tape:
-                losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=y, logits=layer(x))
-                loss = tf.reduce_mean(losses)
-            gradients = tape.gradient(loss, layer.trainable_variables)
-            optimizer.apply_gradients(zip(gradients, layer.trainable_variables, strict=True))
+                logits = tf.matmul(x, kernel.value) + bias.value  # (k, batch, classes)
+                repeated = tf.repeat(y[tf.newaxis], count, axis=0)
+                losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=repeated, logits=logits)
+                loss = tf.reduce_sum(tf.reduce_mean(losses, axis=1))  # a sum: each keeps the gradient it has alone
+            gradients = tape.gradient(loss, [kernel.value, bias.value])
+            optimizer.apply_gradients(zip(gradients, [kernel, bias], strict=True))
 
-    accuracy = []
+    accuracy: list[np.ndarray] = []
     starts = tf.range(0, len(train_labels), batch_size)
     for epoch in range(epochs):
         optimizer.learning_rate.assign(learning_rate * 0.1 ** sum(epoch >= start for start in late))
         order = rng.permutation(len(train_labels))
-        epoch_steps(tf.constant(train_features(epoch)[order]), tf.constant(train_labels[order]), starts)
-        predicted = tf.argmax(layer(test_features), axis=1).numpy()
-        accuracy.append(100.0 * float(np.mean(predicted == test_labels)))
-    return LinearFit(layer.kernel.numpy(), layer.bias.numpy(), accuracy)
+        epoch_steps(tf.constant(train_features(epoch)[:, order]), tf.constant(train_labels[order]), starts)
+        predicted = np.argmax(test_features @ kernel.numpy() + bias.numpy(), axis=2)  # (k, m)
+        accuracy.append(100.0 * np.mean(predicted == test_labels, axis=1))
+    by_fit = np.stack(accuracy, axis=1).tolist()  # (k, epochs)
+    return [LinearFit(*parts) for parts in zip(kernel.numpy(), bias.numpy()[:, 0], by_fit, strict=True)]

@@ -1,8 +1,9 @@
 """The linear probe (arXiv:2103.14653, Section 4): how well a linear classifier reads the frozen representation."""
 
+import functools
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -10,9 +11,10 @@ import numpy as np
 
 from qssl_tf.config import Config
 from qssl_tf.data.augment import augmentation
+from qssl_tf.data.pipeline import image_batches
 from qssl_tf.data.sources import ImageData, Split
 from qssl_tf.errors import UserError, unknown_name
-from qssl_tf.evaluation.features import fingerprint, frozen_features
+from qssl_tf.evaluation.features import BATCH, features_of, fingerprint
 from qssl_tf.evaluation.linear import LinearFit, fit_linear
 from qssl_tf.files import replacing
 from qssl_tf.models.simclr import SimCLR
@@ -90,15 +92,54 @@ def probe(
         UserError: No such split, or no images were held out for validation.
         RuntimeError: Encoder or head changed while they should have been frozen.
     """
+    return probe_steps(model, lambda step: None, data, config, [step], split)[0]
+
+
+def probe_steps(
+    model: SimCLR,
+    load: Callable[[int], None],
+    data: ImageData,
+    config: Config,
+    steps: Sequence[int],
+    split: str = "test",
+) -> list[tuple[ProbeResult, LinearFit]]:
+    """Probe several checkpoints of a run on the same augmented views, with the results that each would have alone.
+
+    Args:
+        model: The learner.
+        load: Gives `model` the weights of a step.
+        data: The images.
+        config: The run's settings, with the probe's.
+        steps: The checkpoints.
+        split: Key of SPLITS: the images that judge them.
+
+    Returns:
+        Result and classifier of each step; the wall time is shared equally among them.
+
+    Raises:
+        UserError: No such split, or no images were held out for validation.
+        RuntimeError: Encoder or head changed while they should have been frozen.
+    """
     if config.probe_protocol not in PROTOCOLS:
         raise unknown_name("probe_protocol", config.probe_protocol, PROTOCOLS)
     check_split(split, config)
-    judged = SPLITS[split](data)
-    began = time.perf_counter()
-    before = fingerprint(model)
-    judged_features = frozen_features(model, judged.images)
-    fit = fit_linear(
-        _training_passes(model, data, config),
+    judged, began = SPLITS[split](data), time.perf_counter()
+    prints: list[set[str]] = [set() for _ in steps]
+    load_if_new = functools.lru_cache(maxsize=1)(load)
+
+    def features(batches: Iterable) -> np.ndarray:
+        """Return the features of each step, shape (steps, n, features)."""
+        found = []
+        for step, seen in zip(steps, prints, strict=True):
+            load_if_new(step)
+            seen.add(fingerprint(model))
+            found.append(features_of(model, batches))
+            seen.add(fingerprint(model))
+        return np.stack(found)
+
+    judged_features = features(image_batches(judged.images, BATCH))
+    fits = fit_linear(
+        _training_passes(features, data, config, len(steps)),
         data.train.labels,
         judged_features,
         judged.labels,
@@ -108,15 +149,24 @@ def probe(
         learning_rate=config.probe_learning_rate,
         seed=config.seed,
     )
-    if fingerprint(model) != before:
+    if any(len(seen) > 1 for seen in prints):
         raise RuntimeError("encoder or head changed during the probe; they must stay frozen.")
-    confusion = confusion_matrix(judged.labels, fit.predict(judged_features), len(data.class_names))
+    seconds = (time.perf_counter() - began) / len(steps)
+    parts = zip(steps, prints, judged_features, fits, strict=True)
+    return [(_result(data, config, split, *part, seconds), part[-1]) for part in parts]
+
+
+def _result(
+    data: ImageData, config: Config, split: str, step: int, prints: set[str], features, fit: LinearFit, seconds: float
+) -> ProbeResult:
+    judged = SPLITS[split](data)
+    confusion = confusion_matrix(judged.labels, fit.predict(features), len(data.class_names))
     share = np.diag(confusion) / np.maximum(confusion.sum(axis=1), 1)
-    result = ProbeResult(
+    return ProbeResult(
         split=split,
         protocol=config.probe_protocol,
         step=step,
-        features=judged_features.shape[1],
+        features=features.shape[1],
         n_train=len(data.train),
         n_test=len(judged),
         accuracy_last=fit.test_accuracy[-1],
@@ -124,10 +174,9 @@ def probe(
         per_class_accuracy={name: 100.0 * float(part) for name, part in zip(data.class_names, share, strict=True)},
         confusion=confusion.tolist(),
         class_names=list(data.class_names),
-        frozen_sha256=before,
-        seconds=round(time.perf_counter() - began, 2),
+        frozen_sha256=prints.pop(),
+        seconds=round(seconds, 2),
     )
-    return result, fit
 
 
 def check_split(split: str, config: Config) -> None:
@@ -145,22 +194,25 @@ def check_split(split: str, config: Config) -> None:
         )
 
 
-def _training_passes(model: SimCLR, data: ImageData, config: Config) -> Callable[[int], np.ndarray]:
+def _training_passes(
+    features: Callable[[Iterable], np.ndarray], data: ImageData, config: Config, steps: int
+) -> Callable[[int], np.ndarray]:
     """Return epoch -> features of one pass, augmented or not; passes are kept while they will be needed again."""
     passes = PROTOCOLS[config.probe_protocol](config)
     augment = augmentation(config, data.image_shape[0], probing=True) if passes else None
     kept: dict[int, np.ndarray] = {}
 
-    def features(epoch: int) -> np.ndarray:
+    def of_epoch(epoch: int) -> np.ndarray:
         number = epoch % max(1, passes)
         if number in kept:
             return kept[number]
-        fresh = frozen_features(model, data.train.images, augment, config.seed, number)
+        batches = image_batches(data.train.images, BATCH, augment, config.seed, number)
+        fresh = features(batches.cache() if steps > 1 else batches)  # the views are made once for all checkpoints
         if passes < config.probe_epochs:
             kept[number] = fresh
         return fresh
 
-    return features
+    return of_epoch
 
 
 def confusion_matrix(labels: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray:

@@ -18,7 +18,7 @@ def iris():
 
 def test_it_finds_the_maximum_likelihood_boundary(iris):
     x, y, test_x, test_y = iris
-    fit = fit_linear(lambda epoch: x, y, test_x, test_y, **OPTIONS)
+    (fit,) = fit_linear(lambda epoch: x[None], y, test_x[None], test_y, **OPTIONS)
     judge = LogisticRegression(C=1e3, max_iter=10_000).fit(x, y)
     assert abs(fit.test_accuracy[-1] - 100 * judge.score(test_x, test_y)) <= 3
     assert np.mean(fit.predict(test_x) == judge.predict(test_x)) > 0.95
@@ -28,7 +28,7 @@ def test_it_finds_the_maximum_likelihood_boundary(iris):
 def test_each_epoch_asks_for_its_own_features(iris):
     x, y, test_x, test_y = iris
     asked = []
-    fit_linear(lambda epoch: (asked.append(epoch), x)[1], y, test_x, test_y, **OPTIONS | {"epochs": 4})
+    fit_linear(lambda epoch: (asked.append(epoch), x[None])[1], y, test_x[None], test_y, **OPTIONS | {"epochs": 4})
     assert asked == [0, 1, 2, 3]
 
 
@@ -43,13 +43,30 @@ def test_the_learning_rate_falls_after_60_and_80_percent_of_the_epochs(iris, mon
 
     monkeypatch.setattr("keras.optimizers.Adam", Watched)
     fit_linear(
-        lambda epoch: (rates.append(float(made[0].learning_rate)), x)[1], y, test_x, test_y, **OPTIONS | {"epochs": 10}
+        lambda epoch: (rates.append(float(made[0].learning_rate)), x[None])[1],
+        y,
+        test_x[None],
+        test_y,
+        **OPTIONS | {"epochs": 10},
     )
     assert rates == pytest.approx([0.05] * 6 + [0.005] * 2 + [0.0005] * 2)
 
 
 def test_labels_only_ever_come_from_train(iris):
     x, y, test_x, test_y = iris
-    first = fit_linear(lambda epoch: x, y, test_x, test_y, **OPTIONS)
-    second = fit_linear(lambda epoch: x, y, test_x, np.roll(test_y, 7), **OPTIONS)
+    (first,) = fit_linear(lambda epoch: x[None], y, test_x[None], test_y, **OPTIONS)
+    (second,) = fit_linear(lambda epoch: x[None], y, test_x[None], np.roll(test_y, 7), **OPTIONS)
     np.testing.assert_array_equal(first.kernel, second.kernel)
+
+
+def test_regressions_side_by_side_do_not_know_of_each_other(iris):
+    x, y, test_x, test_y = iris
+    stacks = [np.stack([part, part[:, ::-1] ** 2, 0.1 * part]) for part in (x, test_x)]
+    together = fit_linear(lambda epoch: stacks[0], y, stacks[1], test_y, **OPTIONS)
+    for index, fit in enumerate(together):
+        (alone,) = fit_linear(
+            lambda epoch, own=index: stacks[0][own : own + 1], y, stacks[1][index : index + 1], test_y, **OPTIONS
+        )
+        np.testing.assert_allclose(fit.kernel, alone.kernel, atol=1e-4)
+        np.testing.assert_allclose(fit.bias, alone.bias, atol=1e-4)
+        assert fit.test_accuracy == pytest.approx(alone.test_accuracy, abs=100 / len(test_y) + 1e-6)

@@ -6,12 +6,13 @@ import pytest
 
 from qssl_tf.config import Config
 from qssl_tf.data.augment import AUGMENTATIONS
+from qssl_tf.data.pipeline import image_batches
 from qssl_tf.data.sources import load
 from qssl_tf.errors import UserError
 from qssl_tf.evaluation import probe as probe_module
 from qssl_tf.evaluation.checkpoints import draw_probes, write_probes
 from qssl_tf.evaluation.features import fingerprint, frozen_features
-from qssl_tf.evaluation.probe import confusion_matrix, probe, read_probe
+from qssl_tf.evaluation.probe import confusion_matrix, probe, probe_steps, read_probe
 from qssl_tf.models.simclr import build_simclr
 from qssl_tf.training.runs import create_run
 
@@ -60,14 +61,33 @@ def test_validation_images_can_judge(model):
 def test_protocols_differ_in_how_often_images_are_augmented(model, digits_data, monkeypatch, protocol, different):
     numbers = []
 
-    def counted(model, images, augmentation=None, seed=0, number=0):
+    def counted(images, size, augmentation=None, seed=0, number=0):
         if augmentation is not None:
             numbers.append(number)
-        return frozen_features(model, images, augmentation, seed, number)
+        return image_batches(images, size, augmentation, seed, number)
 
-    monkeypatch.setattr(probe_module, "frozen_features", counted)
+    monkeypatch.setattr(probe_module, "image_batches", counted)
     probe(model, digits_data, dataclasses.replace(SETTINGS, probe_protocol=protocol), step=0)
     assert numbers == list(range(different))
+
+
+@pytest.mark.parametrize("protocol", ["cached", "paper", "clean"])
+def test_checkpoints_probed_together_come_out_as_alone(digits_data, protocol):
+    settings = dataclasses.replace(SETTINGS, probe_protocol=protocol)
+    model = build_simclr(settings, (8, 8, 1), AUGMENTATIONS["digits"](8))
+    start = model.get_weights()
+
+    def load(step):
+        model.set_weights([weight * (1 + step) for weight in start])
+
+    together = probe_steps(model, load, digits_data, settings, [0, 3, 1])
+    assert len({result.frozen_sha256 for result, _ in together}) == 3
+    for result, fit in together:
+        load(result.step)
+        alone, judge = probe(model, digits_data, settings, result.step)
+        assert (result.step, result.frozen_sha256) == (alone.step, alone.frozen_sha256)
+        assert result.accuracy_last == pytest.approx(alone.accuracy_last, abs=0.6)  # two of 360 images
+        np.testing.assert_allclose(fit.kernel, judge.kernel, atol=1e-3)
 
 
 def test_it_notices_a_network_that_moves(model, digits_data, monkeypatch):
