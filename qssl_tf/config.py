@@ -65,6 +65,9 @@ class Config:
     classes: tuple[int, ...] = setting((), "labels to keep, such as 0,1,2 (none given: all of them)")
     data_dir: str | None = setting(None, "folder of prepared TFDS data (none: $TFDS_DATA_DIR or TFDS's own default)")
     image_size: int | None = setting(None, "side in pixels to resize images to (none: as they are)", low=4, high=1024)
+    train_images: int | None = setting(
+        None, "training images to use, drawn evenly from the classes with the run's seed (none: all)", low=2
+    )
     validation_fraction: float = setting(0.0, "part of the train split held out for validation", low=0.0, high=0.9)
     augmentation: str = setting("digits", "recipe for the two views")
     crop_area: float | None = setting(
@@ -91,6 +94,7 @@ class Config:
     partial_measurement: bool = setting(False, "measure every other qubit after the first layer (needs shots)")
     simulator: str = setting("auto", "who runs the circuit (auto: the fastest that can)")
     projector: tuple[int, ...] = setting((), "widths of the projector, such as 128,64 (none: the head's twice)")
+    project: bool = setting(True, "pass the head's outputs through the projector on their way to the loss")
     # Contrastive training
     temperature: float = setting(0.2, "temperature of the NT-Xent loss", above=0.0)
     batch_size: int = setting(256, "images a step; each gives two views", low=2)

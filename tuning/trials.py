@@ -33,7 +33,7 @@ OBJECTIVES = {
     "seconds": "min",
 }
 # The settings that decide which images are loaded; the others may differ from trial to trial.
-LOADED_BY = ("dataset", "classes", "data_dir", "image_size", "validation_fraction", "seed")
+LOADED_BY = ("dataset", "classes", "data_dir", "image_size", "train_images", "validation_fraction", "seed")
 
 
 class Stopped(KeyboardInterrupt):

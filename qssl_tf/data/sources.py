@@ -1,7 +1,7 @@
 """SOURCES: where images come from. Each source returns unsigned bytes; `load` cuts classes, size and validation."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -86,6 +86,7 @@ def load(config: Config) -> ImageData:
     if side is not None:
         data = _map_splits(data, lambda split: Split(resized(split.images, side), split.labels))
     data = _hold_out(data, config.validation_fraction, config.seed)
+    data = _take_train(data, config.train_images, config.seed)
     if data.image_shape[0] != data.image_shape[1]:
         raise UserError(
             f"images of {data.name} must be square; they have {data.image_shape[0]} x {data.image_shape[1]} pixels: "
@@ -152,6 +153,22 @@ def _hold_out(data: ImageData, fraction: float, seed: int) -> ImageData:
         data.test,
         data.class_names,
     )
+
+
+def _take_train(data: ImageData, count: int | None, seed: int) -> ImageData:
+    if count is None or count == len(data.train):
+        return data
+    classes = len(data.class_names)
+    if not classes <= count < len(data.train):
+        raise UserError(
+            f"`train_images` must be at least {classes}, one for each class, and at most the {len(data.train)} there are; "
+            f"got {count}."
+        )
+    from sklearn.utils import resample
+
+    rows, labels = np.arange(len(data.train)), data.train.labels
+    kept = resample(rows, replace=False, n_samples=count, stratify=labels, random_state=seed)
+    return replace(data, train=data.train.take(np.sort(kept)))
 
 
 def resized(images: np.ndarray, side: int) -> np.ndarray:

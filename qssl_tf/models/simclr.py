@@ -131,6 +131,11 @@ def build_projector(features: int, seed: int, widths: Sequence[int] = ()) -> ker
     return keras.Sequential([*stack, dense(last, fan_in, seeds, name="embedding")], name="projector")
 
 
+def _no_projector(features: int) -> keras.Model:
+    """Return what hands the head's outputs to the loss as they are."""
+    return keras.Sequential([keras.Input((features,)), layers.Identity(name="as_is")], name="projector")
+
+
 def build_simclr(
     config: Config, image_shape: tuple[int, int, int], augmentation: RandomTransform, steps: int | None = None
 ) -> SimCLR:
@@ -146,7 +151,8 @@ def build_simclr(
     head, inputs = build_head(config), head_inputs(config)
     encoder = build_encoder(config.encoder, view_shape, inputs, config.seed, config.angle_norm, config.angle_bound)
     features = head.compute_output_shape((None, inputs))[-1]
-    model = SimCLR(encoder, head, build_projector(features, config.seed, config.projector), name="simclr")
+    projector = build_projector(features, config.seed, config.projector) if config.project else _no_projector(features)
+    model = SimCLR(encoder, head, projector, name="simclr")
     rate = SCHEDULES[config.schedule](config, steps or config.steps or 1)
     model.compile(optimizer=AdamL2(rate, l2=config.weight_decay, epsilon=1e-8), loss=NTXent(config.temperature))
     model.optimizer.build(model.trainable_variables)  # variables made inside the first step would trace it twice

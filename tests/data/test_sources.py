@@ -39,6 +39,15 @@ def test_classes_are_kept_and_counted_anew(digits_data):
     np.testing.assert_array_equal(data.test.images[data.test.labels == 0], sevens)
 
 
+def test_fewer_training_images_are_drawn_evenly(digits_data):
+    data = load(Config(train_images=200, batch_size=16, seed=3))
+    known = {image.tobytes() for image in digits_data.train.images}
+    assert len({image.tobytes() for image in data.train.images} & known) == len(data.train) == 200
+    assert set(np.bincount(data.train.labels)) <= {19, 20, 21}  # of 10 classes that are not quite equally many
+    np.testing.assert_array_equal(data.test.images, digits_data.test.images)
+    np.testing.assert_array_equal(load(Config(train_images=1437)).train.images, digits_data.train.images)
+
+
 def test_image_size_resizes_all_splits():
     data = load(Config(image_size=16, validation_fraction=0.1))
     assert {split.images.shape[1:] for split in (data.train, data.validation, data.test)} == {(16, 16, 1)}
@@ -102,6 +111,14 @@ def test_real_cifar10(cifar_dir):
         (
             {"validation_fraction": 0.001},
             "`validation_fraction` must leave every class on both sides of the 1437 training images; got 0.001.",
+        ),
+        (
+            {"train_images": 9},
+            "`train_images` must be at least 10, one for each class, and at most the 1437 there are; got 9.",
+        ),
+        (
+            {"train_images": 1438},
+            "`train_images` must be at least 10, one for each class, and at most the 1437 there are; got 1438.",
         ),
         ({"dataset": "xsum"}, "data set 'xsum' must have one image and one class label; it has document, summary."),
     ],

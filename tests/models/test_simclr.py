@@ -91,6 +91,14 @@ def test_features_are_cut_before_the_projector(digits_data):
     np.testing.assert_array_equal(model(images), model.projector(model.features(images), training=False))
 
 
+def test_without_projector_the_loss_sees_the_heads_outputs(digits_data):
+    model = small_model(project=False)
+    images = digits_data.test.images[:5] / np.float32(255)
+    np.testing.assert_array_equal(model(images), model.features(images))
+    assert not model.projector.weights
+    model.fit(pairs(digits_data, 2), shuffle=False, verbose=0)
+
+
 def test_projector_has_the_papers_layers():
     projector = build_projector(8, seed=0)
     assert [type(layer).__name__ for layer in projector.layers] == ["Dense", "BatchNormalization", "ReLU", "Dense"]
