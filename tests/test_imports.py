@@ -18,7 +18,7 @@ LAYERS = [
     ("training",),
     ("evaluation",),
     ("device_run",),
-    ("ibmq_infer",),
+    ("ibmq_infer", "reproduction"),
 ]
 # Library -> the only places that may import it.
 HOMES = {

@@ -161,8 +161,8 @@ def _take_train(data: ImageData, count: int | None, seed: int) -> ImageData:
     classes = len(data.class_names)
     if not classes <= count < len(data.train):
         raise UserError(
-            f"`train_images` must be at least {classes}, one for each class, and at most the {len(data.train)} there are; "
-            f"got {count}."
+            f"`train_images` must be at least {classes}, one for each class, and at most the {len(data.train)} "
+            f"there are; got {count}."
         )
     from sklearn.utils import resample
 

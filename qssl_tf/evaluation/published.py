@@ -1,4 +1,4 @@
-"""Accuracies published with the paper, by arm and training batch, to stand beside what comes out here."""
+"""Figures published with the paper, to stand beside what comes out here."""
 
 import functools
 import json
@@ -17,6 +17,22 @@ def _tables() -> dict:
 def source() -> str:
     """Return where the figures come from, and how they were measured."""
     return f"{_tables()['source']}. {_tables()['protocol']}"
+
+
+def published_confusion(arm: str) -> tuple[list[list[int]], list[str]]:
+    """Return counts on ibmq_paris (rows are true classes; 900 images) and the classes' names.
+
+    Args:
+        arm: `ring`, which ran on the device, or `classical`, which did not need to.
+    """
+    device = _tables()["device"]
+    return device[arm], device["class_names"]
+
+
+def published_states() -> list[dict[str, float]]:
+    """Return a row for each published batch of the two-class run: loss and the columns of `geometry.csv`."""
+    states = _tables()["states"]
+    return [dict(zip(states["columns"], row, strict=True)) for row in states["rows"]]
 
 
 def published(arm: str) -> dict[int, Summary]:

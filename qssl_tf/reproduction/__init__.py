@@ -1,0 +1,1 @@
+"""The paper's experiments, run as many ordinary runs and judged together."""

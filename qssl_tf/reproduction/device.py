@@ -1,0 +1,57 @@
+"""A study's trained circuit on the calibration snapshot of the paper's device, beside the exact one."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from qssl_tf.errors import UserError
+from qssl_tf.files import write_json
+from qssl_tf.reproduction.folders import Place
+from qssl_tf.reproduction.records import read_record
+from qssl_tf.reproduction.studies import Pair, Study
+from qssl_tf.training.runs import open_run
+
+BACKEND, IMAGES, SHOTS, MITIGATION = "fake_paris", 900, 8192, "affine"
+KEPT = (
+    "backend", "images", "shots", "mitigation", "accuracy", "accuracy_interval", "accuracy_exact", "rms_error",
+    "rms_error_raw", "two_qubit_gates", "confusion", "confusion_exact", "step", "seconds",
+)  # fmt: skip
+
+
+def run_on_device(study: Study, pair: Pair, place: Place, batches: str) -> None:
+    """Classify unseen images with a finished run's circuit on the snapshot, and keep what came out.
+
+    Raises:
+        UserError: The run is not finished.
+    """
+    from qssl_tf import device_run
+
+    record = read_record(place.results, pair)
+    if record is None or not (place.folder / pair.name).is_dir():
+        raise UserError(f"{place.folder / pair.name} is not finished; finish the study's runs first.")
+    run = open_run(place.folder / pair.name)
+    ledger, device = device_run.plan(run, BACKEND, "last", IMAGES, SHOTS, MITIGATION, seed=0)
+    result = device_run.finish(run, ledger, device)
+    described = {"run": pair.name, "class_names": record.class_names}
+    write_json(device_path(place.results), described | {key: result[key] for key in KEPT})
+
+
+def device_path(results: Path) -> Path:
+    """Return where the device's result is kept."""
+    return results / "device.json"
+
+
+def read_device(results: Path) -> dict[str, Any] | None:
+    """Return the device's result, or None if there is none.
+
+    Raises:
+        UserError: It is damaged.
+    """
+    path = device_path(results)
+    if not path.is_file():
+        return None
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+        return {key: values[key] for key in ("run", "class_names", *KEPT)}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{path} is no device's result ({error!r}); move it away.") from None

@@ -1,0 +1,215 @@
+"""Figures of a study. Each function returns whether there was anything to draw."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from qssl_tf.arms import ARMS
+from qssl_tf.evaluation.figures import BLUE, GRAY, ORANGE, plt, save_figure
+from qssl_tf.evaluation.published import published, published_confusion
+from qssl_tf.evaluation.statistics import summary
+from qssl_tf.reproduction.comparisons import accuracies
+from qssl_tf.reproduction.records import Record
+from qssl_tf.reproduction.studies import Study
+
+# Okabe-Ito, told apart by colour-blind eyes, with markers of their own.
+STYLES = {
+    "ring": (BLUE, "o"),
+    "classical": (ORANGE, "s"),
+    "identity": ("#009E73", "^"),
+    "all_to_all": ("#CC79A7", "D"),
+}
+CHANCE = 20.0  # percent, of five classes
+
+
+def draw_accuracy(path: Path, records: Sequence[Record], study: Study) -> bool:
+    """Draw accuracy against batches for each published arm: ours in colour, the published runs in grey behind."""
+    cells = [cell for cell in study.cells if ARMS[cell.series].published and _curve(records, cell.name, study)]
+    if not cells:
+        return False
+    figure, axes = plt.subplots(
+        1, len(cells), figsize=(2.9 * len(cells), 3.3), sharey=True, layout="constrained", squeeze=False
+    )
+    for axis, cell in zip(axes[0], cells, strict=True):
+        theirs = published(cell.series)
+        batches, means = list(theirs), np.array([value.mean for value in theirs.values()])
+        deviations = np.array([value.sd for value in theirs.values()])
+        axis.fill_between(batches, means - deviations, means + deviations, color=GRAY, alpha=0.25, linewidth=0)
+        axis.plot(
+            batches, means, color=GRAY, linestyle="--", label=f"published, best epoch ({theirs[study.table].n} runs)"
+        )
+        found = _curve(records, cell.name, study)
+        steps = [one.batch for one in found]
+        for which, style, words in (("best", ":", "ours, best epoch"), ("last", "-", "ours, last epoch")):
+            values = [summary(list(getattr(one, which).values())) for one in found]
+            mean = np.array([value.mean for value in values])
+            axis.plot(steps, mean, style, color=BLUE, label=f"{words} ({max(len(one.last) for one in found)} runs)")
+            if which == "last":
+                spread = np.array([value.sd or 0.0 for value in values])
+                axis.fill_between(steps, mean - spread, mean + spread, color=BLUE, alpha=0.25, linewidth=0)
+        axis.set(title=cell.name.replace("_", " ").replace("partial", "\npartial"), xlabel="training batches")
+        axis.title.set_fontsize(9)
+        axis.legend(frameon=False, fontsize=7, loc="lower right")
+    axes[0, 0].set(ylabel="linear-probe test accuracy (%)")
+    save_figure(figure, path)
+    return True
+
+
+def _curve(records: Sequence[Record], cell: str, study: Study) -> list:
+    return [found for batch in study.batches if (found := accuracies(records, cell, batch, "cached"))]
+
+
+def draw_arms(path: Path, records: Sequence[Record], study: Study) -> bool:
+    """Draw each seed of each arm after the table's batch, with mean and interval, and the published means."""
+    rows = [(cell, found) for cell in study.cells if (found := accuracies(records, cell.name, study.table, "cached"))]
+    if not rows:
+        return False
+    figure, axis = plt.subplots(figsize=(7, 0.9 + 0.36 * len(rows)), layout="constrained")
+    for place, (cell, found) in enumerate(rows):
+        values = list(found.last.values())
+        said = summary(values)
+        axis.plot(values, [place] * len(values), "o", color=BLUE, alpha=0.45, markersize=4, markeredgewidth=0)
+        if said.low is not None and said.high is not None:
+            axis.plot([said.low, said.high], [place, place], color=BLUE, linewidth=2)
+        axis.plot(said.mean, place, "|", color=BLUE, markersize=14, markeredgewidth=2)
+        if cell.name == cell.series and ARMS[cell.series].published:
+            theirs = published(cell.series)[study.table]
+            axis.errorbar(theirs.mean, place - 0.22, xerr=theirs.sd, fmt="d", color=GRAY, markersize=4, linewidth=1)
+    axis.plot([], [], "o", color=BLUE, alpha=0.45, markersize=4, label="one seed, last epoch")
+    axis.plot([], [], color=BLUE, linewidth=2, label="mean, 95 % interval")
+    axis.errorbar(
+        [], [], xerr=[], fmt="d", color=GRAY, markersize=4, linewidth=1, label="published mean ± deviation, best epoch"
+    )
+    axis.set_yticks(range(len(rows)), [f"{cell.name} ({len(found.last)})" for cell, found in rows])
+    axis.set_ylim(len(rows) - 0.4, -0.6)
+    axis.set_xlabel(f"linear-probe test accuracy after batch {study.table} (%)")
+    figure.legend(frameon=False, fontsize=7, loc="outside upper center", ncols=3)
+    save_figure(figure, path)
+    return True
+
+
+def draw_losses(path: Path, records: Sequence[Record], study: Study) -> bool:
+    """Draw the mean loss of each series with a colour of its own."""
+    if study.axis or not records:
+        return False
+    figure, axis = plt.subplots(figsize=(5.5, 3.6), layout="constrained")
+    for cell in study.cells:
+        own = [record.losses for record in records if record.cell == cell.name]
+        if own and cell.series in STYLES:
+            mean = np.mean(own, axis=0)
+            label = f"{cell.series} ({len(own)})"
+            axis.plot(np.arange(1, len(mean) + 1), mean, color=STYLES[cell.series][0], linewidth=1, label=label)
+    axis.set(xlabel="training batches", ylabel="NT-Xent loss (nats), mean over seeds")
+    axis.legend(frameon=False)
+    save_figure(figure, path)
+    return True
+
+
+def draw_varied(path: Path, records: Sequence[Record], study: Study) -> bool:
+    """Draw accuracy against what varies, a line for each series, each seed a point."""
+    figure, axis = plt.subplots(figsize=(5.5, 3.6), layout="constrained")
+    drawn = False
+    for series in dict.fromkeys(cell.series for cell in study.cells):
+        points = [
+            (cell.value, list(found.last.values()))
+            for cell in study.cells
+            if cell.series == series and (found := accuracies(records, cell.name, study.table, "cached"))
+        ]
+        _line(axis, points, series)
+        drawn = drawn or bool(points)
+    axis.set(xlabel=study.axis, ylabel="linear-probe test accuracy (%)")
+    return _finish(figure, axis, path, drawn)
+
+
+def draw_epochs(path: Path, records: Sequence[Record], study: Study) -> bool:
+    """Draw accuracy against batches, a line for each cell."""
+    figure, axis = plt.subplots(figsize=(5.5, 3.6), layout="constrained")
+    drawn = False
+    for cell in study.cells:
+        points = [(found.batch, list(found.last.values())) for found in _curve(records, cell.name, study)]
+        _line(axis, points, cell.series)
+        drawn = drawn or bool(points)
+    axis.set(xlabel="training batches (97 are an epoch)", ylabel="linear-probe test accuracy (%)")
+    return _finish(figure, axis, path, drawn)
+
+
+def _line(axis, points: Sequence[tuple[Any, list[float]]], series: str) -> None:
+    if not points:
+        return
+    colour, marker = STYLES[series]
+    axis.plot(*zip(*((x, float(np.mean(values))) for x, values in points), strict=True), color=colour, label=series)
+    for x, values in points:
+        axis.plot([x] * len(values), values, marker, color=colour, alpha=0.5, markersize=4, markeredgewidth=0)
+
+
+def _finish(figure, axis, path: Path, drawn: bool) -> bool:
+    if not drawn:
+        plt.close(figure)
+        return False
+    axis.axhline(CHANCE, color=GRAY, linestyle=":", linewidth=1, label="chance")
+    axis.legend(frameon=False)
+    save_figure(figure, path)
+    return True
+
+
+QUANTITIES = {
+    "loss": "NT-Xent loss (nats)",
+    "positive_overlap": "overlap of two views of an image",
+    "hilbert_schmidt_distance": "Hilbert-Schmidt distance\nof a pair to all others",
+    "purity_pair": "purity of a pair",
+    "purity_others": "purity of all others",
+}
+
+
+def draw_states(path: Path, records: Sequence[Record], theirs: Sequence[Mapping[str, float]]) -> bool:
+    """Draw loss and geometry of the two-class run, a line a seed, beside the published points."""
+    figure, axes = plt.subplots(1, len(QUANTITIES), figsize=(2.9 * len(QUANTITIES), 3.0), layout="constrained")
+    for axis, (name, words) in zip(axes, QUANTITIES.items(), strict=True):
+        for record in records:
+            if name == "loss":
+                points = list(enumerate(record.losses, start=1))
+            else:
+                points = [(int(row["step"]), row[name]) for row in record.geometry]
+            axis.plot(
+                *zip(*points, strict=True), color=BLUE, linewidth=1, alpha=0.7, label=f"ours ({len(records)} seeds)"
+            )
+        axis.plot(
+            [row["batch"] for row in theirs],
+            [row[name] for row in theirs],
+            "d",
+            color=ORANGE,
+            label="published (1 run)",
+        )
+        axis.set(xlabel="training batches", ylabel=words)
+    handles, labels = axes[0].get_legend_handles_labels()
+    unique = dict(zip(labels, handles, strict=True))
+    axes[0].legend(unique.values(), unique.keys(), frameon=False, fontsize=8)
+    save_figure(figure, path)
+    return bool(records)
+
+
+def draw_device(path: Path, device: Mapping[str, Any]) -> bool:
+    """Draw the exact circuit's confusion matrix, the snapshot's and the published device's, by shares of a class."""
+    theirs, names = published_confusion("ring")
+    panels = {
+        f"exact: {device['accuracy_exact']:.1f} %": device["confusion_exact"],
+        f"{device['backend']}: {device['accuracy']:.1f} %": device["confusion"],
+        f"published, ibmq_paris: {100 * np.trace(theirs) / np.sum(theirs):.1f} %": theirs,
+    }
+    figure, axes = plt.subplots(1, len(panels), figsize=(3.4 * len(panels), 3.5), sharey=True, layout="constrained")
+    for axis, (title, counts) in zip(axes, panels.items(), strict=True):
+        matrix = np.array(counts)
+        image = axis.imshow(matrix / matrix.sum(axis=1, keepdims=True), cmap="Blues", vmin=0, vmax=1)
+        for true, predicted in np.ndindex(matrix.shape):
+            share = matrix[true, predicted] / matrix[true].sum()
+            axis.text(predicted, true, str(matrix[true, predicted]), ha="center", va="center", fontsize=8,
+                      color="white" if share > 0.5 else "black")  # fmt: skip
+        axis.set(title=title, xlabel="predicted class")
+        axis.set_xticks(range(len(names)), names, rotation=45, ha="right")
+        axis.set_yticks(range(len(names)), names)
+    axes[0].set_ylabel("true class")
+    figure.colorbar(image, ax=axes, label="share of the true class", shrink=0.8)
+    save_figure(figure, path)
+    return True

@@ -1,0 +1,58 @@
+"""The record of a run, from its folder and its probes."""
+
+import json
+import os
+import platform
+from collections.abc import Sequence
+
+import numpy as np
+
+from qssl_tf.data.sources import ImageData
+from qssl_tf.evaluation.linear import LinearFit
+from qssl_tf.evaluation.probe import ProbeResult
+from qssl_tf.models.simclr import SimCLR
+from qssl_tf.reproduction.records import Probed, Record
+from qssl_tf.reproduction.studies import Pair
+from qssl_tf.training.callbacks import StateGeometry
+from qssl_tf.training.history import read_history
+from qssl_tf.training.runs import Run
+
+Judged = tuple[ProbeResult, LinearFit]
+
+
+def probed(judged: Judged) -> Probed:
+    """Return what a record keeps of a probe."""
+    result = judged[0]
+    return Probed(result.step, result.protocol, result.accuracy_last, result.accuracy_best_epoch, result.seconds)
+
+
+def recorded(
+    pair: Pair, run: Run, data: ImageData, model: SimCLR, found: Sequence[Judged], before: Record | None
+) -> Record:
+    """Return the record of a trained run with the probes in `found`, and those that an earlier record has."""
+    rows = read_history(run.history)
+    path = run.folder / "geometry.csv"
+    geometry = read_history(path, StateGeometry.columns) if path.exists() else []
+    last = found[-1][0]
+    return Record(
+        cell=pair.cell.name,
+        seed=pair.seed,
+        config=run.config.to_dict() | {"data_dir": None},
+        versions=_versions(run),
+        train_images=len(data.train),
+        test_images=len(data.test),
+        steps=len(rows),
+        train_seconds=round(sum(float(row["seconds"]) for row in rows), 1),
+        parameters=[int(sum(np.prod(w.shape) for w in part.trainable_weights)) for part in (model.head, model)],
+        losses=[round(float(row["loss"]), 4) for row in rows],
+        geometry=[{name: round(float(value), 6) for name, value in row.items()} for row in geometry],
+        probes=sorted([*(before.probes if before else []), *map(probed, found)], key=lambda probe: probe.batch),
+        class_names=list(data.class_names),
+        confusion=last.confusion if before is None or last.step == before.steps else before.confusion,
+    )
+
+
+def _versions(run: Run) -> dict[str, str]:
+    """Return what made the run; of the machine only what times depend on."""
+    values = json.loads((run.folder / "versions.json").read_text(encoding="utf-8"))
+    return values | {"machine": f"{platform.machine()}, {len(os.sched_getaffinity(0))} cores"}

@@ -1,0 +1,146 @@
+"""What is kept of a finished run: one small file, enough for every table and figure when its weights are gone."""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from qssl_tf.config import Config
+from qssl_tf.errors import UserError
+from qssl_tf.files import write_json
+from qssl_tf.reproduction.studies import Pair
+
+
+@dataclass(frozen=True)
+class Probed:
+    """One probe; accuracies in percent of the test images.
+
+    Attributes:
+        batch: Training batches before it.
+        protocol: How it saw the training images.
+        accuracy_last: After the probe's last epoch.
+        accuracy_best_epoch: The best of its epochs, chosen on test images.
+        seconds: Wall time.
+    """
+
+    batch: int
+    protocol: str
+    accuracy_last: float
+    accuracy_best_epoch: float
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Record:
+    """A finished run.
+
+    Attributes:
+        cell: Name of its cell.
+        seed: Its seed.
+        config: Its settings.
+        versions: Of the packages that made it, and its data set.
+        train_images: How many images it was trained on.
+        test_images: How many judged it.
+        steps: Training steps.
+        train_seconds: Wall time of the steps.
+        parameters: Trained numbers: of the head, and of the whole model.
+        losses: After each step, in nats.
+        geometry: Rows of `geometry.csv`; empty without a circuit.
+        probes: What the probes found.
+        class_names: Names of the classes.
+        confusion: Counts after the last batch, cached protocol; rows are true classes.
+    """
+
+    cell: str
+    seed: int
+    config: dict[str, Any]
+    versions: dict[str, str]
+    train_images: int
+    test_images: int
+    steps: int
+    train_seconds: float
+    parameters: list[int]
+    losses: list[float]
+    geometry: list[dict[str, float]]
+    probes: list[Probed]
+    class_names: list[str]
+    confusion: list[list[int]]
+
+    def accuracy(self, batch: int, protocol: str, best: bool = False) -> float | None:
+        """Return a probe's accuracy in percent, of its last or its best epoch; None if that was not probed."""
+        for found in self.probes:
+            if (found.batch, found.protocol) == (batch, protocol):
+                return found.accuracy_best_epoch if best else found.accuracy_last
+        return None
+
+    def lacks(self, batches: Iterable[int], protocol: str) -> list[int]:
+        """Return the batches that were not probed."""
+        return [batch for batch in batches if self.accuracy(batch, protocol) is None]
+
+
+def record_path(results: Path, pair: Pair) -> Path:
+    """Return where a run's record is kept."""
+    return results / "records" / f"{pair.name}.json"
+
+
+def write_record(results: Path, pair: Pair, record: Record) -> None:
+    """Keep a record."""
+    path = record_path(results, pair)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_json(path, asdict(record))
+
+
+def read_record(results: Path, pair: Pair) -> Record | None:
+    """Return the record of a run, or None if there is none.
+
+    Raises:
+        UserError: It is damaged, or of a run with other settings.
+    """
+    path = record_path(results, pair)
+    if not path.is_file():
+        return None
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+        values["probes"] = [Probed(**probe) for probe in values["probes"]]
+        record = Record(**values)
+        made_with = Config.from_dict(record.config)
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        raise UserError(f"{path} is no record of a run ({error}); move it away, its run folder is kept.") from None
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from None
+    refuse_other_settings(path, made_with, pair)
+    return record
+
+
+def refuse_other_settings(path: Path, found: Config, pair: Pair) -> None:
+    """Refuse a run folder or record whose settings are not those of `pair`, where the images may lie aside.
+
+    Raises:
+        UserError: They differ; each difference is named.
+    """
+    wanted = pair.config.to_dict() | {"data_dir": found.data_dir}
+    different = Config.from_dict(wanted).differences(found)
+    if different:
+        raise UserError(
+            f"{path} is not a run of {pair.cell.name} with seed {pair.seed}, or was made by another version "
+            f"({'; '.join(different)}); move it away."
+        )
+
+
+def refuse_mixed_data(records: Sequence[Record]) -> None:
+    """Refuse to judge runs together that did not see the same data.
+
+    Raises:
+        UserError: Runs of one cell differ in data set or number of images.
+    """
+    seen: dict[str, tuple[tuple, Record]] = {}
+    for record in records:
+        data = (record.versions.get("dataset"), record.train_images, record.test_images)
+        first, other = seen.setdefault(record.cell, (data, record))
+        if data != first:
+            raise UserError(
+                f"records of {record.cell} must be of the same data; seed {other.seed} has {first[0]} with "
+                f"{first[1]} + {first[2]} images, seed {record.seed} {data[0]} with {data[1]} + {data[2]}: "
+                "move one away."
+            )

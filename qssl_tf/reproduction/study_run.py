@@ -1,0 +1,118 @@
+"""A study from what is asked to its report."""
+
+import os
+from pathlib import Path
+
+from qssl_tf.errors import UserError
+from qssl_tf.reproduction.costs import MEGABYTES_A_RUN, MEGABYTES_OF_WEIGHTS, Job, duration, guess, pace
+from qssl_tf.reproduction.folders import held
+from qssl_tf.reproduction.order import Order, jobs
+from qssl_tf.reproduction.pool import Refused, Task, run_all
+from qssl_tf.reproduction.records import Record
+from qssl_tf.reproduction.studies import Pair
+
+
+def run_study(order: Order) -> int:
+    """Do what is left of a study.
+
+    Returns:
+        How many jobs failed.
+
+    Raises:
+        UserError: A folder holds something else, or a job met what the user has to mend.
+        KeyboardInterrupt: Ctrl-C.
+    """
+    from qssl_tf.reproduction.progress import Progress
+
+    records = order.records()
+    for pair in order.wanted:
+        held(pair, order.folder)  # before anything is begun
+    tasks = _tasks(order, records)
+    if not tasks:
+        print(f"nothing is left to do: {len(order.wanted)} runs are finished", flush=True)
+        return 0
+    print(_said(order, tasks), flush=True)
+    try:
+        with Progress(order.study, tasks, order.folder, order.results, order.processes) as progress:
+            run_all(
+                tasks,
+                order.processes,
+                lambda job: _command(order, job),
+                order.folder,
+                order.budget,
+                progress.changed,
+            )
+    except Refused as refused:
+        raise UserError(str(refused).removeprefix("error: ")) from None
+    left = [task for task in tasks if task.state == "left out"]
+    if left:
+        seconds = sum(task.expected for task in left)
+        print(f"{len(left)} jobs ({duration(seconds)}) did not fit the budget; the same command goes on with them")
+    for task in tasks:
+        if task.state == "failed":
+            print(f"failed: {task.name}: {task.message}")
+    return sum(task.state == "failed" for task in tasks)
+
+
+def show_costs(order: Order) -> None:
+    """Print what is left to do, how long it takes and how much room."""
+    records = order.records()
+    tasks = _tasks(order, records)
+    for kind, words in (("run", "train and probe"), ("paper_probe", "probe as the paper does"), ("device", "device")):
+        of_kind = [task for task in tasks if task.job.kind == kind]
+        for cell in dict.fromkeys(task.job.pair.cell for task in of_kind):
+            own = [task for task in of_kind if task.job.pair.cell == cell]
+            seeds = ", ".join(str(task.job.pair.seed) for task in own)
+            print(f"{cell.name:36s} seed {seeds:18s} {words:24s} {duration(sum(task.expected for task in own)):>8s}")
+    done = sum(pair in records for pair in order.wanted)
+    print(f"{done} of {len(order.wanted)} runs are finished; {_said(order, tasks)}")
+    print(f"the times are {'measured on the runs that are finished' if records else 'guessed for two cores'}")
+
+
+def report(order: Order) -> Path:
+    """Write the report on what is there.
+
+    Raises:
+        UserError: There is nothing to report on.
+    """
+    records = order.records()
+    if not records:
+        raise UserError(f"{order.results} holds no finished run of {order.name}; run the study without --report first.")
+    from qssl_tf.reproduction.device import read_device
+    from qssl_tf.reproduction.report import Findings, write_report
+
+    device = read_device(order.results)
+    in_order = sorted(records.items(), key=lambda item: (order.study.cells.index(item[0].cell), item[0].seed))
+    path = write_report(Findings(order.name, [record for _, record in in_order], device, order.results))
+    print(f"report: {path}")
+    return path
+
+
+def _tasks(order: Order, records: dict[Pair, Record]) -> list[Task]:
+    slower = pace(list(records.values()))
+    device_done = (order.results / "device.json").is_file()
+    return [Task(job, guess(job) * slower) for job in jobs(order, records, device_done)]
+
+
+def _said(order: Order, tasks: list[Task]) -> str:
+    runs = sum(task.job.kind == "run" for task in tasks)
+    seconds = sum(task.expected for task in tasks) / order.processes
+    checkpoints = max((task.job.probes for task in tasks if task.job.kind == "run"), default=0)
+    room = (
+        runs
+        * MEGABYTES_A_RUN
+        * (1 if not order.keep_weights else 1 + checkpoints * MEGABYTES_OF_WEIGHTS / MEGABYTES_A_RUN)
+    )
+    limit = f", of which {duration(order.budget)} now" if order.budget is not None and order.budget < seconds else ""
+    cores = len(os.sched_getaffinity(0))
+    return (
+        f"{len(tasks)} jobs are left, {runs} of them runs: about {duration(seconds)} on {cores} cores{limit}, "
+        f"{room / 1000:.1f} GB in {order.folder}"
+    )
+
+
+def _command(order: Order, job: Job) -> list[str]:
+    words = ["-m", "qssl_tf.reproduction.task", job.kind, order.name, job.pair.cell.name, str(job.pair.seed)]
+    words += ["--folder", str(order.folder), "--results", str(order.results), "--batches", order.batches]
+    words += ["--data-dir", order.data_dir] if order.data_dir else []
+    return [*words, "--keep-weights"] if order.keep_weights else words

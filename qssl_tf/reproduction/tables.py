@@ -1,0 +1,148 @@
+"""Tables of a report, in Markdown."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from qssl_tf.arms import ARMS
+from qssl_tf.evaluation.published import published
+from qssl_tf.evaluation.statistics import Paired, Summary, summary
+from qssl_tf.quantum.counting import training_circuits
+from qssl_tf.reproduction.comparisons import (
+    Comparisons,
+    accuracies,
+    against_published,
+    student_interval,
+)
+from qssl_tf.reproduction.records import Record
+from qssl_tf.reproduction.studies import Study
+
+
+def markdown(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    """Return the lines of a table."""
+    lines = [f"| {' | '.join(head)} |", f"|{'---|' * len(head)}"]
+    return [*lines, *(f"| {' | '.join(row)} |" for row in rows)]
+
+
+def spread(values: Summary) -> str:
+    """Return a mean and its sample standard deviation, as in 46.51 ± 1.50."""
+    return f"{values.mean:.2f}" if values.sd is None else f"{values.mean:.2f} ± {values.sd:.2f}"
+
+
+def _interval(low: float | None, high: float | None) -> str:
+    return "-" if low is None or high is None else f"{low:.1f} to {high:.1f}"
+
+
+def _p(value: float | None) -> str:
+    if value is None:
+        return "-"
+    return "< .001" if value < 0.001 else f"{value:.3f}".removeprefix("0")
+
+
+def published_table(records: Sequence[Record], study: Study, protocol: str) -> list[str]:
+    """Return the paper's table: published arms beside the published figures; [] if none was probed."""
+    rows = []
+    for cell in study.cells:
+        found = accuracies(records, cell.name, study.table, protocol)
+        if found is None or not ARMS[cell.series].published:
+            continue
+        last, best = (summary(list(values.values())) for values in (found.last, found.best))
+        theirs = published(cell.series)[study.table]
+        judged = against_published(best, theirs)
+        ours, other = student_interval(best), student_interval(theirs)
+        rows.append([
+            cell.name, str(best.n), spread(last), spread(best), _interval(*(ours or (None, None))),
+            f"{spread(theirs)} ({theirs.n})", _interval(*(other or (None, None))),
+            {True: "yes", False: "**no**", None: "-"}[judged.overlap], _p(judged.p),
+        ])  # fmt: skip
+    head = ["arm", "seeds", "last epoch (%)", "best epoch (%)", "its 95 %", "published, best epoch (runs)", "its 95 %",
+            "overlap", "Welch p"]  # fmt: skip
+    return markdown(head, rows) if rows else []
+
+
+def arms_table(records: Sequence[Record], study: Study, batch: int) -> list[str]:
+    """Return last-epoch accuracies of every cell after `batch`, by the cached protocol."""
+    rows = []
+    for cell in study.cells:
+        found = accuracies(records, cell.name, batch, "cached")
+        if found is None:
+            continue
+        said = summary(list(found.last.values()))
+        values = ", ".join(f"{value:.1f}" for value in found.last.values())
+        about = ARMS[cell.series].about if cell.name == cell.series else ""
+        rows.append([cell.name, about, str(said.n), spread(said), _interval(said.low, said.high), values])
+    return markdown(["arm", "what it is", "seeds", "last epoch (%)", "95 % of the mean", "each seed"], rows)
+
+
+def comparison_table(found: Comparisons) -> list[str]:
+    """Return cells against the baseline; [] if there is nothing to compare."""
+    rows = [[cell, *_paired_words(pair), _p(found.adjusted.get(cell))] for cell, pair in found.found.items()]
+    head = ["arm", "pairs", f"minus {found.baseline} (points)", "95 %", "p (t)", "p (Wilcoxon)", "detectable",
+            "p (t, Holm)"]  # fmt: skip
+    return markdown(head, rows) if rows else []
+
+
+def _paired_words(pair: Paired) -> list[str]:
+    interval = "-" if pair.low is None or pair.high is None else f"{pair.low:+.1f} to {pair.high:+.1f}"
+    detectable = "-" if pair.detectable is None else f"{pair.detectable:.1f}"
+    return [str(pair.n), f"{pair.difference:+.2f}", interval, _p(pair.p_t), _p(pair.p_wilcoxon), detectable]
+
+
+def curve_table(records: Sequence[Record], study: Study) -> list[str]:
+    """Return mean last-epoch accuracy of each series (rows) by what varies along it (columns)."""
+    values = sorted({cell.value for cell in study.cells if cell.value is not None})
+    columns: Mapping = {
+        value: {cell.series: cell.name for cell in study.cells if cell.value == value} for value in values
+    }
+    rows = []
+    for series in dict.fromkeys(cell.series for cell in study.cells):
+        row = [series]
+        for value in values:
+            name = columns[value].get(series)
+            found = accuracies(records, name, study.table, "cached") if name else None
+            row.append(f"{spread(summary(list(found.last.values())))} ({len(found.last)})" if found else "-")
+        rows.append(row)
+    return markdown([f"{study.axis} →", *map(str, values)], rows)
+
+
+def batches_table(records: Sequence[Record], study: Study) -> list[str]:
+    """Return mean last-epoch accuracy of each cell (rows) by training batches (columns)."""
+    rows = []
+    for cell in study.cells:
+        found = [accuracies(records, cell.name, batch, "cached") for batch in study.batches]
+        if any(found):
+            words = [f"{spread(summary(list(one.last.values())))} ({len(one.last)})" if one else "-" for one in found]
+            rows.append([cell.series, *words])
+    return markdown(["after batch →", *map(str, study.batches)], rows)
+
+
+def cost_table(records: Sequence[Record], study: Study) -> list[str]:
+    """Return what each cell took: parameters, circuits, wall time."""
+    rows = []
+    for cell in study.cells:
+        own = [record for record in records if record.cell == cell.name]
+        if not own:
+            continue
+        circuits = training_circuits(cell.config, own[0].steps)
+        shots = cell.config.shots
+        probes = [probe.seconds for record in own for probe in record.probes if probe.protocol == "cached"]
+        rows.append([
+            cell.name, f"{own[0].parameters[0]:,}", f"{own[0].parameters[1]:,}", f"{circuits:,}" if circuits else "-",
+            f"{circuits * shots:.1e}" if shots else "exact" if circuits else "-",
+            f"{_median([record.train_seconds for record in own]):.0f}", f"{_median(probes):.1f}",
+        ])  # fmt: skip
+    head = ["arm", "head's weights", "all weights", "circuits", "measured shots", "training (s)", "one probe (s)"]
+    return markdown(head, rows)
+
+
+def _median(values: Sequence[float]) -> float:
+    ordered = sorted(values)
+    return (ordered[(len(ordered) - 1) // 2] + ordered[len(ordered) // 2]) / 2
+
+
+def versions_table(records: Sequence[Record]) -> list[str]:
+    """Return the versions of everything that made the records, more than one where they differ."""
+    names = dict.fromkeys(name for record in records for name in record.versions)
+    rows = []
+    for name in names:
+        found = sorted({record.versions[name] for record in records if name in record.versions})
+        rows.append([name, ", ".join(found)])
+    return markdown(["what", "version"], rows)

@@ -1,0 +1,51 @@
+from dataclasses import replace
+
+import pytest
+
+from qssl_tf.arms import arm_config
+from qssl_tf.config import Config
+from qssl_tf.quantum.counting import gradient_circuits, training_circuits
+
+
+def test_circuits_of_a_shift_gradient_by_hand():
+    """Ring, 8 qubits, 2 layers: 8 RX and 16 RY with 2 circuits each, 16 controlled RX with 4."""
+    config = arm_config("ring_100_shots", 0)
+    assert gradient_circuits(config) == 2 * (8 + 16) + 4 * 16
+    assert gradient_circuits(replace(config, gradient="two_term")) == 2 * (8 + 16 + 16)
+    assert gradient_circuits(replace(config, gradient="spsa")) == 2
+    assert gradient_circuits(arm_config("ring", 0)) == 0
+
+
+def test_the_head_asks_for_as_many_circuits(monkeypatch):
+    """TensorFlow Quantum's sampler counts the circuits that it is really given."""
+    import numpy as np
+    import tensorflow as tf
+
+    from qssl_tf.quantum import shift_rules
+    from qssl_tf.quantum.head import QuantumHead
+
+    asked = []
+    sample = shift_rules.tfq_simulate_ops.tfq_simulate_samples
+
+    def counted(programs, *arguments):
+        asked.append(None)
+        return sample(programs, *arguments)
+
+    monkeypatch.setattr(shift_rules.tfq_simulate_ops, "tfq_simulate_samples", counted)
+    config = Config(width=3, layers=1, shots=20, gradient="parameter_shift", simulator="tfq")
+    head = QuantumHead(3, "ring", 1, shots=20, gradient="parameter_shift", simulator="tfq")
+    angles = tf.constant(np.random.default_rng(0).uniform(0, 3, (1, 3)), tf.float32)
+    tf.config.run_functions_eagerly(True)
+    try:
+        with tf.GradientTape() as tape:
+            tape.watch(angles)
+            loss = tf.reduce_sum(head(angles))
+        tape.gradient(loss, [angles, head.parameters])
+    finally:
+        tf.config.run_functions_eagerly(False)
+    assert len(asked) == 1 + gradient_circuits(config)
+
+
+@pytest.mark.parametrize(("arm", "count"), [("classical", 0), ("ring", 2 * 256 * 194)])
+def test_circuits_of_a_training_run(arm, count):
+    assert training_circuits(arm_config(arm, 0), 194) == count
