@@ -6,10 +6,8 @@ from typing import Any
 
 from qssl_tf.errors import UserError
 from qssl_tf.files import write_json
-from qssl_tf.reproduction.folders import Place
-from qssl_tf.reproduction.records import read_record
+from qssl_tf.reproduction.folders import Place, finished
 from qssl_tf.reproduction.studies import Pair, Study
-from qssl_tf.training.runs import open_run
 
 BACKEND, IMAGES, SHOTS, MITIGATION = "fake_paris", 900, 8192, "affine"
 KEPT = (
@@ -22,14 +20,11 @@ def run_on_device(study: Study, pair: Pair, place: Place, batches: str) -> None:
     """Classify unseen images with a finished run's circuit on the snapshot, and keep what came out.
 
     Raises:
-        UserError: The run is not finished.
+        UserError: The run is not finished, or its weights are gone.
     """
     from qssl_tf import device_run
 
-    record = read_record(place.results, pair)
-    if record is None or not (place.folder / pair.name).is_dir():
-        raise UserError(f"{place.folder / pair.name} is not finished; finish the study's runs first.")
-    run = open_run(place.folder / pair.name)
+    record, run = finished(pair, place)
     ledger, device = device_run.plan(run, BACKEND, "last", IMAGES, SHOTS, MITIGATION, seed=0)
     result = device_run.finish(run, ledger, device)
     described = {"run": pair.name, "class_names": record.class_names}

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from qssl_tf.reproduction.records import refuse_other_settings
+from qssl_tf.errors import UserError
+from qssl_tf.reproduction.records import Record, read_record, refuse_other_settings
 from qssl_tf.reproduction.studies import Pair
 from qssl_tf.training.runs import Run, open_run
 
@@ -41,3 +42,20 @@ def held(pair: Pair, folder: Path) -> Run | None:
     run = open_run(path)
     refuse_other_settings(path, run.config, pair)
     return run
+
+
+def finished(pair: Pair, place: Place) -> tuple[Record, Run]:
+    """Return the record and the folder of a finished run.
+
+    Raises:
+        UserError: It is not finished, or its folder is gone and with it the weights.
+    """
+    record, run = read_record(place.results, pair), held(pair, place.folder)
+    if record is None:
+        raise UserError(f"{place.folder / pair.name} is not finished; finish the study's runs first.")
+    if run is None:
+        raise UserError(
+            f"{place.folder / pair.name} is gone, and with it the weights; bring it back, or move its record "
+            f"({pair.name}.json) away to train it again."
+        )
+    return record, run

@@ -128,7 +128,10 @@ def read_time(text: str | None) -> float | None:
 
 
 def jobs(order: Order, records: Mapping[Pair, Record], device_done: bool) -> list[Job]:
-    """Return what is left to do: runs first, then probes by the paper's protocol, then the device."""
+    """Return what is left to do: runs first, then probes by the paper's protocol, then the device.
+
+    What needs the weights of a recorded run whose folder is gone is not in the list.
+    """
     steps = wanted_batches(order.study, order.batches)
     left = []
     for pair in order.wanted:
@@ -137,12 +140,19 @@ def jobs(order: Order, records: Mapping[Pair, Record], device_done: bool) -> lis
             train = 0 if pair in records else pair.config.steps or order.study.batches[-1]
             left.append(Job("run", pair, train, lacking))
     for pair in _for_paper_probes(order):
-        if pair not in records or records[pair].lacks([order.study.table], "paper"):
+        if _has_weights(order, pair, records) and (
+            pair not in records or records[pair].lacks([order.study.table], "paper")
+        ):
             left.append(Job("paper_probe", pair, 0, 1))
     shown = next((pair for pair in order.wanted if pair.cell.name == "ring"), None)
-    if order.name == "paper" and shown and not device_done:
+    if order.name == "paper" and shown and not device_done and _has_weights(order, shown, records):
         left.append(Job("device", shown, 0, 1))
     return left
+
+
+def _has_weights(order: Order, pair: Pair, records: Mapping[Pair, Record]) -> bool:
+    """Return whether a run's weights are there, or will be once it is trained."""
+    return pair not in records or (order.folder / pair.name).is_dir()
 
 
 def _for_paper_probes(order: Order) -> Sequence[Pair]:

@@ -8,7 +8,7 @@ from qssl_tf.data.sources import load
 from qssl_tf.errors import UserError
 from qssl_tf.evaluation.checkpoints import draw_probes, probe_checkpoints, write_probes
 from qssl_tf.files import replacing
-from qssl_tf.reproduction.folders import Place, held
+from qssl_tf.reproduction.folders import Place, finished, held
 from qssl_tf.reproduction.recording import probed, recorded
 from qssl_tf.reproduction.records import read_record, write_record
 from qssl_tf.reproduction.studies import Pair, Study, wanted_batches
@@ -47,12 +47,9 @@ def add_paper_probe(study: Study, pair: Pair, place: Place, batches: str) -> Non
     Raises:
         UserError: The run is not finished, or its weights are gone.
     """
-    record = read_record(place.results, pair)
-    if record is None:
-        raise UserError(f"{place.folder / pair.name} is not finished; finish the study's runs first.")
+    record, run = finished(pair, place)
     if not record.lacks([study.table], "paper"):
         return
-    run = _finished(pair, place)
     _require_weights(run, [study.table])
     settings = replace(run.config, probe_protocol="paper", data_dir=place.data_dir or run.config.data_dir)
     found = probe_checkpoints(run, settings, [study.table], report=_say)
@@ -61,16 +58,6 @@ def add_paper_probe(study: Study, pair: Pair, place: Place, batches: str) -> Non
 
 def _say(line: str) -> None:
     print(line, flush=True)
-
-
-def _finished(pair: Pair, place: Place) -> Run:
-    run = held(pair, place.folder)
-    if run is None:
-        raise UserError(
-            f"{place.folder / pair.name} is gone, and with it the weights; bring it back, or move its record "
-            f"({pair.name}.json) away to train it again."
-        )
-    return run
 
 
 def _trained(pair: Pair, place: Place):

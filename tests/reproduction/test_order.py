@@ -80,14 +80,17 @@ def test_jobs_are_runs_then_paper_probes_then_the_device():
 
 
 def test_what_is_recorded_is_not_done_again(made_up, tmp_path):
-    order = Order.from_words(WORDS | {"arms": "ring", "seeds": "0-1", "results": tmp_path})
+    order = Order.from_words(WORDS | {"arms": "ring", "seeds": "0-1", "folder": tmp_path, "results": tmp_path})
     batches = STUDIES["paper"].batches
     half = made_up("paper", "ring", 0, {(batch, "cached"): (40.0, 41.0) for batch in batches[:15]})
     probes = {(batch, "cached"): (40.0, 41.0) for batch in batches}
     whole = made_up("paper", "ring", 1, probes | {(176, "paper"): (40.0, 41.0)})
     for pair, record in zip(order.wanted, (half, whole), strict=True):
         write_record(tmp_path, pair, record)
-    left = jobs(order, order.records(), device_done=True)
+    records = order.records()
+    assert [job.kind for job in jobs(order, records, device_done=False)] == ["run"]  # the weights are gone
+    (tmp_path / "ring-s0").mkdir()
+    left = jobs(order, records, device_done=True)
     assert [(job.kind, job.pair.seed, job.steps, job.probes) for job in left] == [
         ("run", 0, 0, 2),
         ("paper_probe", 0, 0, 1),
