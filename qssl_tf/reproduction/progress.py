@@ -57,7 +57,9 @@ class Progress(AbstractContextManager):
 
     def table(self) -> Table:
         """Return what ended last, what runs and what comes next."""
-        made = Table(title=f"{self._count('done')} of {len(self.tasks)} jobs done, about {self.left()} left")
+        unfinished = any(task.state in ("waiting", "running") for task in self.tasks)
+        rest = f", about {self.left()} left" if unfinished else ""
+        made = Table(title=f"{self._count('done')} of {len(self.tasks)} done{rest}")
         for name in ("arm", "seed", "state", "accuracy", "left"):
             made.add_column(name, justify="right" if name in ("seed", "accuracy", "left") else "left")
         ended = [task for task in self.tasks if task.state in ("done", "failed", "left out")]
@@ -126,5 +128,5 @@ class Progress(AbstractContextManager):
         if accuracy:
             words.append(f"{accuracy} after batch {self.study.table}")
         if task.state in ("done", "failed"):
-            words.append(f"{duration(task.took)}; about {self.left()} left")
+            words.append(f"{duration(task.took)}; about {self.left()} left in all")
         self.console.print(", ".join(words), highlight=False, soft_wrap=True)

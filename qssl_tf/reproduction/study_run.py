@@ -98,16 +98,12 @@ def _said(order: Order, tasks: list[Task]) -> str:
     runs = sum(task.job.kind == "run" for task in tasks)
     seconds = sum(task.expected for task in tasks) / order.processes
     checkpoints = max((task.job.probes for task in tasks if task.job.kind == "run"), default=0)
-    room = (
-        runs
-        * MEGABYTES_A_RUN
-        * (1 if not order.keep_weights else 1 + checkpoints * MEGABYTES_OF_WEIGHTS / MEGABYTES_A_RUN)
-    )
+    room = runs * (MEGABYTES_A_RUN + (checkpoints * MEGABYTES_OF_WEIGHTS if order.keep_weights else 0))
     limit = f", of which {duration(order.budget)} now" if order.budget is not None and order.budget < seconds else ""
     cores = len(os.sched_getaffinity(0))
     return (
-        f"{len(tasks)} jobs are left, {runs} of them runs: about {duration(seconds)} on {cores} cores{limit}, "
-        f"{room / 1000:.1f} GB in {order.folder}"
+        f"left to do: {runs} to train and probe, {len(tasks) - runs} more; about {duration(seconds)} on {cores} "
+        f"cores{limit}, {room / 1000:.1f} GB in {order.folder}"
     )
 
 
