@@ -2,11 +2,14 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from unittest import mock
 
+import keras
 import tensorflow as tf
 from timing import compared, medians
 
 from qssl_tf.data.augment import augmentation
+from qssl_tf.models import encoders
 from qssl_tf.models.simclr import build_simclr
 from qssl_tf.presets import PRESETS
 
@@ -27,8 +30,42 @@ def step_call(**settings):
     return lambda: step()["loss"].numpy(), config
 
 
+def padded_convolution(filters, kernel, strides, kernel_initializer, name):
+    """Return Keras's convolution with PyTorch's padding, as the encoders would be built without our own layer."""
+    apart = strides > 1 and kernel > 1
+    pad = keras.layers.ZeroPadding2D(kernel // 2) if apart else keras.layers.Identity()
+    convolution = keras.layers.Conv2D(
+        filters,
+        kernel,
+        strides=strides,
+        padding="valid" if apart else "same",
+        use_bias=False,
+        kernel_initializer=kernel_initializer,
+        name=name,
+    )
+    return lambda x: convolution(pad(x))
+
+
+def encoder_call(convolution, images):
+    """Return a call of ResNet-18, forward and backward, built with `convolution`."""
+    with mock.patch.object(encoders, "Conv2D", convolution):
+        encoder = encoders.build_encoder("resnet18", images.shape[1:], 8, seed=0)
+
+    @tf.function(autograph=False)
+    def gradients():
+        with tf.GradientTape() as tape:
+            total = tf.reduce_sum(encoder(images, training=True))
+        return tape.gradient(total, encoder.trainable_variables)
+
+    return lambda: gradients()[0].numpy()
+
+
 def all_steps() -> Iterator[dict[str, object]]:
     """Yield each quantum arm beside the classical; a ratio below 1 says how much the quantum step takes longer."""
+    images = tf.random.stateless_uniform((256, 32, 32, 3), (0, 0))
+    rivals = {"ours": encoders.Conv2D, "Keras's convolution": padded_convolution}
+    seconds = medians({name: encoder_call(kind, images) for name, kind in rivals.items()})
+    yield compared("ResNet-18, forward + backward", 0, len(images), None, seconds)
     classical, _ = step_call(head="classical")
     for name, settings in ARMS.items():
         ours, config = step_call(**settings)
