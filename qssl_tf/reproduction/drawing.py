@@ -10,7 +10,7 @@ from qssl_tf.arms import ARMS
 from qssl_tf.evaluation.figures import BLUE, GRAY, ORANGE, plt, save_figure
 from qssl_tf.evaluation.published import published, published_confusion
 from qssl_tf.evaluation.statistics import summary
-from qssl_tf.reproduction.comparisons import accuracies
+from qssl_tf.reproduction.comparisons import accuracies, student_interval
 from qssl_tf.reproduction.records import Record
 from qssl_tf.reproduction.studies import Study
 
@@ -20,6 +20,7 @@ STYLES = {
     "classical": (ORANGE, "s"),
     "identity": ("#009E73", "^"),
     "all_to_all": ("#CC79A7", "D"),
+    "ring_100_shots": ("#E69F00", "v"),
 }
 CHANCE = 20.0  # percent, of five classes
 
@@ -70,15 +71,16 @@ def draw_arms(path: Path, records: Sequence[Record], study: Study) -> bool:
     for place, (cell, found) in enumerate(rows):
         values = list(found.last.values())
         said = summary(values)
-        axis.plot(values, [place] * len(values), "o", color=BLUE, alpha=0.45, markersize=4, markeredgewidth=0)
-        if said.low is not None and said.high is not None:
-            axis.plot([said.low, said.high], [place, place], color=BLUE, linewidth=2)
+        axis.plot(values, [place + 0.22] * len(values), "o", color=BLUE, alpha=0.45, markersize=4, markeredgewidth=0)
+        interval = student_interval(said)
+        if interval is not None:
+            axis.plot(interval, [place, place], color=BLUE, linewidth=2)
         axis.plot(said.mean, place, "|", color=BLUE, markersize=14, markeredgewidth=2)
         if cell.name == cell.series and ARMS[cell.series].published:
             theirs = published(cell.series)[study.table]
             axis.errorbar(theirs.mean, place - 0.22, xerr=theirs.sd, fmt="d", color=GRAY, markersize=4, linewidth=1)
     axis.plot([], [], "o", color=BLUE, alpha=0.45, markersize=4, label="one seed, last epoch")
-    axis.plot([], [], color=BLUE, linewidth=2, label="mean, 95 % interval")
+    axis.plot([], [], color=BLUE, linewidth=2, label="mean, 95 % interval (t)")
     axis.errorbar(
         [], [], xerr=[], fmt="d", color=GRAY, markersize=4, linewidth=1, label="published mean ± deviation, best epoch"
     )

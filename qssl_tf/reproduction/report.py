@@ -9,6 +9,7 @@ from qssl_tf.evaluation.published import published_confusion, published_states, 
 from qssl_tf.files import write_json, write_text
 from qssl_tf.reproduction import drawing, tables
 from qssl_tf.reproduction.comparisons import agreement, compared, summary_rows
+from qssl_tf.reproduction.costs import duration
 from qssl_tf.reproduction.records import Record
 from qssl_tf.reproduction.studies import STUDIES, Pair, Study, pairs
 
@@ -235,7 +236,9 @@ def _right(arm: str) -> str:
 
 
 def _costs(found: Findings) -> list[str]:
+    seconds = sum(record.train_seconds + sum(probe.seconds for probe in record.probes) for record in found.records)
     return [
+        f"All {len(found.records)} runs with their probes took {duration(seconds)}, counted one after the other. "
         "Medians. Circuits are those that a device would be asked for in training, those of the gradient included; an "
         "exact gradient (adjoint) is a simulator's and takes none.",
         "",

@@ -15,6 +15,8 @@ from qssl_tf.reproduction.comparisons import (
 from qssl_tf.reproduction.records import Record
 from qssl_tf.reproduction.studies import Study
 
+BOOTSTRAP_MINIMUM = 6  # seeds: of fewer the bootstrap's interval is much too narrow
+
 
 def markdown(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
     """Return the lines of a table."""
@@ -68,8 +70,11 @@ def arms_table(records: Sequence[Record], study: Study, batch: int) -> list[str]
         said = summary(list(found.last.values()))
         values = ", ".join(f"{value:.1f}" for value in found.last.values())
         about = ARMS[cell.series].about if cell.name == cell.series else ""
-        rows.append([cell.name, about, str(said.n), spread(said), _interval(said.low, said.high), values])
-    return markdown(["arm", "what it is", "seeds", "last epoch (%)", "95 % of the mean", "each seed"], rows)
+        student = _interval(*(student_interval(said) or (None, None)))
+        drawn = _interval(said.low, said.high) if said.n >= BOOTSTRAP_MINIMUM else "-"
+        rows.append([cell.name, about, str(said.n), spread(said), student, drawn, values])
+    head = ["arm", "what it is", "seeds", "last epoch (%)", "95 % of the mean (t)", "(bootstrap)", "each seed"]
+    return markdown(head, rows)
 
 
 def comparison_table(found: Comparisons) -> list[str]:
