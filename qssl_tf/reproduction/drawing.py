@@ -25,37 +25,50 @@ STYLES = {
 CHANCE = 20.0  # percent, of five classes
 
 
+COLUMNS = 3
+
+
 def draw_accuracy(path: Path, records: Sequence[Record], study: Study) -> bool:
     """Draw accuracy against batches for each published arm: ours in colour, the published runs in grey behind."""
     cells = [cell for cell in study.cells if ARMS[cell.series].published and _curve(records, cell.name, study)]
     if not cells:
         return False
+    rows = -(-len(cells) // COLUMNS)
+    columns = min(COLUMNS, len(cells))
     figure, axes = plt.subplots(
-        1, len(cells), figsize=(2.9 * len(cells), 3.3), sharey=True, layout="constrained", squeeze=False
-    )
-    for axis, cell in zip(axes[0], cells, strict=True):
+        rows, columns, figsize=(3.2 * columns, 2.9 * rows + 0.5), sharey=True, layout="constrained",
+        squeeze=False,
+    )  # fmt: skip
+    for axis, cell in zip(axes.flat, cells, strict=False):
         theirs = published(cell.series)
-        batches, means = list(theirs), np.array([value.mean for value in theirs.values()])
-        deviations = np.array([value.sd for value in theirs.values()])
-        axis.fill_between(batches, means - deviations, means + deviations, color=GRAY, alpha=0.25, linewidth=0)
-        axis.plot(
-            batches, means, color=GRAY, linestyle="--", label=f"published, best epoch ({theirs[study.table].n} runs)"
-        )
+        _band(axis, list(theirs), [(value.mean, value.sd or 0.0) for value in theirs.values()], GRAY, "--",
+              "published: best epoch of the probe, mean ± deviation")  # fmt: skip
         found = _curve(records, cell.name, study)
         steps = [one.batch for one in found]
-        for which, style, words in (("best", ":", "ours, best epoch"), ("last", "-", "ours, last epoch")):
-            values = [summary(list(getattr(one, which).values())) for one in found]
-            mean = np.array([value.mean for value in values])
-            axis.plot(steps, mean, style, color=BLUE, label=f"{words} ({max(len(one.last) for one in found)} runs)")
-            if which == "last":
-                spread = np.array([value.sd or 0.0 for value in values])
-                axis.fill_between(steps, mean - spread, mean + spread, color=BLUE, alpha=0.25, linewidth=0)
-        axis.set(title=cell.name.replace("_", " ").replace("partial", "\npartial"), xlabel="training batches")
-        axis.title.set_fontsize(9)
-        axis.legend(frameon=False, fontsize=7, loc="lower right")
-    axes[0, 0].set(ylabel="linear-probe test accuracy (%)")
+        axis.plot(steps, [np.mean(list(one.best.values())) for one in found], ":", color=BLUE, label="ours: best epoch")
+        spreads = [(float(np.mean(v)), float(np.std(v, ddof=1)) if len(v) > 1 else 0.0)
+                   for v in (list(one.last.values()) for one in found)]  # fmt: skip
+        _band(axis, steps, spreads, BLUE, "-", "ours: last epoch, mean ± deviation")
+        runs = max(len(one.last) for one in found)
+        axis.set_title(
+            f"{cell.name.replace('_', ' ')}: {runs} seeds; {theirs[study.table].n} published runs", fontsize=8
+        )
+    for axis in axes.flat[len(cells) :]:
+        axis.axis("off")
+    figure.supxlabel("training batches", fontsize=10)
+    figure.supylabel("linear-probe test accuracy (%)", fontsize=10)
+    figure.legend(
+        *axes[0, 0].get_legend_handles_labels(), frameon=False, fontsize=8, loc="outside upper center", ncols=3
+    )
     save_figure(figure, path)
     return True
+
+
+def _band(axis, x: Sequence[int], spreads: Sequence[tuple[float, float]], colour: str, style: str, label: str) -> None:
+    """Draw means with one deviation to each side."""
+    mean, deviation = np.array(spreads).T
+    axis.plot(x, mean, style, color=colour, label=label)
+    axis.fill_between(x, mean - deviation, mean + deviation, color=colour, alpha=0.25, linewidth=0)
 
 
 def _curve(records: Sequence[Record], cell: str, study: Study) -> list:
