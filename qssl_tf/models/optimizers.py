@@ -20,8 +20,13 @@ class AdamL2(keras.optimizers.Adam):
         self.l2 = l2
 
     def update_step(self, gradient, variable, learning_rate):
-        """Add the penalty to the gradient, then take Adam's step."""
-        super().update_step(gradient + self.l2 * keras.ops.cast(variable, gradient.dtype), variable, learning_rate)
+        """Add the penalty to the gradient, then take Adam's step.
+
+        As a difference: TensorFlow's optimizer would merge a sum with that over the two views into one of three terms,
+        whose order depends on which buffer happens to be free. One run in some dozens then differed in its last bits.
+        """
+        penalty = -self.l2 * keras.ops.cast(variable, gradient.dtype)
+        super().update_step(gradient - penalty, variable, learning_rate)
 
     def get_config(self):
         """Return the constructor's arguments."""
