@@ -9,6 +9,7 @@ from pathlib import Path
 
 from qssl_tf.errors import UserError
 from qssl_tf.flags import Parser, run_command
+from qssl_tf.lock import locked
 
 METHODS = ("none", "readout", "affine", "zne")
 
@@ -92,7 +93,8 @@ def submit(run, ledger, device, ask: bool) -> None:
     if ask and not _agreed():
         print(f"not submitted; go on with --resume {ledger.folder.name}")
         return
-    device_run.finish(run, ledger, device)
+    with locked(ledger.folder):
+        device_run.finish(run, ledger.again(), device)  # as another process may have left it meanwhile
 
 
 def _agreed() -> bool:

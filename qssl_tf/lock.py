@@ -1,4 +1,4 @@
-"""A lock on a folder that ends with its owner, however that ends."""
+"""A lock on a folder or file that ends with its owner, however that ends."""
 
 import fcntl
 from collections.abc import Iterator
@@ -10,10 +10,10 @@ from qssl_tf.errors import UserError
 
 @contextmanager
 def locked(folder: Path, wait: bool = False) -> Iterator[None]:
-    """Hold a folder, which need not exist yet, against other processes.
+    """Hold a folder or file, which need not exist yet, against other processes.
 
     Args:
-        folder: The folder; an empty file `.NAME.lock` stays beside it.
+        folder: What is held; an empty file `.NAME.lock` stays beside it.
         wait: Wait for another owner to end, rather than refuse.
 
     Raises:

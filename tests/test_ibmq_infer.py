@@ -16,6 +16,7 @@ from qssl_tf.errors import UserError
 from qssl_tf.flags import run_command
 from qssl_tf.hardware.backends import Device
 from qssl_tf.hardware.snapshot import snapshot
+from qssl_tf.lock import locked
 
 ROOT = Path(__file__).resolve().parents[1]
 SMALL = ["--width", "4", "--layers", "1", "--steps", "60", "--batch-size", "128", "--probe-epochs", "20"]
@@ -132,6 +133,9 @@ def test_a_dry_run_submits_nothing_and_can_be_resumed(run, script):
     folder = newest(run)
     assert not list(folder.glob("job-*.npz"))
     assert f"dry run: nothing was submitted; go on with --resume {folder.name}" in done.stdout
+    with locked(folder):
+        refused = infer(script, run, "--resume")
+    assert refused.returncode == 2 and f"{folder.name} is in use by another process; wait" in refused.stderr
     assert infer(script, run, "--resume").returncode == 0
     assert (folder / "result.json").exists()
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from qssl_tf.config import Config
 from qssl_tf.flags import Parser, add_config_flags, given_settings, run_command
+from qssl_tf.lock import locked
 
 
 def parser() -> Parser:
@@ -37,14 +38,15 @@ def main() -> None:
     steps = choose_step(run, arguments.checkpoint)
     if not arguments.no_untrained and 0 in run.checkpoint_steps() and 0 not in steps:
         steps = [0, *steps]
-    print(f"{run.folder}: {settings.probe_protocol} probe of step {', '.join(map(str, steps))}", flush=True)
-    results = probe_checkpoints(
-        run, settings, steps, report=lambda line: print(line, flush=True), split=arguments.split
-    )
-    write_probes(run, results)
-    for path in draw_probes(run, results):
-        print(f"figure: {path}")
-    print(f"result: {result_path(run, results[0][0])}")
+    with locked(run.probe):  # the run itself may go on training
+        print(f"{run.folder}: {settings.probe_protocol} probe of step {', '.join(map(str, steps))}", flush=True)
+        results = probe_checkpoints(
+            run, settings, steps, report=lambda line: print(line, flush=True), split=arguments.split
+        )
+        write_probes(run, results)
+        for path in draw_probes(run, results):
+            print(f"figure: {path}")
+        print(f"result: {result_path(run, results[0][0])}")
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from pathlib import Path
 from qssl_tf.config import Config
 from qssl_tf.errors import UserError
 from qssl_tf.flags import Parser, add_base_flags, add_config_flags, config_from_flags, given_settings, run_command
+from qssl_tf.lock import locked
 from qssl_tf.training.runs import Run, create_run, newest_run, open_run, point_latest
 
 
@@ -38,13 +39,14 @@ def main() -> None:
     data = load(config)
     model, augmentation = build(config, data)  # before a folder is made: what cannot be built ends here
     run = opened or create_run(config, arguments.runs_dir, arguments.name, data.name)
-    point_latest(run.folder)
-    print(f"{run.folder}: {describe(run.config)} on {len(data.train)} images of {data.name}", flush=True)
-    stopped_by = pretrain(run, data, model, augmentation, resume=opened is not None)
-    if stopped_by:
-        print(f"stopped by {stopped_by}; continue with: python trainers/pretrain.py --resume {run.folder}")
-        sys.exit(130)
-    finish(run, model, data, time.perf_counter() - began)
+    with locked(run.folder):
+        point_latest(run.folder)
+        print(f"{run.folder}: {describe(run.config)} on {len(data.train)} images of {data.name}", flush=True)
+        stopped_by = pretrain(run, data, model, augmentation, resume=opened is not None)
+        if stopped_by:
+            print(f"stopped by {stopped_by}; continue with: python trainers/pretrain.py --resume {run.folder}")
+            sys.exit(130)
+        finish(run, model, data, time.perf_counter() - began)
 
 
 def to_resume(arguments) -> Run | None:

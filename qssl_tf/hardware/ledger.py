@@ -54,6 +54,10 @@ class Ledger:
         ledger.save()
         return ledger
 
+    def again(self) -> "Ledger":
+        """Return the same device run as its folder has it now."""
+        return Ledger.open(self.folder)
+
     @classmethod
     def open(cls, folder: Path) -> "Ledger":
         """Read a folder and check that its values are those that were recorded.

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from qssl_tf.lock import locked
 from qssl_tf.training.runs import create_run
 
 
@@ -40,6 +41,13 @@ def test_all_checkpoints_make_a_curve(script, run):
     steps = [line["step"] for line in json.loads((run / "probe.json").read_text())["checkpoints"]]
     assert steps == [0, 1, 13, 23, 25]
     assert (run / "figures" / "accuracy.png").stat().st_size > 0
+
+
+def test_a_second_probe_of_a_run_is_refused(script, run):
+    with locked(run / "probe.json"):
+        done = linear_eval(script, run)
+    assert done.returncode == 2 and not done.stdout
+    assert done.stderr.endswith("probe.json is in use by another process; wait for it to end, or stop it first.\n")
 
 
 def test_the_papers_protocol(script, run):

@@ -120,6 +120,20 @@ def test_ctrl_c_keeps_the_step_and_resumes_to_the_same_bits(whole, script):
     assert_same_run(run, whole[0])
 
 
+def test_a_second_process_on_a_run_is_refused(whole, script):
+    run = whole[0].parent / "shared"
+    process = start(run.parent, run.name)
+    wait_for_step(run, 3, process)
+    process.send_signal(signal.SIGSTOP)  # or it might be done before the second has looked
+    second = script("trainers/pretrain.py", "--resume", run)
+    process.send_signal(signal.SIGCONT)
+    assert second.returncode == 2
+    assert second.stderr == f"error: {run} is in use by another process; wait for it to end, or stop it first.\n"
+    process.communicate()
+    assert process.returncode == 0
+    assert_same_run(run, whole[0])
+
+
 def test_a_finished_run_resumes_to_itself(whole, script):
     run, _ = whole
     before = rows(run)
