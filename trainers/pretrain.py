@@ -21,6 +21,9 @@ def parser() -> Parser:
     made.add_argument(
         "--resume", nargs="?", const="", metavar="RUN", help="continue a run folder (default: the newest run)"
     )
+    made.add_argument(
+        "--previous-state", action="store_true", help="resume from the state before the last, if that is damaged"
+    )
     add_base_flags(made)
     add_config_flags(made)
     return made
@@ -34,12 +37,15 @@ def main() -> None:
     began = time.perf_counter()
 
     from qssl_tf.data.sources import load
+    from qssl_tf.training.checkpoints import go_back
     from qssl_tf.training.pretrain import build, pretrain
 
     data = load(config)
     model, augmentation = build(config, data)  # before a folder is made: what cannot be built ends here
     run = opened or create_run(config, arguments.runs_dir, arguments.name, data.name)
     with locked(run.folder):
+        if arguments.previous_state:
+            print(f"the last state is kept as {go_back(run)}", flush=True)
         point_latest(run.folder)
         print(f"{run.folder}: {describe(run.config)} on {len(data.train)} images of {data.name}", flush=True)
         stopped_by = pretrain(run, data, model, augmentation, resume=opened is not None)
@@ -52,6 +58,8 @@ def main() -> None:
 def to_resume(arguments) -> Run | None:
     """Return the run that --resume names, if it was given; settings beside it are refused, they stand in its folder."""
     if arguments.resume is None:
+        if arguments.previous_state:
+            raise UserError("--previous-state belongs to --resume, which names the run to go on with.")
         return None
     given = [f"--{name.replace('_', '-')}" for name in given_settings(arguments)]
     given += [f"--{name}" for name in ("preset", "config", "name") if getattr(arguments, name) is not None]

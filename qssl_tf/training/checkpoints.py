@@ -1,7 +1,11 @@
 """Weights for probing and the whole state for an exact resume; both carry the settings they were made with."""
 
+import hashlib
 import io
 import json
+import os
+import shutil
+import time
 from pathlib import Path
 
 import h5py
@@ -10,17 +14,19 @@ import numpy as np
 from qssl_tf.errors import UserError
 from qssl_tf.files import replacing
 from qssl_tf.models.simclr import SimCLR
+from qssl_tf.training.history import history_checksum
 from qssl_tf.training.runs import Run, check_same_config
 
-CONFIG_KEY = "qssl_tf_config"
+CONFIG_KEY, CHECKSUM_KEY = "qssl_tf_config", "qssl_tf_sha256"
 
 
 def save_weights(run: Run, model: SimCLR, step: int) -> None:
-    """Keep the model's weights after `step` steps."""
+    """Keep the model's weights after `step` steps, with their checksum."""
     with replacing(run.checkpoint(step)) as temporary:
         model.bare().save_weights(temporary)
         with h5py.File(temporary, "a") as file:
             file.attrs[CONFIG_KEY] = json.dumps(run.config.to_dict())
+            file.attrs[CHECKSUM_KEY] = _checksum(file)
 
 
 def load_weights(run: Run, model: SimCLR, step: int) -> None:
@@ -33,24 +39,58 @@ def load_weights(run: Run, model: SimCLR, step: int) -> None:
     try:
         with h5py.File(path) as file:
             stored = file.attrs.get(CONFIG_KEY)
+            if CHECKSUM_KEY in file.attrs and file.attrs[CHECKSUM_KEY] != _checksum(file):
+                raise ValueError("its checksum does not fit")
         if stored is not None:
             check_same_config(path, stored, run.config)
         model.bare().load_weights(path)
     except UserError:
         raise
-    except (OSError, ValueError, KeyError) as error:
-        raise _damaged(path, error) from None
+    except Exception as error:  # a damaged file can raise anything from h5py
+        before = max((other for other in run.checkpoint_steps() if other < step), default=None)
+        other = "train again" if before is None else f"the one before it is --checkpoint {before}"
+        raise UserError(f"{path} is damaged ({_reason(error)}); {other}.") from None
+
+
+def _checksum(file: h5py.File) -> str:
+    """Return the SHA-256 of every array and its name, and of the settings."""
+    digest = hashlib.sha256(str(file.attrs[CONFIG_KEY]).encode())
+
+    def add(name: str, item: h5py.Dataset | h5py.Group) -> None:
+        if isinstance(item, h5py.Dataset):
+            digest.update(f"{name} {item.dtype} {item.shape}".encode())
+            digest.update(np.ascontiguousarray(item[()]).tobytes())
+
+    file.visititems(add)  # in the order of names
+    return digest.hexdigest()
 
 
 def save_state(run: Run, model: SimCLR, step: int) -> None:
-    """Keep everything that the next step depends on: weights, batch statistics, optimizer, step."""
+    """Keep everything that the next step depends on: weights, batch statistics, optimizer, step.
+
+    The state before it is kept as well, and the checksum of the table of steps up to this one.
+    """
     variables = [*model.variables, *model.optimizer.variables]
     arrays = {f"{index:04d}": variable.numpy() for index, variable in enumerate(variables)}
-    record = json.dumps({"step": step, "config": run.config.to_dict()})
+    record = {"step": step, "config": run.config.to_dict(), "history": history_checksum(run.history, step)}
     buffer = io.BytesIO()  # in memory first: numpy's writer leaves an open file behind where the disk is full
-    np.savez(buffer, record=np.array(record), **arrays)
+    np.savez(buffer, record=np.array(json.dumps(record)), **arrays)
+    if run.history.exists():
+        with open(run.history, "rb") as table:
+            os.fsync(table.fileno())  # the state vouches for it: it must not outlive it in a power failure
     with replacing(run.state) as temporary:
         temporary.write_bytes(buffer.getbuffer())
+        if run.state.exists():
+            with replacing(run.previous_state) as twin:
+                _same_file(run.state, twin)
+
+
+def _same_file(path: Path, twin: Path) -> None:
+    """Give a file a second name, or copy it where the file system knows one name only."""
+    try:
+        os.link(path, twin)
+    except OSError:
+        shutil.copyfile(path, twin)
 
 
 def restore_state(run: Run, model: SimCLR) -> int:
@@ -60,30 +100,70 @@ def restore_state(run: Run, model: SimCLR) -> int:
         The number of steps already done.
 
     Raises:
-        UserError: The state is missing, it is damaged, or it was written with other settings.
+        UserError: The state is missing, it or the table of steps is damaged, or it was written with other settings.
     """
     if not run.state.is_file():
         if not any(run.checkpoint_steps()):
             return 0  # stopped before its first step was kept
         raise UserError(f"{run.folder} holds no state to resume from; start anew with another --name.")
     try:
-        with open(run.state, "rb") as raw, np.load(raw, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
-        record = json.loads(str(arrays.pop("record")))
+        record, arrays = _read_state(run.state)
         check_same_config(run.state, json.dumps(record["config"]), run.config)
         model.optimizer.build(model.trainable_variables)
         variables = [*model.variables, *model.optimizer.variables]
         if len(variables) != len(arrays):
             raise ValueError(f"{len(arrays)} arrays for {len(variables)} variables")
+        step = int(record["step"])
         for variable, name in zip(variables, sorted(arrays), strict=True):
             variable.assign(arrays[name])
-        return int(record["step"])
     except UserError:
         raise
     except Exception as error:  # a damaged zip can raise anything from zlib to struct errors
-        raise _damaged(run.state, error) from None
+        raise UserError(f"{run.state} is damaged ({_reason(error)}); {_way_back(run)}.") from None
+    if "history" in record and record["history"] != history_checksum(run.history, step):
+        raise UserError(f"{run.history} is not as training left it up to step {step}; restore it, or train again.")
+    return step
 
 
-def _damaged(path: Path, error: Exception) -> UserError:
-    reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
-    return UserError(f"{path} is damaged ({reason}); choose another checkpoint or train again.")
+def go_back(run: Run) -> Path:
+    """Let the state before the last take its place; the last one is kept under another name.
+
+    Returns:
+        Where the last state is now.
+
+    Raises:
+        UserError: There is no state before the last, or it is damaged as well.
+    """
+    if not run.previous_state.is_file():
+        raise UserError(f"{run.folder} keeps no state before the last; start anew with another --name.")
+    try:
+        _read_state(run.previous_state)
+    except Exception as error:
+        reason = _reason(error)
+        raise UserError(
+            f"{run.previous_state} is damaged ({reason}) as well; start anew with another --name."
+        ) from None
+    aside = run.state.with_name(f"set-aside-{time.strftime('%Y%m%d-%H%M%S')}.npz")
+    if run.state.exists():
+        _same_file(run.state, aside)
+    os.replace(run.previous_state, run.state)
+    return aside
+
+
+def _read_state(path: Path) -> tuple[dict, dict[str, np.ndarray]]:
+    """Return record and arrays; each is checked against the CRC that zip files hold."""
+    with open(path, "rb") as raw, np.load(raw, allow_pickle=False) as file:
+        arrays = {name: file[name] for name in file.files}
+    return json.loads(str(arrays.pop("record"))), arrays
+
+
+def _way_back(run: Run) -> str:
+    try:
+        step = _read_state(run.previous_state)[0]["step"]
+    except Exception:  # missing or damaged as well
+        return "train again"
+    return f"the state before it is of step {step}: --resume {run.folder} --previous-state goes on from there"
+
+
+def _reason(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]

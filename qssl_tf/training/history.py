@@ -1,6 +1,7 @@
 """Tables of a run (`history.csv`, `geometry.csv`): one row a step, appended as training goes."""
 
 import csv
+import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -15,6 +16,15 @@ def start_history(path: Path, step: int, columns: Sequence[str] = COLUMNS) -> No
     rows = [row for row in read_history(path, columns) if int(row["step"]) <= step] if path.exists() else []
     lines = [",".join(columns), *(",".join(row[column] for column in columns) for row in rows)]
     write_text(path, "\n".join(lines) + "\n")
+
+
+def history_checksum(path: Path, step: int) -> str:
+    """Return the SHA-256 of the rows up to `step`; of nothing if there is no table yet."""
+    digest = hashlib.sha256()
+    for row in read_history(path) if path.exists() else []:
+        if int(row["step"]) <= step:
+            digest.update((",".join(row.values()) + "\n").encode())
+    return digest.hexdigest()
 
 
 def append_history(path: Path, row: Mapping[str, float]) -> None:

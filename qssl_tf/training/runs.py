@@ -43,6 +43,11 @@ class Run:
         return self.folder / "state" / "state.npz"
 
     @property
+    def previous_state(self) -> Path:
+        """The state before it, in case it is damaged."""
+        return self.folder / "state" / "previous.npz"
+
+    @property
     def probe(self) -> Path:
         """The linear probe's result."""
         return self.folder / "probe.json"

@@ -4,6 +4,7 @@ import csv
 import json
 import math
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -177,6 +178,12 @@ def test_a_damaged_state_is_named_and_kept(whole, script):
     done = script("trainers/pretrain.py", "--resume", copy)
     assert done.returncode == 2 and f"error: {state} is damaged" in done.stderr and "Traceback" not in done.stderr
     assert state.stat().st_size == size
+    assert f"--resume {copy} --previous-state goes on from there." in done.stderr  # the state of step 37
+    done = script("trainers/pretrain.py", "--resume", copy, "--previous-state")
+    assert done.returncode == 0, done.stderr
+    assert_same_run(copy, run)
+    aside = Path(re.search(r"^the last state is kept as (.*)$", done.stdout, re.M)[1])
+    assert aside.stat().st_size == size
 
 
 def test_settings_of_another_run_are_listed(whole, script):

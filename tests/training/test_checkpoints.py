@@ -5,7 +5,8 @@ import pytest
 
 from qssl_tf.config import Config
 from qssl_tf.errors import UserError
-from qssl_tf.training.checkpoints import load_weights, restore_state, save_state, save_weights
+from qssl_tf.training.checkpoints import go_back, load_weights, restore_state, save_state, save_weights
+from qssl_tf.training.history import append_history, start_history
 from qssl_tf.training.pretrain import build
 from qssl_tf.training.runs import Run, create_run
 
@@ -72,6 +73,80 @@ def test_damaged_files_are_refused_in_one_line(run, digits_data, damage):
         with pytest.raises(UserError, match="is damaged") as caught:
             load()
         assert "\n" not in str(caught.value)
+
+
+def flipped(path, place, bit=3):
+    content = bytearray(path.read_bytes())
+    content[place] ^= 1 << bit
+    path.write_bytes(content)
+
+
+def test_every_flipped_bit_of_a_weight_is_noticed(run, digits_data):
+    model = model_of(run, digits_data)
+    for step in (1, 8):
+        save_weights(run, model, step)
+    whole, rng = run.checkpoint(8).read_bytes(), np.random.default_rng(0)
+    before, noticed = values(model.weights), 0
+    for place in rng.integers(len(whole), size=60):
+        flipped(run.checkpoint(8), place)
+        try:
+            load_weights(run, model, 8)
+            assert_equal(values(model.weights), before)  # a byte that means nothing
+        except UserError as error:
+            noticed += 1
+            assert "is damaged" in str(error) and str(error).endswith("the one before it is --checkpoint 1.")
+        run.checkpoint(8).write_bytes(whole)
+        load_weights(run, model, 8)
+    assert noticed > 30
+
+
+def test_every_flipped_bit_of_a_state_is_noticed(run, digits_data):
+    model = model_of(run, digits_data)
+    save_state(run, model, 1)
+    save_state(run, model, 2)
+    whole, before, noticed = run.state.read_bytes(), values(model.variables), 0
+    for place in np.random.default_rng(1).integers(len(whole), size=60):
+        flipped(run.state, place)
+        try:
+            assert restore_state(run, model) == 2
+            assert_equal(values(model.variables), before)
+        except UserError as error:
+            noticed += 1
+            way = f"the state before it is of step 1: --resume {run.folder} --previous-state goes on from there."
+            assert "is damaged" in str(error) and str(error).endswith(way)
+        run.state.write_bytes(whole)
+    assert noticed > 30
+
+
+def test_the_state_before_the_last_takes_its_place(run, digits_data):
+    model = model_of(run, digits_data)
+    save_state(run, model, 1)
+    with pytest.raises(UserError, match="keeps no state before the last; start anew with another --name"):
+        go_back(run)
+    save_state(run, model, 2)
+    flipped(run.state, 3000)
+    damaged = run.state.read_bytes()
+    assert go_back(run).read_bytes() == damaged
+    assert restore_state(run, model) == 1
+
+
+def test_a_changed_history_is_noticed(run, digits_data):
+    model = model_of(run, digits_data)
+    start_history(run.history, 0)
+    for step in (1, 2, 3):
+        row = dict.fromkeys(("epoch", "loss", "contrastive_accuracy", "learning_rate", "seconds"), 0.5)
+        append_history(run.history, {"step": step} | row)
+        if step == 2:
+            save_state(run, model, 2)
+    assert restore_state(run, model) == 2  # what came after the state does not count
+    text = run.history.read_text()
+    for damaged in (text.replace("2,0.5", "2,0.4"), text[: text.index("2,0.5")], text.split("\n")[0] + "\n"):
+        run.history.write_text(damaged)
+        with pytest.raises(UserError) as caught:
+            restore_state(run, model)
+        assert str(caught.value) == (
+            f"{run.history} is not as training left it up to step 2; restore it, or train again."
+        )
 
 
 def test_a_run_stopped_before_its_first_step_starts_at_it(run, digits_data):
