@@ -213,7 +213,7 @@ def draw_device(path: Path, device: Mapping[str, Any]) -> bool:
         f"{device['backend']}: {device['accuracy']:.1f} %": device["confusion"],
         f"published, ibmq_paris: {100 * np.trace(theirs) / np.sum(theirs):.1f} %": theirs,
     }
-    figure, axes = plt.subplots(1, len(panels), figsize=(3.4 * len(panels), 3.5), sharey=True, layout="constrained")
+    figure, axes = plt.subplots(1, len(panels), figsize=(3.4 * len(panels), 4.0), sharey=True, layout="constrained")
     for axis, (title, counts) in zip(axes, panels.items(), strict=True):
         matrix = np.array(counts)
         image = axis.imshow(matrix / matrix.sum(axis=1, keepdims=True), cmap="Blues", vmin=0, vmax=1)
@@ -221,10 +221,11 @@ def draw_device(path: Path, device: Mapping[str, Any]) -> bool:
             share = matrix[true, predicted] / matrix[true].sum()
             axis.text(predicted, true, str(matrix[true, predicted]), ha="center", va="center", fontsize=8,
                       color="white" if share > 0.5 else "black")  # fmt: skip
-        axis.set(title=title, xlabel="predicted class")
+        axis.set_title(title, fontsize=10)
+        axis.set_xlabel("predicted class")
         axis.set_xticks(range(len(names)), names, rotation=45, ha="right")
         axis.set_yticks(range(len(names)), names)
     axes[0].set_ylabel("true class")
-    figure.colorbar(image, ax=axes, label="share of the true class", shrink=0.8)
+    figure.colorbar(image, ax=axes, label="share of the true class", shrink=0.6)
     save_figure(figure, path)
     return True
