@@ -180,8 +180,9 @@ QUANTITIES = {
 
 def draw_states(path: Path, records: Sequence[Record], theirs: Sequence[Mapping[str, float]]) -> bool:
     """Draw loss and geometry of the two-class run, a line a seed, beside the published points."""
-    figure, axes = plt.subplots(1, len(QUANTITIES), figsize=(2.9 * len(QUANTITIES), 3.0), layout="constrained")
-    for axis, (name, words) in zip(axes, QUANTITIES.items(), strict=True):
+    figure, grid = plt.subplots(2, COLUMNS, figsize=(3.2 * COLUMNS, 5.6), layout="constrained")
+    axes = grid.flat
+    for axis, (name, words) in zip(axes, QUANTITIES.items(), strict=False):
         for record in records:
             if name == "loss":
                 points = list(enumerate(record.losses, start=1))
@@ -200,7 +201,8 @@ def draw_states(path: Path, records: Sequence[Record], theirs: Sequence[Mapping[
         axis.set(xlabel="training batches", ylabel=words)
     handles, labels = axes[0].get_legend_handles_labels()
     unique = dict(zip(labels, handles, strict=True))
-    axes[0].legend(unique.values(), unique.keys(), frameon=False, fontsize=8)
+    axes[len(QUANTITIES)].axis("off")
+    axes[len(QUANTITIES)].legend(unique.values(), unique.keys(), frameon=False, loc="center")
     save_figure(figure, path)
     return bool(records)
 

@@ -77,8 +77,9 @@ def _opening(found: Findings) -> list[str]:
             missing.setdefault(pair.cell.name, []).append(pair)
     images = sorted({(record.train_images, record.test_images) for record in found.records})
     seen = ", ".join(f"{train:,} training and {test:,} test images" for train, test in images)
+    count = f"{len(found.records)} run{'s' if len(found.records) > 1 else ''}"
     lines = [
-        f"Made by `{found.command}` from {len(found.records)} runs on {seen}. Accuracies are percentages of the test "
+        f"Made by `{found.command}` from {count} on {seen}. Accuracies are percentages of the test "
         "images that a linear classifier on the frozen features gets right. The last epoch's is the honest figure; the "
         "best epoch's is chosen on test images, as the published figures are."
     ]
@@ -190,6 +191,8 @@ def _varied(found: Findings) -> list[str]:
 
 
 def _losses(found: Findings) -> list[str]:
+    if found.name == "states":
+        return []  # it stands beside the states
     path = _drawn(found, "loss")
     return (
         _figure(path, "Loss against training batches")[1:]
@@ -201,12 +204,16 @@ def _losses(found: Findings) -> list[str]:
 def _states(found: Findings) -> list[str]:
     if found.name != "states":
         return []
-    path = _drawn(found, "states")
+    path = _drawn(found, "geometry")
     drawing.draw_states(path, found.records, published_states())
     return [
         "Each point is a mean over the pairs of a batch: the paper's of the batch at hand, ours of the run's first "
         "batch with its own batch statistics. A pair's state is the even mixture of its two views, that of all others "
         "the mixture of the other images' views. The published run is one; its seed is not known.",
+        "",
+        f"Ours (mean of {len(found.records)}) / published:",
+        "",
+        *tables.states_table(found.records, published_states()),
         *_figure(path, "Loss, overlap, Hilbert-Schmidt distance and purities, beside the published run"),
     ]
 
@@ -238,7 +245,7 @@ def _right(arm: str) -> str:
 def _costs(found: Findings) -> list[str]:
     seconds = sum(record.train_seconds + sum(probe.seconds for probe in record.probes) for record in found.records)
     return [
-        f"All {len(found.records)} runs with their probes took {duration(seconds)}, counted one after the other. "
+        f"Training and probes took {duration(seconds)}, counted one after the other. "
         "Medians. Circuits are those that a device would be asked for in training, those of the gradient included; an "
         "exact gradient (adjoint) is a simulator's and takes none.",
         "",

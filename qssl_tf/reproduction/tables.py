@@ -119,6 +119,26 @@ def batches_table(records: Sequence[Record], study: Study) -> list[str]:
     return markdown(["after batch →", *map(str, study.batches)], rows)
 
 
+def states_table(records: Sequence[Record], theirs: Sequence[Mapping[str, float]]) -> list[str]:
+    """Return loss and geometry at the published batches, ours (mean over seeds) before the published figure.
+
+    Geometry is measured every third batch of an epoch; where that misses a published batch the nearest one stands in.
+    """
+    rows = []
+    for row in theirs:
+        batch = int(row["batch"])
+        nearest = min((int(kept["step"]) for kept in records[0].geometry), key=lambda step: abs(step - batch))
+        words = [str(batch) if nearest == batch else f"{batch} (states: {nearest})"]
+        for name in list(row)[1:]:
+            if name == "loss":
+                values = [record.losses[batch - 1] for record in records]
+            else:
+                values = [kept[name] for record in records for kept in record.geometry if int(kept["step"]) == nearest]
+            words.append(f"{sum(values) / len(values):.2f} / {row[name]:.2f}")
+        rows.append(words)
+    return markdown([name.replace("_", " ") for name in theirs[0]], rows)
+
+
 def cost_table(records: Sequence[Record], study: Study) -> list[str]:
     """Return what each cell took: parameters, circuits, wall time."""
     rows = []
