@@ -33,7 +33,10 @@ def parser() -> Parser:
     made.add_argument("--results", type=Path, metavar="DIR", help="records, report, figures (default: FOLDER/results)")
     made.add_argument("--data-dir", metavar="DIR", help="prepared TFDS data (default: $TFDS_DATA_DIR or TFDS's own)")
     made.add_argument(
-        "--keep-weights", action="store_true", help="keep the weights after every probed batch (45 MB each)"
+        "--keep-weights",
+        action="store_true",
+        help="keep the weights after every batch that a run keeps (45 MB each); otherwise only those after the table's "
+        "batch and the last stay once a run is recorded",
     )
     made.add_argument("--list", action="store_true", help="show what is left to do and what it costs, and stop")
     made.add_argument("--report", action="store_true", help="write the report on what is there, and stop")

@@ -79,7 +79,8 @@ def report(order: Order) -> Path:
     if not records:
         raise UserError(f"{order.results} holds no finished run of {order.name}; run the study without --report first.")
     from qssl_tf.reproduction.device import read_device
-    from qssl_tf.reproduction.report import Findings, write_report
+    from qssl_tf.reproduction.findings import Findings
+    from qssl_tf.reproduction.report import write_report
 
     device = read_device(order.results)
     in_order = sorted(records.items(), key=lambda item: (order.study.cells.index(item[0].cell), item[0].seed))

@@ -6,8 +6,9 @@ import statistics
 
 import pytest
 
+from qssl_tf.reproduction.findings import Findings
 from qssl_tf.reproduction.records import Probed
-from qssl_tf.reproduction.report import Findings, write_report
+from qssl_tf.reproduction.report import write_report
 from qssl_tf.reproduction.studies import STUDIES
 
 RING, CLASSICAL = [46.0, 47.5, 44.8, 48.1, 46.6, 45.2], [43.0, 44.1, 44.9, 42.2, 43.8, 41.0]
