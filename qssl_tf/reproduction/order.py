@@ -137,7 +137,8 @@ def jobs(order: Order, records: Mapping[Pair, Record], device_done: bool) -> lis
     for pair in order.wanted:
         lacking = len(records[pair].lacks(steps, "cached")) if pair in records else len(steps)
         if lacking:
-            train = 0 if pair in records else pair.config.steps or order.study.batches[-1]
+            trained = pair in records and (order.folder / pair.name).is_dir()  # else its weights have to be made again
+            train = 0 if trained else pair.config.steps or order.study.batches[-1]
             left.append(Job("run", pair, train, lacking))
     for pair in _for_paper_probes(order):
         if _has_weights(order, pair, records) and (

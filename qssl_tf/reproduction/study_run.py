@@ -64,7 +64,7 @@ def show_costs(order: Order) -> None:
             own = [task for task in of_kind if task.job.pair.cell == cell]
             seeds = ", ".join(str(task.job.pair.seed) for task in own)
             print(f"{cell.name:36s} seed {seeds:18s} {words:24s} {duration(sum(task.expected for task in own)):>8s}")
-    done = sum(pair in records for pair in order.wanted)
+    done = len(order.wanted) - sum(task.job.kind == "run" for task in tasks)
     print(f"{done} of {len(order.wanted)} runs are finished; {_said(order, tasks)}")
     print(f"the times are {'measured on the runs that are finished' if records else 'guessed for two cores'}")
 
