@@ -159,5 +159,5 @@ def build_encoder(
     features = ENCODERS[name](x, seeds)  # (n, features)
     h = dense(width, features.shape[-1], seeds, use_bias=not angle_norm, name="compress")(features)  # (n, width)
     if angle_norm:
-        h = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name="angle_bn")(h)
+        h = BatchNormalization(momentum=0.9, epsilon=1e-5, name="angle_bn")(h)
     return keras.Model(images, ANGLE_BOUNDS[angle_bound](name="angles")(h), name="encoder")

@@ -9,12 +9,14 @@ from keras import layers
 
 from qssl_tf.config import Config
 from qssl_tf.data.transform import RandomTransform
+from qssl_tf.models.batch_norm import BatchNormalization
 from qssl_tf.models.encoders import build_encoder
 from qssl_tf.models.heads import build_head, head_inputs
 from qssl_tf.models.initializers import SeedStream, dense
 from qssl_tf.models.learning_rates import SCHEDULES
 from qssl_tf.models.losses import NTXent, contrastive_accuracy
 from qssl_tf.models.optimizers import AdamL2
+from qssl_tf.replicas import gather, replica_count
 
 
 @keras.saving.register_keras_serializable(package="qssl_tf")
@@ -26,6 +28,9 @@ class SimCLR(keras.Model):
 
     Compile it with an optimizer and `NTXent`, and fit it on pairs (view_a, view_b). Each view passes the network on
     its own, so batch statistics are taken per view. The logs hold `loss` and `contrastive_accuracy` (top-1).
+
+    Made under the scope of a `tf.distribute` strategy, it learns from the global batch: each replica gets its share of
+    the pairs, embeddings and batch statistics are exchanged, and the step is the one of a single replica with all.
 
     Args:
         encoder: Model from images to angles, shape (n, width).
@@ -53,6 +58,9 @@ class SimCLR(keras.Model):
         """Return the head's output for `images`, shape (n, features)."""
         return self.head(self.encoder(images, training=training), training=training)
 
+    def _maybe_symbolic_build(self, iterator=None, data_batch=None):
+        """Do nothing: all is built; under a strategy Keras would take a batch away and fail on a pair of views."""
+
     @tf.function(reduce_retracing=True)
     def frozen_angles(self, images: tf.Tensor) -> tf.Tensor:
         """Return the encoder's angles in inference mode, shape (n, width); compiled once for this model."""
@@ -75,8 +83,8 @@ class SimCLR(keras.Model):
         """Take one optimizer step on a pair of views."""
         view_a, view_b, _ = keras.utils.unpack_x_y_sample_weight(data)
         with tf.GradientTape() as tape:
-            z_a, z_b = self(view_a, training=True), self(view_b, training=True)  # (n, d) each
-            loss = self.compute_loss(y=z_a, y_pred=z_b)
+            z_a, z_b = self._together(self(view_a, training=True), self(view_b, training=True))
+            loss = self.compute_loss(y=z_a, y_pred=z_b)  # Keras divides it by the number of replicas
             scaled = self.optimizer.scale_loss(loss)
         gradients = tape.gradient(scaled, self.trainable_variables)
         self.optimizer.apply_gradients(zip(gradients, self.trainable_variables, strict=True))
@@ -85,13 +93,22 @@ class SimCLR(keras.Model):
     def test_step(self, data):
         """Return loss and contrastive accuracy of a pair of views without training."""
         view_a, view_b, _ = keras.utils.unpack_x_y_sample_weight(data)
-        z_a, z_b = self(view_a, training=False), self(view_b, training=False)
+        z_a, z_b = self._together(self(view_a, training=False), self(view_b, training=False))
         return self._log(self.compute_loss(y=z_a, y_pred=z_b), z_a, z_b)
 
+    def _together(self, z_a: tf.Tensor, z_b: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Return the embeddings of the global batch, (replicas * n, d) each, from this replica's, (n, d) each."""
+        if replica_count() == 1:
+            return z_a, z_b
+        both = gather(tf.concat([z_a, z_b], axis=1))  # (replicas * n, 2 * d)
+        return tuple(tf.split(both, 2, axis=1))
+
     def _log(self, loss: tf.Tensor, z_a: tf.Tensor, z_b: tf.Tensor) -> dict[str, tf.Tensor]:
-        self.loss_mean.update_state(loss)
+        self.loss_mean.update_state(loss * replica_count())  # each replica has its part of it
         self.accuracy_mean.update_state(contrastive_accuracy(z_a, z_b))
-        return {metric.name: metric.result() for metric in self.metrics}
+        logs = {metric.name: metric.result() for metric in self.metrics}
+        # Keras takes the mean over the first axis where there are several workers.
+        return logs if replica_count() == 1 else {name: value[tf.newaxis] for name, value in logs.items()}
 
     def get_config(self):
         """Return the three parts, serialized."""
@@ -124,7 +141,7 @@ def build_projector(features: int, seed: int, widths: Sequence[int] = ()) -> ker
         name = "hidden" if index == 0 else f"hidden{index + 1}"
         stack += [
             dense(units, fan_in, seeds, use_bias=False, name=name),
-            layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=f"{name}_bn"),
+            BatchNormalization(momentum=0.9, epsilon=1e-5, name=f"{name}_bn"),
             layers.ReLU(name=f"{name}_relu"),
         ]
         fan_in = units

@@ -14,6 +14,7 @@ from qssl_tf.quantum.measurement import Measurement
 from qssl_tf.quantum.simulators import choose_simulator, refuse_beyond_memory
 from qssl_tf.quantum.tfq_simulator import tfq_expectations
 from qssl_tf.quantum.xla_simulator import xla_expectations
+from qssl_tf.replicas import replica_count, replica_number
 
 
 @keras.saving.register_keras_serializable(package="qssl_tf")
@@ -106,8 +107,14 @@ class QuantumHead(tfq.layers.PQC):
         if tf.executing_eagerly():
             check_angles(np.asarray(inputs))
         angles = self.spec.encoding.values(inputs, keras.ops, self.width)  # (n, input symbols)
-        seed = tf.cast(self.perturbations.next(), tf.int32) if self._is_random else tf.zeros(2, tf.int32)
-        return self.expectations(angles, tf.convert_to_tensor(self.parameters), seed)
+        return self.expectations(angles, tf.convert_to_tensor(self.parameters), self._next_seed())
+
+    def _next_seed(self) -> tf.Tensor:
+        """Return a new seed for the shots, int32, shape (2,), of its own on each replica."""
+        if not self._is_random:
+            return tf.zeros(2, tf.int32)
+        seed = tf.cast(self.perturbations.next(), tf.int32)
+        return seed if replica_count() == 1 else seed + tf.stack([replica_number() << 16, 0])
 
     def frozen(self, angles: np.ndarray) -> np.ndarray:
         """Return what `call` returns, for weights that stand still and any number of rows, without gradients.
