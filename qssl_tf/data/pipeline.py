@@ -1,6 +1,6 @@
 """From images in memory to seeded batches: a batch of views is a pure function of (seed, step), so any step resumes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -51,33 +51,47 @@ def view_maker(augmentation: Augmentation, seed: int) -> Callable[..., tuple[tf.
 
 
 def view_pairs(
-    images: np.ndarray, augmentation: Augmentation, batch_size: int, seed: int, steps: int, start: int = 0
+    images: np.ndarray,
+    augmentation: Augmentation,
+    batch_size: int,
+    seed: int,
+    steps: int | None,
+    start: int = 0,
+    shards: int = 1,
+    mine: Sequence[int] = (0,),
 ) -> tf.data.Dataset:
     """Yield (view_a, view_b) for the steps `start` + 1 ... `steps`.
 
-    Each epoch is a new order of the images; its last partial batch is dropped.
+    Each epoch is a new order of the images; its last partial batch is dropped. A batch can be cut into shards, one
+    after the other along its rows: all shards of a step are together the batch that one shard would be.
 
     Args:
         images: uint8, shape (n, height, width, channels).
         augmentation: Makes a view; the two views of an image get different draws.
-        batch_size: Images a step.
+        batch_size: Images a step, in all shards together.
         seed: Seed of order and draws.
-        steps: The last step.
+        steps: The last step; None goes on for ever.
         start: Steps already done.
+        shards: Equal parts of each batch; they divide `batch_size`.
+        mine: The shards to yield at each step, in this order.
 
     Returns:
-        A data set of pairs of float32 batches, shape (batch_size, size, size, channels).
+        A data set of pairs of float32 batches, shape (batch_size / shards, size, size, channels).
     """
     stored, views = tf.constant(images), view_maker(augmentation, seed)
-    steps_per_epoch = len(images) // batch_size
+    steps_per_epoch, size, wanted = len(images) // batch_size, batch_size // shards, tf.constant(mine)
 
-    def pair(step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        place = tf.cast(step % steps_per_epoch, tf.int32) * batch_size
-        rows = epoch_order(len(images), seed, step // steps_per_epoch)[place : place + batch_size]
-        batch = as_float(tf.gather(stored, tf.ensure_shape(rows, (batch_size,))))
+    def pair(index: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        step, shard = index // len(mine), wanted[index % len(mine)]
+        place = tf.cast(step % steps_per_epoch, tf.int32) * batch_size + shard * size
+        rows = epoch_order(len(images), seed, step // steps_per_epoch)[place : place + size]
+        batch = as_float(tf.gather(stored, tf.ensure_shape(rows, (size,))))
         return views(batch, step, rows)
 
-    return tf.data.Dataset.range(start, steps).map(pair, num_parallel_calls=2).prefetch(2)
+    first = start * len(mine)
+    numbers = tf.data.Dataset
+    indices = numbers.counter(first) if steps is None else numbers.range(first, steps * len(mine))
+    return indices.map(pair, num_parallel_calls=2).prefetch(2)
 
 
 def image_batches(

@@ -1,5 +1,6 @@
 """SOURCES: where images come from. Each source returns unsigned bytes; `load` cuts classes, size and validation."""
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -26,6 +27,13 @@ class Split:
     def __len__(self) -> int:
         """Return the number of images."""
         return len(self.labels)
+
+    def fingerprint(self) -> str:
+        """Return the SHA-256 of shape, images and labels."""
+        digest = hashlib.sha256(str(self.images.shape).encode())
+        for array in (self.images, self.labels):
+            digest.update(array.tobytes())
+        return digest.hexdigest()
 
     def take(self, rows: np.ndarray) -> "Split":
         """Return the images and labels of `rows`."""
