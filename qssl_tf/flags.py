@@ -105,15 +105,15 @@ def _reader(name: str, hint: Any) -> Callable[[str], Any]:
     return read
 
 
-def run_command(main: Callable[[], None]) -> int:
+def run_command(main: Callable[[], int | None]) -> int:
     """Run a command and turn what a user can mend into one line on stderr.
 
     Returns:
-        The exit code: 0 done, 2 a user's mistake or a file that cannot be written, 130 stopped by Ctrl-C,
-        141 nobody reads its output.
+        The exit code: what `main` returns (nothing is 0), 2 a user's mistake or a file that cannot be written, 130
+        stopped by Ctrl-C, 141 nobody reads its output.
     """
     try:
-        main()
+        return main() or 0
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -127,4 +127,3 @@ def run_command(main: Callable[[], None]) -> int:
     except KeyboardInterrupt:
         print("stopped by Ctrl-C.", file=sys.stderr)
         return 130
-    return 0

@@ -1,6 +1,7 @@
 """Shared pieces of the tests."""
 
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -44,3 +45,17 @@ def digits_data():
     from qssl_tf.data.sources import load
 
     return load(Config())
+
+
+@pytest.fixture(scope="session")
+def free_ports():
+    """A function (count) -> that many TCP ports that nobody holds."""
+
+    def find(count: int) -> list[int]:
+        sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+        ports = [sock.getsockname()[1] for sock in sockets]
+        for sock in sockets:
+            sock.close()
+        return ports
+
+    return find

@@ -9,11 +9,11 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "qssl_tf"
 # From the bottom up: a module imports only from its own layer or one below.
 LAYERS = [
-    ("errors", "files", "lock", "quiet", "xla", "environment"),
+    ("errors", "files", "lock", "quiet", "xla", "environment", "replicas"),
     ("config",),
     ("presets",),
     ("arms",),
-    ("flags", "data", "quantum", "hardware"),
+    ("flags", "data", "quantum", "hardware", "distribution"),
     ("models",),
     ("training",),
     ("evaluation",),

@@ -2,15 +2,19 @@
 
 import launch  # noqa: F401, I001 -- first: it finds the Python that has the package
 
-import sys
+import hashlib
 import time
 from pathlib import Path
+from typing import Any
 
 from qssl_tf.config import Config
+from qssl_tf.distribution.choice import Choice, add_strategy_flags, read_choice
+from qssl_tf.distribution.meeting import end_process, joined
+from qssl_tf.distribution.peers import Peers
 from qssl_tf.errors import UserError
 from qssl_tf.flags import Parser, add_base_flags, add_config_flags, config_from_flags, given_settings, run_command
 from qssl_tf.lock import locked
-from qssl_tf.training.runs import Run, create_run, newest_run, open_run, point_latest
+from qssl_tf.training.runs import Run, create_run, newest_run, open_run, point_latest, versions
 
 
 def parser() -> Parser:
@@ -24,35 +28,74 @@ def parser() -> Parser:
     made.add_argument(
         "--previous-state", action="store_true", help="resume from the state before the last, if that is damaged"
     )
+    add_strategy_flags(made)
     add_base_flags(made)
     add_config_flags(made)
     return made
 
 
-def main() -> None:
+def main() -> int:
     """Open or make the run, train it, look at the result."""
     arguments = parser().parse_args()
     opened = to_resume(arguments)
     config = opened.config if opened else config_from_flags(arguments)
+    choice = read_choice(arguments, config.batch_size)
+    with joined(choice, describe_settings(config, opened)) as peers:
+        return train(arguments, config, opened, choice, peers)
+
+
+def train(arguments, config: Config, opened: Run | None, choice: Choice, peers: Peers | None) -> int:
+    """Train one run on the devices and machines of `choice`, and return the exit code; only the chief writes."""
+    from qssl_tf.distribution.strategies import make_strategy
+
     began = time.perf_counter()
+    strategy = make_strategy(choice, config.batch_size)  # before anything else touches TensorFlow's devices
 
     from qssl_tf.data.sources import load
-    from qssl_tf.training.checkpoints import go_back
     from qssl_tf.training.pretrain import build, pretrain
 
     data = load(config)
-    model, augmentation = build(config, data)  # before a folder is made: what cannot be built ends here
+    if peers:
+        peers.agree({"training images": data.train.fingerprint()})
+    with strategy.scope():
+        model, augmentation = build(config, data)  # before a folder is made: what cannot be built ends here
+    if peers and not peers.is_chief:
+        run = Run(Path(peers.tell("")), config)
+        pretrain(run, data, model, augmentation, opened is not None, peers)
+        return 0
     run = opened or create_run(config, arguments.runs_dir, arguments.name, data.name)
     with locked(run.folder):
-        if arguments.previous_state:
-            print(f"the last state is kept as {go_back(run)}", flush=True)
-        point_latest(run.folder)
-        print(f"{run.folder}: {describe(run.config)} on {len(data.train)} images of {data.name}", flush=True)
-        stopped_by = pretrain(run, data, model, augmentation, resume=opened is not None)
+        begin(run, data, strategy.num_replicas_in_sync, arguments.previous_state)
+        if peers:
+            peers.tell(str(run.folder))
+        stopped_by = pretrain(run, data, model, augmentation, opened is not None, peers)
+        if peers:
+            peers.end(stopped_by)
         if stopped_by:
             print(f"stopped by {stopped_by}; continue with: python trainers/pretrain.py --resume {run.folder}")
-            sys.exit(130)
+            return 130
         finish(run, model, data, time.perf_counter() - began)
+    return 0
+
+
+def describe_settings(config: Config, opened: Run | None) -> dict[str, Any]:
+    """Return what all workers must have in common; where the data lie may differ."""
+    settings = {name: value for name, value in config.to_dict().items() if name != "data_dir"}
+    state = opened.state if opened else None
+    kept = hashlib.sha256(state.read_bytes()).hexdigest() if state and state.is_file() else None
+    same = {name: version for name, version in versions().items() if name != "machine"}
+    return {**same, **settings, "run to resume": opened and opened.folder.name, "kept state": kept}
+
+
+def begin(run: Run, data, replicas: int, previous_state: bool) -> None:
+    """Say what is about to be trained, from which state."""
+    from qssl_tf.training.checkpoints import go_back
+
+    if previous_state:
+        print(f"the last state is kept as {go_back(run)}", flush=True)
+    point_latest(run.folder)
+    shared = f", shared by {replicas} replicas" if replicas > 1 else ""
+    print(f"{run.folder}: {describe(run.config)} on {len(data.train)} images of {data.name}{shared}", flush=True)
 
 
 def to_resume(arguments) -> Run | None:
@@ -96,4 +139,4 @@ def finish(run, model, data, seconds: float) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(run_command(main))
+    end_process(run_command(main))

@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
+from qssl_tf.distribution.peers import Peers
 from qssl_tf.errors import UserError
 from qssl_tf.quantum.diagnostics import PairGeometry, encoded_states, pair_geometry
 from qssl_tf.training.checkpoints import save_state, save_weights
@@ -83,25 +84,50 @@ class HistoryLog(StepCallback):
             self.writer.close()
 
 
-class Checkpoints(StepCallback):
-    """Keeps weights and state where the schedule says so, and at a clean stop.
+class Stopped(Exception):
+    """Training ends here, its state is kept. Keras's way out would first ask the other workers for their metrics."""
 
-    SIGINT (Ctrl-C) and SIGTERM let the step in flight end, keep the state and stop; a second one stops at once.
+
+class SignalCallback(StepCallback):
+    """Base of the callbacks that mind SIGINT (Ctrl-C) and SIGTERM; a second one stops at once.
+
+    Attributes:
+        stopped_by: Name of the signal that came, or None.
     """
 
     stopped_by: str | None = None
+
+    def on_train_begin(self, logs=None):
+        """Listen to signals."""
+        self.previous = {number: signal.signal(number, self._signalled) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def _signalled(self, number, frame):
+        if self.stopped_by is not None:
+            raise KeyboardInterrupt
+        self.stop(signal.Signals(number).name)
+
+    def stop(self, name: str) -> None:
+        """Note the signal `name`."""
+        self.stopped_by = name
+
+    def release(self):
+        """Give the signals back."""
+        for number, handler in getattr(self, "previous", {}).items():
+            signal.signal(number, handler)
+
+
+class Checkpoints(SignalCallback):
+    """Keeps weights and state where the schedule says so, and at a clean stop.
+
+    A signal lets the step in flight end; then the state is kept and training stops.
+    """
 
     def on_train_begin(self, logs=None):
         """Keep the untrained weights and listen to signals."""
         if self.start == 0:
             save_state(self.run, self.model, 0)
             save_weights(self.run, self.model, 0)
-        self.previous = {number: signal.signal(number, self._stop) for number in (signal.SIGINT, signal.SIGTERM)}
-
-    def _stop(self, number, frame):
-        if self.stopped_by is not None:
-            raise KeyboardInterrupt
-        self.stopped_by = signal.Signals(number).name
+        super().on_train_begin(logs)
 
     def after_step(self, step, logs):
         """Keep what is due, the state last: a state of some step says that all weights up to it are kept."""
@@ -110,12 +136,25 @@ class Checkpoints(StepCallback):
         if self.schedule.keeps(step) or self.stopped_by:
             save_state(self.run, self.model, step)
         if self.stopped_by:
-            self.model.stop_training = True
+            raise Stopped
 
-    def release(self):
-        """Give the signals back."""
-        for number, handler in getattr(self, "previous", {}).items():
-            signal.signal(number, handler)
+
+class Follower(SignalCallback):
+    """What a worker other than the chief does: it writes nothing, and hands a signal on to the chief."""
+
+    def __init__(self, run: Run, schedule: Schedule, start: int, peers: Peers):
+        """Remember the chief."""
+        super().__init__(run, schedule, start)
+        self.peers = peers
+
+    def stop(self, name):
+        """Ask the chief to keep the state; it then ends this worker as well."""
+        super().stop(name)
+        self.peers.ask_to_stop(name)
+
+    def after_step(self, step, logs):
+        """Let the next step's logs be its own, as on the chief."""
+        self.model.reset_metrics()
 
 
 class StateGeometry(StepCallback):

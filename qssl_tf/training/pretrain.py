@@ -6,11 +6,21 @@ from qssl_tf.config import Config
 from qssl_tf.data.augment import Augmentation, augmentation
 from qssl_tf.data.pipeline import view_pairs
 from qssl_tf.data.sources import ImageData
+from qssl_tf.distribution.peers import Peers
 from qssl_tf.models.simclr import SimCLR, build_simclr
-from qssl_tf.training.callbacks import Checkpoints, HistoryLog, Progress, StateGeometry, StepCallback
+from qssl_tf.training.callbacks import (
+    Checkpoints,
+    Follower,
+    HistoryLog,
+    Progress,
+    SignalCallback,
+    StateGeometry,
+    StepCallback,
+    Stopped,
+)
 from qssl_tf.training.checkpoints import restore_state
 from qssl_tf.training.runs import Run
-from qssl_tf.training.schedule import schedule
+from qssl_tf.training.schedule import Schedule, schedule
 
 
 def build(config: Config, data: ImageData) -> tuple[SimCLR, Augmentation]:
@@ -29,8 +39,10 @@ def make_reproducible() -> None:
         tf.config.experimental.enable_op_determinism()
 
 
-def pretrain(run: Run, data: ImageData, model: SimCLR, augment: Augmentation, resume: bool = False) -> str | None:
-    """Train the run's model to its last step.
+def pretrain(
+    run: Run, data: ImageData, model: SimCLR, augment: Augmentation, resume: bool = False, peers: Peers | None = None
+) -> str | None:
+    """Train the run's model to its last step, on all replicas of the strategy that the model was made under.
 
     Args:
         run: An open run folder; history, checkpoints and state are written there.
@@ -38,6 +50,7 @@ def pretrain(run: Run, data: ImageData, model: SimCLR, augment: Augmentation, re
         model: The run's model as `build` made it.
         augment: Makes the views, from `build` as well.
         resume: Continue from the kept state; on CPU the result has the same bits as an uninterrupted run.
+        peers: The other workers, if there are any; the chief alone writes.
 
     Returns:
         The name of the signal that stopped training early, or None.
@@ -46,16 +59,53 @@ def pretrain(run: Run, data: ImageData, model: SimCLR, augment: Augmentation, re
     config = run.config
     plan = schedule(config, len(data.train))
     start = restore_state(run, model) if resume else 0
-    pairs = view_pairs(data.train.images, augment, config.batch_size, config.seed, plan.steps, start)
-    checkpoints = Checkpoints(run, plan, start)
-    callbacks: list[StepCallback] = [Progress(run, plan, start), HistoryLog(run, plan, start), checkpoints]
-    if config.head == "quantum":
-        first = next(iter(view_pairs(data.train.images, augment, config.batch_size, config.seed, steps=1)))
-        callbacks.insert(2, StateGeometry(run, plan, start, first))
+    callbacks: list[StepCallback] = []
+    last: SignalCallback
+    if peers is not None and not peers.is_chief:
+        last = Follower(run, plan, start, peers)
+    else:
+        callbacks, last = reporters(run, data, augment, plan, start), Checkpoints(run, plan, start)
+    if peers is not None:
+        peers.on_stop = last.stop
+        peers.remedy = f"continue on all workers with --resume {run.folder}"
     if start < plan.steps:
         try:
-            model.fit(pairs, shuffle=False, verbose=0, callbacks=callbacks)
+            pairs = shared_pairs(model.distribute_strategy, run.config, data, augment, plan.steps, start)
+            model.fit(pairs, steps_per_epoch=plan.steps - start, shuffle=False, verbose=0, callbacks=[*callbacks, last])
+        except Stopped:
+            pass
+        except tf.errors.OpError:
+            if peers is not None:
+                peers.pause()  # if a worker's end is the cause, its news end this process in one line
+            raise
         finally:
-            for callback in callbacks:
+            for callback in [*callbacks, last]:
                 callback.release()
-    return checkpoints.stopped_by
+    return last.stopped_by
+
+
+def reporters(run: Run, data: ImageData, augment: Augmentation, plan: Schedule, start: int) -> list[StepCallback]:
+    """Return what shows and writes the progress of a run."""
+    callbacks: list[StepCallback] = [Progress(run, plan, start), HistoryLog(run, plan, start)]
+    config = run.config
+    if config.head == "quantum":
+        first = next(iter(view_pairs(data.train.images, augment, config.batch_size, config.seed, steps=1)))
+        callbacks.append(StateGeometry(run, plan, start, first))
+    return callbacks
+
+
+def shared_pairs(
+    strategy: tf.distribute.Strategy, config: Config, data: ImageData, augment: Augmentation, steps: int, start: int
+) -> tf.data.Dataset | tf.distribute.DistributedDataset:
+    """Return the pairs of views, each step's batch cut into one shard for each replica, in the order of replicas."""
+    replicas, common = strategy.num_replicas_in_sync, (data.train.images, augment, config.batch_size, config.seed)
+    if replicas == 1:
+        return view_pairs(*common, steps, start)
+
+    def of_worker(context: tf.distribute.InputContext) -> tf.data.Dataset:
+        here = replicas // context.num_input_pipelines
+        first = context.input_pipeline_id * here
+        # Endless, for where a data set can end the workers ask each other at every step whether theirs has.
+        return view_pairs(*common, None, start, shards=replicas, mine=range(first, first + here))
+
+    return strategy.distribute_datasets_from_function(of_worker)

@@ -1,0 +1,42 @@
+"""Replicas beside one process: the same loss, gradients, batch statistics and training, in a process with N devices."""
+
+import json
+
+import pytest
+
+from qssl_tf.distribution.choice import STRATEGY_NAMES
+
+
+@pytest.fixture(
+    scope="module", params=[(2, {}), (4, {"simulator": "tfq", "angle_norm": True})], ids=["2, xla", "4, tfq"]
+)
+def found(request, script):
+    replicas, settings = request.param
+    done = script("tests/distribution/virtual_devices.py", replicas, json.dumps(settings))
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def test_nt_xent_over_all_rows_and_its_gradient(found):
+    assert found["nt-xent"]["loss"] < 1e-6 and found["nt-xent"]["loss gradient"] < 1e-6
+
+
+@pytest.mark.parametrize("inputs", ["images", "vectors"])
+def test_batch_norm_over_all_rows(found, inputs):
+    assert found[inputs]["outputs"] < 1e-5
+    assert found[inputs]["gradients"] < 1e-5
+    assert found[inputs]["running statistics"] < 1e-6
+
+
+def test_twenty_steps_end_in_the_same_weights(found):
+    """With plain gradient descent; Adam divides by gradients that are zero but for rounding, and so spreads it."""
+    assert found["training"]["fall"] > 0.5
+    assert found["training"]["losses"] < 1e-4
+    assert found["training"]["accuracies"] < 0.01
+    assert found["training"]["weights"] < 1e-4
+
+
+def test_the_words_of_the_command_line_are_those_of_the_table():
+    from qssl_tf.distribution.strategies import STRATEGIES
+
+    assert tuple(STRATEGIES) == STRATEGY_NAMES

@@ -1,0 +1,147 @@
+"""Run by test_strategies.py in a process of its own: what replicas compute together, beside one that has all rows.
+
+Prints JSON: for each thing compared, the largest difference.
+"""
+
+import json
+import sys
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from qssl_tf.config import Config
+from qssl_tf.distribution.choice import Choice
+from qssl_tf.distribution.strategies import make_strategy
+
+REPLICAS = int(sys.argv[1])
+STRATEGY = make_strategy(Choice("mirrored", replicas=REPLICAS), batch_size=64)
+
+from qssl_tf.data.sources import load  # noqa: E402 -- the devices come first
+from qssl_tf.models.batch_norm import BatchNormalization  # noqa: E402
+from qssl_tf.models.losses import NTXent  # noqa: E402
+from qssl_tf.replicas import gather  # noqa: E402
+from qssl_tf.training.pretrain import build, shared_pairs  # noqa: E402
+
+RNG = np.random.default_rng(0)
+
+
+def shares(array):
+    """Return the array's rows, cut into one part for each replica."""
+    parts = np.split(array, REPLICAS)
+    return STRATEGY.experimental_distribute_values_from_function(
+        lambda context: tf.constant(parts[context.replica_id_in_sync_group])
+    )
+
+
+def rows(per_replica):
+    return np.concatenate([part.numpy() for part in STRATEGY.experimental_local_results(per_replica)])
+
+
+def total(per_replica):
+    return np.sum([part.numpy() for part in STRATEGY.experimental_local_results(per_replica)], axis=0)
+
+
+def distance(a, b):
+    return float(np.max(np.abs(np.asarray(a) - np.asarray(b))))
+
+
+def compare_loss():
+    """NT-Xent of 64 pairs and its gradient by both views."""
+    loss, z = NTXent(0.07), [RNG.normal(size=(64, 8)).astype(np.float32) for _ in range(2)]
+
+    def together(z_a, z_b):
+        with tf.GradientTape() as tape:
+            tape.watch([z_a, z_b])
+            value = loss(*tf.split(gather(tf.concat([z_a, z_b], 1)), 2, axis=1))  # Keras divides it by the replicas
+        return value, *tape.gradient(value, [z_a, z_b])
+
+    value, *gradients = STRATEGY.run(tf.function(together), args=[shares(part) for part in z])
+    parts = [tf.constant(part) for part in z]
+    with tf.GradientTape() as tape:
+        tape.watch(parts)
+        alone = loss(*parts)
+    expected = tape.gradient(alone, parts)
+    return {
+        "loss": distance(total(value), alone),
+        "loss gradient": max(distance(rows(mine), its) for mine, its in zip(gradients, expected, strict=True)),
+    }
+
+
+def compare_batch_norm(shape):
+    """Outputs, gradients and running statistics beside the formulas over all rows (arXiv:1502.03167, Section 3)."""
+    x, upstream = RNG.normal(3.0, 2.0, shape), RNG.normal(0.0, 1.0, shape)
+    with STRATEGY.scope():
+        layer = BatchNormalization(momentum=0.9, epsilon=1e-5)
+        layer.build((None, *shape[1:]))
+    for variable in layer.variables:
+        variable.assign(RNG.uniform(0.5, 1.5, variable.shape))
+    gamma, beta, running_mean, running_variance = (variable.numpy().astype(float) for variable in layer.variables)
+
+    axes, count = tuple(range(x.ndim - 1)), x.size / x.shape[-1]
+    mean, variance = x.mean(axes), x.var(axes)
+    slope = 1 / np.sqrt(variance + 1e-5)
+    hat = (x - mean) * slope
+    for_beta, for_gamma = upstream.sum(axes), (upstream * hat).sum(axes)
+    for_x = gamma * slope * (upstream - for_beta / count - hat * for_gamma / count)
+    expected = (gamma * hat + beta, for_x, for_gamma, for_beta)
+
+    def step(x, upstream):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            y = layer(x, training=True)
+            value = tf.reduce_sum(y * upstream)
+        return y, *tape.gradient(value, [x, layer.gamma.value, layer.beta.value])
+
+    y, *gradients = STRATEGY.run(tf.function(step), args=(shares(x.astype("f")), shares(upstream.astype("f"))))
+    found = (rows(y), rows(gradients[0]), total(gradients[1]), total(gradients[2]))
+    statistics = (0.9 * running_mean + 0.1 * mean, 0.9 * running_variance + 0.1 * variance)
+    return {
+        "outputs": distance(found[0], expected[0]),
+        "gradients": max(distance(a, b) / np.max(np.abs(b)) for a, b in zip(found[1:], expected[1:], strict=True)),
+        "running statistics": max(
+            distance(copy.numpy(), its)
+            for mine, its in zip(layer.non_trainable_variables, statistics, strict=True)
+            for copy in STRATEGY.experimental_local_results(mine.value)
+        ),
+    }
+
+
+def compare_training(optimizer):
+    """20 steps of the digits preset: losses, and all weights with the running statistics."""
+    config = Config(batch_size=64, steps=20, **json.loads(sys.argv[2]))
+    data = load(config)
+    alone, augment = build(config, data)
+    with STRATEGY.scope():
+        together, _ = build(config, data)
+    losses = {}
+    for name, model, strategy in (("alone", alone, tf.distribute.get_strategy()), ("together", together, STRATEGY)):
+        with strategy.scope():
+            model.compile(optimizer=optimizer(), loss=model.loss)
+        each = losses[name] = []
+
+        class Losses(keras.callbacks.Callback):
+            def on_train_batch_end(self, batch, logs=None, each=each):
+                each.append((logs["loss"], logs["contrastive_accuracy"]))
+                self.model.reset_metrics()
+
+        pairs = shared_pairs(strategy, config, data, augment, config.steps, 0)
+        model.fit(pairs, steps_per_epoch=config.steps, shuffle=False, verbose=0, callbacks=[Losses()])
+    assert len(losses["alone"]) == len(losses["together"]) == 20
+    return {
+        "losses": distance(np.array(losses["alone"])[:, 0], np.array(losses["together"])[:, 0]),
+        "fall": losses["alone"][0][0] - losses["alone"][-1][0],
+        "accuracies": distance(np.array(losses["alone"])[:, 1], np.array(losses["together"])[:, 1]),
+        "weights": max(
+            distance(a.numpy(), b.numpy()) for a, b in zip(alone.variables, together.variables, strict=True)
+        ),
+    }
+
+
+found = {
+    "nt-xent": compare_loss(),
+    "images": compare_batch_norm((64, 6, 5, 3)),
+    "vectors": compare_batch_norm((64, 7)),
+    "training": compare_training(lambda: keras.optimizers.SGD(0.005)),
+}
+print(json.dumps(found))
