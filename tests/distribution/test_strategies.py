@@ -29,11 +29,11 @@ def test_batch_norm_over_all_rows(found, inputs):
 
 
 def test_twenty_steps_end_in_the_same_weights(found):
-    """With plain gradient descent; Adam divides by gradients that are zero but for rounding, and so spreads it."""
-    assert found["training"]["fall"] > 0.5
+    """At a rate where rounding doesn't grow: at the preset's own, its last bit moves the loss of step 20 by 6e-3."""
+    assert found["training"]["way"] > 1e-4  # in every array; 20 steps of Adam can take 4e-4
     assert found["training"]["losses"] < 1e-4
-    assert found["training"]["accuracies"] < 0.01
-    assert found["training"]["weights"] < 1e-4
+    assert found["training"]["accuracies"] == 0
+    assert found["training"]["weights"] < 5e-5
 
 
 def test_the_words_of_the_command_line_are_those_of_the_table():
