@@ -81,3 +81,29 @@ def test_augmented_passes_differ_by_number_and_not_by_batch(digits_data):
     again = np.concatenate(list(image_batches(images, 6, recipe, seed=1, number=0)))
     np.testing.assert_allclose(first, again, atol=1e-6)
     assert np.any(first != np.concatenate(list(image_batches(images, 20, recipe, seed=1, number=1))))
+
+
+@pytest.mark.parametrize("shards", [2, 4])
+def test_the_shards_of_a_step_are_its_batch(digits_data, shards):
+    """Shared out as workers with several devices share it: the first has shards 0 and 1 of 4, say."""
+    arguments = (digits_data.train.images, AUGMENTATIONS["digits"](8), 64)
+    whole = list(view_pairs(*arguments, seed=1, steps=25, start=20))  # the second epoch begins at step 22
+    here = shards // 2
+    workers = [
+        list(view_pairs(*arguments, seed=1, steps=25, start=20, shards=shards, mine=range(first, first + here)))
+        for first in range(0, shards, here)
+    ]
+    for number, expected in enumerate(whole):
+        parts = [pair for worker in workers for pair in worker[number * here : (number + 1) * here]]
+        for view in (0, 1):
+            assert {len(part[view]) for part in parts} == {64 // shards}
+            together = np.concatenate([part[view] for part in parts])
+            np.testing.assert_allclose(together, expected[view], atol=1e-6)
+    assert {len(worker) for worker in workers} == {len(whole) * here}
+
+
+def test_without_a_last_step_it_goes_on(numbered):
+    pairs = view_pairs(numbered, Augmentation([Untouched()]), batch_size=3, seed=5, steps=None, start=2)
+    some = [seen(a) for a, _ in pairs.take(20)]
+    assert some[:7] == [seen(a) for a, _ in view_pairs(numbered, Augmentation([Untouched()]), 3, 5, steps=9, start=2)]
+    assert len(some) == 20

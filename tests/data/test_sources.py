@@ -7,7 +7,7 @@ import tensorflow_datasets as tfds
 from sklearn.datasets import load_digits
 
 from qssl_tf.config import Config
-from qssl_tf.data.sources import load, resized
+from qssl_tf.data.sources import Split, load, resized
 from qssl_tf.errors import UserError
 from qssl_tf.presets import preset
 
@@ -158,3 +158,13 @@ def test_images_of_different_sizes_need_a_size(tmp_path):
     assert load(
         Config(dataset="oxford_flowers102", batch_size=4, image_size=12, data_dir=str(tmp_path))
     ).image_shape == (12, 12, 3)
+
+
+def test_a_fingerprint_sees_every_pixel_and_label(digits_data):
+    split = digits_data.train.take(np.arange(5))
+    again = Split(split.images.copy(), split.labels.copy())
+    assert split.fingerprint() == again.fingerprint()
+    again.images[4, 7, 7, 0] ^= 1
+    other = Split(split.images, split.labels[::-1].copy())
+    turned = Split(split.images.reshape(5, 4, 16, 1), split.labels)
+    assert len({part.fingerprint() for part in (split, again, other, turned)}) == 4
