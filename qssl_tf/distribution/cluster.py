@@ -89,7 +89,7 @@ def from_tf_config(text: str, at_least: int = 2) -> tuple[tuple[str, ...], int]:
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise UserError(
             f"TF_CONFIG must be JSON with cluster and task (type, index); got {text[:60]!r} "
-            f"({type(error).__name__}: {str(error)[:60]})."
+            f"({type(error).__name__}: {str(error)[:80]})."
         ) from None
     if not kinds <= {"chief", "worker"} or kind not in kinds:
         raise UserError(

@@ -31,6 +31,7 @@ class Peers:
         cluster: Who takes part.
         remedy: What to do where a worker ended, the end of that line.
         on_stop: Called on the chief, with the signal's name, where another worker asks it to stop.
+        on_leave: Called before this process ends with another one's, to give the terminal back.
     """
 
     def __init__(self, cluster: Cluster, connections: dict[int, socket.socket]):
@@ -40,6 +41,7 @@ class Peers:
         self._over = threading.Event()
         self.remedy = "start all workers again."
         self.on_stop: Callable[[str], None] = lambda name: None
+        self.on_leave: Callable[[], None] = lambda: None
 
     @property
     def is_chief(self) -> bool:
@@ -158,8 +160,8 @@ class Peers:
         if not self._over.is_set():
             self._exit(f"stopped: the chief got {signal_name}; {self.remedy}", 130)
 
-    @staticmethod
-    def _exit(line: str, code: int) -> NoReturn:
+    def _exit(self, line: str, code: int) -> NoReturn:
+        self.on_leave()
         sys.stdout.flush()
         print(line, file=sys.stderr, flush=True)
         os._exit(code)

@@ -114,7 +114,7 @@ class QuantumHead(tfq.layers.PQC):
         if not self._is_random:
             return tf.zeros(2, tf.int32)
         seed = tf.cast(self.perturbations.next(), tf.int32)
-        return seed if replica_count() == 1 else seed + tf.stack([replica_number() << 16, 0])
+        return seed if replica_count() == 1 else seed + tf.stack([replica_number() * 65536, 0])
 
     def frozen(self, angles: np.ndarray) -> np.ndarray:
         """Return what `call` returns, for weights that stand still and any number of rows, without gradients.

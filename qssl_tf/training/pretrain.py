@@ -67,6 +67,8 @@ def pretrain(
         callbacks, last = reporters(run, data, augment, plan, start), Checkpoints(run, plan, start)
     if peers is not None:
         peers.on_stop = last.stop
+        if callbacks:
+            peers.on_leave = callbacks[0].release  # the bar's line ends before another one begins
         peers.remedy = f"continue on all workers with --resume {run.folder}"
     if start < plan.steps:
         try:

@@ -28,6 +28,15 @@ def test_batch_norm_over_all_rows(found, inputs):
     assert found[inputs]["running statistics"] < 1e-6
 
 
+@pytest.mark.parametrize("simulator", ["tfq", "xla"])
+def test_each_replica_measures_on_its_own(found, simulator):
+    """Two calls on each replica, 256 expectations each: right in the mean, and none repeats another's."""
+    shots = found["shots"][simulator]
+    assert shots["largest z"] < 5.5
+    assert 0.8 < shots["spread"] < 1.2
+    assert shots["largest correlation"] < 0.35  # 5.6 standard deviations of independent ones
+
+
 def test_twenty_steps_end_in_the_same_weights(found):
     """At a rate where rounding doesn't grow: at the preset's own, its last bit moves the loss of step 20 by 6e-3."""
     assert found["training"]["way"] > 1e-4  # in every array; 20 steps of Adam can take 4e-4

@@ -20,6 +20,7 @@ STRATEGY = make_strategy(Choice("mirrored", replicas=REPLICAS), batch_size=64)
 from qssl_tf.data.sources import load  # noqa: E402 -- the devices come first
 from qssl_tf.models.batch_norm import BatchNormalization  # noqa: E402
 from qssl_tf.models.losses import NTXent  # noqa: E402
+from qssl_tf.quantum.head import QuantumHead  # noqa: E402
 from qssl_tf.replicas import gather  # noqa: E402
 from qssl_tf.training.pretrain import build, shared_pairs  # noqa: E402
 
@@ -107,6 +108,25 @@ def compare_batch_norm(shape):
     }
 
 
+def compare_shots(simulator):
+    """Every replica measures the same angles, whose expectations are known: RX(angle) gives <Z> = cos(angle)."""
+    shots, angles = 500, RNG.uniform(0.3, 2.8, (64, 4)).astype(np.float32)
+    with STRATEGY.scope():
+        head = QuantumHead(width=4, ansatz="none", shots=shots, gradient="parameter_shift", simulator=simulator, seed=3)
+        head.build((None, 4))
+        head.parameters.assign(np.zeros(head.parameters.shape))  # the encoding alone
+    run = tf.function(lambda: (head(angles), head(angles)))
+    calls = [STRATEGY.experimental_local_results(each) for each in STRATEGY.run(run)]
+    found = np.array([part.numpy().ravel() for parts in calls for part in parts])  # (2 * replicas, 64 * 4)
+    expected = np.cos(angles).ravel()
+    z = (found - expected) / np.sqrt((1 - expected**2) / shots)
+    return {
+        "largest z": float(np.max(np.abs(z))),
+        "largest correlation": float(np.max(np.abs(np.corrcoef(z) - np.eye(len(z))))),
+        "spread": float(np.mean(z**2)),
+    }
+
+
 def compare_training(optimizer):
     """20 steps of the digits preset: losses, and all weights with the running statistics.
 
@@ -147,6 +167,7 @@ found = {
     "nt-xent": compare_loss(),
     "images": compare_batch_norm((64, 6, 5, 3)),
     "vectors": compare_batch_norm((64, 7)),
+    "shots": {simulator: compare_shots(simulator) for simulator in ("tfq", "xla")},
     "training": compare_training(lambda: keras.optimizers.Adam(2e-5, epsilon=1e-8)),
 }
 print(json.dumps(found))
