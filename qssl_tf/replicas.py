@@ -1,6 +1,27 @@
 """What replicas of a model under `tf.distribute` tell each other inside a step; alone, nothing is told or computed."""
 
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import tensorflow as tf
+
+_here = threading.local()  # of each thread, since replicas of one process are traced in threads of their own
+
+
+@contextmanager
+def stacked_views(count: int) -> Iterator[None]:
+    """Let the layers called inside know that their rows are those of `count` views, one view after the other."""
+    _here.views = count
+    try:
+        yield
+    finally:
+        _here.views = 1
+
+
+def view_count() -> int:
+    """Return how many views are stacked in the rows that a layer gets."""
+    return getattr(_here, "views", 1)
 
 
 def replica_count() -> int:

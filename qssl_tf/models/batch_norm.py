@@ -5,7 +5,7 @@ from collections.abc import Callable
 import keras
 import tensorflow as tf
 
-from qssl_tf.replicas import replica_count, sum_over_replicas
+from qssl_tf.replicas import replica_count, sum_over_replicas, view_count
 
 
 # The class has its parent's name because Keras names the weights in a checkpoint after it: both read each other's.
@@ -28,14 +28,16 @@ class BatchNormalization(keras.layers.BatchNormalization):
         """Return the normalised rows; update the running statistics where the layer trains."""
         trains = bool(training) and self.trainable
         if trains and replica_count() > 1:
-            y, mean, variance = _normalise_together(self.epsilon, tf.convert_to_tensor(self.moving_mean))(
+            y, means, variances = _normalise_together(self.epsilon, tf.convert_to_tensor(self.moving_mean))(
                 inputs, tf.convert_to_tensor(self.gamma), tf.convert_to_tensor(self.beta)
             )
+            statistics = list(zip(tf.unstack(means), tf.unstack(variances), strict=True))
         elif len(inputs.shape) != 4:
             return super().call(inputs, training=training, mask=mask)
         else:
             y, mean, variance = self._fused(inputs, trains)
-        if trains:
+            statistics = [(mean, variance)]
+        for mean, variance in statistics if trains else []:
             for running, batch in ((self.moving_mean, mean), (self.moving_variance, variance)):
                 running.assign(running * self.momentum + tf.stop_gradient(batch) * (1 - self.momentum))
         return y
@@ -55,10 +57,10 @@ class BatchNormalization(keras.layers.BatchNormalization):
 
 
 def _normalise_together(epsilon: float, shift: tf.Tensor) -> Callable[..., tuple[tf.Tensor, tf.Tensor, tf.Tensor]]:
-    """Return a function (x, gamma, beta) -> (y, mean, variance) over the rows of all replicas.
+    """Return a function (x, gamma, beta) -> (y, means, variances) over the rows of all replicas, each view by itself.
 
-    One message forward (means and squares) and one backward (the two sums that couple the rows). The gradients of
-    gamma and beta are this replica's share, for the optimizer to sum.
+    One message forward (means and squares) and one backward (the two sums that couple the rows), for all views. The
+    gradients of gamma and beta are this replica's share, for the optimizer to sum.
 
     Args:
         epsilon: Added to the variance.
@@ -67,22 +69,27 @@ def _normalise_together(epsilon: float, shift: tf.Tensor) -> Callable[..., tuple
 
     @tf.custom_gradient
     def normalise(x: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor):
-        axes, replicas = list(range(len(x.shape) - 1)), replica_count()
-        mean, variance = tf.nn.moments(x, axes)  # (channels,) each, of this replica
-        away = mean - shift
-        away, squares = tf.unstack(sum_over_replicas(tf.stack([away, variance + away**2])) / replicas)
-        mean, variance = shift + away, squares - away**2  # of all replicas
-        slope = tf.math.rsqrt(variance + epsilon)
-        centred = x - mean
-        y = centred * (gamma * slope) + beta
+        replicas, by_view = replica_count(), (view_count(), -1, x.shape[-1])
+        rows = tf.reshape(x, by_view)  # (views, n, channels)
+        means, variances = tf.nn.moments(rows, 1)  # (views, channels) each, of this replica
+        away = means - shift
+        away, squares = tf.unstack(sum_over_replicas(tf.stack([away, variances + away**2])) / replicas)
+        means, variances = shift + away, squares - away**2  # of all replicas
+        slopes = tf.math.rsqrt(variances + epsilon)
+        scale = gamma * slopes
+        centred = rows - means[:, tf.newaxis]
+        y = centred * scale[:, tf.newaxis] + beta
 
         def gradient(upstream: tf.Tensor, *of_statistics: tf.Tensor):
-            count = tf.cast(tf.size(x) / x.shape[-1], tf.float32) * replicas
-            for_beta = tf.reduce_sum(upstream, axes)
-            for_gamma = tf.reduce_sum(upstream * centred, axes) * slope
+            upstream = tf.reshape(upstream, by_view)
+            for_beta = tf.reduce_sum(upstream, 1)  # (views, channels), as the next
+            for_gamma = tf.reduce_sum(upstream * centred, 1) * slopes
+            count = tf.cast(tf.shape(rows)[1] * replicas, tf.float32)
             of_beta, of_gamma = tf.unstack(sum_over_replicas(tf.stack([for_beta, for_gamma])) / count)
-            return gamma * slope * (upstream - of_beta - centred * (of_gamma * slope)), for_gamma, for_beta
+            coupled = centred * (of_gamma * slopes)[:, tf.newaxis] + of_beta[:, tf.newaxis]
+            for_x = (upstream - coupled) * scale[:, tf.newaxis]
+            return tf.reshape(for_x, tf.shape(x)), tf.reduce_sum(for_gamma, 0), tf.reduce_sum(for_beta, 0)
 
-        return (y, mean, variance), gradient
+        return (tf.reshape(y, tf.shape(x)), means, variances), gradient
 
     return normalise

@@ -16,7 +16,7 @@ from qssl_tf.models.initializers import SeedStream, dense
 from qssl_tf.models.learning_rates import SCHEDULES
 from qssl_tf.models.losses import NTXent, contrastive_accuracy
 from qssl_tf.models.optimizers import AdamL2
-from qssl_tf.replicas import gather, replica_count
+from qssl_tf.replicas import gather, replica_count, stacked_views
 
 
 @keras.saving.register_keras_serializable(package="qssl_tf")
@@ -26,8 +26,8 @@ class SimCLR(keras.Model):
     `call(images)` returns embeddings z, shape (n, d), for the loss; `features(images)` returns what the head puts out,
     shape (n, features), which is where probes cut. Images are float32 in [0, 1], shape (n, height, width, channels).
 
-    Compile it with an optimizer and `NTXent`, and fit it on pairs (view_a, view_b). Each view passes the network on
-    its own, so batch statistics are taken per view. The logs hold `loss` and `contrastive_accuracy` (top-1).
+    Compile it with an optimizer and `NTXent`, and fit it on pairs (view_a, view_b). Batch statistics are taken per
+    view. The logs hold `loss` and `contrastive_accuracy` (top-1).
 
     Made under the scope of a `tf.distribute` strategy, it learns from the global batch: each replica gets its share of
     the pairs, embeddings and batch statistics are exchanged, and the step is the one of a single replica with all.
@@ -83,7 +83,7 @@ class SimCLR(keras.Model):
         """Take one optimizer step on a pair of views."""
         view_a, view_b, _ = keras.utils.unpack_x_y_sample_weight(data)
         with tf.GradientTape() as tape:
-            z_a, z_b = self._together(self(view_a, training=True), self(view_b, training=True))
+            z_a, z_b = self._embeddings(view_a, view_b, training=True)
             loss = self.compute_loss(y=z_a, y_pred=z_b)  # Keras divides it by the number of replicas
             scaled = self.optimizer.scale_loss(loss)
         gradients = tape.gradient(scaled, self.trainable_variables)
@@ -93,14 +93,16 @@ class SimCLR(keras.Model):
     def test_step(self, data):
         """Return loss and contrastive accuracy of a pair of views without training."""
         view_a, view_b, _ = keras.utils.unpack_x_y_sample_weight(data)
-        z_a, z_b = self._together(self(view_a, training=False), self(view_b, training=False))
+        z_a, z_b = self._embeddings(view_a, view_b, training=False)
         return self._log(self.compute_loss(y=z_a, y_pred=z_b), z_a, z_b)
 
-    def _together(self, z_a: tf.Tensor, z_b: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Return the embeddings of the global batch, (replicas * n, d) each, from this replica's, (n, d) each."""
+    def _embeddings(self, view_a: tf.Tensor, view_b: tf.Tensor, training: bool) -> tuple[tf.Tensor, tf.Tensor]:
+        """Return the embeddings of both views of the global batch, (replicas * n, d) each, from n pairs of views."""
         if replica_count() == 1:
-            return z_a, z_b
-        both = gather(tf.concat([z_a, z_b], axis=1))  # (replicas * n, 2 * d)
+            return self(view_a, training=training), self(view_b, training=training)
+        with stacked_views(2):  # through the network in one go: every batch norm sends half as many messages
+            z = self(tf.concat([view_a, view_b], axis=0), training=training)  # (2 * n, d)
+        both = gather(tf.concat(tf.split(z, 2), axis=1))  # (replicas * n, 2 * d)
         return tuple(tf.split(both, 2, axis=1))
 
     def _log(self, loss: tf.Tensor, z_a: tf.Tensor, z_b: tf.Tensor) -> dict[str, tf.Tensor]:
