@@ -27,7 +27,8 @@ class SimCLR(keras.Model):
     shape (n, features), which is where probes cut. Images are float32 in [0, 1], shape (n, height, width, channels).
 
     Compile it with an optimizer and `NTXent`, and fit it on pairs (view_a, view_b). Batch statistics are taken per
-    view. The logs hold `loss` and `contrastive_accuracy` (top-1).
+    view. The logs hold `loss` and `contrastive_accuracy` (top-1): Keras's means since the epoch began, or each step's
+    own values once `step_logs` is set to True, before `fit`.
 
     Made under the scope of a `tf.distribute` strategy, it learns from the global batch: each replica gets its share of
     the pairs, embeddings and batch statistics are exchanged, and the step is the one of a single replica with all.
@@ -44,6 +45,7 @@ class SimCLR(keras.Model):
         self.encoder, self.head, self.projector = encoder, head, projector
         self.loss_mean = keras.metrics.Mean(name="loss")
         self.accuracy_mean = keras.metrics.Mean(name="contrastive_accuracy")
+        self.step_logs = False
         # XLA makes the encoder's step several times slower on CPU, and TFQ has no XLA kernels.
         self.supports_jit = False
         self.build((None, *encoder.input_shape[1:]))
@@ -88,6 +90,9 @@ class SimCLR(keras.Model):
             scaled = self.optimizer.scale_loss(loss)
         gradients = tape.gradient(scaled, self.trainable_variables)
         self.optimizer.apply_gradients(zip(gradients, self.trainable_variables, strict=True))
+        if self.step_logs:
+            for metric in self.metrics:  # inside the step; outside, each reset would take workers a message
+                metric.reset_state()
         return self._log(loss, z_a, z_b)
 
     def test_step(self, data):

@@ -42,11 +42,12 @@ class StepCallback(keras.callbacks.Callback):
 class HistoryLog(StepCallback):
     """Appends a row to `history.csv` and scalars for TensorBoard; refuses a loss that is no number.
 
-    Keras's running means are reset after each step, so that a row is that step's own loss.
+    A row is that step's own loss: the model's `step_logs` is set.
     """
 
     def on_train_begin(self, logs=None):
         """Cut the table back to the step resumed from and open TensorBoard's file."""
+        assert self.model.step_logs
         start_history(self.run.history, self.start)
         self.writer = tf.summary.create_file_writer(str(self.run.folder / "tensorboard"))
         self.clock = time.perf_counter()
@@ -76,7 +77,6 @@ class HistoryLog(StepCallback):
         with self.writer.as_default():
             for name in ("loss", "contrastive_accuracy", "learning_rate"):
                 tf.summary.scalar(name, row[name], step=step)
-        self.model.reset_metrics()
 
     def release(self):
         """Close TensorBoard's file."""
@@ -151,10 +151,6 @@ class Follower(SignalCallback):
         """Ask the chief to keep the state; it then ends this worker as well."""
         super().stop(name)
         self.peers.ask_to_stop(name)
-
-    def after_step(self, step, logs):
-        """Let the next step's logs be its own, as on the chief."""
-        self.model.reset_metrics()
 
 
 class StateGeometry(StepCallback):

@@ -70,6 +70,7 @@ def pretrain(
         if callbacks:
             peers.on_leave = callbacks[0].release  # the bar's line ends before another one begins
         peers.remedy = f"continue on all workers with --resume {run.folder}"
+    model.step_logs = True
     if start < plan.steps:
         try:
             pairs = shared_pairs(model.distribute_strategy, run.config, data, augment, plan.steps, start)

@@ -143,12 +143,12 @@ def compare_training(optimizer):
         with strategy.scope():
             model.compile(optimizer=optimizer(), loss=model.loss)
             model.optimizer.build(model.trainable_variables)
+            model.step_logs = True
         each = losses[name] = []
 
         class Losses(keras.callbacks.Callback):
             def on_train_batch_end(self, batch, logs=None, each=each):
                 each.append((logs["loss"], logs["contrastive_accuracy"]))
-                self.model.reset_metrics()
 
         pairs = shared_pairs(strategy, config, data, augment, config.steps, 0)
         model.fit(pairs, steps_per_epoch=config.steps, shuffle=False, verbose=0, callbacks=[Losses()])

@@ -49,6 +49,18 @@ def test_a_step_is_the_gradient_of_the_papers_objective(digits_data):
         np.testing.assert_allclose((new - old).numpy()[clear], moved[clear], rtol=2e-2, atol=1e-6)
 
 
+def test_logs_of_single_steps_have_the_mean_that_keras_logs(digits_data):
+    model, twin, each = small_model(), small_model(), []
+    model.step_logs = True
+    note = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: each.append(dict(logs)))
+    model.fit(pairs(digits_data, 6), shuffle=False, verbose=0, callbacks=[note])
+    means = twin.fit(pairs(digits_data, 6), shuffle=False, verbose=0).history
+    for name, (mean,) in means.items():
+        values = [logs[name] for logs in each]
+        assert len(set(values)) > 1
+        assert np.mean(values) == pytest.approx(mean, rel=1e-5)
+
+
 def test_batch_statistics_are_taken_per_view(digits_data):
     model = small_model(head="identity")
     view_a, view_b = next(iter(pairs(digits_data, 1)))
