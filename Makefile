@@ -52,8 +52,8 @@ search: $(STAMP) ## Search for better circuits on digits (2 minutes; ARGS="--spa
 reproduce: $(STAMP) ## Train and judge the paper's arms and controls (hours; ARGS="--list" shows what is left)
 	@$(PY) trainers/reproduce.py $(ARGS)
 
-test: $(STAMP) ## Run the tests
-	@$(PY) -m pytest $(ARGS)
+test: $(STAMP) ## Run the tests, two files at a time
+	@$(PY) -m pytest --numprocesses 2 --dist loadfile $(ARGS)
 
 check: $(STAMP) ## Lint, format check and type check
 	@$(PY) -m ruff check $(CODE)

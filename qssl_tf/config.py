@@ -3,14 +3,14 @@
 A run folder's `config.json` is the only home of its settings: pretraining, probing and device runs all read it.
 """
 
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
-from qssl_tf.errors import UserError, unknown_name
+from qssl_tf.errors import UserError, shown, unknown_name
+from qssl_tf.reading import read_json
 
 # The words each setting takes. The tables of the same names hold what they mean; a test keeps both equal,
 # and this copy lets `--help` and argument errors answer without loading TensorFlow.
@@ -43,6 +43,9 @@ CHOICES: dict[str, list[str]] = {
 
 
 MAX_QUBITS = 24  # a state of 24 qubits takes 128 MB
+MAX_INTEGER = 2**31 - 1
+MAX_LENGTH = 4096  # characters of a text, or entries of a list
+MAX_UNITS = 65_536  # of a layer of the projector
 
 
 def setting(default: Any, about: str, *, low: float | None = None, above: float | None = None, high: float = math.inf):
@@ -98,7 +101,7 @@ class Config:
     # Contrastive training
     temperature: float = setting(0.2, "temperature of the NT-Xent loss", above=0.0)
     batch_size: int = setting(256, "images a step; each gives two views", low=2)
-    epochs: int = setting(100, "passes over the training images", low=1)
+    epochs: int = setting(100, "passes over the training images", low=1, high=1_000_000)
     steps: int | None = setting(None, "training steps, instead of epochs (none: by epochs)", low=1)
     learning_rate: float = setting(2e-3, "Adam's learning rate", above=0.0)
     schedule: str = setting("constant", "course of the learning rate")
@@ -109,7 +112,7 @@ class Config:
     # Probe
     probe_protocol: str = setting("cached", "how the linear probe sees the training images")
     probe_passes: int = setting(2, "augmented passes whose features the cached protocol reuses", low=1)
-    probe_epochs: int = setting(100, "epochs of the linear probe", low=1)
+    probe_epochs: int = setting(100, "epochs of the linear probe", low=1, high=1_000_000)
     probe_batch_size: int = setting(64, "batch size of the linear probe", low=1)
     probe_learning_rate: float = setting(1e-2, "Adam's learning rate in the linear probe", above=0.0)
 
@@ -123,7 +126,7 @@ class Config:
                 raise unknown_name(item.name, value, CHOICES[item.name])
             object.__setattr__(self, item.name, value)
         if len(set(self.classes)) != len(self.classes) or any(label < 0 for label in self.classes):
-            raise UserError(f"`classes` must be different labels of at least 0; got {list(self.classes)}.")
+            raise UserError(f"`classes` must be different labels of at least 0; got {shown(list(self.classes))}.")
         if self.head == "quantum" and self.width > MAX_QUBITS:
             raise UserError(f"`width` must be at least 1 and at most {MAX_QUBITS} for qubits; got {self.width}.")
         if self.head == "quantum" and self.angle_bound != "sigmoid":
@@ -131,8 +134,11 @@ class Config:
                 "`angle_bound` must be sigmoid for the quantum head, as its angles lie in [0, pi]; "
                 f"got {self.angle_bound!r}."
             )
-        if any(units < 1 for units in self.projector):
-            raise UserError(f"`projector` must be widths of at least 1, or none; got {list(self.projector)}.")
+        if any(not 1 <= units <= MAX_UNITS for units in self.projector) or len(self.projector) > 16:
+            raise UserError(
+                f"`projector` must be up to 16 widths from 1 to {MAX_UNITS}, or none; "
+                f"got {shown(list(self.projector))}."
+            )
         if len(self.classes) == 1:
             raise UserError(f"`classes` must name at least two labels, or none for all; got {list(self.classes)}.")
 
@@ -157,7 +163,7 @@ class Config:
             UserError: The file is missing, is not a JSON object, or holds a bad key or value.
         """
         try:
-            values = json.loads(path.read_text(encoding="utf-8"))
+            values = read_json(path)
         except FileNotFoundError:
             raise UserError(f"config file {path} does not exist; name a file written by a run or a search.") from None
         except (OSError, ValueError) as error:
@@ -188,7 +194,7 @@ def _as_type(name: str, value: Any, hint: Any) -> Any:
     if value is None and kinds != [hint]:
         return None
     kind = tuple if kinds[0] == tuple[int, ...] else kinds[0]
-    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+    if kind is float and isinstance(value, int) and not isinstance(value, bool) and abs(value) <= MAX_INTEGER:
         value = float(value)
     if kind is tuple and isinstance(value, list):
         value = tuple(value)
@@ -197,7 +203,10 @@ def _as_type(name: str, value: Any, hint: Any) -> Any:
         fits = all(isinstance(entry, int) and not isinstance(entry, bool) for entry in value)
     if not fits:
         optional = " or null" if kinds != [hint] else ""
-        raise UserError(f"`{name}` must be {_TYPE_WORDS[kind]}{optional}; got {value!r}.")
+        raise UserError(f"`{name}` must be {_TYPE_WORDS[kind]}{optional}; got {shown(value)}.")
+    if isinstance(value, str | tuple) and len(value) > MAX_LENGTH:
+        what = "characters" if kind is str else "numbers"
+        raise UserError(f"`{name}` must have at most {MAX_LENGTH} {what}; got {len(value)}.")
     return value
 
 
@@ -205,8 +214,10 @@ def _check_range(name: str, value: Any, rule: Mapping[str, Any]) -> None:
     low, above, high = rule["low"], rule["above"], rule["high"]
     if value is None or (low is None and above is None):
         return
+    if isinstance(value, int) and value > MAX_INTEGER:
+        high = min(high, MAX_INTEGER)
     bottom = f"at least {low}" if above is None else f"above {above}"
     too_low = value < low if above is None else value <= above
     if too_low or value > high or not math.isfinite(value):
         top = "" if high == math.inf else f" and at most {high}"
-        raise UserError(f"`{name}` must be {bottom}{top}; got {value}.")
+        raise UserError(f"`{name}` must be {bottom}{top}; got {shown(value)}.")

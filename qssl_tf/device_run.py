@@ -18,7 +18,7 @@ from qssl_tf.hardware.jobs import cancel_jobs, run_jobs
 from qssl_tf.hardware.ledger import Ledger, planned
 from qssl_tf.hardware.preparing import compiled_for, quantum_seconds, rows_a_job, translated
 from qssl_tf.quantum.observables import members
-from qssl_tf.training.runs import Run, versions
+from qssl_tf.training.runs import LATEST, Run, point_latest, versions
 
 RECORDED = ("qiskit", "qiskit-aer", "qiskit-ibm-runtime")
 
@@ -92,6 +92,7 @@ def plan(
         "seconds": 0.0,
     }
     ledger = Ledger.create(_fresh(run, chosen.name), settings, circuits, _stored(given, names), jobs)
+    point_latest(ledger.folder)
     draw(best.circuit, ledger.folder / "circuit.png")
     return ledger, chosen
 
@@ -122,6 +123,7 @@ def _fresh(run: Run, backend: str) -> Path:
 
 def finish(run: Run, ledger: Ledger, chosen: Device) -> dict[str, Any]:
     """Run what is missing of a ledger, and write `result.json` and the figures."""
+    check_fits(run, ledger)
     client = None
     if not chosen.is_local:
         from qssl_tf.hardware.service import service
@@ -150,6 +152,34 @@ def finish(run: Run, ledger: Ledger, chosen: Device) -> dict[str, Any]:
     return result
 
 
+def check_fits(run: Run, ledger: Ledger) -> None:
+    """Refuse a device run whose numbers are not of this run's head, before anything costs time.
+
+    Raises:
+        UserError: It says what differs.
+    """
+    stored, qubits = ledger.values(), len(ledger.record["layout"])
+    wanted = ("rows", "exact", "labels", "kernel", "bias")
+    missing = [name for name in wanted if name not in stored]
+    if missing:
+        raise UserError(f"{ledger.folder / 'values.npz'} lacks {', '.join(missing)}; start a new device run.")
+    shapes = {name: stored[name].shape for name in wanted}
+    images, classes = len(stored["labels"]), len(ledger.record["class_names"])
+    features = shapes["exact"][-1] if shapes["exact"] else 0
+    right = {
+        "rows": (CALIBRATION_ROWS + images, len(ledger.record["parameters"])),
+        "exact": (CALIBRATION_ROWS + images, features),
+        "labels": (images,),
+        "kernel": (features, classes),
+        "bias": (classes,),
+    }
+    if qubits != run.config.width or shapes != right:
+        raise UserError(
+            f"{ledger.folder} is of {qubits} qubits and arrays of shapes {list(shapes.values())}, which do not fit "
+            f"{run.folder}; start a new device run."
+        )
+
+
 def draw(circuit: Any, path: Path) -> None:
     """Draw a compiled circuit, idle qubits left out."""
     import matplotlib
@@ -163,11 +193,29 @@ def draw(circuit: Any, path: Path) -> None:
 def chosen(folder: Path, name: str) -> Ledger:
     """Open the device run called `name`, or the newest."""
     if name:
-        return Ledger.open(folder / name)
-    found = sorted(folder.glob("*/record.json"), key=lambda path: path.stat().st_mtime)
+        return named(folder, name)
+    found = records(folder)
     if not found:
         raise UserError(f"{folder} holds no device run; start one without --resume.")
-    return Ledger.open(found[-1].parent)
+    newest = folder / LATEST  # runs of older versions have no such link
+    last = newest.resolve() if newest.is_dir() else max(found, key=lambda path: path.stat().st_mtime).parent
+    return Ledger.open(last)
+
+
+def named(folder: Path, name: str) -> Ledger:
+    """Open the device run called `name`.
+
+    Raises:
+        UserError: The name is that of another place, or the device run is missing or damaged.
+    """
+    if name != Path(name).name or name in (".", "..", LATEST):
+        raise UserError(f"a device run is named as --status lists it; got {name!r:.80}.")
+    return Ledger.open(folder / name)
+
+
+def records(folder: Path) -> list[Path]:
+    """Return the records of a run's device runs, by name."""
+    return sorted(path for path in folder.glob("*/record.json") if path.parent.name != LATEST)
 
 
 def reopened(ledger: Ledger) -> tuple[Device, bool]:
@@ -180,7 +228,7 @@ def reopened(ledger: Ledger) -> tuple[Device, bool]:
 
 def show_status(folder: Path) -> None:
     """Print each device run with its jobs."""
-    found = sorted(folder.glob("*/record.json"))
+    found = records(folder)
     if not found:
         say(f"{folder} holds no device run")
     for path in found:
@@ -192,11 +240,11 @@ def show_status(folder: Path) -> None:
             say(f"  job {number}: {entry['id'] or '-'}, {entry['state']}, {len(entry['rows'])} rows")
 
 
-def cancel(folder: Path) -> None:
-    """Cancel the waiting jobs of a device run."""
-    ledger = Ledger.open(folder)
+def cancel(folder: Path, name: str) -> None:
+    """Cancel the waiting jobs of the device run called `name`."""
+    ledger = named(folder, name)
     if device(ledger.record["backend"]).is_local:
-        raise UserError(f"{folder.name} runs on this machine, where Ctrl-C stops it; only real jobs are cancelled.")
+        raise UserError(f"{name} runs on this machine, where Ctrl-C stops it; only real jobs are cancelled.")
     from qssl_tf.hardware.service import service
 
     say(f"{cancel_jobs(ledger, service())} jobs cancelled")

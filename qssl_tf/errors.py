@@ -8,6 +8,18 @@ class UserError(ValueError):
     """A mistake the user can mend: one line that says what is wrong, the value, the rule and the remedy."""
 
 
+def shown(value: object) -> str:
+    """Return a value as a message shows it: on one line, and cut where it is long."""
+    text = repr(value[:100] if isinstance(value, str | list | tuple) else value)
+    return text if len(text) <= 100 else f"{text[:97]}..."
+
+
+def reason(error: BaseException) -> str:
+    """Return why something failed, for a message: the first line of the error, cut where it is long."""
+    text = f"it lacks {error}" if isinstance(error, KeyError) else str(error)
+    return (text.strip().splitlines() or [type(error).__name__])[0][:200].rstrip(".")
+
+
 def unknown_name(what: str, value: object, valid: Iterable[str]) -> UserError:
     """Build the error for a word that is not in a table, with the nearest valid word if one is near.
 
@@ -20,6 +32,6 @@ def unknown_name(what: str, value: object, valid: Iterable[str]) -> UserError:
         The error, to be raised by the caller.
     """
     names = list(valid)
-    near = difflib.get_close_matches(str(value), names, n=1)
+    near = difflib.get_close_matches(str(value)[:100], names, n=1)
     hint = f" Did you mean '{near[0]}'?" if near else ""
-    return UserError(f"`{what}` must be one of {', '.join(names)}; got {value!r}.{hint}")
+    return UserError(f"`{what}` must be one of {', '.join(names)}; got {shown(value)}.{hint}")

@@ -62,7 +62,7 @@ def main() -> None:
     if asked.status:
         device_run.show_status(folder)
     elif asked.cancel:
-        device_run.cancel(folder / asked.cancel)
+        device_run.cancel(folder, asked.cancel)
     elif asked.resume is not None:
         ledger = device_run.chosen(folder, asked.resume)
         device, costs = device_run.reopened(ledger)

@@ -70,7 +70,7 @@ def test_shot_presets_estimate_gradients_from_shots_too():
             {"angle_bound": "none"},
             "`angle_bound` must be sigmoid for the quantum head, as its angles lie in [0, pi]; got 'none'.",
         ),
-        ({"projector": [8, 0]}, "`projector` must be widths of at least 1, or none; got [8, 0]."),
+        ({"projector": [8, 0]}, "`projector` must be up to 16 widths from 1 to 65536, or none; got [8, 0]."),
         ({"crop_area": 0}, "`crop_area` must be above 0.0 and at most 1.0; got 0.0."),
         ({"classes": [1]}, "`classes` must name at least two labels, or none for all; got [1]."),
         ({"classes": "0,x"}, "`classes` must be a list of integers; got '0,x'."),

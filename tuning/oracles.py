@@ -12,7 +12,7 @@ from keras_tuner.engine import trial as trials
 from keras_tuner.src.tuners.gridsearch import LinkedList
 from sklearn.exceptions import ConvergenceWarning
 
-from qssl_tf.errors import UserError
+from qssl_tf.errors import UserError, reason
 from qssl_tf.files import write_json
 
 ENDED = ("COMPLETED", "FAILED")
@@ -64,9 +64,8 @@ class Kept(keras_tuner.Oracle):
         try:
             super().reload()
             self._mend()
-        except (ValueError, KeyError, RuntimeError) as error:
-            cause = error.__cause__ or error
-            what = f"it lacks {cause}" if isinstance(cause, KeyError) else str(cause)
+        except (ValueError, KeyError, RuntimeError, TypeError, AttributeError) as error:
+            what = reason(error.__cause__ or error)
             raise UserError(f"{self._project_dir} is damaged ({what}); restore it or start another search.") from None
 
     def _mend(self) -> None:

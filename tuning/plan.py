@@ -11,8 +11,9 @@ from space import Choice, Parameter, Range, reachable
 from trials import OBJECTIVES
 
 from qssl_tf.config import Config
-from qssl_tf.errors import UserError, unknown_name
+from qssl_tf.errors import UserError, reason, unknown_name
 from qssl_tf.files import write_json
+from qssl_tf.reading import read_json
 
 FILE = "search.json"
 HELD_OUT = 0.2  # of the training images, where the settings hold out none
@@ -125,8 +126,8 @@ def read_plan(folder: Path) -> Plan:
         known = ", ".join(sorted(found.parent.name for found in folder.parent.glob(f"*/{FILE}"))) or "none"
         raise UserError(f"{folder} is no search (it holds no {FILE}); searches in {folder.parent}: {known}.")
     try:
-        return Plan.from_dict(json.loads(path.read_text(encoding="utf-8")))
+        return Plan.from_dict(read_json(path))
     except UserError as error:
         raise UserError(f"{path}: {error}") from None
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise UserError(f"{path} is damaged ({error}); restore it or start another search.") from None
+        raise UserError(f"{path} is damaged ({reason(error)}); restore it or start another search.") from None

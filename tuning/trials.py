@@ -1,7 +1,6 @@
 """One trial: an ordinary run folder, trained, probed on held-out images, and what came of it in `trial.json`."""
 
 import functools
-import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -12,11 +11,12 @@ import tensorflow as tf
 
 from qssl_tf.config import Config
 from qssl_tf.data.sources import ImageData, check_batch_size, load
-from qssl_tf.errors import UserError
+from qssl_tf.errors import UserError, reason
 from qssl_tf.evaluation.checkpoints import write_probes
 from qssl_tf.evaluation.probe import probe
 from qssl_tf.files import write_json, write_text
 from qssl_tf.lock import locked
+from qssl_tf.reading import read_json
 from qssl_tf.training.history import read_history
 from qssl_tf.training.pretrain import build, pretrain
 from qssl_tf.training.runs import Run, create_run, open_run
@@ -72,7 +72,7 @@ def run_trial(config: Config, folder: Path) -> dict[str, float]:
     folder.parent.mkdir(parents=True, exist_ok=True)
     with locked(folder, wait=True):  # a worker that was thought lost may still be at it
         if (folder / RESULT).is_file():
-            return json.loads((folder / RESULT).read_text(encoding="utf-8"))
+            return _recorded(folder / RESULT)
         _note_attempt(folder)
         # Each trial has a model of its own, whose functions TensorFlow takes for one function that is traced too often.
         tf.get_logger().setLevel("ERROR")
@@ -80,6 +80,21 @@ def run_trial(config: Config, folder: Path) -> dict[str, float]:
             return _train_and_judge(config, folder)
         finally:
             keras.utils.clear_session()  # or each trial would leave its model behind
+
+
+def _recorded(path: Path) -> dict[str, float]:
+    """Return the figures of a trial that is done.
+
+    Raises:
+        UserError: The file is damaged.
+    """
+    try:
+        values = read_json(path)
+        return {name: float(values[name]) for name in OBJECTIVES}
+    except (ValueError, KeyError, TypeError, OverflowError) as error:
+        raise UserError(
+            f"{path} is damaged ({reason(error)}); restore it, or remove it to judge the trial again."
+        ) from None
 
 
 def _note_attempt(folder: Path) -> None:

@@ -1,13 +1,13 @@
 """Who takes part: the workers' addresses in one order for all, from `TF_CONFIG` or from the command line."""
 
 import errno
-import json
 import re
 import socket
 from dataclasses import dataclass
 from typing import Any
 
-from qssl_tf.errors import UserError
+from qssl_tf.errors import UserError, shown
+from qssl_tf.reading import parse_json
 
 MAX_WORKERS = 1024
 MAX_TF_CONFIG = 1 << 20  # characters; 1,024 long names fit many times
@@ -82,11 +82,12 @@ def from_tf_config(text: str, at_least: int = 2) -> tuple[tuple[str, ...], int]:
     try:
         if len(text) > MAX_TF_CONFIG:
             raise ValueError(f"it has {len(text)} characters")
-        config = json.loads(text)
+        config = parse_json(text)
         tasks, task = config["cluster"], config["task"]
         kind, index = task["type"], task["index"]
-        kinds = set(tasks)
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        kinds = set(tasks.keys())
+        kind = kind if isinstance(kind, str) else repr(kind)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise UserError(
             f"TF_CONFIG must be JSON with cluster and task (type, index); got {text[:60]!r} "
             f"({type(error).__name__}: {str(error)[:80]})."
@@ -94,13 +95,13 @@ def from_tf_config(text: str, at_least: int = 2) -> tuple[tuple[str, ...], int]:
     if not kinds <= {"chief", "worker"} or kind not in kinds:
         raise UserError(
             f"TF_CONFIG may have tasks of type chief and worker, and this task's type must be one it has; "
-            f"got {', '.join(sorted(map(str, kinds)))} and {kind!r:.40}."
+            f"got {', '.join(sorted(map(str, kinds)))[:100]!r} and {kind[:40]!r}."
         )
     lists = {name: tasks.get(name, []) for name in ("chief", "worker")}
     if not all(isinstance(found, list) for found in lists.values()) or len(lists["chief"]) > 1:
         raise UserError("TF_CONFIG must give its tasks as lists, and one chief at most.")
     if not isinstance(index, int) or isinstance(index, bool) or not 0 <= index < len(lists[kind]):
-        raise UserError(f"TF_CONFIG's task index must be from 0 to {len(lists[kind]) - 1}; got {index!r:.40}.")
+        raise UserError(f"TF_CONFIG's task index must be from 0 to {len(lists[kind]) - 1}; got {shown(index)}.")
     addresses = checked_addresses([*lists["chief"], *lists["worker"]], "TF_CONFIG", at_least)
     return addresses, index + (len(lists["chief"]) if kind == "worker" else 0)
 

@@ -17,6 +17,7 @@ from typing import Any, NoReturn
 
 from qssl_tf.distribution.cluster import Cluster
 from qssl_tf.errors import UserError
+from qssl_tf.reading import parse_json
 
 MAX_MESSAGE = 1 << 20  # bytes; the settings of a run take two thousand
 
@@ -180,8 +181,8 @@ def read_message(reader: Any, sender: str) -> dict[str, Any] | None:
     if not line:
         return None
     try:
-        message = json.loads(line)
-    except (ValueError, RecursionError):
+        message = parse_json(line)
+    except ValueError:
         message = None
     if not isinstance(message, dict):
         raise UserError(f"{sender} answers, but is no worker of qssl_tf; look what runs there.")

@@ -7,13 +7,14 @@ import numpy as np
 
 from qssl_tf.data.pipeline import image_batches
 from qssl_tf.data.sources import load
-from qssl_tf.errors import UserError
+from qssl_tf.errors import UserError, reason
 from qssl_tf.evaluation.features import BATCH
 from qssl_tf.evaluation.linear import LinearFit
 from qssl_tf.evaluation.probe import read_probe
 from qssl_tf.models.simclr import SimCLR
 from qssl_tf.quantum.circuits import CircuitSpec
 from qssl_tf.quantum.head import QuantumHead
+from qssl_tf.reading import read_arrays
 from qssl_tf.training.checkpoints import load_weights
 from qssl_tf.training.pretrain import build
 from qssl_tf.training.runs import Run
@@ -76,6 +77,12 @@ def problem(run: Run, checkpoint: str, images: int | None, seed: int) -> Problem
     head = exact_head(model)
     rows = keras.ops.convert_to_numpy(head.spec.encoding.values(angles, keras.ops, head.width))
     exact, labels = head.frozen(angles), data.test.labels[chosen]
+    fits = (exact.shape[1], len(data.class_names))
+    if classifier.kernel.shape != fits or classifier.bias.shape != fits[1:]:
+        raise UserError(
+            f"{run.probe.with_suffix('.npz')} must be a classifier of {fits[0]} features into {fits[1]} classes; "
+            f"got shape {classifier.kernel.shape}; probe the run again."
+        )
     return Problem(head.spec, head.parameters.numpy(), rows, exact, labels, classifier, data.class_names, step)
 
 
@@ -104,10 +111,10 @@ def _classifier(run: Run, checkpoint: str) -> tuple[int, LinearFit]:
     path = run.probe.with_suffix(".npz")
     again = f"probe it again: python trainers/linear_eval.py --run {run.folder}"
     try:
-        with np.load(path, allow_pickle=False) as stored:
-            step, fit = int(stored["step"]), LinearFit(stored["kernel"], stored["bias"], [])
-    except (OSError, ValueError, KeyError) as error:
-        raise UserError(f"{path} cannot be read ({error}); {again}.") from None
+        stored = read_arrays(path)
+        step, fit = int(stored["step"]), LinearFit(stored["kernel"], stored["bias"], [])
+    except (OSError, ValueError, KeyError, TypeError, OverflowError) as error:
+        raise UserError(f"{path} cannot be read ({reason(error)}); {again}.") from None
     if checkpoint not in ("last", str(step)):
         raise UserError(
             f"--checkpoint must be {step}, the step that {path} classifies; got '{checkpoint}'; {again} "

@@ -1,15 +1,15 @@
 """The linear probe (arXiv:2103.14653, Section 4): how well a linear classifier reads the frozen representation."""
 
 import functools
-import json
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any, get_type_hints
 
 import numpy as np
 
-from qssl_tf.config import Config
+from qssl_tf.config import MAX_INTEGER, Config
 from qssl_tf.data.augment import augmentation
 from qssl_tf.data.pipeline import image_batches
 from qssl_tf.data.sources import ImageData, Split
@@ -18,6 +18,7 @@ from qssl_tf.evaluation.features import BATCH, features_of, fingerprint
 from qssl_tf.evaluation.linear import LinearFit, fit_linear
 from qssl_tf.files import replacing
 from qssl_tf.models.simclr import SimCLR
+from qssl_tf.reading import read_json
 
 # Protocol -> how many different augmented passes over the training images the classifier sees.
 # `paper` augments anew for each epoch; `cached` computes a few passes once and takes them in turn; `clean` takes the
@@ -235,11 +236,25 @@ def read_probe(path: Path) -> dict:
         UserError: It is missing or damaged.
     """
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        values = read_json(path)
     except FileNotFoundError:
         raise UserError(f"{path} does not exist; probe the run with `python trainers/linear_eval.py`.") from None
     except (OSError, ValueError) as error:
         raise UserError(f"{path} cannot be read ({error}); probe the run again.") from None
-    if not isinstance(values, dict) or "accuracy_last" not in values:
-        raise UserError(f"{path} is not a probe's result; probe the run again.")
+    kinds: dict[str, type] = {
+        name: kind if isinstance(kind, type) else kind.__origin__ for name, kind in _HINTS.items()
+    }
+    wrong = [name for name in kinds if not isinstance(values, dict) or not _fits(values.get(name), kinds[name])]
+    if wrong:
+        raise UserError(f"{path} is not a probe's result (look at its {wrong[0]}); probe the run again.")
     return values
+
+
+_HINTS = get_type_hints(ProbeResult)
+
+
+def _fits(value: Any, kind: type) -> bool:
+    """Return whether a value of a file is of a kind; numbers are finite and not negative."""
+    if kind in (int, float):
+        return isinstance(value, kind | int) and not isinstance(value, bool) and 0 <= value < MAX_INTEGER
+    return isinstance(value, kind)

@@ -5,7 +5,6 @@ is run) and `job-NNN.npz` (what came back, packed bits as they came).
 """
 
 import hashlib
-import json
 import time
 import uuid
 from dataclasses import dataclass
@@ -15,8 +14,13 @@ from typing import Any
 import numpy as np
 from qiskit import QuantumCircuit, qpy
 
-from qssl_tf.errors import UserError
+from qssl_tf.errors import UserError, reason
 from qssl_tf.files import replacing, write_json
+from qssl_tf.hardware.record import check_record, check_rows
+from qssl_tf.reading import open_regular, read_arrays, read_json
+
+MAX_CIRCUITS = 1 << 28  # bytes
+SAFE_QPY = 13  # older formats could hold a pickle (CVE-2025-2000)
 
 
 @dataclass
@@ -66,13 +70,16 @@ class Ledger:
             UserError: It is missing or damaged.
         """
         try:
-            record = json.loads((folder / "record.json").read_text(encoding="utf-8"))
+            record = read_json(folder / "record.json")
+            check_record(record)
             ledger = cls(folder, record)
-            damaged = checksum(ledger.values()["rows"]) != record["checksum"]
+            rows = ledger.values()["rows"]
+            damaged = checksum(rows) != record["checksum"]
+            check_rows(record, len(rows))
         except FileNotFoundError:
             raise UserError(f"{folder} holds no device run; --status lists those of a run.") from None
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise UserError(f"device run {folder} cannot be read ({error}); start a new one.") from None
+            raise UserError(f"device run {folder} cannot be read ({reason(error)}); start a new one.") from None
         if damaged:
             raise UserError(f"{folder / 'values.npz'} is not what its record says; start a new device run.")
         return ledger
@@ -88,13 +95,26 @@ class Ledger:
 
     def values(self) -> dict[str, np.ndarray]:
         """Return the arrays the run was made with."""
-        with np.load(self.folder / "values.npz", allow_pickle=False) as stored:
-            return dict(stored)
+        return read_arrays(self.folder / "values.npz")
 
     def circuits(self) -> list[QuantumCircuit]:
-        """Return the compiled circuits."""
-        with open(self.folder / "circuit.qpy", "rb") as file:
-            return qpy.load(file)
+        """Return the compiled circuits.
+
+        Raises:
+            UserError: The file is damaged, or of a format that could hold code.
+        """
+        path = self.folder / "circuit.qpy"
+        try:
+            with open_regular(path, MAX_CIRCUITS) as file:
+                magic, version = file.read(6), file.read(1)
+                if magic != b"QISKIT" or not version or version[0] < SAFE_QPY:
+                    raise ValueError("it is no QPY file of this program")
+                file.seek(0)
+                return qpy.load(file)
+        except OSError:
+            raise
+        except Exception as error:  # a damaged file can raise anything from Qiskit
+            raise UserError(f"{path} is damaged ({reason(error)}); start a new device run.") from None
 
     def path(self, number: int) -> Path:
         """Return where the result of a job is kept."""
@@ -107,9 +127,25 @@ class Ledger:
         self.note(number, state="done")
 
     def packed(self, number: int) -> list[np.ndarray]:
-        """Return the packed bits of a job."""
-        with np.load(self.path(number), allow_pickle=False) as stored:
-            return [stored[f"circuit_{place}"] for place in range(len(stored.files))]
+        """Return the packed bits of a job, shape (rows, shots, bytes) for each circuit.
+
+        Raises:
+            UserError: The file is damaged.
+        """
+        path, rows, shots = self.path(number), len(self.record["jobs"][number]["rows"]), self.record["shots"]
+        width = (len(self.record["layout"]) + 7) // 8  # bytes a shot
+        try:
+            stored = read_arrays(path, at_most=2 * rows * shots * width)  # at most two circuits
+            arrays = [stored[f"circuit_{place}"] for place in range(len(stored))]
+            wrong = [array.shape for array in arrays if array.shape != (rows, shots, width) or array.dtype != np.uint8]
+            if wrong or not arrays:
+                raise ValueError(f"its arrays have the shapes {wrong}, not {(rows, shots, width)}")
+        except (ValueError, KeyError) as error:
+            raise UserError(
+                f"{path} is damaged ({reason(error)}); move it away, "
+                f"and --resume {self.folder.name} runs that job again."
+            ) from None
+        return arrays
 
     def missing(self) -> list[int]:
         """Return the numbers of the jobs without a result."""

@@ -1,11 +1,11 @@
 """A study's trained circuit on the calibration snapshot of the paper's device, beside the exact one."""
 
-import json
 from pathlib import Path
 from typing import Any
 
 from qssl_tf.errors import UserError
 from qssl_tf.files import write_json
+from qssl_tf.reading import read_json
 from qssl_tf.reproduction.folders import Place, finished
 from qssl_tf.reproduction.studies import Pair, Study
 
@@ -46,7 +46,7 @@ def read_device(results: Path) -> dict[str, Any] | None:
     if not path.is_file():
         return None
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        values = read_json(path)
         return {key: values[key] for key in ("run", "class_names", *KEPT)}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(f"{path} is no device's result ({error!r}); move it away.") from None

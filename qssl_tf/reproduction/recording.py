@@ -1,6 +1,5 @@
 """The record of a run, from its folder and its probes."""
 
-import json
 import os
 import platform
 from collections.abc import Sequence
@@ -8,9 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from qssl_tf.data.sources import ImageData
+from qssl_tf.errors import UserError, reason
 from qssl_tf.evaluation.linear import LinearFit
 from qssl_tf.evaluation.probe import ProbeResult
 from qssl_tf.models.simclr import SimCLR
+from qssl_tf.reading import read_json
 from qssl_tf.reproduction.records import Probed, Record
 from qssl_tf.reproduction.studies import Pair
 from qssl_tf.training.callbacks import StateGeometry
@@ -53,6 +54,14 @@ def recorded(
 
 
 def _versions(run: Run) -> dict[str, str]:
-    """Return what made the run; of the machine only what times depend on."""
-    values = json.loads((run.folder / "versions.json").read_text(encoding="utf-8"))
+    """Return what made the run; of the machine only what times depend on.
+
+    Raises:
+        UserError: The file is damaged.
+    """
+    path = run.folder / "versions.json"
+    try:
+        values = dict(read_json(path))
+    except (ValueError, TypeError) as error:
+        raise UserError(f"{path} is damaged ({reason(error)}); restore it, or train the run again.") from None
     return values | {"machine": f"{platform.machine()}, {len(os.sched_getaffinity(0))} cores"}

@@ -1,14 +1,14 @@
 """What is kept of a finished run: one small file, enough for every table and figure when its weights are gone."""
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from qssl_tf.config import Config
-from qssl_tf.errors import UserError
+from qssl_tf.errors import UserError, reason
 from qssl_tf.files import write_json
+from qssl_tf.reading import read_json
 from qssl_tf.reproduction.studies import Pair
 
 
@@ -101,12 +101,14 @@ def read_record(results: Path, pair: Pair) -> Record | None:
     if not path.is_file():
         return None
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        values = read_json(path)
         values["probes"] = [Probed(**probe) for probe in values["probes"]]
         record = Record(**values)
         made_with = Config.from_dict(record.config)
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
-        raise UserError(f"{path} is no record of a run ({error}); move it away, its run folder is kept.") from None
+        raise UserError(
+            f"{path} is no record of a run ({reason(error)}); move it away, its run folder is kept."
+        ) from None
     except UserError as error:
         raise UserError(f"{path}: {error}") from None
     refuse_other_settings(path, made_with, pair)

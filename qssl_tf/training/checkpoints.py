@@ -11,9 +11,10 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from qssl_tf.errors import UserError
+from qssl_tf.errors import UserError, reason
 from qssl_tf.files import replacing
 from qssl_tf.models.simclr import SimCLR
+from qssl_tf.reading import parse_json, read_arrays
 from qssl_tf.training.history import history_checksum
 from qssl_tf.training.runs import Run, check_same_config
 
@@ -38,6 +39,7 @@ def load_weights(run: Run, model: SimCLR, step: int) -> None:
     path = run.checkpoint(step)
     try:
         with h5py.File(path) as file:
+            _check_contents(file, sum(weight.value.numpy().nbytes for weight in model.weights))
             stored = file.attrs.get(CONFIG_KEY)
             if CHECKSUM_KEY in file.attrs and file.attrs[CHECKSUM_KEY] != _checksum(file):
                 raise ValueError("its checksum does not fit")
@@ -49,7 +51,30 @@ def load_weights(run: Run, model: SimCLR, step: int) -> None:
     except Exception as error:  # a damaged file can raise anything from h5py
         before = max((other for other in run.checkpoint_steps() if other < step), default=None)
         other = "train again" if before is None else f"the one before it is --checkpoint {before}"
-        raise UserError(f"{path} is damaged ({_reason(error)}); {other}.") from None
+        raise UserError(f"{path} is damaged ({reason(error)}); {other}.") from None
+
+
+def _check_contents(file: h5py.File, expected: int) -> None:
+    """Refuse a file of weights that points to other files, or whose arrays take far more than the `expected` bytes.
+
+    Raises:
+        ValueError: It does.
+    """
+    arrays = []
+
+    def look(name: str, link: h5py.HardLink | h5py.SoftLink | h5py.ExternalLink) -> str | None:
+        item = file[name] if isinstance(link, h5py.HardLink) else None
+        if item is None or isinstance(item, h5py.Dataset) and (item.external or item.is_virtual):
+            return name  # ends the visit
+        if isinstance(item, h5py.Dataset):
+            arrays.append(item.size * item.dtype.itemsize)
+        return None
+
+    elsewhere = file.visititems_links(look)
+    if elsewhere is not None:
+        raise ValueError(f"its part {elsewhere[:80]!r} is elsewhere")
+    if sum(arrays) > 2 * expected + (1 << 20):
+        raise ValueError(f"its arrays take {sum(arrays)} bytes, those of the model {expected}")
 
 
 def _checksum(file: h5py.File) -> str:
@@ -119,7 +144,7 @@ def restore_state(run: Run, model: SimCLR) -> int:
     except UserError:
         raise
     except Exception as error:  # a damaged zip can raise anything from zlib to struct errors
-        raise UserError(f"{run.state} is damaged ({_reason(error)}); {_way_back(run)}.") from None
+        raise UserError(f"{run.state} is damaged ({reason(error)}); {_way_back(run)}.") from None
     if "history" in record and record["history"] != history_checksum(run.history, step):
         raise UserError(f"{run.history} is not as training left it up to step {step}; restore it, or train again.")
     return step
@@ -139,11 +164,12 @@ def go_back(run: Run) -> Path:
     try:
         _read_state(run.previous_state)
     except Exception as error:
-        reason = _reason(error)
         raise UserError(
-            f"{run.previous_state} is damaged ({reason}) as well; start anew with another --name."
+            f"{run.previous_state} is damaged ({reason(error)}) as well; start anew with another --name."
         ) from None
-    aside = run.state.with_name(f"set-aside-{time.strftime('%Y%m%d-%H%M%S')}.npz")
+    stem = f"set-aside-{time.strftime('%Y%m%d-%H%M%S')}"
+    names = [stem, *(f"{stem}-{number}" for number in range(2, 1000))]  # a clock may tell the same time twice
+    aside = next(path for name in names if not (path := run.state.with_name(f"{name}.npz")).exists())
     if run.state.exists():
         _same_file(run.state, aside)
     os.replace(run.previous_state, run.state)
@@ -152,9 +178,8 @@ def go_back(run: Run) -> Path:
 
 def _read_state(path: Path) -> tuple[dict, dict[str, np.ndarray]]:
     """Return record and arrays; each is checked against the CRC that zip files hold."""
-    with open(path, "rb") as raw, np.load(raw, allow_pickle=False) as file:
-        arrays = {name: file[name] for name in file.files}
-    return json.loads(str(arrays.pop("record"))), arrays
+    arrays = read_arrays(path)
+    return parse_json(str(arrays.pop("record"))), arrays
 
 
 def _way_back(run: Run) -> str:
@@ -163,7 +188,3 @@ def _way_back(run: Run) -> str:
     except Exception:  # missing or damaged as well
         return "train again"
     return f"the state before it is of step {step}: --resume {run.folder} --previous-state goes on from there"
-
-
-def _reason(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]

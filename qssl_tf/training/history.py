@@ -1,12 +1,13 @@
 """Tables of a run (`history.csv`, `geometry.csv`): one row a step, appended as training goes."""
 
-import csv
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from qssl_tf.errors import UserError
+from qssl_tf.errors import UserError, shown
 from qssl_tf.files import write_text
+from qssl_tf.reading import MAX_TABLE, read_text
 
 COLUMNS = ("step", "epoch", "loss", "contrastive_accuracy", "learning_rate", "seconds")
 
@@ -39,14 +40,24 @@ def read_history(path: Path, columns: Sequence[str] = COLUMNS) -> list[dict[str,
     Raises:
         UserError: The file is not such a table.
     """
-    with open(path, encoding="utf-8", newline="") as file:
-        text = file.read()
-    complete = text[: text.rfind("\n") + 1]
-    reader = csv.DictReader(complete.splitlines())
-    if tuple(reader.fieldnames or ()) != tuple(columns):
+    try:
+        text = read_text(path, MAX_TABLE)
+    except ValueError as error:
+        raise UserError(f"{path} cannot be read ({error}); restore or remove it.") from None
+    head, *lines = text[: text.rfind("\n") + 1].split("\n")[:-1] or [""]
+    if head != ",".join(columns):
         raise UserError(f"{path} is not a history (its columns must be {', '.join(columns)}); restore or remove it.")
-    rows = list(reader)
-    for row in rows:
-        if None in row.values() or not row["step"].isdecimal():
-            raise UserError(f"{path} holds a damaged row ({row}); restore or remove it.")
-    return rows
+    return [_row(path, line, columns) for line in lines]
+
+
+def _row(path: Path, line: str, columns: Sequence[str]) -> dict[str, str]:
+    """Return the texts of a row, which are numbers without quotes; the step is a whole one."""
+    values = line.split(",")
+    try:
+        if len(values) != len(columns) or not re.fullmatch(r"[0-9]{1,10}", values[columns.index("step")]):
+            raise ValueError
+        for value in values:
+            float(value)
+    except ValueError:
+        raise UserError(f"{path} holds a damaged row ({shown(line)}); restore or remove it.") from None
+    return dict(zip(columns, values, strict=True))

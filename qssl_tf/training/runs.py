@@ -1,6 +1,5 @@
 """Run folders: settings, versions, checkpoints and the exact state of training, each file written in one step."""
 
-import json
 import os
 import platform
 import re
@@ -12,9 +11,11 @@ from pathlib import Path
 from qssl_tf.config import Config
 from qssl_tf.errors import UserError
 from qssl_tf.files import write_json
+from qssl_tf.reading import parse_json
 
 RUNS_DIR = Path("runs")
 LATEST = "latest"
+PARTS = ("checkpoints", "state", "figures", "tensorboard", "ibmq")  # folders in a run folder
 RECORDED_PACKAGES = (
     "qssl-tf", "tensorflow", "tensorflow-quantum", "keras", "cirq-core", "numpy", "tensorflow-datasets", "scikit-learn",
 )  # fmt: skip
@@ -83,7 +84,7 @@ def create_run(config: Config, runs_dir: Path, name: str | None, dataset: str) -
     folder = runs_dir / (name or _fresh_name(config, runs_dir))
     if folder.exists():
         raise UserError(f"{folder} exists already; choose another --name, or continue it with --resume {folder}.")
-    for part in ("checkpoints", "state", "figures", "tensorboard"):
+    for part in PARTS[:4]:
         (folder / part).mkdir(parents=True)
     write_json(folder / "versions.json", versions() | {"dataset": dataset})
     write_json(folder / "config.json", config.to_dict())
@@ -122,6 +123,9 @@ def open_run(path: Path) -> Run:
         raise UserError(f"run folder {path} does not exist; {_known_runs(path.parent)}")
     if not (path / "config.json").is_file():
         raise UserError(f"{path} is not a run folder: it holds no config.json; {_known_runs(path.parent)}")
+    outside = next((part for part in PARTS if (path / part).is_symlink()), None)
+    if outside:
+        raise UserError(f"{path / outside} is a link to another place; a run folder must hold its own files.")
     return Run(path.resolve() if path.is_symlink() else path, Config.from_json(path / "config.json"))
 
 
@@ -134,7 +138,11 @@ def newest_run(runs_dir: Path) -> Run:
     latest = runs_dir / LATEST
     if not latest.is_dir():
         raise UserError(f"no newest run in {runs_dir}; {_known_runs(runs_dir)}")
-    return open_run(runs_dir / os.readlink(latest) if latest.is_symlink() else latest)
+    if latest.is_symlink():
+        latest = runs_dir / os.readlink(latest)
+        if latest.parent != runs_dir:
+            raise UserError(f"{runs_dir / LATEST} points out of its folder, to {latest}; name a run with its folder.")
+    return open_run(latest)
 
 
 def _known_runs(runs_dir: Path) -> str:
@@ -168,7 +176,7 @@ def check_same_config(source: Path, stored: str, config: Config) -> None:
     Raises:
         UserError: They differ; each difference is named.
     """
-    different = config.differences(Config.from_dict(json.loads(stored)))
+    different = config.differences(Config.from_dict(parse_json(stored)))
     if different:
         raise UserError(
             f"{source} was written with other settings ({'; '.join(different)}); "

@@ -79,6 +79,14 @@ def test_a_chief_comes_before_the_workers(task, number):
         ),
         (tf_config(worker=["a:1", "b"]), "TF_CONFIG: a worker must be host:port with a port from 1 to 65535; got 'b'."),
         (tf_config(worker=["a:1", "a:1"]), "TF_CONFIG names a:1 twice; each worker needs an address of its own."),
+        (
+            '{"cluster": ["worker"], "task": {"type": "worker", "index": 0}}',
+            "TF_CONFIG must be JSON with cluster and task",
+        ),
+        (
+            tf_config(worker=["a:1", "b:1"], task=(["worker"], 0)),
+            "TF_CONFIG may have tasks of type chief and worker, and",
+        ),
         (tf_config(worker="a:1"), "TF_CONFIG must give its tasks as lists, and one chief at most."),
         (
             tf_config(worker=["c:1"], chief=["a:1", "b:1"]),

@@ -66,14 +66,15 @@ class Device3(Device):
 
 
 @pytest.fixture
-def ledger(tmp_path, monkeypatch):
+def ledger(tmp_path, monkeypatch, settings):
     monkeypatch.setattr(jobs, "POLL_SECONDS", 0.0)
     monkeypatch.setattr(jobs.wait, "__defaults__", (0.0,))
     circuit = QuantumCircuit(1)
     circuit.rx(Parameter("x_000"), 0)
     circuit.measure_all()
-    settings = {"shots": 20, "seed": 0, "seconds": 0.0}
-    return Ledger.create(tmp_path / "one", settings, [circuit], {"rows": ROWS}, [[0, 1, 2], [0, 3, 4]])
+    return Ledger.create(
+        tmp_path / "one", settings(qubits=1, shots=20, seed=0), [circuit], {"rows": ROWS}, [[0, 1, 2], [0, 3, 4]]
+    )
 
 
 def test_jobs_are_queued_waited_for_and_kept(ledger):

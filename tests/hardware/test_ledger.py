@@ -20,11 +20,11 @@ def circuit():
 
 
 @pytest.fixture
-def ledger(tmp_path):
+def ledger(tmp_path, settings):
     values = {"rows": np.linspace(0, 3, 14).reshape(7, 2), "exact": np.zeros((7, 2))}
     return Ledger.create(
         tmp_path / "ibmq" / "one",
-        {"shots": 10, "seed": 3, "seconds": 0.0},
+        settings(qubits=2),
         [circuit()],
         values,
         [[0, 1, 2, 3], [4, 5, 6]],

@@ -1,0 +1,96 @@
+"""Reading files that somebody else may have written: no code in them runs, and none takes more than it may.
+
+What a file should not be is a `ValueError` with the reason; callers say which file it was and what to do.
+"""
+
+import json
+import os
+import stat
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+MAX_TEXT = 1 << 24  # bytes; the largest JSON file here, of a device run with 100,000 rows, takes 1 MB
+MAX_TABLE = 1 << 30  # bytes; a table of ten million steps
+MAX_ARRAYS = 1 << 36  # bytes
+HEADERS = 4096  # bytes for the name, type and shape of an array
+
+
+def open_regular(path: Path, at_most: int) -> Any:
+    """Open a file for reading as bytes.
+
+    Raises:
+        OSError: It is missing or must not be read.
+        ValueError: It has more than `at_most` bytes, or is a pipe or device, whose end may never come.
+    """
+    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # a pipe without a writer would block
+    found = os.fstat(handle)
+    if not stat.S_ISREG(found.st_mode) or found.st_size > at_most:
+        os.close(handle)
+        size = f"it has {found.st_size} bytes, more than {at_most}"
+        raise ValueError(size if stat.S_ISREG(found.st_mode) else "it is no file")
+    return open(handle, "rb")
+
+
+def read_text(path: Path, at_most: int = MAX_TEXT) -> str:
+    """Return a text in UTF-8; line ends stay as they are.
+
+    Raises:
+        OSError: It cannot be read.
+        ValueError: It is too large, no file, or no UTF-8.
+    """
+    with open_regular(path, at_most) as file:
+        return file.read(at_most).decode("utf-8")
+
+
+def parse_json(text: str | bytes) -> Any:
+    """Return the value of a JSON text.
+
+    Raises:
+        ValueError: It is no JSON, or nested too deeply.
+    """
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+
+
+def read_json(path: Path) -> Any:
+    """Return the value of a JSON file.
+
+    Raises:
+        OSError: It cannot be read.
+        ValueError: It is no JSON, too large or nested too deeply.
+    """
+    return parse_json(read_text(path))
+
+
+def read_arrays(path: Path, at_most: int | None = None) -> dict[str, np.ndarray]:
+    """Return the arrays of a `.npz` file; nothing is unpickled, and each array's CRC is checked.
+
+    Args:
+        path: The file.
+        at_most: Bytes that its arrays may take in memory, where they are compressed and could take any number; None
+            is for those that are not, and take no more than the file.
+
+    Raises:
+        OSError: It cannot be opened.
+        ValueError: It is no such file, damaged, or too large.
+    """
+    with open_regular(path, MAX_ARRAYS) as file:
+        at_most = os.fstat(file.fileno()).st_size if at_most is None else at_most
+        try:
+            with zipfile.ZipFile(file) as archive:
+                parts = archive.infolist()
+            total = sum(part.file_size for part in parts)
+            if total > at_most + HEADERS * (len(parts) + 1):
+                raise ValueError(f"its arrays take {total} bytes, more than {at_most}")
+            file.seek(0)
+            with np.load(file, allow_pickle=False) as stored:
+                return dict(stored)
+        except ValueError:
+            raise
+        except Exception as error:  # a damaged archive can raise anything from zlib to system errors
+            raise ValueError(f"{type(error).__name__}: {error}"[:200]) from None

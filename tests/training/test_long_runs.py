@@ -1,0 +1,34 @@
+"""Two thousand steps: what a run holds in memory does not grow with them."""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+STEPS, SETTLED = 2000, 200
+
+
+def resident(process):
+    """Megabytes of memory that a process holds."""
+    pages = int(Path(f"/proc/{process.pid}/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
+def test_memory_is_steady_after_the_first_steps(tmp_path):
+    flags = ["--steps", STEPS, "--batch-size", 32, "--checkpoint-every", 10, "--name", "long", "--runs-dir", tmp_path]
+    command = [sys.executable, "trainers/pretrain.py", *map(str, flags)]
+    history, held = tmp_path / "long" / "history.csv", {}
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
+        while process.poll() is None:
+            step = len(history.read_bytes().splitlines()) - 1 if history.exists() else 0
+            if SETTLED <= step < STEPS:
+                held[step] = resident(process)
+            time.sleep(0.2)
+        errors = process.stderr.read()
+    assert process.returncode == 0, errors
+    assert max(held) > STEPS * 0.9 and min(held) < STEPS * 0.2
+    first = next(iter(held.values()))
+    assert max(held.values()) - first <= 20, held
+    assert "retracing" not in errors
