@@ -1,7 +1,10 @@
 """Writing files so that a crash, a kill or a full disk never leaves half of one behind."""
 
+import errno
 import json
 import os
+import re
+import shutil
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -15,7 +18,7 @@ def replacing(path: Path) -> Iterator[Path]:
 
     The temporary name keeps the suffix of `path`, since some writers choose their format by it.
     """
-    temporary = path.with_name(f".{uuid.uuid4().hex[:8]}-{path.name}")
+    temporary = _beside(path)
     try:
         yield temporary
         with open(temporary, "rb") as written:
@@ -28,6 +31,37 @@ def replacing(path: Path) -> Iterator[Path]:
     finally:
         with suppress(OSError):  # gone already, or the disk became read-only: the first error is the one to tell
             temporary.unlink()
+
+
+def _beside(path: Path) -> Path:
+    return path.with_name(f".{uuid.uuid4().hex[:8]}-{path.name}")
+
+
+def sweep(folder: Path) -> None:
+    """Remove what a killed process left half-written in a folder and those in it; whoever calls holds the folder."""
+    for path in folder.rglob(".*"):
+        if re.fullmatch(r"\.[0-9a-f]{8}-.+", path.name) and path.is_file() and not path.is_symlink():
+            path.unlink()
+
+
+@contextmanager
+def making(folder: Path) -> Iterator[Path]:
+    """Yield a new temporary folder beside `folder`; on success it becomes `folder` in one step, else it is removed.
+
+    Raises:
+        FileExistsError: There is such a folder, with something in it.
+    """
+    temporary = _beside(folder)
+    temporary.mkdir(parents=True)
+    try:
+        yield temporary
+        os.rename(temporary, folder)
+    except OSError as error:
+        if error.errno == errno.ENOTEMPTY:
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(folder)) from None
+        raise
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def write_text(path: Path, text: str) -> None:

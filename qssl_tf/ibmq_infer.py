@@ -8,6 +8,7 @@ from argparse import Namespace
 from pathlib import Path
 
 from qssl_tf.errors import UserError
+from qssl_tf.files import sweep
 from qssl_tf.flags import Parser, run_command
 from qssl_tf.lock import locked
 
@@ -94,6 +95,7 @@ def submit(run, ledger, device, ask: bool) -> None:
         print(f"not submitted; go on with --resume {ledger.folder.name}")
         return
     with locked(ledger.folder):
+        sweep(ledger.folder)
         device_run.finish(run, ledger.again(), device)  # as another process may have left it meanwhile
 
 

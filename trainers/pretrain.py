@@ -12,6 +12,7 @@ from qssl_tf.distribution.choice import Choice, add_strategy_flags, read_choice
 from qssl_tf.distribution.meeting import end_process, joined
 from qssl_tf.distribution.peers import Peers
 from qssl_tf.errors import UserError
+from qssl_tf.files import sweep
 from qssl_tf.flags import Parser, add_base_flags, add_config_flags, config_from_flags, given_settings, run_command
 from qssl_tf.lock import locked
 from qssl_tf.training.runs import Run, create_run, newest_run, open_run, point_latest, versions
@@ -65,6 +66,7 @@ def train(arguments, config: Config, opened: Run | None, choice: Choice, peers: 
         return 0
     run = opened or create_run(config, arguments.runs_dir, arguments.name, data.name)
     with locked(run.folder):
+        sweep(run.folder)
         begin(run, data, strategy.num_replicas_in_sync, arguments.previous_state)
         if peers:
             peers.tell(str(run.folder))

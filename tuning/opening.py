@@ -13,6 +13,7 @@ from space import Choice, Parameter, Range, check_name, subspace
 
 from qssl_tf.config import Config
 from qssl_tf.errors import UserError
+from qssl_tf.files import making, sweep
 from qssl_tf.flags import config_from_flags, given_settings, read_setting
 from qssl_tf.training.runs import LATEST, point_latest
 
@@ -69,9 +70,13 @@ def opened(arguments: Namespace, preset: str, trials: int) -> tuple[Path, Plan]:
 
 
 def begin(folder: Path, plan: Plan) -> None:
-    """Make a new search's folder, or note that one goes on for longer."""
-    folder.mkdir(parents=True, exist_ok=True)
-    write_plan(folder, plan)
+    """Make a new search's folder, or note that one goes on for longer; whoever calls holds the folder."""
+    if folder.exists():
+        sweep(folder)
+        write_plan(folder, plan)
+    else:
+        with making(folder) as begun:
+            write_plan(begun, plan)
     point_latest(folder)
 
 

@@ -60,7 +60,7 @@ def write_probes(run: Run, results: Sequence[Probed]) -> None:
         {key: getattr(result, key) for key in ("step", "accuracy_last", "accuracy_best_epoch", "seconds")}
         for result, _ in sorted(results, key=lambda pair: pair[0].step)
     ]
-    write_json(path, newest.to_dict() | {"checkpoints": lines})
+    write_json(path, newest.to_dict() | {"checkpoints": lines, "classifier_sha256": fit.fingerprint()})
 
 
 def result_path(run: Run, result: ProbeResult) -> Path:

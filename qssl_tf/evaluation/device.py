@@ -107,7 +107,7 @@ def stratified(labels: np.ndarray, count: int, seed: int) -> np.ndarray:
 
 def _classifier(run: Run, checkpoint: str) -> tuple[int, LinearFit]:
     """Return the probed step and its classifier."""
-    read_probe(run.probe)
+    probed = read_probe(run.probe)
     path = run.probe.with_suffix(".npz")
     again = f"probe it again: python trainers/linear_eval.py --run {run.folder}"
     try:
@@ -115,6 +115,8 @@ def _classifier(run: Run, checkpoint: str) -> tuple[int, LinearFit]:
         step, fit = int(stored["step"]), LinearFit(stored["kernel"], stored["bias"], [])
     except (OSError, ValueError, KeyError, TypeError, OverflowError) as error:
         raise UserError(f"{path} cannot be read ({reason(error)}); {again}.") from None
+    if probed.get("classifier_sha256", fit.fingerprint()) != fit.fingerprint():  # older results name none
+        raise UserError(f"{path} is not the classifier of {run.probe}; {again}.")
     if checkpoint not in ("last", str(step)):
         raise UserError(
             f"--checkpoint must be {step}, the step that {path} classifies; got '{checkpoint}'; {again} "

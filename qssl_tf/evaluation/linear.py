@@ -1,5 +1,6 @@
 """Linear classifiers on frozen features, trained as the paper does."""
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -29,6 +30,10 @@ class LinearFit:
     def predict(self, features: np.ndarray) -> np.ndarray:
         """Return the label of each row of features, shape (n,)."""
         return np.argmax(features @ self.kernel + self.bias, axis=1)
+
+    def fingerprint(self) -> str:
+        """Return the SHA-256 of the weights, by which a probe's result knows its classifier."""
+        return hashlib.sha256(self.kernel.tobytes() + self.bias.tobytes()).hexdigest()
 
 
 def fit_linear(

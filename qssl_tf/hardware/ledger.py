@@ -15,7 +15,7 @@ import numpy as np
 from qiskit import QuantumCircuit, qpy
 
 from qssl_tf.errors import UserError, reason
-from qssl_tf.files import replacing, write_json
+from qssl_tf.files import making, replacing, write_json
 from qssl_tf.hardware.record import check_record, check_rows
 from qssl_tf.reading import open_regular, read_arrays, read_json
 
@@ -41,11 +41,6 @@ class Ledger:
             values: Arrays; `rows`, shape (n, parameters), are the values of the circuits' parameters by name.
             jobs: Row numbers of each job.
         """
-        folder.mkdir(parents=True)
-        with replacing(folder / "circuit.qpy") as temporary, open(temporary, "wb") as file:
-            qpy.dump(circuits, file)
-        with replacing(folder / "values.npz") as temporary, open(temporary, "wb") as file:
-            np.savez(file, **values)
         order = sorted(parameter.name for parameter in circuits[0].parameters)
         entries = [{"rows": rows, "tag": _fresh_tag(), "id": None, "state": "planned"} for rows in jobs]
         record = settings | {
@@ -54,9 +49,13 @@ class Ledger:
             "checksum": checksum(values["rows"]),
             "jobs": entries,
         }
-        ledger = cls(folder, record)
-        ledger.save()
-        return ledger
+        with making(folder) as begun:
+            with replacing(begun / "circuit.qpy") as temporary, open(temporary, "wb") as file:
+                qpy.dump(circuits, file)
+            with replacing(begun / "values.npz") as temporary, open(temporary, "wb") as file:
+                np.savez(file, **values)
+            cls(begun, record).save()
+        return cls(folder, record)
 
     def again(self) -> "Ledger":
         """Return the same device run as its folder has it now."""

@@ -40,10 +40,18 @@ class Conv2D(keras.layers.Conv2D):
                 f"{self.strides}. Take keras.layers.Conv2D for others."
             )
 
+    def build(self, input_shape):
+        """Make the kernel, and note in `kernel.reached` which of its taps (rows, columns) ever meet a pixel."""
+        super().build(input_shape)
+        self.kernel.reached = None
+        if self.compute_output_shape(input_shape)[1:3] == (1, 1):  # the window's centre is the first pixel
+            half = self.kernel_size[0] // 2
+            self.kernel.reached = tuple(slice(half, half + min(size, half + 1)) for size in input_shape[1:3])
+
     def call(self, inputs):
         """Return the convolved images."""
         stride, half = self.strides[0], self.kernel_size[0] // 2
-        if self.compute_output_shape(inputs.shape)[1:3] == (1, 1):
+        if self.kernel.reached:
             return self._single_pixel(inputs, half)
         if stride > 1 and half:  # one padding of an even image, kept out of the kernel: inside, its gradient is slow
             inputs = tf.pad(inputs, [[0, 0], [half, half], [half, half], [0, 0]])
@@ -52,9 +60,9 @@ class Conv2D(keras.layers.Conv2D):
 
     def _single_pixel(self, inputs, half: int):
         """Return the one window that there is, as a matrix product over the pixels under the kernel."""
-        under = inputs[:, : half + 1, : half + 1]  # the window's centre is the first pixel
+        under = inputs[:, : half + 1, : half + 1]
         height, width, channels = under.shape[1:]
-        taps = self.kernel[half : half + height, half : half + width]
+        taps = self.kernel[self.kernel.reached]
         pixels = tf.reshape(under, (-1, height * width * channels))
         product = tf.matmul(pixels, tf.reshape(taps, (height * width * channels, self.filters)))
         return tf.reshape(product, (-1, 1, 1, self.filters))

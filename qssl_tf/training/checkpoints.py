@@ -38,11 +38,7 @@ def load_weights(run: Run, model: SimCLR, step: int) -> None:
     """
     path = run.checkpoint(step)
     try:
-        with h5py.File(path) as file:
-            _check_contents(file, sum(weight.value.numpy().nbytes for weight in model.weights))
-            stored = file.attrs.get(CONFIG_KEY)
-            if CHECKSUM_KEY in file.attrs and file.attrs[CHECKSUM_KEY] != _checksum(file):
-                raise ValueError("its checksum does not fit")
+        stored = check_weights(path, sum(weight.value.numpy().nbytes for weight in model.weights))
         if stored is not None:
             check_same_config(path, stored, run.config)
         model.bare().load_weights(path)
@@ -52,6 +48,23 @@ def load_weights(run: Run, model: SimCLR, step: int) -> None:
         before = max((other for other in run.checkpoint_steps() if other < step), default=None)
         other = "train again" if before is None else f"the one before it is --checkpoint {before}"
         raise UserError(f"{path} is damaged ({reason(error)}); {other}.") from None
+
+
+def check_weights(path: Path, expected: int | None = None) -> str | None:
+    """Read a file of weights and return the settings it was written with, as JSON; None in files of others.
+
+    Args:
+        path: The file.
+        expected: Bytes that the weights take; None takes those of the file.
+
+    Raises:
+        OSError, ValueError: It is damaged, points elsewhere, or its arrays take far more bytes.
+    """
+    with h5py.File(path) as file:
+        _check_contents(file, path.stat().st_size if expected is None else expected)
+        if CHECKSUM_KEY in file.attrs and file.attrs[CHECKSUM_KEY] != _checksum(file):
+            raise ValueError("its checksum does not fit")
+        return file.attrs.get(CONFIG_KEY)
 
 
 def _check_contents(file: h5py.File, expected: int) -> None:

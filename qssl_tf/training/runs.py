@@ -10,7 +10,7 @@ from pathlib import Path
 
 from qssl_tf.config import Config
 from qssl_tf.errors import UserError
-from qssl_tf.files import write_json
+from qssl_tf.files import making, write_json
 from qssl_tf.reading import parse_json
 
 RUNS_DIR = Path("runs")
@@ -84,10 +84,11 @@ def create_run(config: Config, runs_dir: Path, name: str | None, dataset: str) -
     folder = runs_dir / (name or _fresh_name(config, runs_dir))
     if folder.exists():
         raise UserError(f"{folder} exists already; choose another --name, or continue it with --resume {folder}.")
-    for part in PARTS[:4]:
-        (folder / part).mkdir(parents=True)
-    write_json(folder / "versions.json", versions() | {"dataset": dataset})
-    write_json(folder / "config.json", config.to_dict())
+    with making(folder) as begun:  # a kill leaves no half of a folder, whose name would be taken
+        for part in PARTS[:4]:
+            (begun / part).mkdir()
+        write_json(begun / "versions.json", versions() | {"dataset": dataset})
+        write_json(begun / "config.json", config.to_dict())
     return Run(folder, config)
 
 

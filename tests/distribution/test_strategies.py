@@ -8,7 +8,9 @@ from qssl_tf.distribution.choice import STRATEGY_NAMES
 
 
 @pytest.fixture(
-    scope="module", params=[(2, {}), (4, {"simulator": "tfq", "angle_norm": True})], ids=["2, xla", "4, tfq"]
+    scope="module",
+    params=[(2, {}), (4, {"simulator": "tfq", "angle_norm": True})],
+    ids=["2, xla", "4, tfq"],
 )
 def found(request, script):
     replicas, settings = request.param
@@ -26,6 +28,11 @@ def test_batch_norm_over_all_rows(found, inputs):
     assert found[inputs]["outputs"] < 1e-5
     assert found[inputs]["gradients"] < 1e-5
     assert found[inputs]["running statistics"] < 1e-6
+
+
+def test_gradients_of_kernels_that_lie_on_padding_are_summed(found):
+    """Only the taps that meet pixels are sent: two steps of the optimizer end where those on the whole sum do."""
+    assert found["kernels"]["weights"] < 5e-7 and found["kernels"]["way"] > 1e-3
 
 
 @pytest.mark.parametrize("simulator", ["tfq", "xla"])

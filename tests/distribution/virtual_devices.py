@@ -19,7 +19,9 @@ STRATEGY = make_strategy(Choice("mirrored", replicas=REPLICAS), batch_size=64)
 
 from qssl_tf.data.sources import load  # noqa: E402 -- the devices come first
 from qssl_tf.models.batch_norm import BatchNormalization  # noqa: E402
+from qssl_tf.models.convolution import Conv2D  # noqa: E402
 from qssl_tf.models.losses import NTXent  # noqa: E402
+from qssl_tf.models.optimizers import AdamL2  # noqa: E402
 from qssl_tf.quantum.head import QuantumHead  # noqa: E402
 from qssl_tf.replicas import gather  # noqa: E402
 from qssl_tf.training.pretrain import build, shared_pairs  # noqa: E402
@@ -108,6 +110,31 @@ def compare_batch_norm(shape):
     }
 
 
+def compare_kernels():
+    """Steps of the optimizer on a convolution whose output is one pixel, beside one that gets all rows at once."""
+    x, upstream = RNG.normal(size=(64, 2, 1, 3)).astype("f"), RNG.normal(size=(64, 1, 1, 5)).astype("f")
+    start = RNG.normal(size=(3, 3, 3, 5)).astype("f")
+
+    def trained(strategy, give):
+        with strategy.scope():
+            layer, optimizer = Conv2D(5, 3, strides=2), AdamL2(0.01, l2=0.1, epsilon=1e-8)
+            layer.build((None, 2, 1, 3))
+            layer.kernel.assign(start)
+            optimizer.build([layer.kernel])
+
+        def step(x, upstream):
+            with tf.GradientTape() as tape:
+                value = tf.reduce_sum(layer(x) * upstream)
+            optimizer.apply(tape.gradient(value, [layer.kernel.value]), [layer.kernel])
+
+        for _ in range(2):
+            strategy.run(tf.function(step), args=(give(x), give(upstream)))
+        return layer.kernel.numpy()
+
+    alone, together = trained(tf.distribute.get_strategy(), tf.constant), trained(STRATEGY, shares)
+    return {"weights": distance(alone, together), "way": distance(alone, start)}
+
+
 def compare_shots(simulator):
     """Every replica measures the same angles, whose expectations are known: RX(angle) gives <Z> = cos(angle)."""
     shots, angles = 500, RNG.uniform(0.3, 2.8, (64, 4)).astype(np.float32)
@@ -167,6 +194,7 @@ found = {
     "nt-xent": compare_loss(),
     "images": compare_batch_norm((64, 6, 5, 3)),
     "vectors": compare_batch_norm((64, 7)),
+    "kernels": compare_kernels(),
     "shots": {simulator: compare_shots(simulator) for simulator in ("tfq", "xla")},
     "training": compare_training(lambda: keras.optimizers.Adam(2e-5, epsilon=1e-8)),
 }

@@ -30,6 +30,11 @@ def test_values_and_gradients_are_those_of_padding_by_hand(size, kernel, stride)
     assert ours.compute_output_shape(x.shape) == tuple(found[1][0].shape)
     for mine, theirs in zip(*found, strict=True):
         np.testing.assert_allclose(mine, theirs, atol=2e-5)
+    met = np.any(found[1][2] != 0, axis=(2, 3))  # taps that the judge's gradient reaches
+    reached = np.zeros_like(met)
+    reached[ours.kernel.reached or ...] = True
+    if ours.kernel.reached:
+        np.testing.assert_array_equal(met, reached)
 
 
 def test_a_checkpoint_of_kerass_layer_loads(tmp_path):

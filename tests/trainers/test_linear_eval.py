@@ -62,7 +62,7 @@ def test_the_papers_protocol(script, run):
         (["--run", "nowhere"], "run folder nowhere does not exist"),
         (["--checkpoint", "13x"], "--checkpoint must be all, last or one of 0, 1, 13, 23, 25; got '13x'."),
         (["--probe-protocol", "papers"], "Did you mean 'paper'?"),
-        (["--probe-epochs", "0"], "`probe_epochs` must be at least 1; got 0."),
+        (["--probe-epochs", "0"], "`probe_epochs` must be at least 1 and at most 1000000; got 0."),
         (["--width", "3"], "unknown argument '--width'"),
         (["--split", "train"], "`split` must be one of test, validation; got 'train'."),
         (["--split", "validation"], "needs held-out images and this run trained on all of them; pretrain with"),

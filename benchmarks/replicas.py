@@ -1,0 +1,98 @@
+"""Training shared by processes on this machine against one process: `python benchmarks/replicas.py`.
+
+The same global batch each: one process on all cores, or two workers on half of them each. They are run in turn, whole
+processes as a user starts them; a figure is the median over rounds of the median step of a run.
+"""
+
+import argparse
+import csv
+import json
+import os
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from timing import machine
+
+ROOT = Path(__file__).resolve().parents[1]
+SETTLED = 5  # steps before the first that counts
+STEPS = {"digits": 60, "paper": 14}
+
+
+def addresses(count: int) -> list[str]:
+    """Return addresses of this machine whose ports are free."""
+    held = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    found = [f"127.0.0.1:{each.getsockname()[1]}" for each in held]
+    for each in held:
+        each.close()
+    return found
+
+
+def steps_of(preset: str, workers: int, folder: Path, more: list[str]) -> list[float]:
+    """Train for a few steps and return the seconds of each after the first ones.
+
+    Args:
+        preset: What is trained.
+        workers: Processes; each gets its part of the cores.
+        folder: Where the run is made.
+        more: Further flags.
+    """
+    cores = sorted(os.sched_getaffinity(0))
+    share = len(cores) // workers
+    flags = ["--preset", preset, "--steps", str(STEPS[preset]), "--checkpoint-every", "1000000", "--name", "run"]
+    flags += ["--runs-dir", str(folder), *more]
+    places: list[list[str]] = [[]]
+    if workers > 1:
+        common = ["--strategy", "multi_worker", "--workers", ",".join(addresses(workers)), "--worker-number"]
+        places = [[*common, str(number)] for number in range(workers)]
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "trainers/pretrain.py", *flags, *place],
+            cwd=ROOT,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            preexec_fn=lambda mine=cores[number * share : (number + 1) * share]: os.sched_setaffinity(0, mine),
+        )
+        for number, place in enumerate(places)
+    ]
+    for process in processes:
+        _, errors = process.communicate()
+        if process.returncode:
+            raise RuntimeError(errors)
+    with open(folder / "run" / "history.csv", newline="") as file:
+        return [float(row["seconds"]) for row in csv.DictReader(file)][SETTLED:-1]
+
+
+def throughputs(preset: str, rounds: int, more: list[str]) -> dict[str, object]:
+    """Return median steps of one process and of two workers, run in turn."""
+    seconds: dict[int, list[float]] = {1: [], 2: []}
+    for _ in range(rounds):
+        for workers, found in seconds.items():
+            with tempfile.TemporaryDirectory() as folder:
+                found.append(statistics.median(steps_of(preset, workers, Path(folder), more)))
+                print(f"{preset}, {workers}: {1000 * found[-1]:.1f} ms a step", flush=True)
+    one, two = (statistics.median(found) for found in seconds.values())
+    return {"preset": preset, "one_s": one, "two_s": two, "ratio": one / two, "rounds": seconds}
+
+
+def main() -> None:
+    """Measure and write what came out."""
+    parser = argparse.ArgumentParser(description="Time workers on this machine against one process.")
+    parser.add_argument("--presets", default="digits,paper", help="what is trained (default: digits,paper)")
+    parser.add_argument("--rounds", type=int, default=7, help="how often each is run (default: 7)")
+    parser.add_argument("--flags", default="", help="further flags of pretrain.py, such as '--batch-size 1024'")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there")
+    asked = parser.parse_args()
+    found = [throughputs(preset, asked.rounds, asked.flags.split()) for preset in asked.presets.split(",")]
+    for row in found:
+        print(f"{row['preset']}: two workers have {row['ratio']:.2f} times the throughput of one process")
+    if asked.json:
+        asked.json.write_text(json.dumps({"machine": machine(), "throughput": found}, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()

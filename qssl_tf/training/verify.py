@@ -1,0 +1,36 @@
+"""Which files of a run folder are damaged, read back whole: for doubts about a disk, a copy or a crash."""
+
+from collections.abc import Iterator
+
+from qssl_tf.config import Config
+from qssl_tf.errors import UserError, reason
+from qssl_tf.reading import read_arrays, read_json
+from qssl_tf.training.checkpoints import check_weights
+from qssl_tf.training.history import read_history
+from qssl_tf.training.runs import Run
+
+
+def damaged_files(run: Run) -> Iterator[str]:
+    """Yield one sentence for each damaged file of a run; other files of the folder are not looked at.
+
+    Settings, table of steps, weights, states and the probe's result are read and compared with their checksums.
+    """
+    readers = {
+        run.folder / "config.json": Config.from_json,
+        run.folder / "versions.json": read_json,
+        run.history: read_history,
+        run.state: read_arrays,
+        run.previous_state: read_arrays,
+        run.probe: read_json,
+        run.probe.with_suffix(".npz"): read_arrays,
+        **{run.checkpoint(step): check_weights for step in run.checkpoint_steps()},
+    }
+    for path, read in readers.items():
+        if not path.exists():
+            continue
+        try:
+            read(path)
+        except UserError as error:
+            yield str(error)
+        except (OSError, ValueError) as error:
+            yield f"{path} is damaged ({reason(error)})."
