@@ -19,7 +19,7 @@ from timing import machine
 
 ROOT = Path(__file__).resolve().parents[1]
 SETTLED = 5  # steps before the first that counts
-STEPS = {"digits": 60, "paper": 14}
+STEPS = {"digits": 60, "best": 30, "paper": 12}
 
 
 def addresses(count: int) -> list[str]:
@@ -29,6 +29,18 @@ def addresses(count: int) -> list[str]:
     for each in held:
         each.close()
     return found
+
+
+def started(words: list[str], cores: list[int]) -> subprocess.Popen:
+    """Start a script of the project on some of the cores."""
+    return subprocess.Popen(
+        [sys.executable, *words],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: os.sched_setaffinity(0, cores),
+    )
 
 
 def steps_of(preset: str, workers: int, folder: Path, more: list[str]) -> list[float]:
@@ -49,14 +61,7 @@ def steps_of(preset: str, workers: int, folder: Path, more: list[str]) -> list[f
         common = ["--strategy", "multi_worker", "--workers", ",".join(addresses(workers)), "--worker-number"]
         places = [[*common, str(number)] for number in range(workers)]
     processes = [
-        subprocess.Popen(
-            [sys.executable, "trainers/pretrain.py", *flags, *place],
-            cwd=ROOT,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-            preexec_fn=lambda mine=cores[number * share : (number + 1) * share]: os.sched_setaffinity(0, mine),
-        )
+        started(["trainers/pretrain.py", *flags, *place], cores[number * share : (number + 1) * share])
         for number, place in enumerate(places)
     ]
     for process in processes:

@@ -1,15 +1,19 @@
 """Writing files so that a crash, a kill or a full disk never leaves half of one behind."""
 
 import errno
+import io
 import json
 import os
 import re
 import shutil
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 @contextmanager
@@ -73,3 +77,12 @@ def write_text(path: Path, text: str) -> None:
 def write_json(path: Path, value: Any) -> None:
     """Write `value` as indented JSON to `path` in one step."""
     write_text(path, json.dumps(value, indent=2) + "\n")
+
+
+def npz(arrays: "Mapping[str, np.ndarray]", compressed: bool = False) -> memoryview:
+    """Return arrays as an `.npz` file in memory: where the disk is full, numpy's writer would complain once more."""
+    import numpy as np  # late, for `--help`
+
+    buffer = io.BytesIO()
+    (np.savez_compressed if compressed else np.savez)(buffer, **arrays)
+    return buffer.getbuffer()

@@ -8,9 +8,10 @@ import os
 import stat
 import zipfile
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
+if TYPE_CHECKING:
+    import numpy as np
 
 MAX_TEXT = 1 << 24  # bytes; the largest JSON file here, of a device run with 100,000 rows, takes 1 MB
 MAX_TABLE = 1 << 30  # bytes; a table of ten million steps
@@ -67,7 +68,7 @@ def read_json(path: Path) -> Any:
     return parse_json(read_text(path))
 
 
-def read_arrays(path: Path, at_most: int | None = None) -> dict[str, np.ndarray]:
+def read_arrays(path: Path, at_most: int | None = None) -> "dict[str, np.ndarray]":
     """Return the arrays of a `.npz` file; nothing is unpickled, and each array's CRC is checked.
 
     Args:
@@ -79,6 +80,8 @@ def read_arrays(path: Path, at_most: int | None = None) -> dict[str, np.ndarray]
         OSError: It cannot be opened.
         ValueError: It is no such file, damaged, or too large.
     """
+    import numpy as np  # late, for `--help`
+
     with open_regular(path, MAX_ARRAYS) as file:
         at_most = os.fstat(file.fileno()).st_size if at_most is None else at_most
         try:

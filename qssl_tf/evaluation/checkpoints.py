@@ -10,7 +10,7 @@ from qssl_tf.data.sources import load
 from qssl_tf.evaluation.figures import accuracy_curve, confusion
 from qssl_tf.evaluation.linear import LinearFit
 from qssl_tf.evaluation.probe import ProbeResult, probe_steps, save_classifier
-from qssl_tf.files import write_json
+from qssl_tf.files import replacing, write_json
 from qssl_tf.training.checkpoints import load_weights
 from qssl_tf.training.pretrain import build
 from qssl_tf.training.runs import Run
@@ -55,12 +55,14 @@ def write_probes(run: Run, results: Sequence[Probed]) -> None:
     """
     newest, fit = max(results, key=lambda pair: pair[0].step)
     path = result_path(run, newest)
-    save_classifier(path.with_suffix(".npz"), fit, newest.step)
     lines = [
         {key: getattr(result, key) for key in ("step", "accuracy_last", "accuracy_best_epoch", "seconds")}
         for result, _ in sorted(results, key=lambda pair: pair[0].step)
     ]
-    write_json(path, newest.to_dict() | {"checkpoints": lines, "classifier_sha256": fit.fingerprint()})
+    values = newest.to_dict() | {"checkpoints": lines, "classifier_sha256": fit.fingerprint()}
+    with replacing(path.with_suffix(".npz")) as temporary:
+        save_classifier(temporary, fit, newest.step)
+        write_json(path, values)  # before the classifier takes its name: a full disk leaves both as they were
 
 
 def result_path(run: Run, result: ProbeResult) -> Path:

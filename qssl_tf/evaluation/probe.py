@@ -16,7 +16,7 @@ from qssl_tf.data.sources import ImageData, Split
 from qssl_tf.errors import UserError, unknown_name
 from qssl_tf.evaluation.features import BATCH, features_of, fingerprint
 from qssl_tf.evaluation.linear import LinearFit, fit_linear
-from qssl_tf.files import replacing
+from qssl_tf.files import npz
 from qssl_tf.models.simclr import SimCLR
 from qssl_tf.reading import read_json
 
@@ -225,8 +225,7 @@ def confusion_matrix(labels: np.ndarray, predicted: np.ndarray, classes: int) ->
 
 def save_classifier(path: Path, fit: LinearFit, step: int) -> None:
     """Keep a classifier's weights, for use on a device."""
-    with replacing(path) as temporary:
-        np.savez(temporary, kernel=fit.kernel, bias=fit.bias, step=step)
+    path.write_bytes(npz({"kernel": fit.kernel, "bias": fit.bias, "step": np.array(step)}))
 
 
 def read_probe(path: Path) -> dict:

@@ -15,7 +15,7 @@ import numpy as np
 from qiskit import QuantumCircuit, qpy
 
 from qssl_tf.errors import UserError, reason
-from qssl_tf.files import making, replacing, write_json
+from qssl_tf.files import making, npz, replacing, write_json
 from qssl_tf.hardware.record import check_record, check_rows
 from qssl_tf.reading import open_regular, read_arrays, read_json
 
@@ -52,8 +52,7 @@ class Ledger:
         with making(folder) as begun:
             with replacing(begun / "circuit.qpy") as temporary, open(temporary, "wb") as file:
                 qpy.dump(circuits, file)
-            with replacing(begun / "values.npz") as temporary, open(temporary, "wb") as file:
-                np.savez(file, **values)
+            (begun / "values.npz").write_bytes(npz(values))
             cls(begun, record).save()
         return cls(folder, record)
 
@@ -121,8 +120,9 @@ class Ledger:
 
     def keep(self, number: int, packed: list[np.ndarray]) -> None:
         """Store the packed bits of a job, one array for each circuit."""
-        with replacing(self.path(number)) as temporary, open(temporary, "wb") as file:
-            np.savez_compressed(file, **{f"circuit_{place}": array for place, array in enumerate(packed)})
+        arrays = {f"circuit_{place}": array for place, array in enumerate(packed)}
+        with replacing(self.path(number)) as temporary:
+            temporary.write_bytes(npz(arrays, compressed=True))
         self.note(number, state="done")
 
     def packed(self, number: int) -> list[np.ndarray]:

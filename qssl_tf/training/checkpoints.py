@@ -1,7 +1,6 @@
 """Weights for probing and the whole state for an exact resume; both carry the settings they were made with."""
 
 import hashlib
-import io
 import json
 import os
 import shutil
@@ -12,7 +11,7 @@ import h5py
 import numpy as np
 
 from qssl_tf.errors import UserError, reason
-from qssl_tf.files import replacing
+from qssl_tf.files import npz, replacing
 from qssl_tf.models.simclr import SimCLR
 from qssl_tf.reading import parse_json, read_arrays
 from qssl_tf.training.history import history_checksum
@@ -111,13 +110,12 @@ def save_state(run: Run, model: SimCLR, step: int) -> None:
     variables = [*model.variables, *model.optimizer.variables]
     arrays = {f"{index:04d}": variable.numpy() for index, variable in enumerate(variables)}
     record = {"step": step, "config": run.config.to_dict(), "history": history_checksum(run.history, step)}
-    buffer = io.BytesIO()  # in memory first: numpy's writer leaves an open file behind where the disk is full
-    np.savez(buffer, record=np.array(json.dumps(record)), **arrays)
+    content = npz({"record": np.array(json.dumps(record)), **arrays})
     if run.history.exists():
         with open(run.history, "rb") as table:
             os.fsync(table.fileno())  # the state vouches for it: it must not outlive it in a power failure
     with replacing(run.state) as temporary:
-        temporary.write_bytes(buffer.getbuffer())
+        temporary.write_bytes(content)
         if run.state.exists():
             with replacing(run.previous_state) as twin:
                 _same_file(run.state, twin)

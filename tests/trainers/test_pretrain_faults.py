@@ -30,7 +30,7 @@ def rows(run):
 
 def test_a_loss_that_is_no_number_stops_and_keeps_what_was_good(script, tmp_path, digits_data):
     """Steps of such a size that the embeddings overflow float32 within a few of them."""
-    flags = ["--runs-dir", tmp_path, "--name", "run", *SHORT, "--learning-rate", "1e18", "--checkpoint-every", "1"]
+    flags = ["--runs-dir", tmp_path, "--name", "run", *SHORT, "--learning-rate", "1e38", "--checkpoint-every", "1"]
     done = script("trainers/pretrain.py", *flags)
     assert done.returncode == 2 and "Traceback" not in done.stderr, done.stderr
     run, last = open_run(tmp_path / "run"), done.stderr.strip().splitlines()[-1]
