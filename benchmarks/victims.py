@@ -123,8 +123,8 @@ def trained_and_probed(folder: Path) -> None:
 
 
 def probe(folder: Path, *more: str) -> list[Command]:
-    """Probe a few checkpoints."""
-    return [script("trainers/linear_eval.py", "--run", folder / "run", "--checkpoint", "all", *more)]
+    """Probe the untrained network and the last weights."""
+    return [script("trainers/linear_eval.py", "--run", folder / "run", *more)]
 
 
 def probed(folder: Path) -> Any:

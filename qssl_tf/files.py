@@ -41,11 +41,12 @@ def _beside(path: Path) -> Path:
     return path.with_name(f".{uuid.uuid4().hex[:8]}-{path.name}")
 
 
-def sweep(folder: Path) -> None:
-    """Remove what a killed process left half-written in a folder and those in it; whoever calls holds the folder."""
-    for path in folder.rglob(".*"):
-        if re.fullmatch(r"\.[0-9a-f]{8}-.+", path.name) and path.is_file() and not path.is_symlink():
-            path.unlink()
+def sweep(*folders: Path) -> None:
+    """Remove what a killed process left half-written in some folders; whoever calls holds them."""
+    for folder in folders:
+        for path in folder.glob(".*"):
+            if re.fullmatch(r"\.[0-9a-f]{8}-.+", path.name) and path.is_file() and not path.is_symlink():
+                path.unlink()
 
 
 @contextmanager

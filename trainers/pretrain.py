@@ -4,6 +4,7 @@ import launch  # noqa: F401, I001 -- first: it finds the Python that has the pac
 
 import hashlib
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from qssl_tf.errors import UserError
 from qssl_tf.files import sweep
 from qssl_tf.flags import Parser, add_base_flags, add_config_flags, config_from_flags, given_settings, run_command
 from qssl_tf.lock import locked
-from qssl_tf.training.runs import Run, create_run, newest_run, open_run, point_latest, versions
+from qssl_tf.training.runs import PARTS, Run, create_run, newest_run, open_run, point_latest, versions
 
 
 def parser() -> Parser:
@@ -66,7 +67,9 @@ def train(arguments, config: Config, opened: Run | None, choice: Choice, peers: 
         return 0
     run = opened or create_run(config, arguments.runs_dir, arguments.name, data.name)
     with locked(run.folder):
-        sweep(run.folder)
+        if opened:
+            with suppress(UserError), locked(run.probe):  # somebody may be probing it, who has files of that kind
+                sweep(run.folder, *(run.folder / part for part in PARTS[:4]))
         begin(run, data, strategy.num_replicas_in_sync, arguments.previous_state)
         if peers:
             peers.tell(str(run.folder))

@@ -6,6 +6,12 @@ import sys
 import time
 from pathlib import Path
 
+from qssl_tf.config import Config
+from qssl_tf.models.simclr import SimCLR
+from qssl_tf.training.history import read_history
+from qssl_tf.training.pretrain import build, pretrain
+from qssl_tf.training.runs import create_run
+
 ROOT = Path(__file__).resolve().parents[2]
 STEPS, SETTLED = 2000, 200
 
@@ -32,3 +38,15 @@ def test_memory_is_steady_after_the_first_steps(tmp_path):
     first = next(iter(held.values()))
     assert max(held.values()) - first <= 20, held
     assert "retracing" not in errors
+
+
+def test_the_step_is_traced_once(tmp_path, digits_data, monkeypatch):
+    """Python runs the step only while TensorFlow traces it; three epochs of 11 steps, a last one of 2."""
+    traced = []
+    step = SimCLR.train_step
+    monkeypatch.setattr(SimCLR, "train_step", lambda self, data: (traced.append(1), step(self, data))[1])
+    run = create_run(Config(width=3, layers=1, batch_size=128, steps=35), tmp_path, "run", "digits")
+    model, augment = build(run.config, digits_data)
+    assert pretrain(run, digits_data, model, augment) is None
+    assert [row["step"] for row in read_history(run.history)] == [str(number) for number in range(1, 36)]
+    assert len(traced) == 1
