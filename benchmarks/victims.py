@@ -130,7 +130,7 @@ def probe(folder: Path, *more: str) -> list[Command]:
 def probed(folder: Path) -> Any:
     """Return the probe's result."""
     values = read_probe(folder / "run" / "probe.json")
-    return untimed([values]), untimed(values.pop("checkpoints"))
+    return untimed(values.pop("checkpoints")), untimed([values])
 
 
 def probe_problems(folder: Path) -> Iterator[str]:
