@@ -9,15 +9,14 @@ import statistics
 import sys
 import time
 
+import tensorflow as tf
+
+from qssl_tf.distribution.choice import Choice
+from qssl_tf.distribution.cluster import claim
+from qssl_tf.distribution.meeting import joined
+from qssl_tf.distribution.strategies import make_strategy
+
 NUMBER, ADDRESSES = int(sys.argv[1]), sys.argv[2].split(",")
-
-import tensorflow as tf  # noqa: E402
-
-from qssl_tf.distribution.choice import Choice  # noqa: E402
-from qssl_tf.distribution.cluster import claim  # noqa: E402
-from qssl_tf.distribution.meeting import joined  # noqa: E402
-from qssl_tf.distribution.strategies import make_strategy  # noqa: E402
-
 CHAIN = 40
 SIZES = (1_000, 100_000, 1_000_000, 11_000_000)  # floats
 BATCHES = (64, 256, 1024)
