@@ -63,19 +63,20 @@ def attempt(commands: list[Command], delay: float | None, rng: random.Random) ->
     readers = [threading.Thread(target=drain, args=(number,)) for number in range(len(processes))]
     for reader in readers:
         reader.start()
-    target, killed = rng.choice(processes), False
+    target = rng.choice(processes)
     try:
         processes[0].wait(PATIENCE if delay is None else delay)
     except subprocess.TimeoutExpired:
-        killed = delay is not None and target.poll() is None
         target.kill()
     for reader in readers:
-        reader.join(PARTING if killed else PATIENCE)
+        reader.join(PATIENCE if delay is None else PARTING)
     late = [process for process in processes if process.poll() is None]
     for process in late:
         process.kill()
     for reader in readers:
         reader.join()
+    # Only its exit says whether the signal met it: it may have come to its end in between.
+    killed = delay is not None and target.returncode == -signal.SIGKILL
     return killed, time.monotonic() - began, _wrong(processes, errors, target if killed else None, len(late))
 
 
@@ -90,8 +91,6 @@ def _wrong(processes: list, errors: list[str], target: subprocess.Popen | None, 
         parted = process.returncode == 0 or (process.returncode == 2 and last.startswith("error: worker"))
         if target not in (None, process) and not parted:
             return f"a worker ended with {process.returncode}: {last}"
-        if target is process and process.returncode != -signal.SIGKILL:
-            return f"the killed process ended with {process.returncode}"
     return ""
 
 
