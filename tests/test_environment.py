@@ -84,3 +84,10 @@ def test_modules_find_the_venv_by_themselves(tmp_path):
     bare = [os.path.realpath(sys.executable), "-m", "qssl_tf.quantum.circuits", "ring", "--width", "2"]
     done = subprocess.run(bare, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0 and "ring on 2 qubits" in done.stdout, done.stderr
+
+
+def test_the_collector_works_again_after_tensorflow_and_leaves_its_objects_alone(script):
+    code = "import gc, qssl_tf, tensorflow; print(gc.isenabled(), gc.get_freeze_count() > 100_000)"
+    assert script("-c", code).stdout == "True True\n"
+    off = "import gc, qssl_tf; gc.disable(); import tensorflow; print(gc.isenabled())"
+    assert script("-c", off).stdout == "False\n"
