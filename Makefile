@@ -4,7 +4,7 @@ STAMP := $(VENV)/.installed
 PY    := $(VENV)/bin/python
 ARGS  ?=
 PRESET_FLAG := $(if $(PRESET),--preset $(PRESET))
-CODE := qssl_tf trainers tuning benchmarks tests setup.py
+CODE := qssl_tf trainers tuning benchmarks examples tests setup.py
 PEERS := .peers
 
 .DEFAULT_GOAL := help
@@ -53,7 +53,7 @@ reproduce: $(STAMP) ## Train and judge the paper's arms and controls (hours; ARG
 	@$(PY) trainers/reproduce.py $(ARGS)
 
 test: $(STAMP) ## Run the tests, two files at a time
-	@$(PY) -m pytest --numprocesses 2 --dist loadfile $(ARGS)
+	@$(PY) -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: $(STAMP) ## Lint, format check and type check
 	@$(PY) -m ruff check $(CODE)

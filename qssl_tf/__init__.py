@@ -12,11 +12,20 @@ __version__ = "0.1.0"
 # Public name -> the module it lives in. Loaded on first use: `--help` must not wait for TensorFlow.
 _HOMES = {
     "Config": "qssl_tf.config",
+    "ImageData": "qssl_tf.data.images",
     "NTXent": "qssl_tf.models.losses",
     "PRESETS": "qssl_tf.presets",
     "QuantumHead": "qssl_tf.quantum.head",
     "SimCLR": "qssl_tf.models.simclr",
+    "TrainedRun": "qssl_tf.workflow",
     "UserError": "qssl_tf.errors",
+    "linear_probe": "qssl_tf.workflow",
+    "load_run": "qssl_tf.workflow",
+    "pretrain": "qssl_tf.workflow",
+    "register_ansatz": "qssl_tf.quantum.own_ansatz",
+    "register_dataset": "qssl_tf.data.own_dataset",
+    "register_encoder": "qssl_tf.models.own_encoder",
+    "resume": "qssl_tf.workflow",
 }
 __all__ = ["__version__", *sorted(_HOMES)]
 

@@ -42,6 +42,12 @@ CHOICES: dict[str, list[str]] = {
 }
 
 
+# What helps where a word is in nobody's table: it may be registered by code that was not loaded.
+OWN_WORDS = {
+    name: "One of your own needs its file: --plugin FILE, or an import before it is used."
+    for name in ("ansatz", "encoder")
+}
+
 MAX_QUBITS = 24  # a state of 24 qubits takes 128 MB
 MAX_INTEGER = 2**31 - 1
 MAX_LENGTH = 4096  # characters of a text, or entries of a list
@@ -64,9 +70,14 @@ class Config:
     """
 
     # Data
-    dataset: str = setting("digits", "'digits' (embedded) or the name of any image data set of TFDS, such as cifar10")
+    dataset: str = setting(
+        "digits", "'digits' (embedded), 'folder' (your images in --data-dir) or any image data set of TFDS, as cifar10"
+    )
     classes: tuple[int, ...] = setting((), "labels to keep, such as 0,1,2 (none given: all of them)")
-    data_dir: str | None = setting(None, "folder of prepared TFDS data (none: $TFDS_DATA_DIR or TFDS's own default)")
+    data_dir: str | None = setting(
+        None, "folder of your images, or of prepared TFDS data (none: $TFDS_DATA_DIR or TFDS's own default)"
+    )
+    skip_broken_images: bool = setting(False, "leave out files of a folder that cannot be read; they are named")
     image_size: int | None = setting(None, "side in pixels to resize images to (none: as they are)", low=4, high=1024)
     train_images: int | None = setting(
         None, "training images to use, drawn evenly from the classes with the run's seed (none: all)", low=2
@@ -123,7 +134,7 @@ class Config:
             value = _as_type(item.name, getattr(self, item.name), hints[item.name])
             _check_range(item.name, value, item.metadata)
             if item.name in CHOICES and value not in CHOICES[item.name]:
-                raise unknown_name(item.name, value, CHOICES[item.name])
+                raise unknown_name(item.name, value, CHOICES[item.name], OWN_WORDS.get(item.name, ""))
             object.__setattr__(self, item.name, value)
         if len(set(self.classes)) != len(self.classes) or any(label < 0 for label in self.classes):
             raise UserError(f"`classes` must be different labels of at least 0; got {shown(list(self.classes))}.")

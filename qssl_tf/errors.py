@@ -20,18 +20,19 @@ def reason(error: BaseException) -> str:
     return (text.strip().splitlines() or [type(error).__name__])[0][:200].rstrip(".")
 
 
-def unknown_name(what: str, value: object, valid: Iterable[str]) -> UserError:
+def unknown_name(what: str, value: object, valid: Iterable[str], otherwise: str = "") -> UserError:
     """Build the error for a word that is not in a table, with the nearest valid word if one is near.
 
     Args:
         what: The setting or table the word was looked up in, as the user knows it.
         value: The word that was given.
         valid: The words that exist.
+        otherwise: A remedy where no valid word is near, as a sentence.
 
     Returns:
         The error, to be raised by the caller.
     """
     names = list(valid)
     near = difflib.get_close_matches(str(value)[:100], names, n=1)
-    hint = f" Did you mean '{near[0]}'?" if near else ""
+    hint = f" Did you mean '{near[0]}'?" if near else f" {otherwise}".rstrip()
     return UserError(f"`{what}` must be one of {', '.join(names)}; got {shown(value)}.{hint}")

@@ -11,6 +11,7 @@ from typing import Any, NoReturn, get_args, get_type_hints
 
 from qssl_tf.config import CHOICES, Config
 from qssl_tf.errors import UserError
+from qssl_tf.plugins import load_plugins
 from qssl_tf.presets import PRESETS, preset
 
 
@@ -18,21 +19,29 @@ class Parser(argparse.ArgumentParser):
     """An argument parser whose errors are one line, exit code 2, with the nearest flag for a misspelt one."""
 
     def __init__(self, **options: Any):
-        """Make a parser that does not guess abbreviations."""
+        """Make a parser that does not guess abbreviations and takes the user's plugins."""
         super().__init__(allow_abbrev=False, **options)
+        self.add_argument(
+            "--plugin",
+            action="append",
+            default=[],
+            metavar="FILE",
+            help="Python file that registers own circuits, encoders or data sets (also: QSSL_TF_PLUGINS)",
+        )
 
     def error(self, message: str) -> NoReturn:
         """Print one line and exit with code 2."""
         self.exit(2, f"error: {message}\n")
 
     def parse_args(self, args=None, namespace=None):
-        """Parse, and name the nearest known flag where one is unknown."""
+        """Parse, name the nearest known flag where one is unknown, and load the plugins."""
         known, unknown = self.parse_known_args(args, namespace)
         if unknown:
             flags = [flag for action in self._actions for flag in action.option_strings]
             near = difflib.get_close_matches(unknown[0].split("=")[0], flags, n=1)
             hint = f" Did you mean {near[0]}?" if near else " --help lists the flags."
             self.error(f"unknown argument '{unknown[0]}'.{hint}")
+        load_plugins(known.plugin)
         return known
 
 

@@ -59,3 +59,22 @@ def free_ports():
         return ports
 
     return find
+
+
+@pytest.fixture
+def own_words():
+    """Take back what a test registers: every table is as it was."""
+    from qssl_tf.config import CHOICES
+    from qssl_tf.data.sources import SOURCES
+    from qssl_tf.models.encoders import ENCODERS
+    from qssl_tf.quantum.ansatze import ANSATZE
+    from qssl_tf.registration import OWN
+
+    tables = [(table, dict(table)) for table in (ANSATZE, ENCODERS, SOURCES)]
+    lists = [(words, list(words)) for table in (CHOICES, OWN) for words in table.values()]
+    yield
+    for table, before in tables:
+        table.clear()
+        table.update(before)
+    for words, before in lists:
+        words[:] = before

@@ -11,14 +11,14 @@ PACKAGE = ROOT / "qssl_tf"
 LAYERS = [
     ("errors", "files", "lock", "reading", "quiet", "xla", "environment", "replicas"),
     ("config",),
-    ("presets",),
+    ("presets", "registration", "plugins"),
     ("arms",),
     ("flags", "data", "quantum", "hardware", "distribution"),
     ("models",),
     ("training",),
     ("evaluation",),
     ("device_run",),
-    ("ibmq_infer", "reproduction"),
+    ("ibmq_infer", "reproduction", "workflow"),
 ]
 # Library -> the only places that may import it.
 HOMES = {

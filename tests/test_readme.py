@@ -52,7 +52,8 @@ def test_the_papers_command_starts(cifar_dir, tmp_path):
 
 
 @pytest.mark.parametrize("code", PYTHON)
-def test_code_blocks_run(code):
+def test_code_blocks_run(code, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # runs of the code stay out of the project
     exec(compile(code, "README.md", "exec"), {})
 
 

@@ -65,7 +65,7 @@ def train(arguments, config: Config, opened: Run | None, choice: Choice, peers: 
         run = Run(Path(peers.tell("")), config)
         pretrain(run, data, model, augmentation, opened is not None, peers)
         return 0
-    run = opened or create_run(config, arguments.runs_dir, arguments.name, data.name)
+    run = opened or create_run(config, arguments.runs_dir, arguments.name, data.name, data.facts())
     with locked(run.folder):
         if opened:
             with suppress(UserError), locked(run.probe):  # somebody may be probing it, who has files of that kind
@@ -124,22 +124,14 @@ def describe(config: Config) -> str:
 
 def finish(run, model, data, seconds: float) -> None:
     """Save the model, draw the figures, measure neighbours and say what to do next."""
-    from qssl_tf.evaluation.overview import draw_pretraining, nearest_neighbours
-    from qssl_tf.files import replacing
+    from qssl_tf.evaluation.overview import finish_run
     from qssl_tf.training.history import read_history
 
-    with replacing(run.model) as temporary:
-        model.save(temporary)
-    rows = read_history(run.history)
-    draw_pretraining(run, data, rows)
-    split, accuracy, features = nearest_neighbours(model, data)
+    found = finish_run(run, model, data)
     print(
-        f"done: {rows[-1]['step']} steps in {seconds:.0f} s, loss {float(rows[-1]['loss']):.3f}, "
-        f"contrastive top-1 {100 * float(rows[-1]['contrastive_accuracy']):.1f} %\n"
-        f"nearest neighbours in {features} features, {split} split: {accuracy:.1f} % "
-        f"(chance {100 / len(data.class_names):.0f} %)\n"
+        f"done: {read_history(run.history)[-1]['step']} steps in {seconds:.0f} s, {found}\n"
         f"run folder: {run.folder} (figures/loss.png, figures/views.png)\n"
-        f"next: python trainers/linear_eval.py --run {run.folder}"
+        + (f"next: python trainers/linear_eval.py --run {run.folder}" if data.class_names else "no labels, no probe")
     )
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from qssl_tf.config import Config
 from qssl_tf.errors import UserError, unknown_name
+from qssl_tf.registration import OWN
 
 if TYPE_CHECKING:  # loaded late, so that `--help` need not wait for it
     from keras_tuner import HyperParameters
@@ -141,7 +142,13 @@ def subspace(name: str) -> dict[str, Parameter]:
     """
     if name not in SPACES:
         raise unknown_name("space", name, SPACES)
-    return SPACES[name]
+    return {key: _with_own(key, parameter) for key, parameter in SPACES[name].items()}
+
+
+def _with_own(name: str, parameter: Parameter) -> Parameter:
+    """Return a parameter with the words that the user registered for it."""
+    own = OWN.get(name, ())
+    return replace(parameter, values=(*parameter.values, *own)) if own and isinstance(parameter, Choice) else parameter
 
 
 def check_name(name: str) -> None:

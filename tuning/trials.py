@@ -10,7 +10,8 @@ import numpy as np
 import tensorflow as tf
 
 from qssl_tf.config import Config
-from qssl_tf.data.sources import ImageData, check_batch_size, load
+from qssl_tf.data.images import ImageData
+from qssl_tf.data.sources import check_batch_size, load
 from qssl_tf.errors import UserError, reason
 from qssl_tf.evaluation.checkpoints import write_probes
 from qssl_tf.evaluation.probe import probe
@@ -115,7 +116,7 @@ def _train_and_judge(config: Config, folder: Path) -> dict[str, float]:
     data = images(config)
     model, augmentation = build(config, data)
     resume = (folder / "config.json").is_file()
-    run = _reopened(folder, config) if resume else _fresh(folder, config, data.name)
+    run = _reopened(folder, config) if resume else _fresh(folder, config, data)
     stopped_by = pretrain(run, data, model, augmentation, resume)
     if stopped_by:
         raise Stopped(stopped_by)
@@ -134,10 +135,10 @@ def _train_and_judge(config: Config, folder: Path) -> dict[str, float]:
     return result
 
 
-def _fresh(folder: Path, config: Config, dataset: str) -> Run:
+def _fresh(folder: Path, config: Config, data: ImageData) -> Run:
     if folder.exists():
         shutil.rmtree(folder)  # killed before its settings were written: nothing was trained in it
-    return create_run(config, folder.parent, folder.name, dataset)
+    return create_run(config, folder.parent, folder.name, data.name, data.facts())
 
 
 def _reopened(folder: Path, config: Config) -> Run:

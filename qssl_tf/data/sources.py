@@ -1,63 +1,18 @@
 """SOURCES: where images come from. Each source returns unsigned bytes; `load` cuts classes, size and validation."""
 
-import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
 from qssl_tf.config import Config
+from qssl_tf.data.images import ImageData, Split
 from qssl_tf.errors import UserError
 
 DIGITS_SPLIT_SEED = 0  # the same test images for every run, whatever its seed
 
 
-@dataclass(frozen=True)
-class Split:
-    """Images of one split.
-
-    Attributes:
-        images: uint8, shape (n, height, width, channels) with 1 or 3 channels.
-        labels: int64, shape (n,), counted from 0 in the order of `ImageData.class_names`.
-    """
-
-    images: np.ndarray
-    labels: np.ndarray
-
-    def __len__(self) -> int:
-        """Return the number of images."""
-        return len(self.labels)
-
-    def fingerprint(self) -> str:
-        """Return the SHA-256 of shape, images and labels."""
-        digest = hashlib.sha256(str(self.images.shape).encode())
-        for array in (self.images, self.labels):
-            digest.update(array.tobytes())
-        return digest.hexdigest()
-
-    def take(self, rows: np.ndarray) -> "Split":
-        """Return the images and labels of `rows`."""
-        return Split(self.images[rows], self.labels[rows])
-
-
-@dataclass(frozen=True)
-class ImageData:
-    """Train, validation (possibly empty) and test images of one data set, and what its labels mean."""
-
-    name: str
-    train: Split
-    validation: Split
-    test: Split
-    class_names: tuple[str, ...]
-
-    @property
-    def image_shape(self) -> tuple[int, int, int]:
-        """Height, width and channels."""
-        height, width, channels = self.train.images.shape[1:]
-        return height, width, channels
-
-
-def digits(data_dir: str | None) -> ImageData:
+def digits(config: Config) -> ImageData:
     """Read the 1,797 handwritten 8x8 digits that come with scikit-learn; 360 of them are the test split."""
     from sklearn.datasets import load_digits
     from sklearn.model_selection import train_test_split
@@ -72,8 +27,17 @@ def digits(data_dir: str | None) -> ImageData:
     return ImageData("digits", everything.take(train), everything.take(test[:0]), everything.take(test), names)
 
 
-# Embedded sources by name; any other name is looked up in TFDS.
-SOURCES: dict[str, Callable[[str | None], ImageData]] = {"digits": digits}
+def folder(config: Config) -> ImageData:
+    """Read the image files of the folder that `data_dir` names."""
+    from qssl_tf.data.folders import from_folder
+
+    if config.data_dir is None:
+        raise UserError("`data_dir` must name the folder of your images where `dataset` is 'folder'; give --data-dir.")
+    return from_folder(config.data_dir, image_size=config.image_size, skip_broken=config.skip_broken_images)
+
+
+# Sources by name, with those registered; any other name is looked up in TFDS.
+SOURCES: dict[str, Callable[[Config], ImageData]] = {"digits": digits, "folder": folder}
 
 
 def load(config: Config) -> ImageData:
@@ -84,11 +48,18 @@ def load(config: Config) -> ImageData:
             or a batch larger than the training split.
     """
     if config.dataset in SOURCES:
-        data = SOURCES[config.dataset](config.data_dir)
-    else:
-        from qssl_tf.data.tfds_source import read
+        return prepared(SOURCES[config.dataset](config), config)
+    from qssl_tf.data.tfds_source import read
 
-        data = read(config.dataset, config.data_dir, config.image_size)
+    return prepared(read(config.dataset, config.data_dir, config.image_size), config)
+
+
+def prepared(data: ImageData, config: Config) -> ImageData:
+    """Cut whole data as `config` says: class subset, image size, held-out validation, fewer training images.
+
+    Raises:
+        UserError: Labels that do not exist, images that are not square, or a batch larger than the training split.
+    """
     data = _keep_classes(data, config.classes)
     side = config.image_size
     if side is not None:
@@ -124,6 +95,8 @@ def _keep_classes(data: ImageData, classes: tuple[int, ...]) -> ImageData:
     if not classes:
         return data
     count = len(data.class_names)
+    if count == 0:
+        raise UserError(f"`classes` must be none for {data.name}, whose images have no labels; got {list(classes)}.")
     if max(classes) >= count:
         raise UserError(
             f"`classes` must be labels from 0 to {count - 1} for {data.name}, which has {count} classes; "

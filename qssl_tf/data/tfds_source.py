@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 import numpy as np
 
-from qssl_tf.data.sources import ImageData, Split
+from qssl_tf.data.images import ImageData, Split
 from qssl_tf.errors import UserError, unknown_name
 
 MEMORY_LIMIT_GB = 8.0
@@ -45,7 +45,8 @@ def read(name: str, data_dir: str | None, image_size: int | None) -> ImageData:
 
 def _builder(tfds: Any, name: str, data_dir: str | None) -> Any:
     if name.split(":")[0].split("/")[0] not in tfds.list_builders(with_community_datasets=False):
-        raise unknown_name("dataset", name, _near_names(tfds, name))
+        own = "Images of your own: 'folder' with --data-dir, or register_dataset in a --plugin file."
+        raise unknown_name("dataset", name, _near_names(tfds, name), own)
     try:
         return tfds.builder(name, data_dir=data_dir)
     except (ValueError, AssertionError, tfds.core.registered.DatasetNotFoundError) as error:

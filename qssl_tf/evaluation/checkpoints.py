@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from qssl_tf.config import Config
+from qssl_tf.data.images import ImageData
 from qssl_tf.data.sources import load
 from qssl_tf.evaluation.figures import accuracy_curve, confusion
 from qssl_tf.evaluation.linear import LinearFit
@@ -24,6 +25,7 @@ def probe_checkpoints(
     steps: Sequence[int],
     report: Callable[[str], None] = lambda line: None,
     split: str = "test",
+    data: ImageData | None = None,
 ) -> list[Probed]:
     """Probe the weights kept after each of `steps`.
 
@@ -33,8 +35,9 @@ def probe_checkpoints(
         steps: Checkpoint steps.
         report: Called with one line a checkpoint, once all are probed.
         split: `test`, or `validation` where something is to be chosen.
+        data: The run's images; None loads what its settings name.
     """
-    data = load(settings)
+    data = data or load(settings)
     model, _ = build(settings, data)
     results = probe_steps(model, lambda step: load_weights(run, model, step), data, settings, steps, split)
     for result, _ in results:

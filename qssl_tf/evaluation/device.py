@@ -7,14 +7,13 @@ import numpy as np
 
 from qssl_tf.data.pipeline import image_batches
 from qssl_tf.data.sources import load
-from qssl_tf.errors import UserError, reason
+from qssl_tf.errors import UserError
 from qssl_tf.evaluation.features import BATCH
 from qssl_tf.evaluation.linear import LinearFit
-from qssl_tf.evaluation.probe import read_probe
+from qssl_tf.evaluation.probe import probe_again, read_classifier
 from qssl_tf.models.simclr import SimCLR
 from qssl_tf.quantum.circuits import CircuitSpec
 from qssl_tf.quantum.head import QuantumHead
-from qssl_tf.reading import read_arrays
 from qssl_tf.training.checkpoints import load_weights
 from qssl_tf.training.pretrain import build
 from qssl_tf.training.runs import Run
@@ -107,19 +106,10 @@ def stratified(labels: np.ndarray, count: int, seed: int) -> np.ndarray:
 
 def _classifier(run: Run, checkpoint: str) -> tuple[int, LinearFit]:
     """Return the probed step and its classifier."""
-    probed = read_probe(run.probe)
-    path = run.probe.with_suffix(".npz")
-    again = f"probe it again: python trainers/linear_eval.py --run {run.folder}"
-    try:
-        stored = read_arrays(path)
-        step, fit = int(stored["step"]), LinearFit(stored["kernel"], stored["bias"], [])
-    except (OSError, ValueError, KeyError, TypeError, OverflowError) as error:
-        raise UserError(f"{path} cannot be read ({reason(error)}); {again}.") from None
-    if probed.get("classifier_sha256", fit.fingerprint()) != fit.fingerprint():  # older results name none
-        raise UserError(f"{path} is not the classifier of {run.probe}; {again}.")
+    step, fit = read_classifier(run.probe)
     if checkpoint not in ("last", str(step)):
         raise UserError(
-            f"--checkpoint must be {step}, the step that {path} classifies; got '{checkpoint}'; {again} "
-            f"--checkpoint {checkpoint}."
+            f"--checkpoint must be {step}, the step that {run.probe.with_suffix('.npz')} classifies; got "
+            f"'{checkpoint}'; {probe_again(run.probe)} --checkpoint {checkpoint}."
         )
     return step, fit

@@ -6,12 +6,14 @@ from collections.abc import Sequence
 import tensorflow as tf
 
 from qssl_tf.data.augment import augmentation
+from qssl_tf.data.images import ImageData
 from qssl_tf.data.pipeline import as_float, view_maker
-from qssl_tf.data.sources import ImageData
 from qssl_tf.evaluation.features import frozen_features
 from qssl_tf.evaluation.figures import loss_curve, view_sheet
 from qssl_tf.evaluation.knn import knn_accuracy
+from qssl_tf.files import replacing
 from qssl_tf.models.simclr import SimCLR
+from qssl_tf.training.history import read_history
 from qssl_tf.training.runs import Run
 
 SHOWN_PAIRS = 8
@@ -25,6 +27,23 @@ def draw_pretraining(run: Run, data: ImageData, history: Sequence[dict[str, str]
     augment = augmentation(config, data.image_shape[0])
     view_a, view_b = view_maker(augment, config.seed)(images, tf.constant(0), tf.range(len(images)))
     view_sheet(run.figure("views"), images.numpy(), view_a.numpy(), view_b.numpy())
+
+
+def finish_run(run: Run, model: SimCLR, data: ImageData) -> str:
+    """Keep the trained model as one file, draw the figures, and return what came out in a few words."""
+    with replacing(run.model) as temporary:
+        model.save(temporary)
+    rows = read_history(run.history)
+    draw_pretraining(run, data, rows)
+    last = rows[-1]
+    done = f"loss {float(last['loss']):.3f}, contrastive top-1 {100 * float(last['contrastive_accuracy']):.1f} %"
+    if not data.class_names or not (len(data.test) or len(data.validation)):
+        return done  # without labels nobody knows which neighbours are right
+    split, accuracy, features = nearest_neighbours(model, data)
+    return (
+        f"{done}\nnearest neighbours in {features} features, {split} split: {accuracy:.1f} % "
+        f"(chance {100 / len(data.class_names):.0f} %)"
+    )
 
 
 def nearest_neighbours(model: SimCLR, data: ImageData) -> tuple[str, float, int]:

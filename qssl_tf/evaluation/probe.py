@@ -11,14 +11,14 @@ import numpy as np
 
 from qssl_tf.config import MAX_INTEGER, Config
 from qssl_tf.data.augment import augmentation
+from qssl_tf.data.images import ImageData, Split
 from qssl_tf.data.pipeline import image_batches
-from qssl_tf.data.sources import ImageData, Split
-from qssl_tf.errors import UserError, unknown_name
+from qssl_tf.errors import UserError, reason, unknown_name
 from qssl_tf.evaluation.features import BATCH, features_of, fingerprint
 from qssl_tf.evaluation.linear import LinearFit, fit_linear
 from qssl_tf.files import npz
 from qssl_tf.models.simclr import SimCLR
-from qssl_tf.reading import read_json
+from qssl_tf.reading import read_arrays, read_json
 
 # Protocol -> how many different augmented passes over the training images the classifier sees.
 # `paper` augments anew for each epoch; `cached` computes a few passes once and takes them in turn; `clean` takes the
@@ -125,6 +125,9 @@ def probe_steps(
         raise unknown_name("probe_protocol", config.probe_protocol, PROTOCOLS)
     check_split(split, config)
     judged, began = SPLITS[split](data), time.perf_counter()
+    if not data.class_names or not len(judged):
+        what = "labels" if not data.class_names else f"{split} images"
+        raise UserError(f"a linear probe needs {what}, and {data.name} has none; train on images that have them.")
     prints: list[set[str]] = [set() for _ in steps]
     load_if_new = functools.lru_cache(maxsize=1)(load)
 
@@ -247,6 +250,28 @@ def read_probe(path: Path) -> dict:
     if wrong:
         raise UserError(f"{path} is not a probe's result (look at its {wrong[0]}); probe the run again.")
     return values
+
+
+def read_classifier(path: Path) -> tuple[int, LinearFit]:
+    """Return the probed step and its classifier, which lies beside `probe.json`.
+
+    Raises:
+        UserError: There is none, it is damaged, or belongs to another result.
+    """
+    probed, beside = read_probe(path), path.with_suffix(".npz")
+    try:
+        stored = read_arrays(beside)
+        step, fit = int(stored["step"]), LinearFit(stored["kernel"], stored["bias"], [])
+    except (OSError, ValueError, KeyError, TypeError, OverflowError) as error:
+        raise UserError(f"{beside} cannot be read ({reason(error)}); {probe_again(path)}.") from None
+    if probed.get("classifier_sha256", fit.fingerprint()) != fit.fingerprint():  # older results name none
+        raise UserError(f"{beside} is not the classifier of {path}; {probe_again(path)}.")
+    return step, fit
+
+
+def probe_again(path: Path) -> str:
+    """Return the remedy for a result or classifier that cannot be used."""
+    return f"probe it again: python trainers/linear_eval.py --run {path.parent}"
 
 
 _HINTS = get_type_hints(ProbeResult)

@@ -1,6 +1,7 @@
 """SimCLR as a Keras model: encoder, head, projector, and a train step for pairs of views."""
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -63,10 +64,11 @@ class SimCLR(keras.Model):
     def _maybe_symbolic_build(self, iterator=None, data_batch=None):
         """Do nothing: all is built; under a strategy Keras would take a batch away and fail on a pair of views."""
 
-    @tf.function(reduce_retracing=True)
-    def frozen_angles(self, images: tf.Tensor) -> tf.Tensor:
-        """Return the encoder's angles in inference mode, shape (n, width); compiled once for this model."""
-        return self.encoder(images, training=False)
+    @functools.cached_property
+    def frozen_angles(self) -> Callable[[tf.Tensor], tf.Tensor]:
+        """Function (images) -> the encoder's angles in inference mode, shape (n, width); compiled for this model."""
+        encoder = self.encoder
+        return tf.function(lambda images: encoder(images, training=False), reduce_retracing=True)
 
     def bare(self) -> "SimCLR":
         """Return an uncompiled learner that shares the three parts: its weights without an optimizer's state."""

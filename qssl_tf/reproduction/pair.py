@@ -69,7 +69,7 @@ def _trained(pair: Pair, place: Place):
     data = load(config)
     model, augment = build(config, data)
     resume = run is not None
-    run = run or create_run(config, place.folder, pair.name, data.name)
+    run = run or create_run(config, place.folder, pair.name, data.name, data.facts())
     if pretrain(run, data, model, augment, resume):
         raise KeyboardInterrupt
     if not run.model.exists():

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from qssl_tf.data.sources import ImageData
+from qssl_tf.data.images import ImageData
 from qssl_tf.errors import UserError, reason
 from qssl_tf.evaluation.linear import LinearFit
 from qssl_tf.evaluation.probe import ProbeResult

@@ -4,8 +4,8 @@ import tensorflow as tf
 
 from qssl_tf.config import Config
 from qssl_tf.data.augment import Augmentation, augmentation
+from qssl_tf.data.images import ImageData
 from qssl_tf.data.pipeline import view_pairs
-from qssl_tf.data.sources import ImageData
 from qssl_tf.distribution.peers import Peers
 from qssl_tf.models.simclr import SimCLR, build_simclr
 from qssl_tf.training.callbacks import (

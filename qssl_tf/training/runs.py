@@ -4,17 +4,20 @@ import os
 import platform
 import re
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 from qssl_tf.config import Config
-from qssl_tf.errors import UserError
+from qssl_tf.errors import UserError, reason
 from qssl_tf.files import making, write_json
-from qssl_tf.reading import parse_json
+from qssl_tf.reading import parse_json, read_json
 
 RUNS_DIR = Path("runs")
 LATEST = "latest"
+MAX_SIDE = 4096  # pixels; a damaged file must not ask for a network of any size
 PARTS = ("checkpoints", "state", "figures", "tensorboard", "ibmq")  # folders in a run folder
 RECORDED_PACKAGES = (
     "qssl-tf", "tensorflow", "tensorflow-quantum", "keras", "cirq-core", "numpy", "tensorflow-datasets", "scikit-learn",
@@ -67,14 +70,17 @@ class Run:
         return sorted(int(match[1]) for path in found if (match := re.fullmatch(r"step-(\d+)\.weights\.h5", path.name)))
 
 
-def create_run(config: Config, runs_dir: Path, name: str | None, dataset: str) -> Run:
-    """Make a new run folder with `config.json` and `versions.json`.
+def create_run(
+    config: Config, runs_dir: Path, name: str | None, dataset: str, facts: Mapping[str, Any] | None = None
+) -> Run:
+    """Make a new run folder with `config.json`, `versions.json` and, where the images are at hand, `data.json`.
 
     Args:
         config: The run's settings.
         runs_dir: Folder of all runs.
         name: Name of the folder; None makes one of data set, head, seed and time.
         dataset: The data set's full name, with its version, for the record.
+        facts: `ImageData.facts()` of the images.
 
     Raises:
         UserError: The name holds a path, or a folder of that name exists.
@@ -88,8 +94,30 @@ def create_run(config: Config, runs_dir: Path, name: str | None, dataset: str) -
         for part in PARTS[:4]:
             (begun / part).mkdir()
         write_json(begun / "versions.json", versions() | {"dataset": dataset})
+        if facts is not None:
+            write_json(begun / "data.json", dict(facts))
         write_json(begun / "config.json", config.to_dict())
     return Run(folder, config)
+
+
+def read_facts(run: Run) -> dict[str, Any] | None:
+    """Return what `data.json` says of the run's images; None where an older run has none.
+
+    Raises:
+        UserError: It is damaged, or describes no images.
+    """
+    path = run.folder / "data.json"
+    if not path.exists():
+        return None
+    try:
+        facts = read_json(path)
+        height, width, channels = facts["image_shape"]
+        fits = all(type(side) is int and 1 <= side <= MAX_SIDE for side in (height, width)) and channels in (1, 3)
+        if not fits or not all(isinstance(name, str) for name in facts["class_names"]):
+            raise ValueError("its shape or class names are none")
+        return facts
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{path} does not describe images ({reason(error)}); restore it, or remove it.") from None
 
 
 def _fresh_name(config: Config, runs_dir: Path) -> str:

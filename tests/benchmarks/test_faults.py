@@ -1,6 +1,6 @@
 """Real processes killed at random moments, as `python benchmarks/faults.py` does it.
 
-Two kills of each kind keep the suite short; FAULT_KILLS=20 before `make test` makes it as many as in docs/faults.md.
+One kill of each kind keeps the suite short; FAULT_KILLS=20 before `make test` makes it as many as in docs/faults.md.
 """
 
 import os
@@ -9,7 +9,7 @@ import pytest
 from faults import count_faults, table
 from victims import VICTIMS
 
-KILLS = int(os.environ.get("FAULT_KILLS", "2"))  # of each kind
+KILLS = int(os.environ.get("FAULT_KILLS", "1"))  # of each kind
 
 
 @pytest.mark.parametrize("kind", VICTIMS)

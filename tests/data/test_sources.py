@@ -7,7 +7,8 @@ import tensorflow_datasets as tfds
 from sklearn.datasets import load_digits
 
 from qssl_tf.config import Config
-from qssl_tf.data.sources import Split, load, resized
+from qssl_tf.data.images import Split
+from qssl_tf.data.sources import load, resized
 from qssl_tf.errors import UserError
 from qssl_tf.presets import preset
 

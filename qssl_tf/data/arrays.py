@@ -1,0 +1,140 @@
+"""Your own images as arrays."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from qssl_tf.data.images import ImageData, Split
+from qssl_tf.errors import UserError, shown
+
+SPLIT_SEED = 0  # the same test images each time the same arrays are given
+
+
+def from_arrays(
+    images: Any,
+    labels: Any = None,
+    *,
+    test_images: Any = None,
+    test_labels: Any = None,
+    test_fraction: float = 0.2,
+    class_names: Sequence[str] | None = None,
+    name: str = "arrays",
+) -> ImageData:
+    """Make a data set of arrays, checked before anything is trained on it.
+
+    Args:
+        images: Shape (n, height, width) or (n, height, width, channels) with 1 or 3 channels: bytes from 0 to 255, or
+            fractions from 0 to 1.
+        labels: Shape (n,): whole numbers or names; None for images that have none, which can train but not be probed.
+        test_images: Images that judge, as `images`; None takes `test_fraction` of the images for it.
+        test_labels: Of `test_images`.
+        test_fraction: Part of the images that becomes the test split, in equal shares of every class; from 0 to 0.9.
+        class_names: Names of the labels 0, 1, ...; None takes the labels themselves, in order.
+        name: Of the data set.
+
+    Raises:
+        UserError: A shape, type or value that cannot be used; it says which.
+    """
+    pixels = as_bytes(images, "images")
+    if (labels is None) != (test_labels is None) and test_images is not None:
+        raise UserError("`labels` and `test_labels` must be given both or neither.")
+    numbers, names = _numbered(labels, len(pixels), "labels", class_names)
+    whole = Split(pixels, numbers)
+    if test_images is None:
+        train, test = _cut(numbers if names else None, len(pixels), test_fraction)
+        return ImageData(name, whole.take(train), whole.take(test[:0]), whole.take(test), names)
+    judging = as_bytes(test_images, "test_images")
+    if judging.shape[1:] != pixels.shape[1:]:
+        raise UserError(f"`test_images` must have the shape of `images`, {pixels.shape[1:]}; got {judging.shape[1:]}.")
+    numbers, _ = _numbered(test_labels, len(judging), "test_labels", class_names, like=names)
+    return ImageData(name, whole, whole.take(np.arange(0)), Split(judging, numbers), names)
+
+
+def as_bytes(images: Any, what: str) -> np.ndarray:
+    """Return images as bytes, shape (n, height, width, channels).
+
+    Raises:
+        UserError: They are no images: it says what they are instead.
+    """
+    pixels = np.asarray(images)
+    if pixels.ndim == 3:
+        pixels = pixels[..., np.newaxis]
+    if pixels.ndim != 4 or pixels.shape[-1] not in (1, 3) or 0 in pixels.shape:
+        raise UserError(
+            f"`{what}` must have the shape (n, height, width) or (n, height, width, channels) with 1 or 3 channels; "
+            f"got {np.shape(images)}."
+        )
+    if pixels.dtype == np.uint8:
+        return pixels
+    if pixels.dtype.kind not in "iuf":
+        raise UserError(f"`{what}` must be bytes (0 to 255) or fractions (0 to 1); got {pixels.dtype}.")
+    low, high = pixels.min(), pixels.max()
+    top = 1 if pixels.dtype.kind == "f" else 255
+    if not (low >= 0 and high <= top):  # also where one is no number
+        raise UserError(f"`{what}` of type {pixels.dtype} must lie from 0 to {top}; got {low} to {high}.")
+    return np.round(pixels * (255 / top)).astype(np.uint8)
+
+
+def _numbered(
+    labels: Any, count: int, what: str, class_names: Sequence[str] | None, like: Sequence[str] = ()
+) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Return labels counted from 0, shape (count,), and the names of the classes; none for images without labels.
+
+    Args:
+        labels: As given.
+        count: Images.
+        what: Their argument.
+        class_names: Names of the labels 0, 1, ...; None where labels name themselves.
+        like: The classes of the training images, where these are others and labels name themselves.
+    """
+    if labels is None:
+        return np.zeros(count, np.int64), ()
+    given = np.asarray(labels)
+    if given.shape != (count,):
+        raise UserError(
+            f"`{what}` must have the shape ({count},), one for each image; got {given.shape}. "
+            "Of one-hot rows take labels.argmax(axis=1)."
+        )
+    if given.dtype.kind not in "iuUS":
+        raise UserError(f"`{what}` must be whole numbers or names; got {given.dtype}.")
+    if class_names is None or given.dtype.kind in "US":
+        known = class_names or like
+        return _by_name(given.astype(str) if known or given.dtype.kind in "US" else given, what, known)
+    if given.min() < 0 or given.max() >= len(class_names):
+        wrong = given[(given < 0) | (given >= len(class_names))][0]
+        raise UserError(f"`{what}` must lie from 0 to {len(class_names) - 1}, as there are names; got {wrong}.")
+    return given.astype(np.int64), tuple(map(str, class_names))
+
+
+def _by_name(given: np.ndarray, what: str, names: Sequence[str]) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Return the place of each label among the names, or among the labels there are."""
+    known = np.array([str(name) for name in names]) if names else np.unique(given)
+    place = {value: number for number, value in enumerate(known.tolist())}
+    strange = [value for value in np.unique(given).tolist() if value not in place]
+    if strange:
+        raise UserError(f"`{what}` must be among {', '.join(map(str, known))}; got {shown(strange[0])}.")
+    if len(known) < 2:
+        raise UserError(
+            f"`{what}` must name two classes or more; got {known[0]} alone. Leave them out to train without."
+        )
+    return np.array([place[value] for value in given.tolist()], np.int64), tuple(str(value) for value in known)
+
+
+def _cut(labels: np.ndarray | None, count: int, fraction: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return the rows of train and test; equal shares of every class where there are labels."""
+    from sklearn.model_selection import train_test_split
+
+    rows = np.arange(count)
+    if not 0 <= fraction <= 0.9:
+        raise UserError(f"`test_fraction` must be at least 0.0 and at most 0.9; got {fraction}.")
+    if fraction == 0:
+        return rows, rows[:0]
+    try:
+        train, test = train_test_split(rows, test_size=fraction, stratify=labels, random_state=SPLIT_SEED)
+    except ValueError:
+        raise UserError(
+            f"`test_fraction` must leave every class on both sides of the {count} images; got {fraction}. "
+            "Give more images, or `test_images` of your own."
+        ) from None
+    return np.sort(train), np.sort(test)

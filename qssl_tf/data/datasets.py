@@ -1,0 +1,71 @@
+"""Your own images as any `tf.data.Dataset`."""
+
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from qssl_tf.data.arrays import from_arrays
+from qssl_tf.data.images import ImageData
+from qssl_tf.errors import UserError
+
+MEMORY_LIMIT_GB = 8.0
+
+
+def from_dataset(train: tf.data.Dataset, test: tf.data.Dataset | None = None, **options: Any) -> ImageData:
+    """Make a data set of `tf.data`, read whole into memory: views are made of each image again and again.
+
+    Args:
+        train: Elements are images, pairs (image, label) or dictionaries with `image` and `label`, one by one or in
+            batches; images as `from_arrays` takes them, all of one size.
+        test: Images that judge, likewise; None cuts a part of `train` off.
+        **options: `test_fraction`, `class_names` and `name` of `from_arrays`.
+
+    Raises:
+        UserError: It never ends, is empty, takes more than 8 GB, or holds no images.
+    """
+    images, labels = _read(train, "train")
+    if test is None:
+        return from_arrays(images, labels, **options)
+    test_images, test_labels = _read(test, "test")
+    return from_arrays(images, labels, test_images=test_images, test_labels=test_labels, **options)
+
+
+def _read(dataset: Any, what: str) -> tuple[np.ndarray, np.ndarray | None]:
+    """Return all images, shape (n, height, width, channels), and their labels, if there are any."""
+    if not isinstance(dataset, tf.data.Dataset):
+        raise UserError(f"`{what}` must be a tf.data.Dataset; got a {type(dataset).__name__}. Arrays: from_arrays.")
+    if dataset.cardinality() == tf.data.INFINITE_CARDINALITY:
+        raise UserError(f"`{what}` must end, as it is read whole; got a data set without end. Drop its .repeat().")
+    images, labels, taken = [], [], 0
+    for element in dataset.as_numpy_iterator():
+        image, label = _parts(element, what)
+        batched = np.ndim(image) == 4
+        images.append(image if batched else np.asarray(image)[np.newaxis])
+        if label is not None:
+            labels.append(label if batched else np.asarray(label)[np.newaxis])
+        taken += images[-1].nbytes
+        if taken > MEMORY_LIMIT_GB * 1e9:
+            raise UserError(f"`{what}` would take more than {MEMORY_LIMIT_GB:.0f} GB of memory; take smaller images.")
+        if images[-1].shape[1:] != images[0].shape[1:]:
+            sizes = f"{images[0].shape[1:]} and {images[-1].shape[1:]}"
+            raise UserError(f"`{what}` must hold images of one size; got {sizes}. Resize them in a .map().")
+    if not images:
+        raise UserError(f"`{what}` must hold images; got an empty data set.")
+    together = np.concatenate(labels) if labels else None
+    if together is not None and together.dtype.kind in "SO":
+        together = np.array([label.decode() if isinstance(label, bytes) else str(label) for label in together])
+    return np.concatenate(images), together
+
+
+def _parts(element: Any, what: str) -> tuple[Any, Any]:
+    """Return the image and label of an element; the label may be None."""
+    if isinstance(element, dict):
+        if "image" not in element:
+            raise UserError(f"`{what}` must have the key 'image'; it has {', '.join(map(str, element))}.")
+        return element["image"], element.get("label")
+    if isinstance(element, tuple):
+        if len(element) not in (1, 2):
+            raise UserError(f"`{what}` must give images or pairs (image, label); got {len(element)} parts.")
+        return element if len(element) == 2 else (element[0], None)
+    return element, None

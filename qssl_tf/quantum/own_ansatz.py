@@ -1,0 +1,157 @@
+"""A trainable circuit of the user's own, checked gate by gate and then a word like those of ANSATZE."""
+
+import itertools
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import cirq
+import sympy
+
+from qssl_tf.errors import UserError, reason, shown
+from qssl_tf.quantum.ansatze import ANSATZE, Ansatz, Operations, Qubits, Weights
+from qssl_tf.quantum.splitting import ROTATIONS
+from qssl_tf.registration import claim
+
+Layer = Callable[[Qubits, Weights, int], Iterable[cirq.Operation]]
+
+# Gates without a weight that TensorFlow Quantum, the state-vector simulator and the Qiskit bridge all know.
+FIXED = (
+    cirq.HPowGate, cirq.XPowGate, cirq.YPowGate, cirq.ZPowGate, cirq.XXPowGate, cirq.YYPowGate, cirq.ZZPowGate,
+    cirq.CXPowGate, cirq.CZPowGate, cirq.SwapPowGate, cirq.ISwapPowGate, cirq.PhasedXPowGate, cirq.FSimGate,
+    cirq.IdentityGate,
+)  # fmt: skip
+KNOWN = "rotations such as cirq.rx(w)(qubit), bare or with .controlled_by(qubit), and H, X, Y, Z, CX, CZ, SWAP, ISWAP"
+TRIED_LAYERS = 2
+
+
+def register_ansatz(name: str, *, min_width: int = 2, source: str = "an own circuit") -> Callable[[Layer], Layer]:
+    """Make a function that returns gates an ansatz of its own: for `QuantumHead`, training, searches and devices.
+
+    ```python
+    @register_ansatz("brick")
+    def brick(qubits, weights, layer):
+        for qubit in qubits:
+            yield cirq.ry(next(weights))(qubit)
+        for first in range(layer % 2, len(qubits) - 1, 2):
+            yield cirq.CZ(qubits[first], qubits[first + 1])
+    ```
+
+    The function gets the qubits in order, an iterator of weights (angles in radians), and the number of the layer from
+    0. Each `next(weights)` is a new weight, for one gate; how many there are is counted.
+
+    Args:
+        name: The new word: small letters, digits and underscores.
+        min_width: Fewest qubits on which the function is defined.
+        source: Where the circuit was published, for `python -m qssl_tf.quantum.circuits`.
+
+    Returns:
+        A decorator that leaves the function as it is.
+
+    Raises:
+        UserError: The name is taken; or a gate, tried on a few qubits, is unknown, measures, or has a weight that is
+            not its own.
+    """
+
+    def register(layer: Layer) -> Layer:
+        checked = _checked(name, layer)
+
+        def weight_shape(width: int, layers: int) -> tuple[int]:
+            return (_count(checked, width, layers),)
+
+        for width in range(min_width, min_width + 3):
+            weight_shape(width, TRIED_LAYERS)  # builds the gates, and so checks them
+        claim("ansatz", name, ANSATZE)
+        ANSATZE[name] = Ansatz(weight_shape, checked, min_width=min_width, source=source)
+        return layer
+
+    return register
+
+
+def _count(layer: Callable[[Qubits, Weights, int], Operations], width: int, layers: int) -> int:
+    """Return how many weights the layers take on that many qubits."""
+    taken = 0
+
+    def weights() -> Weights:
+        nonlocal taken
+        for taken in itertools.count(1):
+            yield sympy.Symbol(f"theta_{taken - 1:06d}")
+
+    qubits, remaining = cirq.GridQubit.rect(1, width), weights()
+    for number in range(layers):
+        for _ in layer(qubits, remaining, number):
+            pass
+    return taken
+
+
+def _checked(name: str, layer: Layer) -> Callable[[Qubits, Weights, int], Operations]:
+    """Return the layer with a check of each of its gates."""
+
+    def gates(qubits: Qubits, weights: Weights, number: int) -> Operations:
+        where, taken, used = f"layer {number} of `ansatz` '{name}' on {len(qubits)} qubits", [], set()
+
+        def noted() -> Iterator[sympy.Symbol]:
+            for weight in weights:
+                taken.append(weight)
+                yield weight
+
+        for operation in _called(layer, qubits, noted(), number, where):
+            _check_gate(operation, qubits, where)
+            for weight in sorted(cirq.parameter_symbols(operation), key=str):
+                if weight not in taken:
+                    raise UserError(f"{where} uses the symbol '{weight}'; take weights with next(weights) alone.")
+                if weight in used:
+                    raise UserError(
+                        f"{where} uses its weight {taken.index(weight)} in two gates; take a new one for each."
+                    )
+                used.add(weight)
+            yield operation
+        for place, weight in enumerate(taken):
+            if weight not in used:
+                raise UserError(f"{where} takes its weight {place} and uses it in no gate; take as many as are used.")
+
+    return gates
+
+
+def _called(layer: Layer, qubits: Qubits, weights: Weights, number: int, where: str) -> Iterator[Any]:
+    """Yield what the user's function gives, a failure of its own as one line."""
+    try:
+        yield from layer(qubits, weights, number)
+    except UserError:
+        raise
+    except Exception as error:
+        raise UserError(f"{where} failed with {type(error).__name__}: {reason(error)}.") from error
+
+
+def _check_gate(operation: Any, qubits: Qubits, where: str) -> None:
+    """Refuse what one of the simulators or the bridge does not know, or what is no gate."""
+    if not isinstance(operation, cirq.Operation):
+        raise UserError(f"{where} must give Cirq's operations, such as cirq.H(qubit); got {shown(operation)}.")
+    if cirq.is_measurement(operation) or isinstance(operation, cirq.ClassicallyControlledOperation):
+        raise UserError(
+            f"{where} must not measure {operation.qubits[0]}: the head measures at the end, and `partial_measurement` "
+            "between layers."
+        )
+    if strange := [qubit for qubit in operation.qubits if qubit not in qubits]:
+        raise UserError(f"{where} acts on {strange[0]}, which is none of the qubits it was given.")
+    bare: Any = operation.sub_operation if isinstance(operation, cirq.ControlledOperation) else operation
+    gate: Any = bare.gate
+    weighted = cirq.is_parameterized(operation)
+    known: tuple[type, ...] = ROTATIONS if weighted else FIXED
+    if not any(isinstance(gate, kind) for kind in known):
+        raise UserError(f"{where} has a gate that is unknown here, {_short(operation)}; take {KNOWN}.")
+    if weighted and bare is not operation and gate.global_shift != -0.5:
+        raise UserError(
+            f"{where} controls a gate with a phase, {_short(operation)}; control cirq.rx, cirq.ry or cirq.rz."
+        )
+    if weighted and not _is_multiple(gate.exponent):
+        raise UserError(f"{where} has an angle that is no multiple of one weight, {_short(operation)}.")
+
+
+def _is_multiple(exponent: sympy.Expr) -> bool:
+    """Return whether an exponent is one weight times a number, which is all that TensorFlow Quantum reads."""
+    symbols = exponent.free_symbols
+    return len(symbols) == 1 and not sympy.simplify(exponent / next(iter(symbols))).free_symbols
+
+
+def _short(operation: cirq.Operation) -> str:
+    return shown(str(operation)).strip("'\"")

@@ -1,0 +1,37 @@
+"""Words that a user adds to a setting: own circuits, encoders and data sets, beside those of the library."""
+
+import re
+from collections.abc import Container
+
+from qssl_tf.config import CHOICES
+from qssl_tf.errors import UserError, shown
+
+# Setting -> its own words, in the order in which they came.
+OWN: dict[str, list[str]] = {"ansatz": [], "encoder": [], "dataset": []}
+
+
+def claim(setting: str, name: str, taken: Container[str]) -> None:
+    """Make `name` a word of a setting, for Config and every command.
+
+    An own word can be claimed again, as a notebook's cell does that is run twice; the last meaning counts.
+
+    Args:
+        setting: Key of OWN.
+        name: The word.
+        taken: Words of the table that has their meanings.
+
+    Raises:
+        UserError: It is no plain word, or one of the library's.
+    """
+    if not isinstance(name, str) or not re.fullmatch(r"[a-z][a-z0-9_]{0,63}", name):
+        raise UserError(
+            f"the name of an own `{setting}` must be up to 64 small letters, digits and underscores, a letter first; "
+            f"got {shown(name)}."
+        )
+    if name in OWN[setting]:
+        return
+    if name in taken:
+        raise UserError(f"`{setting}` '{name}' is one of the library's; choose another name for your own.")
+    OWN[setting].append(name)
+    if setting in CHOICES:
+        CHOICES[setting].append(name)

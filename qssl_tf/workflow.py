@@ -1,0 +1,202 @@
+"""From images to a judged run in Python, as the commands do it: `pretrain`, `resume`, `linear_probe`, `load_run`."""
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from qssl_tf.config import Config
+from qssl_tf.data.arrays import as_bytes
+from qssl_tf.data.augment import augmentation
+from qssl_tf.data.images import ImageData
+from qssl_tf.data.sources import load, prepared
+from qssl_tf.errors import UserError
+from qssl_tf.evaluation.checkpoints import draw_probes, probe_checkpoints, write_probes
+from qssl_tf.evaluation.features import frozen_features
+from qssl_tf.evaluation.overview import finish_run
+from qssl_tf.evaluation.probe import ProbeResult, check_split, read_classifier
+from qssl_tf.lock import locked
+from qssl_tf.models.simclr import SimCLR, build_simclr
+from qssl_tf.training import pretrain as training
+from qssl_tf.training.checkpoints import load_weights
+from qssl_tf.training.runs import RUNS_DIR, Run, choose_step, create_run, open_run, point_latest, read_facts
+
+
+@dataclass(frozen=True)
+class TrainedRun:
+    """A run's settings and its model with the weights of one checkpoint.
+
+    Attributes:
+        folder: The run folder.
+        config: Its settings.
+        step: Training steps of the weights.
+        model: The learner.
+        class_names: In the order of the labels; none where the images had no labels.
+        data: The images, where they were given; else None.
+    """
+
+    folder: Path
+    config: Config
+    step: int
+    model: SimCLR = field(repr=False)
+    class_names: tuple[str, ...]
+    data: ImageData | None = field(default=None, repr=False)
+
+    def features(self, images: Any) -> np.ndarray:
+        """Return what the head puts out: where probes cut.
+
+        Args:
+            images: Bytes or fractions, shape (n, height, width, channels) as those of the run.
+
+        Returns:
+            float32, shape (n, features); expectations in [-1, 1] of a quantum head.
+
+        Raises:
+            UserError: They are no images, or of another shape.
+        """
+        pixels, wanted = as_bytes(images, "images"), tuple(self.model.encoder.input_shape[1:])
+        if pixels.shape[1:] != wanted:
+            raise UserError(f"`images` must have the shape (n, {', '.join(map(str, wanted))}); got {pixels.shape}.")
+        return frozen_features(self.model, pixels)
+
+    def predict(self, images: Any) -> np.ndarray:
+        """Return the class of each image by the probe's classifier.
+
+        Args:
+            images: As for `features`.
+
+        Returns:
+            int64, shape (n,): places in `class_names`.
+
+        Raises:
+            UserError: The run was not probed at this step, or the images cannot be used.
+        """
+        step, fit = read_classifier(self.folder / "probe.json")
+        if step != self.step:
+            raise UserError(
+                f"{self.folder} was probed at step {step}, and these are the weights of {self.step}; probe them."
+            )
+        return fit.predict(self.features(images))
+
+
+def pretrain(
+    config: Config | None = None,
+    data: ImageData | None = None,
+    *,
+    runs_dir: str | Path = RUNS_DIR,
+    name: str | None = None,
+) -> TrainedRun:
+    """Train a new run on one device and keep it as a folder, as `trainers/pretrain.py` does.
+
+    Args:
+        config: The settings; None takes the preset `digits`.
+        data: Your own images; None loads what `config.dataset` names.
+        runs_dir: Folder of all runs.
+        name: Of the run folder; None makes one.
+
+    Returns:
+        The run with its last weights.
+
+    Raises:
+        UserError: Settings or images that cannot be used, or a name that is taken.
+        KeyboardInterrupt: Ctrl-C; `resume` goes on from the step that it met.
+    """
+    config = config or Config()
+    if data is not None:
+        config, data = replace(config, dataset=data.name), prepared(data, config)
+    else:
+        data = load(config)
+    model, augment = training.build(config, data)  # before a folder is made: what cannot be built ends here
+    run = create_run(config, Path(runs_dir), name, data.name, data.facts())
+    return _train(run, data, model, augment, again=False)
+
+
+def resume(folder: str | Path, data: ImageData | None = None) -> TrainedRun:
+    """Go on with a run that was stopped, to the bits that it would have had without the stop.
+
+    Args:
+        folder: The run folder.
+        data: The images, where they were given to `pretrain`; None loads what its settings name.
+
+    Raises:
+        UserError: It is no run folder, is damaged, or was trained on other images.
+    """
+    run = open_run(Path(folder))
+    data = _images(run, data)
+    model, augment = training.build(run.config, data)
+    return _train(run, data, model, augment, again=True)
+
+
+def linear_probe(
+    run: TrainedRun | str | Path, data: ImageData | None = None, *, split: str = "test", **settings: Any
+) -> ProbeResult:
+    """Judge a run by a linear classifier on its frozen features, as `trainers/linear_eval.py` does.
+
+    `probe.json`, `probe.npz` and a figure of the confusion matrix are written into its folder.
+
+    Args:
+        run: A run, or its folder (then its last checkpoint).
+        data: The images, where they were given to `pretrain`; None takes the run's own.
+        split: `test`, or `validation` where something is to be chosen.
+        **settings: Fields of Config whose names begin with `probe_`, in place of the run's.
+
+    Returns:
+        Accuracies in percent; `accuracy_last` is the honest one.
+
+    Raises:
+        UserError: The images have no labels, a setting is none of the probe's, or the run cannot be read.
+    """
+    if strange := [name for name in settings if not name.startswith("probe_")]:
+        raise UserError(f"`{strange[0]}` is the run's and stands; a probe takes settings that begin with probe_.")
+    held = run.data if isinstance(run, TrainedRun) else None
+    opened = open_run(run.folder if isinstance(run, TrainedRun) else Path(run))
+    config = Config.from_dict(opened.config.to_dict() | settings)
+    check_split(split, config)
+    step = run.step if isinstance(run, TrainedRun) else choose_step(opened, "last")[0]
+    images = _images(opened, data) if data is not None or held is None else held
+    with locked(opened.probe):
+        results = probe_checkpoints(opened, config, [step], split=split, data=images)
+        write_probes(opened, results)
+        draw_probes(opened, results)
+    return results[0][0]
+
+
+def load_run(folder: str | Path, checkpoint: str | int = "last") -> TrainedRun:
+    """Read a run folder, yours or somebody else's; nothing in it is executed.
+
+    Args:
+        folder: The run folder.
+        checkpoint: `last`, or the step after which weights were kept.
+
+    Raises:
+        UserError: It is no run folder, or damaged, or has no such checkpoint.
+    """
+    run = open_run(Path(folder))
+    (step,) = choose_step(run, str(checkpoint)) if checkpoint != "all" else choose_step(run, "last")
+    facts = read_facts(run) or load(run.config).facts()  # runs of earlier versions did not say
+    shape, names = tuple(facts["image_shape"]), tuple(facts["class_names"])
+    model = build_simclr(run.config, shape, augmentation(run.config, shape[0]))
+    load_weights(run, model, step)
+    return TrainedRun(run.folder, run.config, step, model, names)
+
+
+def _images(run: Run, data: ImageData | None) -> ImageData:
+    """Return the run's images, cut as its settings say; given ones must be those it was trained on."""
+    if data is None:
+        return load(run.config)
+    found, facts = prepared(data, run.config), read_facts(run)
+    if facts and facts["train_sha256"] != found.train.fingerprint():
+        raise UserError(f"{run.folder} was trained on other images than these {len(found.train)} of {found.name}.")
+    return found
+
+
+def _train(run: Run, data: ImageData, model: SimCLR, augment: Any, again: bool) -> TrainedRun:
+    with locked(run.folder):
+        point_latest(run.folder)
+        stopped_by = training.pretrain(run, data, model, augment, resume=again)
+        if stopped_by:
+            raise KeyboardInterrupt(f"stopped by {stopped_by}; qssl_tf.resume({str(run.folder)!r}) goes on.")
+        print(finish_run(run, model, data))
+    step = run.checkpoint_steps()[-1]
+    return TrainedRun(run.folder, run.config, step, model, data.class_names, data)

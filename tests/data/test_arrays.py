@@ -1,0 +1,96 @@
+"""Your own arrays: shapes and types that are taken, a split that is the same each time, one line for the rest."""
+
+import numpy as np
+import pytest
+
+from qssl_tf.config import Config
+from qssl_tf.data.images import ImageData
+from qssl_tf.data.sources import prepared
+from qssl_tf.errors import UserError
+
+RNG = np.random.default_rng(0)
+BYTES = RNG.integers(0, 256, (40, 6, 6, 3), dtype=np.uint8)
+LABELS = np.arange(40) % 4
+
+
+def test_bytes_stay_and_the_split_has_every_class_in_equal_shares():
+    data = ImageData.from_arrays(BYTES, LABELS)
+    assert len(data.train) == 32 and len(data.test) == 8 and len(data.validation) == 0
+    assert np.bincount(data.test.labels).tolist() == [2, 2, 2, 2] and data.class_names == ("0", "1", "2", "3")
+    rows = [next(row for row in range(40) if (BYTES[row] == image).all()) for image in data.test.images]
+    assert (LABELS[rows] == data.test.labels).all()
+    again = ImageData.from_arrays(BYTES, LABELS)
+    assert again.train.fingerprint() == data.train.fingerprint()
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int64, np.uint8])
+def test_fractions_and_whole_numbers_become_the_same_bytes(dtype):
+    given = (BYTES / 255).astype(dtype) if np.dtype(dtype).kind == "f" else BYTES.astype(dtype)
+    data = ImageData.from_arrays(given, LABELS, test_fraction=0)
+    assert data.train.images.dtype == np.uint8 and (data.train.images == BYTES).all() and not len(data.test)
+
+
+def test_gray_images_get_their_channel():
+    assert ImageData.from_arrays(BYTES[..., 0], LABELS).image_shape == (6, 6, 1)
+
+
+def test_names_are_labels_too_and_are_counted_in_order():
+    names = np.array(["dog", "cat"])[LABELS % 2]
+    data = ImageData.from_arrays(BYTES, names, test_images=BYTES[:4], test_labels=["cat", "dog", "cat", "cat"])
+    assert data.class_names == ("cat", "dog") and data.test.labels.tolist() == [0, 1, 0, 0]
+    assert data.train.labels.tolist() == (1 - LABELS % 2).tolist()
+
+
+def test_labels_with_gaps_mean_the_same_in_both_splits():
+    data = ImageData.from_arrays(BYTES, LABELS * 2 + 3, test_images=BYTES[:2], test_labels=[9, 3])
+    assert data.class_names == ("3", "5", "7", "9") and data.test.labels.tolist() == [3, 0]
+
+
+def test_given_names_stand_for_the_numbers():
+    data = ImageData.from_arrays(BYTES, LABELS, class_names=["a", "b", "c", "d", "e"])
+    assert data.class_names == ("a", "b", "c", "d", "e") and set(data.train.labels) == {0, 1, 2, 3}
+
+
+def test_images_without_labels_have_no_classes():
+    data = ImageData.from_arrays(BYTES)
+    assert data.class_names == () and len(data.train) == 32
+    with pytest.raises(UserError, match="`classes` must be none for arrays, whose images have no labels"):
+        prepared(data, Config(classes=(0, 1), batch_size=8))
+
+
+def test_settings_cut_them_like_any_other_data():
+    data = prepared(ImageData.from_arrays(BYTES, LABELS), Config(classes=(1, 3), image_size=4, batch_size=8))
+    assert data.image_shape == (4, 4, 3) and data.class_names == ("1", "3") and len(data.train) == 16
+
+
+BAD = [
+    ({"images": BYTES[0, 0, 0]}, "`images` must have the shape (n, height, width) or (n, height, width, channels) with "
+     "1 or 3 channels; got (3,)."),
+    ({"images": np.zeros((40, 6, 6, 4), np.uint8)}, "with 1 or 3 channels; got (40, 6, 6, 4)."),
+    ({"images": np.zeros((0, 6, 6, 3), np.uint8)}, "with 1 or 3 channels; got (0, 6, 6, 3)."),
+    ({"images": BYTES.astype(float)}, "`images` of type float64 must lie from 0 to 1; got 0.0 to 255.0."),
+    ({"images": np.full((40, 6, 6), np.nan)}, "`images` of type float64 must lie from 0 to 1; got nan to nan."),
+    ({"images": BYTES.astype(int) - 1}, "`images` of type int64 must lie from 0 to 255; got -1 to 254."),
+    ({"images": BYTES.astype(str)}, "`images` must be bytes (0 to 255) or fractions (0 to 1); got <U3."),
+    ({"labels": LABELS[:39]}, "`labels` must have the shape (40,), one for each image; got (39,). "
+     "Of one-hot rows take labels.argmax(axis=1)."),
+    ({"labels": np.eye(4)[LABELS]}, "got (40, 4). Of one-hot rows take labels.argmax(axis=1)."),
+    ({"labels": LABELS / 2}, "`labels` must be whole numbers or names; got float64."),
+    ({"labels": np.zeros(40, int)}, "`labels` must name two classes or more; got 0 alone. Leave them out to train "
+     "without."),
+    ({"class_names": ["a", "b"]}, "`labels` must lie from 0 to 1, as there are names; got 2."),
+    ({"test_images": BYTES}, "`labels` and `test_labels` must be given both or neither."),
+    ({"test_images": BYTES[:, :3], "test_labels": LABELS}, "`test_images` must have the shape of `images`, (6, 6, 3); "
+     "got (3, 6, 3)."),
+    ({"test_images": BYTES, "test_labels": LABELS + 1}, "`test_labels` must be among 0, 1, 2, 3; got '4'."),
+    ({"test_fraction": 1.0}, "`test_fraction` must be at least 0.0 and at most 0.9; got 1.0."),
+    ({"test_fraction": 0.05}, "`test_fraction` must leave every class on both sides of the 40 images; got 0.05. Give "
+     "more images, or `test_images` of your own."),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("words", "sentence"), BAD)
+def test_what_cannot_be_used_is_one_line(words, sentence):
+    with pytest.raises(UserError) as error:
+        ImageData.from_arrays(**({"images": BYTES, "labels": LABELS} | words))
+    assert str(error.value).endswith(sentence) and "\n" not in str(error.value)

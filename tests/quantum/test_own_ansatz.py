@@ -1,0 +1,140 @@
+"""Circuits of the user: counted, refused where they cannot run, equal to the library's where they are the same."""
+
+import cirq
+import numpy as np
+import pytest
+import sympy
+import tensorflow_quantum as tfq
+
+from qssl_tf.config import Config
+from qssl_tf.errors import UserError
+from qssl_tf.hardware.bridge import to_qiskit
+from qssl_tf.quantum.circuits import circuit_spec
+from qssl_tf.quantum.head import QuantumHead
+from qssl_tf.quantum.own_ansatz import FIXED, register_ansatz
+from qssl_tf.quantum.splitting import ROTATIONS
+
+
+def ring_by_hand(qubits, weights, layer):
+    gates = [cirq.ry(next(weights))(qubit) for qubit in qubits]
+    pairs = zip(qubits, [*qubits[1:], qubits[0]], strict=True)
+    return gates + [cirq.rx(next(weights))(target).controlled_by(control) for control, target in pairs]
+
+
+@pytest.mark.parametrize("simulator", ["xla", "tfq"])
+def test_the_librarys_ring_written_as_an_own_one_is_the_same(own_words, simulator):
+    register_ansatz("my_ring")(ring_by_hand)
+    assert Config(ansatz="my_ring").ansatz == "my_ring"
+    angles = np.random.default_rng(0).uniform(0, np.pi, (5, 4)).astype(np.float32)
+    heads = [QuantumHead(4, ansatz, 3, simulator=simulator, seed=1) for ansatz in ("ring", "my_ring")]
+    for head in heads:
+        head.build((None, 4))
+    assert heads[1].parameters.shape == heads[0].parameters.shape == (24,)
+    np.testing.assert_allclose(heads[1](angles), heads[0](angles), atol=1e-6)
+
+
+def test_the_bridge_takes_it(own_words):
+    register_ansatz("my_ring")(ring_by_hand)
+    specs = [circuit_spec(3, ansatz, 2) for ansatz in ("ring", "my_ring")]
+    ring, own = (to_qiskit(spec.circuit, spec.qubits)[0] for spec in specs)
+    assert own.count_ops() == ring.count_ops()
+
+
+def test_weights_are_counted_for_every_width_and_number_of_layers(own_words):
+    @register_ansatz("stairs", min_width=1)
+    def stairs(qubits, weights, layer):
+        for qubit in qubits[: layer + 1]:
+            yield cirq.rz(next(weights))(qubit)
+
+    for width, layers, count in ((1, 3, 3), (2, 3, 5), (5, 2, 3), (12, 4, 10)):
+        assert len(circuit_spec(width, "stairs", layers).weights) == count
+
+
+def test_a_notebooks_cell_can_be_run_again_with_another_circuit(own_words):
+    register_ansatz("mine")(lambda qubits, weights, layer: [cirq.ry(next(weights))(qubits[0])])
+    register_ansatz("mine")(ring_by_hand)
+    assert len(circuit_spec(4, "mine", 1).weights) == 8
+
+
+def test_every_fixed_gate_is_one_of_tensorflow_quantums():
+    assert set(FIXED) | set(ROTATIONS) <= {type(gate) for gate in tfq.util.get_supported_gates()}
+
+
+@pytest.mark.parametrize("kind", FIXED)
+def test_every_fixed_gate_runs_everywhere(own_words, kind):
+    """A rotation, the gate, a rotation: TensorFlow Quantum against this package's simulator, and on Qiskit's side."""
+    words = {cirq.PhasedXPowGate: {"phase_exponent": 0.3}, cirq.FSimGate: {"theta": 0.3, "phi": 0.4}}
+    gate = kind(**words.get(kind, {})) if kind is not cirq.IdentityGate else cirq.I
+
+    @register_ansatz("around")
+    def around(qubits, weights, layer):
+        yield from (cirq.ry(next(weights))(qubit) for qubit in qubits)
+        yield gate(*qubits[: cirq.num_qubits(gate)])
+        yield from (cirq.rx(next(weights))(qubit) for qubit in qubits)
+
+    angles = np.random.default_rng(0).uniform(0, np.pi, (4, 3)).astype(np.float32)
+    heads = [QuantumHead(3, "around", 2, simulator=simulator, seed=2) for simulator in ("tfq", "xla")]
+    for head in heads:
+        head.build((None, 3))
+    np.testing.assert_allclose(heads[1](angles), heads[0](angles), atol=1e-5)
+    to_qiskit(heads[0].spec.circuit, heads[0].spec.qubits)
+
+
+KNOWN = (
+    "take rotations such as cirq.rx(w)(qubit), bare or with .controlled_by(qubit), and H, X, Y, Z, CX, CZ, SWAP, ISWAP."
+)
+BAD = {
+    "uses its weight 0 in two gates; take a new one for each.": lambda q, w, n: [
+        cirq.ry(angle)(qubit) for angle in [next(w)] for qubit in q
+    ],
+    "uses the symbol 'theta'; take weights with next(weights) alone.": lambda q, w, n: [
+        cirq.ry(sympy.Symbol("theta"))(q[0])
+    ],
+    "takes its weight 1 and uses it in no gate; take as many as are used.": lambda q, w, n: [
+        (gate, next(w))[0] for gate in [cirq.ry(next(w))(q[0])]
+    ],
+    "must not measure q(0, 1): the head measures at the end, and `partial_measurement` between layers.": (
+        lambda q, w, n: [cirq.ry(next(w))(q[0]), cirq.measure(q[1])]
+    ),
+    f"has a gate that is unknown here, depolarize(p=0.1)(q(0, 0)); {KNOWN}": lambda q, w, n: [
+        cirq.depolarize(0.1)(q[0])
+    ],
+    f"has a gate that is unknown here, CZ**theta_000000(q(0, 0), q(0, 1)); {KNOWN}": lambda q, w, n: [
+        (cirq.CZ ** next(w))(q[0], q[1])
+    ],
+    "acts on q(0), which is none of the qubits it was given.": lambda q, w, n: [cirq.H(cirq.LineQubit(0))],
+    "must give Cirq's operations, such as cirq.H(qubit); got 'H'.": lambda q, w, n: ["H"],
+    "failed with TypeError: 'NoneType' object is not iterable.": lambda q, w, n: None,
+    "failed with IndexError: list index out of range.": lambda q, w, n: [cirq.H(q[7])],
+    "has an angle that is no multiple of one weight, Ry((theta_000000 + theta_000001)/piπ)(q(0, 0)).": (
+        lambda q, w, n: [cirq.ry(next(w) + next(w))(q[0])]
+    ),
+}
+
+
+@pytest.mark.parametrize("sentence", BAD)
+def test_what_cannot_run_is_refused_in_one_line_and_registers_nothing(own_words, sentence):
+    with pytest.raises(UserError) as error:
+        register_ansatz("zigzag")(BAD[sentence])
+    assert str(error.value) == f"layer 0 of `ansatz` 'zigzag' on 2 qubits {sentence}"
+    with pytest.raises(UserError, match="got 'zigzag'. One of your own needs its file: --plugin FILE"):
+        Config(ansatz="zigzag")
+
+
+@pytest.mark.parametrize("name", ["Brick", "", "1st", "a b", "x" * 65, None])
+def test_names_are_plain_words(own_words, name):
+    with pytest.raises(UserError, match="the name of an own `ansatz` must be up to 64 small letters"):
+        register_ansatz(name)(ring_by_hand)
+
+
+def test_the_librarys_names_stay_its_own(own_words):
+    with pytest.raises(UserError) as error:
+        register_ansatz("ring")(ring_by_hand)
+    assert str(error.value) == "`ansatz` 'ring' is one of the library's; choose another name for your own."
+
+
+def test_a_width_on_which_it_fails_is_named_when_it_is_asked_for(own_words):
+    register_ansatz("small")(lambda qubits, weights, layer: [cirq.H({2: qubits, 3: qubits, 4: qubits}[len(qubits)][0])])
+    with pytest.raises(UserError) as error:
+        circuit_spec(5, "small", 1)
+    assert str(error.value) == "layer 0 of `ansatz` 'small' on 5 qubits failed with KeyError: it lacks 5."
