@@ -15,9 +15,12 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from victims import ROOT, VICTIMS, Command, Victim
+if TYPE_CHECKING:  # loaded late, so that `--help` need not wait for it
+    from victims import Command, Victim
 
+ROOT = Path(__file__).resolve().parents[1]
 PATIENCE = 300.0  # seconds for a command, on a busy machine
 PARTING = 30.0  # seconds in which the other workers must end
 
@@ -43,7 +46,7 @@ class Count:
     seconds: float = 0.0
 
 
-def attempt(commands: list[Command], delay: float | None, rng: random.Random) -> tuple[bool, float, str]:
+def attempt(commands: "list[Command]", delay: float | None, rng: random.Random) -> tuple[bool, float, str]:
     """Run commands together; kill one of them `delay` seconds after the first one's first line.
 
     Returns:
@@ -95,7 +98,7 @@ def _wrong(processes: list, errors: list[str], target: subprocess.Popen | None, 
 
 
 def count_faults(
-    victim: Victim, kills: int, folder: Path, seed: int = 0, report: Callable[[str], None] = lambda line: None
+    victim: "Victim", kills: int, folder: Path, seed: int = 0, report: Callable[[str], None] = lambda line: None
 ) -> Count:
     """Kill a victim that many times, in as many folders as it takes.
 
@@ -149,12 +152,15 @@ def main() -> None:
     """Count and print a table."""
     parser = argparse.ArgumentParser(description="Kill real processes at random moments and count what is lost.")
     parser.add_argument("--kills", type=int, default=20, help="of each kind (default: 20)")
-    parser.add_argument("--kinds", default=",".join(VICTIMS), help=f"some of: {', '.join(VICTIMS)} (default: all)")
+    parser.add_argument("--kinds", help="some of the kinds in victims.py, with commas (default: all)")
     parser.add_argument("--seed", type=int, default=0, help="of the moments (default: 0)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the counts there")
     asked = parser.parse_args()
+
+    from victims import VICTIMS
+
     counts = {}
-    for name in asked.kinds.split(","):
+    for name in asked.kinds.split(",") if asked.kinds else VICTIMS:
         with tempfile.TemporaryDirectory() as folder:
             counts[name] = count_faults(
                 VICTIMS[name],

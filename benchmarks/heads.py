@@ -8,8 +8,8 @@ import tensorflow as tf
 import tensorflow_quantum as tfq
 from timing import compared, medians
 
-from qssl_tf.quantum.circuits import circuit_spec
 from qssl_tf.quantum.head import QuantumHead
+from qssl_tf.quantum.spec import circuit_spec
 
 TFQ = "TensorFlow Quantum"
 WIDTHS = ((2, 64), (4, 64), (6, 64), (8, 64), (10, 64), (12, 64), (14, 32), (16, 16), (18, 4), (20, 1))

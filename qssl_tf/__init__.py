@@ -19,6 +19,7 @@ _HOMES = {
     "SimCLR": "qssl_tf.models.simclr",
     "TrainedRun": "qssl_tf.workflow",
     "UserError": "qssl_tf.errors",
+    "from_preset": "qssl_tf.publishing.ready",
     "linear_probe": "qssl_tf.workflow",
     "load_run": "qssl_tf.workflow",
     "pretrain": "qssl_tf.workflow",

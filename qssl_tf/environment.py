@@ -44,7 +44,8 @@ def version_problem(name: str, low: tuple[int, ...], high: tuple[int, ...], inst
     return f"{name} must be {bounds}; found {installed}; {REMEDY}."
 
 
-def _installed(name: str) -> str | None:
+def installed(name: str) -> str | None:
+    """Return the version of a distribution, or None."""
     try:
         return metadata.version(name)
     except metadata.PackageNotFoundError:
@@ -69,17 +70,21 @@ def problems() -> list[str]:
             "run `export KERAS_BACKEND=tensorflow` before Python starts."
         )
     for name, low, high in REQUIREMENTS:
-        problem = version_problem(name, low, high, _installed(name))
+        problem = version_problem(name, low, high, installed(name))
         if problem:
             found.append(problem)
     return found
 
 
+def _module_run() -> str:
+    """Return the module that this process was started with (`python -m ...`), or nothing."""
+    return sys.orig_argv[2] if len(sys.orig_argv) > 2 and sys.orig_argv[1] == "-m" else ""
+
+
 def hand_over_to_venv() -> None:
     """Run `python -m qssl_tf.…` again in the project's `.venv` where this Python lacks the packages."""
     python = Path(__file__).resolve().parents[1] / ".venv" / "bin" / "python"
-    is_module = len(sys.orig_argv) > 2 and sys.orig_argv[1] == "-m" and sys.orig_argv[2].startswith("qssl_tf")
-    if is_module and python.exists() and Path(sys.prefix) != python.parents[1]:
+    if _module_run().startswith("qssl_tf") and python.exists() and Path(sys.prefix) != python.parents[1]:
         os.execv(python, [str(python), *sys.orig_argv[1:]])
 
 
@@ -91,10 +96,10 @@ def prepare() -> None:
     Raises:
         EnvironmentProblem: One sentence a violation, each with its remedy.
     """
-    if _installed("tensorflow") is None:
+    if installed("tensorflow") is None:
         hand_over_to_venv()
     found = problems()
-    if found:
+    if found and _module_run() != "qssl_tf.doctor":  # which tells them itself
         raise EnvironmentProblem(" ".join(found))
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     if os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3") == "3":

@@ -19,11 +19,13 @@ LAYERS = [
     ("evaluation",),
     ("device_run",),
     ("ibmq_infer", "reproduction", "workflow"),
+    ("publishing",),
+    ("share", "doctor"),
 ]
 # Library -> the only places that may import it.
 HOMES = {
     "cirq": ("quantum", "hardware/bridge.py", "hardware/gates.py"),
-    "tensorflow_quantum": ("quantum/diagnostics.py", "quantum/head.py", "quantum/shift_rules.py", "quantum/noise.py"),
+    "tensorflow_quantum": ("quantum/hilbert_space.py", "quantum/head.py", "quantum/shift_rules.py", "quantum/noise.py"),
     "qiskit": ("hardware", "device_run.py"),
     "qiskit_aer": ("hardware",),
     "qiskit_ibm_runtime": ("hardware",),

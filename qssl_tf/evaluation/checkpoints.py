@@ -8,13 +8,14 @@ import numpy as np
 from qssl_tf.config import Config
 from qssl_tf.data.images import ImageData
 from qssl_tf.data.sources import load
+from qssl_tf.errors import UserError
 from qssl_tf.evaluation.figures import accuracy_curve, confusion
 from qssl_tf.evaluation.linear import LinearFit
 from qssl_tf.evaluation.probe import ProbeResult, probe_steps, save_classifier
 from qssl_tf.files import replacing, write_json
 from qssl_tf.training.checkpoints import load_weights
 from qssl_tf.training.pretrain import build
-from qssl_tf.training.runs import Run
+from qssl_tf.training.runs import SUMS, Run
 
 Probed = tuple[ProbeResult, LinearFit]
 
@@ -37,6 +38,10 @@ def probe_checkpoints(
         split: `test`, or `validation` where something is to be chosen.
         data: The run's images; None loads what its settings name.
     """
+    if (run.folder / SUMS).exists():
+        raise UserError(
+            f"{run.folder} was made for others and keeps its probe; copy it and remove {SUMS} there to probe it anew."
+        )
     data = data or load(settings)
     model, _ = build(settings, data)
     results = probe_steps(model, lambda step: load_weights(run, model, step), data, settings, steps, split)

@@ -12,8 +12,8 @@ from qssl_tf.evaluation.features import BATCH
 from qssl_tf.evaluation.linear import LinearFit
 from qssl_tf.evaluation.probe import probe_again, read_classifier
 from qssl_tf.models.simclr import SimCLR
-from qssl_tf.quantum.circuits import CircuitSpec
 from qssl_tf.quantum.head import QuantumHead
+from qssl_tf.quantum.spec import CircuitSpec
 from qssl_tf.training.checkpoints import load_weights
 from qssl_tf.training.pretrain import build
 from qssl_tf.training.runs import Run

@@ -11,8 +11,8 @@ from qssl_tf.evaluation.probe import confusion_matrix
 from qssl_tf.hardware.jobs import collected
 from qssl_tf.hardware.ledger import Ledger
 from qssl_tf.hardware.mitigation import MITIGATIONS, Measured, standard_errors
-from qssl_tf.quantum.circuits import circuit_spec
 from qssl_tf.quantum.observables import members
+from qssl_tf.quantum.spec import circuit_spec
 
 
 def judged(config: Config, ledger: Ledger) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from qssl_tf.hardware.bridge import to_qiskit
 from qssl_tf.hardware.compiling import Compiled, compile_head
 from qssl_tf.hardware.counts import expectations
 from qssl_tf.hardware.mitigation import affine_fit
-from qssl_tf.quantum.circuits import CircuitSpec
+from qssl_tf.quantum.spec import CircuitSpec
 
 BEST_LAYOUTS, SCORE_SHOTS = 3, 1024  # layouts of equal estimated success differ: the best few are tried with noise
 SHOT_SECONDS, JOB_SECONDS = 250e-6, 5.0  # a shot with its reset, as IBM's devices repeat them; a job's own overhead

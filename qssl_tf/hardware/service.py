@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from qssl_tf.errors import UserError
+from qssl_tf.reading import read_json
 
 CHANNEL = "ibm_quantum_platform"
 ACCOUNT_FILE = Path.home() / ".qiskit" / "qiskit-ibm.json"
@@ -45,9 +46,28 @@ def told_apart(error: BaseException) -> UserError:
     return UserError(f"IBM Quantum answered: {words[0] if words else kind}; see its status page, or try again later.")
 
 
+def open_to_others(path: Path) -> bool:
+    """Return whether other users may read the file that holds the token; the client writes it readable to all."""
+    return path.exists() and bool(path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO))
+
+
+def saved_accounts(path: Path = ACCOUNT_FILE) -> dict[str, str]:
+    """Return name and channel of each saved account, without its token.
+
+    Raises:
+        OSError, ValueError: The file cannot be read.
+    """
+    if not path.exists():
+        return {}
+    accounts = read_json(path)
+    if not isinstance(accounts, dict):
+        raise ValueError("it holds no accounts")
+    return {str(name): str(entry.get("channel", "?")) for name, entry in accounts.items() if isinstance(entry, dict)}
+
+
 def close_account_file(path: Path) -> None:
-    """Take everybody else's permissions off the file that holds the token; the client writes it readable to all."""
-    if path.exists() and path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+    """Take everybody else's permissions off the file that holds the token."""
+    if open_to_others(path):
         path.chmod(stat.S_IRUSR | stat.S_IWUSR)
 
 

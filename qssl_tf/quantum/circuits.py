@@ -1,163 +1,34 @@
-"""CircuitSpec: one circuit in pure Cirq with its orders of symbols, qubits and observables.
+"""Draw and count a circuit: `python -m qssl_tf.quantum.circuits ring --width 4`."""
 
-Qubit i is `cirq.GridQubit(0, i)`; Cirq counts it as the i-th most significant bit of a state (big-endian).
-All angles are in radians. `python -m qssl_tf.quantum.circuits ring --width 4` prints a circuit and its counts.
-"""
+import sys
+from pathlib import Path
 
-import math
-from collections.abc import Iterable
-from dataclasses import dataclass
-
-import cirq
-import sympy
-
-from qssl_tf.errors import UserError, unknown_name
-from qssl_tf.quantum.ansatze import ANSATZE
-from qssl_tf.quantum.encodings import ENCODINGS, Encoding
-from qssl_tf.quantum.observables import basis_change, observables
-
-MAX_AMPLITUDE_WIDTH = 10  # amplitude encoding takes 2^width numbers from the encoder
+from qssl_tf.config import CHOICES, MAX_QUBITS
+from qssl_tf.errors import UserError
+from qssl_tf.flags import Parser, run_command
 
 
-@dataclass(frozen=True)
-class CircuitSpec:
-    """A circuit: what every simulator and device bridge reads.
-
-    Attributes:
-        ansatz_name: Key of ANSATZE.
-        encoding_name: Key of ENCODINGS.
-        qubits: In order.
-        blocks: The circuit in pieces, in order: encoding, then the ansatz's layers (its front gates with the first);
-            with data re-uploading an encoding stands before each layer.
-        inputs: Symbols of the encoding; their values come from the features by `Encoding.values`.
-        weights: Weight symbols in the order of the weight vector.
-        observables: What is measured, in the order of the output features; each in [-1, 1].
-    """
-
-    ansatz_name: str
-    encoding_name: str
-    qubits: tuple[cirq.Qid, ...]
-    blocks: tuple[cirq.Circuit, ...]
-    inputs: tuple[sympy.Symbol, ...]
-    weights: tuple[sympy.Symbol, ...]
-    observables: tuple[cirq.PauliString, ...]
-
-    @property
-    def encoding(self) -> Encoding:
-        """What carries the features into the circuit."""
-        return ENCODINGS[self.encoding_name]
-
-    @property
-    def circuit(self) -> cirq.Circuit:
-        """All blocks, without the basis change before a measurement."""
-        return sum(self.blocks, cirq.Circuit())
-
-    @property
-    def ansatz(self) -> cirq.Circuit:
-        """The blocks that hold weights or stand between those that do, without any encoding."""
-        encoding = set(self.inputs)
-        return sum((b for b in self.blocks if not encoding & cirq.parameter_symbols(b)), cirq.Circuit())
-
-    @property
-    def measured(self) -> cirq.Circuit:
-        """The circuit after which each observable is a product of Z."""
-        return self.circuit + basis_change(self.observables)
-
-    def bound(self, weights: Iterable[float]) -> cirq.Circuit:
-        """Return the measured circuit with numbers for its weights, in radians; the inputs stay symbols."""
-        values = dict(zip(map(str, self.weights), map(float, weights), strict=True))
-        return cirq.resolve_parameters(self.measured, values)
-
-    @property
-    def first_layer_end(self) -> int:
-        """The number of blocks up to the end of the ansatz's first layer."""
-        return 2
-
-    @property
-    def features(self) -> int:
-        """How many numbers of the encoder a row takes."""
-        return self.encoding.features(len(self.qubits))
-
-
-def symbols(prefix: str, count: int) -> tuple[sympy.Symbol, ...]:
-    """Return `count` symbols whose names sort as text in their numeric order (TFQ sorts names as text)."""
-    digits = max(3, len(str(count - 1)))
-    return tuple(sympy.Symbol(f"{prefix}_{index:0{digits}d}") for index in range(count))
-
-
-def circuit_spec(
-    width: int, ansatz: str = "ring", layers: int = 2, encoding: str = "angle", measure: str = "z"
-) -> CircuitSpec:
-    """Build the circuit of a quantum head.
-
-    Args:
-        width: Number of qubits.
-        ansatz: Key of ANSATZE.
-        layers: Number of times the ansatz's block is repeated.
-        encoding: Key of ENCODINGS.
-        measure: What `observables.observables` reads: `z`, `z_zz` or products such as `Z0,X1X2`.
-
-    Raises:
-        UserError: An unknown name, or an ansatz, encoding or observable that this width does not have.
-    """
-    if ansatz not in ANSATZE:
-        raise unknown_name("ansatz", ansatz, ANSATZE)
-    if encoding not in ENCODINGS:
-        raise unknown_name("encoding", encoding, ENCODINGS)
-    chosen, carrier = ANSATZE[ansatz], ENCODINGS[encoding]
-    if width < chosen.min_width:
-        raise UserError(f"`width` must be at least {chosen.min_width} for the ansatz '{ansatz}'; got {width}.")
-    if encoding == "amplitude" and width > MAX_AMPLITUDE_WIDTH:
-        raise UserError(
-            f"`width` must be at most {MAX_AMPLITUDE_WIDTH} for the encoding 'amplitude', "
-            f"which takes 2^width numbers; got {width}."
-        )
-    qubits = tuple(cirq.GridQubit.rect(1, width))
-    inputs = symbols("x", carrier.symbols(width))
-    weights = symbols("theta", math.prod(chosen.weight_shape(width, layers)))
-    remaining = iter(weights)
-    carried = cirq.Circuit(carrier.gates(qubits, inputs))
-    blocks = []
-    for number in range(layers):
-        if number == 0 or carrier.repeated:
-            blocks.append(carried)
-        front = list(chosen.front(qubits, remaining)) if number == 0 else []
-        blocks.append(cirq.Circuit(front, chosen.layer(qubits, remaining, number)))
-    return CircuitSpec(
-        ansatz, encoding, qubits, tuple(blocks), inputs, weights, observables(measure, qubits)
-    )  # fmt: skip
-
-
-def describe(spec: CircuitSpec) -> str:
-    """Return the drawn circuit and its counts as text."""
-    circuit = spec.circuit
-    two = sum(len(operation.qubits) > 1 for operation in circuit.all_operations())
-    drawing = circuit.to_text_diagram(qubit_order=spec.qubits, precision=3)
-    return (
-        f"{drawing}\n\n{spec.ansatz_name} on {len(spec.qubits)} qubits, encoding {spec.encoding_name}: "
-        f"{len(spec.weights)} weights, {spec.features} input features, {len(spec.observables)} observables, "
-        f"{sum(1 for _ in circuit.all_operations())} gates, {two} on two qubits, depth {len(circuit)}\n"
-        f"source of the ansatz: {ANSATZE[spec.ansatz_name].source}"
-    )
+def parser() -> Parser:
+    """Return the command line."""
+    made = Parser(prog="python -m qssl_tf.quantum.circuits", description="Draw and count a circuit of the library.")
+    made.add_argument("ansatz", help=f"one of {', '.join(CHOICES['ansatz'])}, or one of your own with --plugin")
+    made.add_argument("--width", type=int, default=4, help="number of qubits (default: 4)")
+    made.add_argument("--layers", type=int, default=1, help="layers of the ansatz (default: 1)")
+    made.add_argument("--encoding", default="angle", help=f"one of {', '.join(CHOICES['encoding'])} (default: angle)")
+    made.add_argument("--observables", default="z", help="z, z_zz or products such as Z0,X1X2 (default: z)")
+    made.add_argument("--figure", type=Path, metavar="FILE", help="draw into an SVG file as well")
+    return made
 
 
 def main() -> None:
     """Print a circuit, or draw it into a file."""
-    from pathlib import Path
-
-    from qssl_tf.flags import Parser
-
-    parser = Parser(prog="python -m qssl_tf.quantum.circuits", description="Draw and count a circuit of the library.")
-    parser.add_argument("ansatz", help=f"one of {', '.join(ANSATZE)}")
-    parser.add_argument("--width", type=int, default=4, help="number of qubits (default: 4)")
-    parser.add_argument("--layers", type=int, default=1, help="layers of the ansatz (default: 1)")
-    parser.add_argument("--encoding", default="angle", help=f"one of {', '.join(ENCODINGS)} (default: angle)")
-    parser.add_argument("--observables", default="z", help="z, z_zz or products such as Z0,X1X2 (default: z)")
-    parser.add_argument("--figure", type=Path, metavar="FILE", help="draw into an SVG file as well")
-    asked = parser.parse_args()
+    asked = parser().parse_args()
     for name in ("width", "layers"):
-        if not 1 <= getattr(asked, name) <= 24:
-            raise UserError(f"`{name}` must be at least 1 and at most 24; got {getattr(asked, name)}.")
+        if not 1 <= getattr(asked, name) <= MAX_QUBITS:
+            raise UserError(f"`{name}` must be at least 1 and at most {MAX_QUBITS}; got {getattr(asked, name)}.")
+
+    from qssl_tf.quantum.spec import circuit_spec, describe
+
     spec = circuit_spec(asked.width, asked.ansatz, asked.layers, asked.encoding, asked.observables)
     print(describe(spec))
     if asked.figure:
@@ -169,8 +40,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    import sys
-
-    from qssl_tf.flags import run_command
-
     sys.exit(run_command(main))

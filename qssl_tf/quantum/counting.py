@@ -1,7 +1,7 @@
 """How many circuits a training step asks of a device, or of a simulator in its place."""
 
 from qssl_tf.config import Config
-from qssl_tf.quantum.circuits import circuit_spec
+from qssl_tf.quantum.spec import circuit_spec
 from qssl_tf.quantum.splitting import shift_terms, split
 
 

@@ -5,9 +5,9 @@ from functools import reduce
 import cirq
 import numpy as np
 
-from qssl_tf.quantum.circuits import CircuitSpec
 from qssl_tf.quantum.observables import basis_change, members
 from qssl_tf.quantum.rows import signs
+from qssl_tf.quantum.spec import CircuitSpec
 
 CHUNK = 4096  # rows at a time, so that memory stays bounded by 2^width * CHUNK numbers
 MAX_FROZEN_WIDTH = 11  # the matrix holds 2 * 4^width numbers: 34 MB here, and four times as much a qubit more

@@ -8,10 +8,10 @@ import tensorflow as tf
 import tensorflow_quantum as tfq
 
 from qssl_tf.errors import UserError
-from qssl_tf.quantum.circuits import circuit_spec
 from qssl_tf.quantum.frozen import MAX_FROZEN_WIDTH, frozen_expectations
 from qssl_tf.quantum.measurement import Measurement
 from qssl_tf.quantum.simulators import choose_simulator, refuse_beyond_memory
+from qssl_tf.quantum.spec import circuit_spec
 from qssl_tf.quantum.tfq_simulator import tfq_expectations
 from qssl_tf.quantum.xla_simulator import xla_expectations
 from qssl_tf.replicas import replica_count, replica_number

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import cirq
 
 from qssl_tf.errors import UserError, unknown_name
-from qssl_tf.quantum.circuits import CircuitSpec
 from qssl_tf.quantum.noise import noisy_blocks, partial_measurement, read_noise, readout_errors
+from qssl_tf.quantum.spec import CircuitSpec
 
 # Name -> what it does. `two_term` is the published code's rule and wrong by sqrt(2) on the half-frequency part of
 # controlled rotations; it is here for comparison.

@@ -8,11 +8,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from qssl_tf.quantum.circuits import CircuitSpec
 from qssl_tf.quantum.fusion import Program, program
 from qssl_tf.quantum.observables import basis_change, members
 from qssl_tf.quantum.rows import Rows, probabilities, signs
 from qssl_tf.quantum.sampling import outcomes
+from qssl_tf.quantum.spec import CircuitSpec
 from qssl_tf.quantum.splitting import SplitCircuit, split
 from qssl_tf.quantum.statevector import evolve
 

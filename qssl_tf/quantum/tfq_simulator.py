@@ -4,10 +4,10 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from qssl_tf.quantum.circuits import CircuitSpec
 from qssl_tf.quantum.measurement import Measurement
 from qssl_tf.quantum.observables import basis_change, members
 from qssl_tf.quantum.shift_rules import exact_estimator, perturbed, sampled_estimator, sampled_forward, shifted
+from qssl_tf.quantum.spec import CircuitSpec
 from qssl_tf.quantum.splitting import split
 
 Expectations = Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tf.Tensor]

@@ -5,9 +5,9 @@ from collections.abc import Callable
 import tensorflow as tf
 
 from qssl_tf.errors import UserError
-from qssl_tf.quantum.circuits import CircuitSpec
 from qssl_tf.quantum.measurement import Measurement
 from qssl_tf.quantum.simulation import simulation
+from qssl_tf.quantum.spec import CircuitSpec
 from qssl_tf.quantum.statevector_gradients import differentiated, in_chunks, perturbed, shifted
 from qssl_tf.xla import compiled
 

@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from qssl_tf.distribution.peers import Peers
 from qssl_tf.errors import UserError
-from qssl_tf.quantum.diagnostics import PairGeometry, encoded_states, pair_geometry
+from qssl_tf.quantum.hilbert_space import PairGeometry, encoded_states, pair_geometry
 from qssl_tf.training.checkpoints import save_state, save_weights
 from qssl_tf.training.history import append_history, start_history
 from qssl_tf.training.runs import Run

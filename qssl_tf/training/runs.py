@@ -17,6 +17,7 @@ from qssl_tf.reading import parse_json, read_json
 
 RUNS_DIR = Path("runs")
 LATEST = "latest"
+SUMS = "SHA256SUMS"  # in folders that were made for others: their files stay as they are
 MAX_SIDE = 4096  # pixels; a damaged file must not ask for a network of any size
 PARTS = ("checkpoints", "state", "figures", "tensorboard", "ibmq")  # folders in a run folder
 RECORDED_PACKAGES = (

@@ -4,7 +4,7 @@ import cirq
 import numpy as np
 from heads import _decomposed
 
-from qssl_tf.quantum.circuits import circuit_spec
+from qssl_tf.quantum.spec import circuit_spec
 
 
 def test_the_decomposed_ring_is_the_ring():

@@ -10,7 +10,7 @@ from qssl_tf.hardware.counts import expectations
 from qssl_tf.hardware.jobs import _bits
 from qssl_tf.hardware.preparing import translated
 from qssl_tf.hardware.snapshot import snapshot
-from qssl_tf.quantum.circuits import circuit_spec
+from qssl_tf.quantum.spec import circuit_spec
 
 
 def test_names():

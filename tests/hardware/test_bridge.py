@@ -9,8 +9,8 @@ from qiskit.quantum_info import Operator
 from qssl_tf.errors import UserError
 from qssl_tf.hardware.bridge import expression, to_qiskit
 from qssl_tf.quantum.ansatze import ANSATZE
-from qssl_tf.quantum.circuits import circuit_spec
 from qssl_tf.quantum.encodings import ENCODINGS
+from qssl_tf.quantum.spec import circuit_spec
 
 A, B = sympy.symbols("a b")
 QUBITS = cirq.LineQubit.range(5)

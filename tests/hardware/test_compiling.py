@@ -9,7 +9,7 @@ from qssl_tf.errors import UserError
 from qssl_tf.hardware.backends import device
 from qssl_tf.hardware.compiling import compile_head, folded, readout_contrast, regions
 from qssl_tf.hardware.preparing import translated
-from qssl_tf.quantum.circuits import circuit_spec
+from qssl_tf.quantum.spec import circuit_spec
 
 
 @pytest.fixture(scope="module")

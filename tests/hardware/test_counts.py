@@ -7,8 +7,8 @@ from qiskit.quantum_info import SparsePauliOp
 
 from qssl_tf.hardware import counts
 from qssl_tf.hardware.counts import bits, expectations
-from qssl_tf.quantum.circuits import circuit_spec
 from qssl_tf.quantum.observables import members
+from qssl_tf.quantum.spec import circuit_spec
 
 
 @pytest.mark.parametrize("width", [3, 8, 11])

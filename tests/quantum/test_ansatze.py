@@ -7,7 +7,7 @@ from judges.qiskit_circuits import ansatz_circuit
 from qiskit.quantum_info import Operator
 
 from qssl_tf.quantum.ansatze import ANSATZE
-from qssl_tf.quantum.circuits import circuit_spec
+from qssl_tf.quantum.spec import circuit_spec
 
 ALL = {name: max(2, ansatz.min_width) for name, ansatz in ANSATZE.items()}
 

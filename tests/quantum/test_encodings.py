@@ -5,8 +5,8 @@ import pytest
 import tensorflow as tf
 from judges.qiskit_circuits import encoding_circuit
 
-from qssl_tf.quantum.circuits import circuit_spec
 from qssl_tf.quantum.encodings import ENCODINGS
+from qssl_tf.quantum.spec import circuit_spec
 
 
 @pytest.mark.parametrize("name", ENCODINGS)

@@ -3,9 +3,9 @@ import numpy as np
 import pytest
 
 from qssl_tf.quantum.ansatze import ANSATZE
-from qssl_tf.quantum.circuits import circuit_spec
 from qssl_tf.quantum.frozen import CHUNK, frozen_expectations, product_states
 from qssl_tf.quantum.head import QuantumHead
+from qssl_tf.quantum.spec import circuit_spec
 
 
 @pytest.mark.parametrize("ansatz", ANSATZE)

@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 
 from qssl_tf.quantum.ansatze import ANSATZE
-from qssl_tf.quantum.circuits import circuit_spec
 from qssl_tf.quantum.fusion import DENSE_WIRES, Dense, Dephased, Permutation, Phases, program
 from qssl_tf.quantum.gates import embedded
 from qssl_tf.quantum.noise import partial_measurement
+from qssl_tf.quantum.spec import circuit_spec
 from qssl_tf.quantum.splitting import split
 
 

@@ -9,9 +9,9 @@ import tensorflow_quantum as tfq
 from qssl_tf.config import Config
 from qssl_tf.errors import UserError
 from qssl_tf.hardware.bridge import to_qiskit
-from qssl_tf.quantum.circuits import circuit_spec
 from qssl_tf.quantum.head import QuantumHead
 from qssl_tf.quantum.own_ansatz import FIXED, register_ansatz
+from qssl_tf.quantum.spec import circuit_spec
 from qssl_tf.quantum.splitting import ROTATIONS
 
 

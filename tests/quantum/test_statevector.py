@@ -7,11 +7,11 @@ import tensorflow as tf
 from judges.cirq_values import symbol_values
 
 from qssl_tf.quantum.ansatze import ANSATZE
-from qssl_tf.quantum.circuits import circuit_spec
 from qssl_tf.quantum.encodings import ENCODINGS
 from qssl_tf.quantum.observables import members, observables
 from qssl_tf.quantum.rows import RE_IM, front, probabilities, signs
 from qssl_tf.quantum.simulation import simulation
+from qssl_tf.quantum.spec import circuit_spec
 
 CASES = [
     (ansatz, encoding, width, all_by_row)

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from qssl_tf.quantum.circuits import circuit_spec
 from qssl_tf.quantum.simulation import simulation
+from qssl_tf.quantum.spec import circuit_spec
 from qssl_tf.quantum.statevector_gradients import _at, differentiated, in_chunks, shifted
 
 SEED = tf.constant([1, 2])

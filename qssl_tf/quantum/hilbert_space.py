@@ -1,0 +1,123 @@
+"""What a circuit and a representation are like in Hilbert space."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_quantum as tfq
+from tensorflow_quantum.core.ops import tfq_simulate_ops
+
+from qssl_tf.quantum.head import QuantumHead
+from qssl_tf.quantum.spec import CircuitSpec
+
+BINS = 75  # of arXiv:1905.10876
+CHUNK = 2048
+
+
+def states(spec: CircuitSpec, values: np.ndarray) -> np.ndarray:
+    """Return the final states, complex64, shape (n, 2^width), for rows of (input symbols, weights) in radians."""
+    program = tfq.convert_to_tensor([spec.circuit])
+    names = tf.constant([str(symbol) for symbol in spec.inputs + spec.weights])
+    values = np.asarray(values, np.float32)
+    chunks = [values[start : start + CHUNK] for start in range(0, len(values), CHUNK)]
+    rows = [tfq_simulate_ops.tfq_simulate_state(tf.repeat(program, len(chunk)), names, chunk) for chunk in chunks]
+    return np.concatenate([row.numpy() for row in rows])
+
+
+def encoded_states(spec: CircuitSpec, weights: np.ndarray, features: np.ndarray) -> np.ndarray:
+    """Return the states that rows of features, shape (n, features), are turned into."""
+    angles = spec.encoding.values(features, np, len(spec.qubits))
+    return states(spec, np.concatenate([angles, np.tile(weights, (len(angles), 1))], axis=1))
+
+
+@dataclass(frozen=True)
+class PairGeometry:
+    """Means over a batch; rho is the even mixture of an image's two views, sigma that of all other images' views.
+
+    Attributes:
+        positive_overlap: |<a|b>|^2 of the two views.
+        hilbert_schmidt_distance: tr (rho - sigma)^2 (arXiv:2001.03622).
+        purity_pair: tr rho^2 = (1 + overlap) / 2.
+        purity_others: tr sigma^2.
+    """
+
+    positive_overlap: float
+    hilbert_schmidt_distance: float
+    purity_pair: float
+    purity_others: float
+
+
+def pair_geometry(view_a: np.ndarray, view_b: np.ndarray) -> PairGeometry:
+    """Measure how the states of positive pairs lie to those of all others.
+
+    Args:
+        view_a: States of the first views, shape (n, 2^width), n at least 2.
+        view_b: States of the second views, likewise.
+    """
+    n = len(view_a)
+    both = np.concatenate([view_a, view_b])  # (2n, 2^width)
+    overlaps = np.abs(both @ both.conj().T) ** 2  # (2n, 2n)
+    blocks = overlaps.reshape(2, n, 2, n).sum(axis=(0, 2))  # (n, n): sums over the views of two images
+    own, total = np.diag(blocks), blocks.sum()
+    with_others = blocks.sum(axis=1) - own
+    among_others = total - 2 * with_others - own
+    pair, cross, others = own / 4, with_others / (4 * (n - 1)), among_others / (4 * (n - 1) ** 2)
+    return PairGeometry(
+        positive_overlap=float(np.mean(np.diag(overlaps[:n, n:]))),
+        hilbert_schmidt_distance=float(np.mean(pair + others - 2 * cross)),
+        purity_pair=float(np.mean(pair)),
+        purity_others=float(np.mean(others)),
+    )
+
+
+def _random_states(spec: CircuitSpec, count: int, rng: np.random.Generator) -> np.ndarray:
+    """Return states of the ansatz on |0...0> at weights uniform on the circle; rotations by 0 encode nothing."""
+    weights = rng.uniform(0, 2 * np.pi, (count, len(spec.weights)))
+    return states(spec, np.concatenate([np.zeros((count, len(spec.inputs))), weights], axis=1))
+
+
+def expressibility(spec: CircuitSpec, pairs: int = 5000, seed: int = 0) -> float:
+    """Return the divergence (nats) of the fidelities of random states of the ansatz from those of Haar-random states.
+
+    Kullback-Leibler divergence over 75 bins (arXiv:1905.10876, Eq. 9); 0 is a circuit that covers all states evenly.
+    """
+    rng = np.random.default_rng(seed)
+    first, second = _random_states(spec, pairs, rng), _random_states(spec, pairs, rng)
+    fidelity = np.abs(np.sum(first.conj() * second, axis=1)) ** 2
+    counts, edges = np.histogram(np.clip(fidelity, 0, 1), BINS, (0, 1))
+    share = counts / pairs
+    haar = -np.diff((1 - edges) ** (2 ** len(spec.qubits) - 1))  # integral of (N-1)(1-F)^(N-2) over each bin
+    seen = share > 0
+    # The last bins of many qubits are so unlikely that they round to 0; log space keeps them apart.
+    log_haar = np.log(np.maximum(haar[seen], 1e-300))
+    return float(np.sum(share[seen] * (np.log(share[seen]) - log_haar)))
+
+
+def meyer_wallach(vectors: np.ndarray) -> np.ndarray:
+    """Return Q = 2 (1 - mean purity of single qubits) of each state (quant-ph/0108104); 0 product, 1 GHZ."""
+    n, width = len(vectors), int(np.log2(vectors.shape[1]))
+    purities = []
+    for qubit in range(width):
+        split = np.moveaxis(vectors.reshape(n, *[2] * width), qubit + 1, 1).reshape(n, 2, -1)
+        reduced = split @ split.conj().transpose(0, 2, 1)  # (n, 2, 2)
+        purities.append(np.sum(np.abs(reduced) ** 2, axis=(1, 2)))
+    return 2 * (1 - np.mean(purities, axis=0))
+
+
+def entangling_capability(spec: CircuitSpec, samples: int = 2000, seed: int = 0) -> float:
+    """Return the mean of `meyer_wallach` over random weights (arXiv:1905.10876, Eq. 12), from 0 to 1."""
+    return float(np.mean(meyer_wallach(_random_states(spec, samples, np.random.default_rng(seed)))))
+
+
+def gradient_variance(width: int, ansatz: str, layers: int, samples: int = 200, seed: int = 0) -> float:
+    """Return the variance of d<Z_0>/d(first weight) over random weights; it falls as 2^-width on a barren plateau.
+
+    Source: arXiv:1803.11173.
+    """
+    # TFQ takes different weights for each row.
+    head, rng = QuantumHead(width, ansatz, layers, simulator="tfq"), np.random.default_rng(seed)
+    weights = tf.constant(rng.uniform(0, 2 * np.pi, (samples, len(head.spec.weights))), tf.float32)
+    with tf.GradientTape() as tape:
+        tape.watch(weights)
+        total = tf.reduce_sum(head.expectations(tf.zeros((samples, width)), weights, None)[:, 0])
+    return float(np.var(tape.gradient(total, weights).numpy()[:, 0]))
