@@ -57,7 +57,7 @@ def card(facts: Facts) -> str:
 
 def _what(facts: Facts) -> str:
     config = facts.config
-    head = f"the circuit `{config.ansatz}` on {config.width} qubits, {config.layers} layers"
+    head = f"the circuit `{config.ansatz}` on {config.width} qubits, {config.layers} layer{'s' * (config.layers > 1)}"
     if config.head != "quantum":
         head = f"the head `{config.head}` of width {config.width}"
     shots = "" if config.head != "quantum" else f" ({'exact' if config.shots is None else f'{config.shots} shots'})"
@@ -94,7 +94,7 @@ def _accuracy(facts: Facts) -> str:
     if facts.others:
         accuracies = {facts.config.seed: probe["accuracy_last"], **facts.others}
         text += _over_seeds(accuracies)
-    by_class = ", ".join(f"{name} {value:.0f}" for name, value in probe["per_class_accuracy"].items())
+    by_class = ", ".join(f"{name}: {value:.0f}" for name, value in probe["per_class_accuracy"].items())
     return f"{text}\n\nBy class, in percent: {by_class}."
 
 

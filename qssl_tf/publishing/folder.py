@@ -51,7 +51,8 @@ def share(
         (begun / "checkpoints").mkdir()
         save_weights(Run(begun, config), run.model, run.step)
         write_json(begun / "config.json", config.to_dict())
-        for name in ("data.json", "versions.json", *(("probe.json", "probe.npz") if probe else ())):
+        write_json(begun / "versions.json", {name: entry for name, entry in versions.items() if name != "machine"})
+        for name in ("data.json", *(("probe.json", "probe.npz") if probe else ())):
             shutil.copyfile(run.folder / name, begun / name)
         for name in () if small else PICTURES:
             _copy(run.folder / name, begun / name)
