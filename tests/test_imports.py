@@ -19,8 +19,8 @@ LAYERS = [
     ("evaluation",),
     ("device_run",),
     ("ibmq_infer", "reproduction", "workflow"),
-    ("publishing",),
-    ("share", "doctor"),
+    ("publishing", "pictures"),
+    ("share", "doctor", "report"),
 ]
 # Library -> the only places that may import it.
 HOMES = {

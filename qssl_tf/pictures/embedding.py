@@ -1,0 +1,72 @@
+"""The map of a representation: images as points in two dimensions."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from qssl_tf.errors import UserError, unknown_name
+from qssl_tf.pictures.style import COLUMN, mark, plt, save_both, styled
+
+SHOWN = 2000  # points; more hide each other
+
+
+def _pca(features: np.ndarray, seed: int) -> tuple[np.ndarray, tuple[str, str]]:
+    from sklearn.decomposition import PCA
+
+    found = PCA(n_components=2, random_state=seed).fit(features)
+    shares = 100 * found.explained_variance_ratio_
+    return found.transform(features), tuple(
+        f"component {number} ({share:.0f} % of the variance)" for number, share in enumerate(shares, start=1)
+    )  # type: ignore[return-value]
+
+
+def _tsne(features: np.ndarray, seed: int) -> tuple[np.ndarray, tuple[str, str]]:
+    from sklearn.manifold import TSNE
+
+    perplexity = min(30.0, (len(features) - 1) / 3)
+    points = TSNE(n_components=2, init="pca", perplexity=perplexity, random_state=seed).fit_transform(features)
+    return points, ("t-SNE, first axis (no unit)", "t-SNE, second axis (no unit)")
+
+
+# Method -> function (features, seed) -> points, shape (n, 2), and the labels of the axes.
+METHODS: dict[str, Callable[[np.ndarray, int], tuple[np.ndarray, tuple[str, str]]]] = {"pca": _pca, "tsne": _tsne}
+
+
+@styled
+def embedding_map(
+    path: Path, features: np.ndarray, labels: np.ndarray, names: Sequence[str], method: str = "pca", seed: int = 0
+) -> np.ndarray:
+    """Draw features as points, coloured and marked by class; at most 2,000 of them, the same for each seed.
+
+    Args:
+        path: The PNG file; an SVG of the same name is written beside it.
+        features: Shape (n, features), n at least 4.
+        labels: Shape (n,): places in `names`; where there are no names all points are alike.
+        names: Of the classes.
+        method: `pca` (linear; distances mean something) or `tsne` (neighbours mean something, distances do not).
+        seed: Of the choice of points and of t-SNE.
+
+    Returns:
+        The points that were drawn, shape (m, 2).
+
+    Raises:
+        UserError: An unknown method, or fewer than 4 images or 2 features.
+    """
+    if method not in METHODS:
+        raise unknown_name("method", method, METHODS)
+    if len(features) < 4 or features.shape[1] < 2:
+        raise UserError(f"a map needs at least 4 images and 2 features; got {len(features)} and {features.shape[1]}.")
+    chosen = np.sort(np.random.default_rng(seed).permutation(len(features))[:SHOWN])
+    points, axis_names = METHODS[method](features[chosen], seed)
+    figure, axis = plt.subplots(figsize=(COLUMN, COLUMN * 0.9), layout="constrained")
+    kept = labels[chosen]
+    for number, name in enumerate(names or ("images",)):
+        rows = kept == number if names else np.full(len(kept), True)
+        x, y = points[rows].T
+        axis.scatter(x, y, 6, alpha=0.7, linewidths=0, label=name, rasterized=True, **mark(number))
+    axis.set(xlabel=axis_names[0], ylabel=axis_names[1])
+    if names:
+        axis.legend(markerscale=1.8, handletextpad=0.1, loc="center left", bbox_to_anchor=(1, 0.5))
+    save_both(figure, path)
+    return points

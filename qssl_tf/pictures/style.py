@@ -1,0 +1,66 @@
+"""One look for pictures: readable at the width of a column, told apart by colour-blind eyes, as PNG and as vectors."""
+
+import functools
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import matplotlib
+
+from qssl_tf.files import replacing
+
+matplotlib.use("Agg")  # files only; no window system is needed
+import matplotlib.pyplot as plt  # noqa: E402 -- after the choice of backend
+
+# Okabe and Ito's colours, the most different first; a marker goes with each, for prints without colour.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#F0E442")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
+GRAY = "#777777"
+COLUMN, PAGE = 3.4, 7.0  # inches: one column of a paper, and both
+PIXELS_AN_INCH = 200
+STYLE: Any = {
+    "figure.dpi": PIXELS_AN_INCH,
+    "font.size": 8,
+    "axes.titlesize": 8,
+    "axes.labelsize": 8,
+    "xtick.labelsize": 7,
+    "ytick.labelsize": 7,
+    "legend.fontsize": 7,
+    "legend.frameon": False,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.prop_cycle": plt.cycler(color=COLOURS),
+    "lines.linewidth": 1.2,
+    "svg.hashsalt": "qssl_tf",  # equal pictures are equal files
+}
+
+Draw = TypeVar("Draw", bound=Callable[..., Any])
+
+
+def styled(draw: Draw) -> Draw:
+    """Let a function draw in this style, whatever else is set."""
+
+    @functools.wraps(draw)
+    def within(*arguments: Any, **words: Any) -> Any:
+        with plt.rc_context(STYLE):
+            return draw(*arguments, **words)
+
+    return within  # type: ignore[return-value]
+
+
+def mark(number: int) -> dict[str, Any]:
+    """Return colour and marker of the class or line with that number."""
+    return {
+        "color": COLOURS[number % len(COLOURS)],
+        "marker": MARKERS[(number + number // len(COLOURS)) % len(MARKERS)],
+    }
+
+
+def save_both(figure: Any, path: Path) -> None:
+    """Write a figure as PNG to `path` and as SVG beside it, each in one step, and forget it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    kinds: dict[Path, dict[str, Any]] = {path: {}, path.with_suffix(".svg"): {"metadata": {"Date": None}}}
+    for target, words in kinds.items():
+        with replacing(target) as temporary:
+            figure.savefig(temporary, dpi=PIXELS_AN_INCH, bbox_inches="tight", pad_inches=0.05, **words)
+    plt.close(figure)

@@ -1,0 +1,118 @@
+"""All pictures of a run and one page with everything: `python -m qssl_tf.report` writes `report.html`."""
+
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from qssl_tf.flags import Parser, run_command
+
+if TYPE_CHECKING:
+    from qssl_tf.workflow import TrainedRun
+
+PROBED = ("split", "protocol", "step", "features", "n_train", "n_test", "accuracy_last", "accuracy_best_epoch")
+DEVICE = ("backend", "images", "shots", "mitigation", "two_qubit_gates", "accuracy", "accuracy_exact", "rms_error")
+
+
+def parser() -> Parser:
+    """Return the command line."""
+    made = Parser(prog="python -m qssl_tf.report", description="Draw a run and gather what it found on one page.")
+    made.add_argument("run", nargs="?", type=Path, metavar="RUN", help="run folder (default: the newest run)")
+    made.add_argument("--runs-dir", type=Path, default=Path("runs"), metavar="DIR", help="folder of all runs")
+    made.add_argument("--checkpoint", default="last", metavar="STEP", help="whose weights are drawn (default: last)")
+    return made
+
+
+def main() -> None:
+    """Draw, write the page, and say where it is."""
+    arguments = parser().parse_args()
+
+    from qssl_tf.data.sources import load
+    from qssl_tf.pictures.of_run import draw_run
+    from qssl_tf.training.runs import newest_run
+    from qssl_tf.workflow import load_run
+
+    folder = arguments.run or newest_run(arguments.runs_dir).folder
+    run = load_run(folder, arguments.checkpoint)
+    print(f"{run.folder}: drawing step {run.step}", flush=True)
+    drawn = draw_run(run, load(run.config))
+    print(f"report: {write_report(run, drawn)}")
+
+
+def write_report(run: "TrainedRun", drawn: dict[str, Path]) -> Path:
+    """Write `report.html` of what the run folder holds.
+
+    Args:
+        run: The run.
+        drawn: What each picture of `draw_run` shows, and its file.
+
+    Returns:
+        The page's path.
+    """
+    from qssl_tf.files import write_text
+    from qssl_tf.pictures.page import page, pictures, settings_table, table, text
+
+    folder, figures = run.folder, run.folder / "figures"
+    curves = {
+        "loss and contrastive accuracy in training": figures / "loss.png",
+        "images and their two views": figures / "views.png",
+    }
+    facts, probe = _read(folder / "data.json"), _read(folder / "probe.json")
+    judged = {
+        "test images by true and predicted class": figures / "confusion.png",
+        "accuracy of the checkpoints": figures / "accuracy.png",
+    }
+    results = [path for path in sorted(folder.glob("ibmq/*/result.json")) if not path.parent.is_symlink()]
+    devices = [_read(path) | {"run": path.parent.name} for path in results]
+    sections = {
+        "Images": table(_rows(facts, [name for name in facts if name != "train_sha256"])),
+        "Training": pictures(curves),
+        "Linear probe": table(_rows(probe, PROBED)) + pictures(judged) if probe else text("not probed yet"),
+        "Representation": pictures(drawn),
+        "Devices": _device_table(devices),
+        "Settings": settings_table(run.config),
+        "Versions": table(_read(folder / "versions.json").items()),
+    }
+    path = folder / "report.html"
+    write_text(path, page(f"{folder.name}: step {run.step}", sections))
+    return path
+
+
+def _device_table(devices: Iterable[dict[str, Any]]) -> str:
+    from qssl_tf.pictures.page import table
+
+    names = ("run", *DEVICE)
+    rows = [[_shown(name, entry[name]) if name in entry else "" for name in names] for entry in devices]
+    return table(rows, [name.replace("_", " ") for name in names])
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """Return a JSON object of the run, an empty one where it is not there.
+
+    Raises:
+        UserError: It is damaged.
+    """
+    from qssl_tf.errors import UserError, reason
+    from qssl_tf.reading import read_json
+
+    if not path.is_file():
+        return {}
+    try:
+        return dict(read_json(path))
+    except (OSError, ValueError, TypeError) as error:
+        raise UserError(f"{path} cannot be read ({reason(error)}); restore or remove it.") from None
+
+
+def _rows(values: dict[str, Any], names: Iterable[str]) -> list[tuple[str, str]]:
+    """Return names and values as a reader wants them, accuracies in percent."""
+    return [(name.replace("_", " "), _shown(name, values[name])) for name in names if name in values]
+
+
+def _shown(name: str, value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.2f} %" if name.startswith("accuracy") else f"{value:.3g}"
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+if __name__ == "__main__":
+    sys.exit(run_command(main))

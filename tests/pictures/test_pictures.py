@@ -1,0 +1,133 @@
+"""Pictures: what is in their files, read back by other programs than the one that drew them."""
+
+import xml.etree.ElementTree as ET
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from PIL import Image
+
+import qssl_tf as q
+from qssl_tf.pictures.bloch import bloch_angles
+from qssl_tf.pictures.circuit import draw_circuit
+from qssl_tf.pictures.embedding import METHODS, SHOWN, embedding_map
+from qssl_tf.pictures.expectations import expectation_distributions
+from qssl_tf.pictures.projector import sprite, write_projector
+from qssl_tf.pictures.style import COLOURS, MARKERS, PAGE, PIXELS_AN_INCH, mark
+from qssl_tf.quantum.spec import circuit_spec
+
+RNG = np.random.default_rng(0)
+LABELS = np.arange(60) % 3
+FEATURES = (np.eye(3)[LABELS] @ RNG.normal(size=(3, 5)) + 0.1 * RNG.normal(size=(60, 5))).clip(-1, 1)
+NAMES = ("a", "b", "c")
+
+
+def words(path):
+    """Check a picture and its twin of vectors; return the SVG's comments, in which matplotlib keeps its texts."""
+    with Image.open(path) as picture:
+        picture.load()
+        assert picture.width <= (PAGE + 1.5) * PIXELS_AN_INCH and len(np.unique(np.asarray(picture.convert("L")))) > 2
+    parser = ET.XMLParser(target=ET.TreeBuilder(insert_comments=True))
+    root = ET.parse(path.with_suffix(".svg"), parser).getroot()
+    assert not plt.get_fignums(), "a figure was left open"
+    return {node.text.strip() for node in root.iter() if node.tag is ET.Comment}
+
+
+def test_colours_and_markers_together_tell_classes_apart():
+    looks = [tuple(mark(number).values()) for number in range(40)]
+    assert len(set(looks)) == 40 and len(COLOURS) == len(MARKERS) == 8
+    assert len({marker for _, marker in looks[:8]}) == 8
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_map_keeps_separate_classes_apart(tmp_path, method):
+    points = embedding_map(tmp_path / "map.png", FEATURES, LABELS, NAMES, method)
+    centres = np.stack([points[label == LABELS].mean(axis=0) for label in range(3)])
+    nearest = np.argmin(((points[:, None] - centres) ** 2).sum(axis=-1), axis=1)
+    assert (nearest == LABELS).all()
+    said = words(tmp_path / "map.png")
+    assert set(NAMES) <= said and any("variance" in word or "t-SNE" in word for word in said)
+
+
+def test_the_share_of_variance_is_that_of_the_covariance(tmp_path):
+    embedding_map(tmp_path / "map.png", FEATURES, LABELS, NAMES)
+    values = np.linalg.eigvalsh(np.cov(FEATURES.T))[::-1]
+    assert f"component 1 ({100 * values[0] / values.sum():.0f} % of the variance)" in words(tmp_path / "map.png")
+
+
+def test_large_sets_are_thinned_and_unlabelled_ones_drawn(tmp_path):
+    many = RNG.normal(size=(SHOWN + 500, 3))
+    assert embedding_map(tmp_path / "map.png", many, np.zeros(len(many), int), ()).shape == (SHOWN, 2)
+    words(tmp_path / "map.png")
+
+
+def test_what_cannot_be_mapped_is_one_line(tmp_path):
+    path, labels = tmp_path / "m.png", LABELS
+    for call, sentence in (
+        (
+            lambda: embedding_map(path, FEATURES, labels, NAMES, "umap"),
+            "`method` must be one of pca, tsne; got 'umap'.",
+        ),
+        (
+            lambda: embedding_map(path, FEATURES[:3], labels, NAMES),
+            "a map needs at least 4 images and 2 features; got 3 and 5.",
+        ),
+        (
+            lambda: write_projector(tmp_path, FEATURES, labels[:2], NAMES, labels),
+            "features, labels and images must be equally many; got 60, 2 and 60.",
+        ),
+    ):
+        with pytest.raises(q.UserError) as error:
+            call()
+        assert str(error.value) == sentence
+
+
+def test_distributions_name_features_and_classes(tmp_path):
+    constant = np.concatenate([FEATURES, np.ones((60, 1))], axis=1)
+    expectation_distributions(tmp_path / "f.png", constant, LABELS, NAMES, [f"Z{i}" for i in range(6)])
+    assert {"Z0", "Z5", "expectation (no unit)", "mean of class", *NAMES} <= words(tmp_path / "f.png")
+    expectation_distributions(tmp_path / "f.png", 7 * FEATURES, LABELS, (), list("01234"))
+    assert "feature (no unit)" in words(tmp_path / "f.png")
+
+
+@pytest.mark.parametrize("width", [1, 8, 11])
+def test_angles_have_one_panel_a_qubit_in_radians(tmp_path, width):
+    bloch_angles(tmp_path / "a.png", RNG.uniform(0, np.pi, (50, width)))
+    said = words(tmp_path / "a.png")
+    assert {f"qubit {number}" for number in range(width)} | {"angle of the encoder (radians)"} <= said
+    assert f"qubit {width}" not in said
+
+
+@pytest.mark.parametrize("weights", [None, np.linspace(0, 1, 12)])
+def test_a_circuit_is_drawn_with_names_or_numbers(tmp_path, weights):
+    draw_circuit(tmp_path / "c.png", circuit_spec(3, "ring", 2), weights)
+    said = " ".join(words(tmp_path / "c.png"))
+    assert "x_002" in said and ("theta_011" in said) == (weights is None)
+
+
+def test_equal_pictures_are_equal_files(tmp_path):
+    for name in ("one", "two"):
+        expectation_distributions(tmp_path / f"{name}.png", FEATURES, LABELS, NAMES, list("01234"))
+    for suffix in (".png", ".svg"):
+        assert (tmp_path / f"one{suffix}").read_bytes() == (tmp_path / f"two{suffix}").read_bytes()
+
+
+def test_tensorboard_reads_the_projectors_files(tmp_path):
+    from google.protobuf import text_format
+    from tensorboard.plugins.projector import ProjectorConfig
+
+    images = RNG.integers(0, 256, (60, 6, 4, 1), dtype=np.uint8)
+    path = write_projector(tmp_path, FEATURES, LABELS, NAMES, images)
+    (embedding,) = text_format.Parse(path.read_text(), ProjectorConfig()).embeddings
+    assert np.allclose(np.loadtxt(tmp_path / embedding.tensor_path), FEATURES, rtol=1e-5)
+    assert (tmp_path / embedding.metadata_path).read_text().split() == [NAMES[label] for label in LABELS]
+    assert list(embedding.sprite.single_image_dim) == [4, 6]  # width, height
+    with Image.open(tmp_path / embedding.sprite.image_path) as picture:
+        sheet = np.asarray(picture)
+    for number in (0, 7, 8, 59):  # eight in a row
+        row, column = divmod(number, 8)
+        assert (sheet[6 * row : 6 * row + 6, 4 * column : 4 * column + 4, 0] == images[number, ..., 0]).all()
+
+
+def test_thumbnails_stay_small_enough_for_a_browser():
+    assert max(sprite(np.zeros((900, 600, 600, 3), np.uint8)).shape) <= 8192

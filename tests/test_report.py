@@ -1,0 +1,95 @@
+"""A run's report: one page that needs nothing else, with the numbers of the run's files."""
+
+import json
+import re
+import shutil
+import subprocess
+from html.parser import HTMLParser
+
+import pytest
+
+import qssl_tf as q
+from qssl_tf.pictures.of_run import draw_run, feature_names
+from qssl_tf.publishing.ready import WEIGHTS
+from qssl_tf.report import write_report
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory, digits_data):
+    """The ready digits, drawn."""
+    folder = tmp_path_factory.mktemp("runs") / "digits"
+    shutil.copytree(WEIGHTS / "digits-ring", folder)
+    result = {"backend": "fake_<paris>", "images": 900, "shots": 1024, "accuracy": 48.25, "accuracy_exact": 49.0}
+    (folder / "ibmq" / "one").mkdir(parents=True)
+    (folder / "ibmq" / "one" / "result.json").write_text(json.dumps(result))
+    (folder / "ibmq" / "latest").symlink_to("one")
+    found = q.load_run(folder)
+    write_report(found, draw_run(found, digits_data))
+    return found
+
+
+class Page(HTMLParser):
+    """Tags that are open, links that leave the page, and the text."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.open, self.links, self.words, self.pictures = [], [], [], []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        given = dict(attributes)
+        if tag not in ("meta", "img"):
+            self.open.append(tag)
+        self.links += [given[name] for name in ("src", "href") if name in given]
+        self.pictures += [given["alt"]] if tag == "img" else []
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.words.append(data.strip())
+
+
+def test_the_page_is_whole_and_needs_no_other(run):
+    page = Page((run.folder / "report.html").read_text())
+    assert page.open == [] and all(link.startswith("data:image/png;base64,") for link in page.links)
+    assert {"map of the features (pca)", "map of the features (tsne)", "distribution of each feature",
+            "trained circuit", "angles of the encoder"} <= set(page.pictures)  # fmt: skip
+    for heading in ("Images", "Linear probe", "Representation", "Devices", "Settings", "Versions"):
+        assert heading in page.words
+    probe = json.loads((run.folder / "probe.json").read_text())
+    assert f"{probe['accuracy_last']:.2f} %" in page.words and "48.25 %" in page.words
+    assert page.words.count("fake_<paris>") == 1  # escaped, and the link `latest` is not a second run
+
+
+def test_projector_files_lie_beside_the_curves(run):
+    assert (run.folder / "tensorboard" / "projector_config.pbtxt").exists()
+    assert feature_names(run, 8) == [f"Z{qubit}" for qubit in range(8)]
+
+
+def test_chromium_shows_every_picture(run, tmp_path):
+    browser = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if browser is None:
+        pytest.skip("no Chromium on this machine (Debian: apt-get install chromium)")
+    done = subprocess.run(
+        [browser, "--headless", "--no-sandbox", "--disable-gpu", "--virtual-time-budget=5000", "--dump-dom",
+         f"--user-data-dir={tmp_path}", (run.folder / "report.html").as_uri()],
+        capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert len(re.findall("<img ", done.stdout)) == 5 and "<h2>Settings</h2>" in done.stdout
+
+
+def test_a_damaged_result_is_one_line(run, tmp_path):
+    copy = tmp_path / "copy"
+    shutil.copytree(run.folder, copy, symlinks=True)
+    (copy / "ibmq" / "one" / "result.json").write_text("{")
+    with pytest.raises(q.UserError, match=r"result\.json cannot be read \(.*\); restore or remove it\."):
+        write_report(q.load_run(copy), {})
+
+
+def test_the_command(run, script):
+    done = script("-m", "qssl_tf.report", run.folder)
+    assert done.returncode == 0 and done.stdout.endswith(f"report: {run.folder / 'report.html'}\n"), done.stderr
+    done = script("-m", "qssl_tf.report", run.folder / "nowhere")
+    assert done.returncode == 2 and done.stderr.count("\n") == 1
