@@ -120,6 +120,12 @@ class QuantumHead(tfq.layers.PQC):
         """Return what `call` returns, for weights that stand still and any number of rows, without gradients.
 
         Exact expectations of RX angles come from one matrix; everything else is run in batches.
+
+        Args:
+            angles: In radians, in [0, pi], shape (n, inputs).
+
+        Returns:
+            Expectations in [-1, 1], shape (n, observables).
         """
         if self.shots is None and self.encoding == "angle" and self.width <= MAX_FROZEN_WIDTH:
             return frozen_expectations(self.spec, self.parameters.numpy(), angles)
