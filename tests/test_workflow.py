@@ -7,6 +7,11 @@ import numpy as np
 import pytest
 
 import qssl_tf as q
+
+# isort: split
+import keras
+import tensorflow as tf
+
 from qssl_tf.data.pipeline import as_float
 from qssl_tf.training.checkpoints import load_weights
 from qssl_tf.training.pretrain import build
@@ -60,6 +65,18 @@ def test_resuming_a_finished_run_gives_it_back(run, tmp_path):
     shutil.copytree(run.folder, copy)
     again = q.resume(copy, q.ImageData.from_arrays(IMAGES, LABELS))
     np.testing.assert_array_equal(again.features(IMAGES[:5]), run.features(IMAGES[:5]))
+
+
+def test_training_leaves_tensorflow_as_it_was(run):
+    """Operations without a seed work again, which TensorFlow's determinism refuses."""
+    from tensorflow.python.framework import config
+
+    assert not config.is_op_determinism_enabled()
+    tf.raw_ops.RandomShuffle(value=tf.range(3), seed=0, seed2=0)
+    head = q.QuantumHead(2, shots=10, gradient="parameter_shift", noise="depolarizing=0.01")
+    model = keras.Sequential([keras.Input((2,)), head])
+    model.compile("adam", "mse")
+    model.fit(np.ones((4, 2), np.float32), np.ones((4, 2)), batch_size=2, verbose=0)  # shuffles
 
 
 def test_other_images_are_refused(run):

@@ -1,6 +1,10 @@
 """Contrastive pretraining of one run, from its first step or from where it stopped."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import tensorflow as tf
+from tensorflow.python.framework import config as determinism  # its public name can switch on, not off
 
 from qssl_tf.config import Config
 from qssl_tf.data.augment import Augmentation, augmentation
@@ -29,14 +33,22 @@ def build(config: Config, data: ImageData) -> tuple[SimCLR, Augmentation]:
     return build_simclr(config, data.image_shape, augment, schedule(config, len(data.train)).steps), augment
 
 
-def make_reproducible() -> None:
-    """Have TensorFlow's operations give the same bits each time.
+@contextmanager
+def reproducible() -> Iterator[None]:
+    """Have TensorFlow's operations give the same bits each time, until the block ends.
 
     Without it about one run in sixty differs in the last bit of a batch norm's offset when the machine is busy. It
-    costs about 2 % of a step on CPU; on a GPU it can cost far more, and resume is exact on CPU only.
+    costs about 2 % of a step on CPU; on a GPU it can cost far more, and resume is exact on CPU only. Left on, it would
+    refuse the random operations of a user's own code that have no seed.
     """
+    was_on = determinism.is_op_determinism_enabled()
     if not tf.config.list_physical_devices("GPU"):
-        tf.config.experimental.enable_op_determinism()
+        determinism.enable_op_determinism()
+    try:
+        yield
+    finally:
+        if not was_on:
+            determinism.disable_op_determinism()
 
 
 def pretrain(
@@ -55,7 +67,6 @@ def pretrain(
     Returns:
         The name of the signal that stopped training early, or None.
     """
-    make_reproducible()
     config = run.config
     plan = schedule(config, len(data.train))
     start = restore_state(run, model) if resume else 0
@@ -73,8 +84,10 @@ def pretrain(
     model.step_logs = True
     if start < plan.steps:
         try:
-            pairs = shared_pairs(model.distribute_strategy, run.config, data, augment, plan.steps, start)
-            model.fit(pairs, steps_per_epoch=plan.steps - start, shuffle=False, verbose=0, callbacks=[*callbacks, last])
+            steps, everyone = plan.steps - start, [*callbacks, last]
+            with reproducible():
+                pairs = shared_pairs(model.distribute_strategy, run.config, data, augment, plan.steps, start)
+                model.fit(pairs, steps_per_epoch=steps, shuffle=False, verbose=0, callbacks=everyone)
         except Stopped:
             pass
         except tf.errors.OpError:
