@@ -159,8 +159,11 @@ def main() -> None:
 
     from victims import VICTIMS
 
+    kinds = asked.kinds.split(",") if asked.kinds else list(VICTIMS)
+    if strange := [name for name in kinds if name not in VICTIMS]:
+        parser.error(f"--kinds must be among {', '.join(VICTIMS)}; got '{strange[0]}'.")
     counts = {}
-    for name in asked.kinds.split(",") if asked.kinds else VICTIMS:
+    for name in kinds:
         with tempfile.TemporaryDirectory() as folder:
             counts[name] = count_faults(
                 VICTIMS[name],

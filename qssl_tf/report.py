@@ -51,19 +51,20 @@ def write_report(run: "TrainedRun", drawn: dict[str, Path]) -> Path:
     """
     from qssl_tf.files import write_text
     from qssl_tf.pictures.page import page, pictures, settings_table, table, text
+    from qssl_tf.training.runs import read_record
 
     folder, figures = run.folder, run.folder / "figures"
     curves = {
         "loss and contrastive accuracy in training": figures / "loss.png",
         "images and their two views": figures / "views.png",
     }
-    facts, probe = _read(folder / "data.json"), _read(folder / "probe.json")
+    facts, probe = read_record(folder / "data.json"), read_record(folder / "probe.json")
     judged = {
         "test images by true and predicted class": figures / "confusion.png",
         "accuracy of the checkpoints": figures / "accuracy.png",
     }
     results = [path for path in sorted(folder.glob("ibmq/*/result.json")) if not path.parent.is_symlink()]
-    devices = [_read(path) | {"run": path.parent.name} for path in results]
+    devices = [read_record(path) | {"run": path.parent.name} for path in results]
     sections = {
         "Images": table(_rows(facts, [name for name in facts if name != "train_sha256"])),
         "Training": pictures(curves),
@@ -71,7 +72,7 @@ def write_report(run: "TrainedRun", drawn: dict[str, Path]) -> Path:
         "Representation": pictures(drawn),
         "Devices": _device_table(devices),
         "Settings": settings_table(run.config),
-        "Versions": table(_read(folder / "versions.json").items()),
+        "Versions": table(read_record(folder / "versions.json").items()),
     }
     path = folder / "report.html"
     write_text(path, page(f"{folder.name}: step {run.step}", sections))
@@ -84,23 +85,6 @@ def _device_table(devices: Iterable[dict[str, Any]]) -> str:
     names = ("run", *DEVICE)
     rows = [[_shown(name, entry[name]) if name in entry else "" for name in names] for entry in devices]
     return table(rows, [name.replace("_", " ") for name in names])
-
-
-def _read(path: Path) -> dict[str, Any]:
-    """Return a JSON object of the run, an empty one where it is not there.
-
-    Raises:
-        UserError: It is damaged.
-    """
-    from qssl_tf.errors import UserError, reason
-    from qssl_tf.reading import read_json
-
-    if not path.is_file():
-        return {}
-    try:
-        return dict(read_json(path))
-    except (OSError, ValueError, TypeError) as error:
-        raise UserError(f"{path} cannot be read ({reason(error)}); restore or remove it.") from None
 
 
 def _rows(values: dict[str, Any], names: Iterable[str]) -> list[tuple[str, str]]:

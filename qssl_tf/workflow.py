@@ -173,7 +173,9 @@ def load_run(folder: str | Path, checkpoint: str | int = "last") -> TrainedRun:
         UserError: It is no run folder, or damaged, or has no such checkpoint.
     """
     run = open_run(Path(folder))
-    (step,) = choose_step(run, str(checkpoint)) if checkpoint != "all" else choose_step(run, "last")
+    if checkpoint == "all":
+        raise UserError("`checkpoint` must be last or a step, for one set of weights; got 'all'.")
+    (step,) = choose_step(run, str(checkpoint))
     facts = read_facts(run) or load(run.config).facts()  # runs of earlier versions did not say
     shape, names = tuple(facts["image_shape"]), tuple(facts["class_names"])
     model = build_simclr(run.config, shape, augmentation(run.config, shape[0]))

@@ -100,6 +100,8 @@ def test_bad_words_are_one_line(run, tmp_path):
         (lambda: q.linear_probe(run, seed=3), "`seed` is the run's and stands; a probe takes settings that begin with "
          "probe_."),
         (lambda: q.load_run(run.folder, 5), "--checkpoint must be all, last or one of 0, 1, 4, 6; got '5'."),
+        (lambda: q.load_run(run.folder, "all"), "`checkpoint` must be last or a step, for one set of "
+         "weights; got 'all'."),
         (lambda: q.load_run(tmp_path / "no"), f"run folder {tmp_path / 'no'} does not exist; {tmp_path} holds no runs: "
          "make one with `make pretrain`."),
         (lambda: q.pretrain(SETTINGS, q.ImageData.from_arrays(IMAGES[:8])), "`batch_size` must be at most the number "

@@ -6,10 +6,8 @@ import numpy as np
 import tensorflow as tf
 
 from qssl_tf.data.arrays import from_arrays
-from qssl_tf.data.images import ImageData
+from qssl_tf.data.images import MEMORY_LIMIT_GB, ImageData
 from qssl_tf.errors import UserError
-
-MEMORY_LIMIT_GB = 8.0
 
 
 def from_dataset(train: tf.data.Dataset, test: tf.data.Dataset | None = None, **options: Any) -> ImageData:

@@ -7,11 +7,10 @@ from typing import Any
 import numpy as np
 
 from qssl_tf.data.arrays import from_arrays
-from qssl_tf.data.images import ImageData
+from qssl_tf.data.images import MEMORY_LIMIT_GB, ImageData
 from qssl_tf.errors import UserError, reason
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
-MEMORY_LIMIT_GB = 8.0
 SHOWN = 3  # names of broken files in a message
 
 

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+MEMORY_LIMIT_GB = 8.0  # of one split, or of a folder
+
 
 @dataclass(frozen=True, repr=False)
 class Split:

@@ -7,10 +7,8 @@ from urllib.parse import urlsplit
 
 import numpy as np
 
-from qssl_tf.data.images import ImageData, Split
+from qssl_tf.data.images import MEMORY_LIMIT_GB, ImageData, Split
 from qssl_tf.errors import UserError, unknown_name
-
-MEMORY_LIMIT_GB = 8.0
 
 
 def read(name: str, data_dir: str | None, image_size: int | None) -> ImageData:

@@ -16,9 +16,8 @@ def _pca(features: np.ndarray, seed: int) -> tuple[np.ndarray, tuple[str, str]]:
 
     found = PCA(n_components=2, random_state=seed).fit(features)
     shares = 100 * found.explained_variance_ratio_
-    return found.transform(features), tuple(
-        f"component {number} ({share:.0f} % of the variance)" for number, share in enumerate(shares, start=1)
-    )  # type: ignore[return-value]
+    first, second = (f"component {place} ({share:.0f} % of the variance)" for place, share in enumerate(shares, 1))
+    return found.transform(features), (first, second)
 
 
 def _tsne(features: np.ndarray, seed: int) -> tuple[np.ndarray, tuple[str, str]]:

@@ -3,7 +3,7 @@
 import functools
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 import matplotlib
 
@@ -34,18 +34,19 @@ STYLE: Any = {
     "svg.hashsalt": "qssl_tf",  # equal pictures are equal files
 }
 
-Draw = TypeVar("Draw", bound=Callable[..., Any])
+Given = ParamSpec("Given")
+Drawn = TypeVar("Drawn")
 
 
-def styled(draw: Draw) -> Draw:
+def styled(draw: Callable[Given, Drawn]) -> Callable[Given, Drawn]:
     """Let a function draw in this style, whatever else is set."""
 
     @functools.wraps(draw)
-    def within(*arguments: Any, **words: Any) -> Any:
+    def within(*arguments: Given.args, **words: Given.kwargs) -> Drawn:
         with plt.rc_context(STYLE):
             return draw(*arguments, **words)
 
-    return within  # type: ignore[return-value]
+    return within
 
 
 def mark(number: int) -> dict[str, Any]:

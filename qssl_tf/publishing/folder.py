@@ -10,9 +10,8 @@ from qssl_tf.evaluation.probe import read_classifier, read_probe
 from qssl_tf.files import making, write_json, write_text
 from qssl_tf.publishing.card import Facts, card, seeds_of
 from qssl_tf.publishing.checksums import write_sums
-from qssl_tf.reading import read_json
 from qssl_tf.training.checkpoints import save_weights
-from qssl_tf.training.runs import Run, open_run, read_facts
+from qssl_tf.training.runs import Run, open_run, read_facts, read_record
 from qssl_tf.workflow import TrainedRun
 
 PICTURES = ("history.csv", "geometry.csv", "figures")  # what nobody needs to use the weights
@@ -44,7 +43,7 @@ def share(
         raise UserError(f"{run.folder} was trained by an earlier version and does not say on what; train it again.")
     probe = _probe(source, run.step)
     others = seeds_of(run.config, [(str(path), *_accuracy(path)) for path in seeds])
-    versions = read_json(run.folder / "versions.json")
+    versions = read_record(run.folder / "versions.json")
     config = replace(run.config, data_dir=None)  # a path of this machine is nobody else's business
     about = Facts(folder.name, config, facts, versions, run.step, probe, others, licence, note)
     with making(folder) as begun:

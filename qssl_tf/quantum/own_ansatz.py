@@ -150,7 +150,7 @@ def _check_gate(operation: Any, qubits: Qubits, where: str) -> None:
 def _is_multiple(exponent: sympy.Expr) -> bool:
     """Return whether an exponent is one weight times a number, which is all that TensorFlow Quantum reads."""
     symbols = exponent.free_symbols
-    return len(symbols) == 1 and not sympy.simplify(exponent / next(iter(symbols))).free_symbols
+    return len(symbols) == 1 and not (exponent / next(iter(symbols))).free_symbols
 
 
 def _short(operation: cirq.Operation) -> str:

@@ -121,6 +121,20 @@ def read_facts(run: Run) -> dict[str, Any] | None:
         raise UserError(f"{path} does not describe images ({reason(error)}); restore it, or remove it.") from None
 
 
+def read_record(path: Path) -> dict[str, Any]:
+    """Return a JSON object of a run folder, an empty one where it is not there.
+
+    Raises:
+        UserError: It is damaged.
+    """
+    if not path.is_file():
+        return {}
+    try:
+        return dict(read_json(path))
+    except (OSError, ValueError, TypeError) as error:
+        raise UserError(f"{path} cannot be read ({reason(error)}); restore or remove it.") from None
+
+
 def _fresh_name(config: Config, runs_dir: Path) -> str:
     head = config.ansatz if config.head == "quantum" else config.head
     stem = f"{config.dataset}-{head}-s{config.seed}-{time.strftime('%Y%m%d-%H%M%S')}"

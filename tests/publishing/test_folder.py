@@ -122,6 +122,15 @@ def test_what_does_not_belong_together_is_refused(runs, tmp_path):
         assert not place.exists()
 
 
+def test_a_damaged_record_is_one_line(runs, tmp_path):
+    copy = tmp_path / "copy"
+    shutil.copytree(runs[0].folder, copy)
+    (copy / "versions.json").write_text('{"python": "3.1')
+    with pytest.raises(q.UserError, match=r"versions\.json cannot be read \(.*\); restore or remove it\."):
+        share(q.load_run(copy), tmp_path / "a", licence="x")
+    assert not (tmp_path / "a").exists()
+
+
 def test_the_command_says_what_it_wrote(runs, script, tmp_path):
     done = script("-m", "qssl_tf.share", runs[0].folder, "--output", tmp_path / "out", "--small")
     assert done.returncode == 0 and done.stdout.startswith(f"{tmp_path / 'out'}: weights after step 5, 0."), done.stderr
