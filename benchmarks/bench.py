@@ -1,7 +1,7 @@
-"""`make bench`: every speed figure of this package against its rivals, into benchmarks/results/.
+"""`make bench`: every speed figure of this package against its rivals, into benchmarks/results/ and docs/images/.
 
 Writes `latest.json`, a list of {what, qubits, batch, shots, ours_s, peer, peer_s, ratio} with seconds of one call (a
-ratio above 1: ours is faster), `machine.json` (processor, cores, load before and after) and `cost.png`.
+ratio above 1: ours is faster), `machine.json` (processor, cores, load before and after) and the figure.
 """
 
 import sys
@@ -11,6 +11,7 @@ from pathlib import Path
 from qssl_tf.flags import Parser, run_command
 
 RESULTS = Path(__file__).resolve().parent / "results"
+FIGURE = RESULTS.parents[1] / "docs" / "images" / "cost.png"
 SECTIONS = ("heads", "steps", "peers")
 
 
@@ -72,8 +73,8 @@ def run(sections: list[str], environments: Path | None) -> None:
         fresh.append(result)
         write_json(latest, _merged(kept, fresh))
     write_json(RESULTS / "machine.json", {"before": before, "after": machine()})
-    draw_cost(RESULTS / "cost.png", _merged(kept, fresh))
-    print(f"results in {latest}, figure beside it")
+    draw_cost(FIGURE, _merged(kept, fresh))
+    print(f"results in {latest}, figure {FIGURE}")
 
 
 def _merged(kept: list[dict], fresh: list[dict]) -> list[dict]:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from qssl_tf.evaluation.figures import BLUE, ORANGE, plt, save_figure
+from qssl_tf.plotting import BLUE, ORANGE, PAGE, plt, save_figure, styled
 
 # Beginning of `what`, the field that varies, its label.
 PANELS = (
@@ -14,9 +14,10 @@ PANELS = (
 LINES = (("peer_s", "TensorFlow Quantum", ORANGE, "s"), ("ours_s", "qssl_tf", BLUE, "o"))
 
 
+@styled
 def draw_cost(path: Path, results: list[dict]) -> None:
     """Draw milliseconds a row against each field; both axes logarithmic, qubits aside."""
-    figure, axes = plt.subplots(1, len(PANELS), figsize=(11, 3.4), layout="constrained")
+    figure, axes = plt.subplots(1, len(PANELS), figsize=(PAGE, 2.5), layout="constrained")
     for axis, (beginning, field, label) in zip(axes, PANELS, strict=True):
         points = [result for result in results if result["what"].startswith(beginning)]
         if beginning == "shots:":
@@ -25,9 +26,9 @@ def draw_cost(path: Path, results: list[dict]) -> None:
         places = [result[field] for result in points]
         for seconds, name, colour, mark in LINES:
             cost = [1000 * result[seconds] / result["batch"] for result in points]
-            axis.plot(places, cost, color=colour, marker=mark, markersize=4, label=name)
+            axis.plot(places, cost, color=colour, marker=mark, label=name)
         axis.set(xlabel=label, yscale="log", xscale="linear" if field == "qubits" else "log")
-        axis.grid(alpha=0.25, linewidth=0.5)
+        axis.grid()
     axes[0].set_ylabel("forward + backward, ms a row")
-    axes[0].legend(frameon=False)
+    axes[0].legend()
     save_figure(figure, path)

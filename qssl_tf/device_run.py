@@ -14,6 +14,7 @@ from qssl_tf.evaluation.figures import confusion
 from qssl_tf.files import replacing, write_json
 from qssl_tf.hardware.backends import Device, check_suppression, device
 from qssl_tf.hardware.compiling import folded, readout_contrast
+from qssl_tf.hardware.drawing import draw_gates
 from qssl_tf.hardware.jobs import cancel_jobs, run_jobs
 from qssl_tf.hardware.ledger import Ledger, planned
 from qssl_tf.hardware.preparing import compiled_for, quantum_seconds, rows_a_job, translated
@@ -93,7 +94,7 @@ def plan(
     }
     ledger = Ledger.create(_fresh(run, chosen.name), settings, circuits, _stored(given, names), jobs)
     point_latest(ledger.folder)
-    draw(best.circuit, ledger.folder / "circuit.png")
+    draw_gates(ledger.folder / "circuit.png", best.circuit)
     return ledger, chosen
 
 
@@ -178,16 +179,6 @@ def check_fits(run: Run, ledger: Ledger) -> None:
             f"{ledger.folder} is of {qubits} qubits and arrays of shapes {list(shapes.values())}, which do not fit "
             f"{run.folder}; start a new device run."
         )
-
-
-def draw(circuit: Any, path: Path) -> None:
-    """Draw a compiled circuit, idle qubits left out."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    figure = circuit.draw("mpl", idle_wires=False, fold=40)
-    with replacing(path) as temporary:
-        figure.savefig(temporary, dpi=80, bbox_inches="tight")
 
 
 def chosen(folder: Path, name: str) -> Ledger:

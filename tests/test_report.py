@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 import subprocess
+from html import escape
 from html.parser import HTMLParser
 
 import pytest
@@ -67,17 +68,40 @@ def test_projector_files_lie_beside_the_curves(run):
     assert feature_names(run, 8) == [f"Z{qubit}" for qubit in range(8)]
 
 
-def test_chromium_shows_every_picture(run, tmp_path):
+def shown(page, tmp_path):
+    """Return the page as Chromium has it after loading."""
     browser = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     if browser is None:
         pytest.skip("no Chromium on this machine (Debian: apt-get install chromium)")
     done = subprocess.run(
         [browser, "--headless", "--no-sandbox", "--disable-gpu", "--virtual-time-budget=5000", "--dump-dom",
-         f"--user-data-dir={tmp_path}", (run.folder / "report.html").as_uri()],
+         f"--user-data-dir={tmp_path}", page.as_uri()],
         capture_output=True, text=True, timeout=120, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    assert len(re.findall("<img ", done.stdout)) == 5 and "<h2>Settings</h2>" in done.stdout
+    return done.stdout
+
+
+def test_chromium_shows_every_picture(run, tmp_path):
+    page = shown(run.folder / "report.html", tmp_path)
+    assert len(re.findall("<img ", page)) == 5 and "<h2>Settings</h2>" in page
+
+
+def test_a_phone_needs_no_sideways_scrolling(run, tmp_path):
+    """The page in a frame of 360 pixels; its script writes the frame's needed width and its pictures' widest."""
+    frame = f'<iframe width="360" height="700" srcdoc="{escape((run.folder / "report.html").read_text())}"></iframe>'
+    script = """<p id="found"></p><script>
+      const frame = document.querySelector("iframe");
+      frame.onload = () => {
+        const page = frame.contentDocument;
+        const widest = Math.max(...[...page.images].map((image) => image.getBoundingClientRect().width));
+        document.getElementById("found").textContent = `${page.documentElement.scrollWidth} ${widest}`;
+      };
+    </script>"""
+    (tmp_path / "phone.html").write_text(f"<!DOCTYPE html>{frame}{script}")
+    page = shown(tmp_path / "phone.html", tmp_path)
+    needed, widest = map(float, re.search(r'id="found">([\d.]+) ([\d.]+)<', page).groups())
+    assert 200 < widest <= needed <= 360
 
 
 def test_a_damaged_result_is_one_line(run, tmp_path):

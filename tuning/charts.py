@@ -12,7 +12,7 @@ from results import Row
 from space import Range
 from trials import OBJECTIVES
 
-from qssl_tf.evaluation.figures import BLUE, GRAY, ORANGE, plt, save_figure
+from qssl_tf.plotting import BLUE, GRAY, ORANGE, PAGE, plt, save_figure, styled
 
 LABELS = {
     "validation_accuracy": "validation accuracy (%)",
@@ -24,6 +24,7 @@ LABELS = {
 COLUMNS = 4
 
 
+@styled
 def draw_search(folder: Path, plan: Plan, rows: Sequence[Row]) -> list[Path]:
     """Draw the completed trials; return the figures' paths, none before there is a trial."""
     done = [row for row in rows if row.state == "completed"]
@@ -41,14 +42,14 @@ def _draw_parameters(path: Path, plan: Plan, rows: Sequence[Row]) -> None:
     lines = math.ceil(len(names) / COLUMNS)
     columns = min(len(names), COLUMNS)
     figure, axes = plt.subplots(
-        lines, columns, figsize=(0.6 + 2.6 * columns, 2.5 * lines), sharey=True, squeeze=False, layout="constrained"
+        lines, columns, figsize=(0.4 + 1.7 * columns, 1.9 * lines), sharey=True, squeeze=False, layout="constrained"
     )
     for axis, name in zip(axes.flat, names, strict=False):
         _draw_parameter(axis, plan, name, rows)
     for axis in axes.flat[len(names) :]:
         axis.set_visible(False)
     for axis in axes[:, 0]:
-        axis.set_ylabel(LABELS[plan.objective], fontsize=9)
+        axis.set_ylabel(LABELS[plan.objective])
     save_figure(figure, path)
 
 
@@ -69,27 +70,25 @@ def _draw_parameter(axis: Any, plan: Plan, name: str, rows: Sequence[Row]) -> No
         places = [parameter.values.index(value) for value, _, _ in points]
         words = ["none" if value is None else str(value) for value in parameter.values]
         slanted = max(map(len, words)) > 5
-        axis.set_xticks(
-            range(len(words)), words, fontsize=7, rotation=30 if slanted else 0, ha="right" if slanted else "center"
-        )
+        axis.set_xticks(range(len(words)), words, rotation=30 if slanted else 0, ha="right" if slanted else "center")
         axis.set_xlim(-0.5, len(words) - 0.5)
     # Shorter trials (hyperband's first rungs) are smaller: their figures are lower for that reason alone.
-    axis.scatter(places, [y for _, y, _ in points], s=[26 * share for _, _, share in points], color=BLUE, alpha=0.75)
+    axis.scatter(places, [y for _, y, _ in points], s=[16 * share for _, _, share in points], color=BLUE, alpha=0.75)
     axis.set_xlabel(name)
-    axis.grid(axis="y", alpha=0.25, linewidth=0.5)
+    axis.grid(axis="y")
 
 
 def _draw_costs(path: Path, plan: Plan, rows: Sequence[Row]) -> None:
-    figure, axes = plt.subplots(1, 2, figsize=(8, 3.4), sharey=True, layout="constrained")
+    figure, axes = plt.subplots(1, 2, figsize=(PAGE, 2.8), sharey=True, layout="constrained")
     for axis, cost in zip(axes, ("parameters", "seconds"), strict=True):
         points = [(row.figures[cost], row.figures[plan.objective]) for row in rows]
-        axis.scatter(*zip(*points, strict=True), s=22, color=GRAY, label="trial")
+        axis.scatter(*zip(*points, strict=True), s=14, color=GRAY, label="trial")
         front = pareto(points, OBJECTIVES[plan.objective] == "max")
-        axis.step(*zip(*front, strict=True), where="post", color=ORANGE, marker="o", markersize=5, label="Pareto front")
+        axis.step(*zip(*front, strict=True), where="post", color=ORANGE, marker="o", label="Pareto front")
         for row in rows:
             place = (row.figures[cost], row.figures[plan.objective])
             if place in front:
-                axis.annotate(str(row.trial + 1), place, textcoords="offset points", xytext=(4, 4), fontsize=7)
+                axis.annotate(str(row.trial + 1), place, textcoords="offset points", xytext=(4, 4))
         costs = [place for place, _ in points]
         if max(costs) > 5 * min(costs):
             axis.set_xscale("log")
@@ -98,9 +97,9 @@ def _draw_costs(path: Path, plan: Plan, rows: Sequence[Row]) -> None:
             axis.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
         axis.set_xlabel(LABELS[cost])
         axis.margins(0.08)
-        axis.grid(alpha=0.25, linewidth=0.5)
+        axis.grid()
     axes[0].set_ylabel(LABELS[plan.objective])
-    figure.legend(*axes[0].get_legend_handles_labels(), frameon=False, loc="outside upper center", ncols=2, fontsize=8)
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=2)
     save_figure(figure, path)
 
 

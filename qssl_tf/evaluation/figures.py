@@ -1,51 +1,37 @@
-"""Figures of a run, as PNG files."""
+"""Figures of a run: training, views, and what a probe says."""
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-import matplotlib
 import numpy as np
 
-from qssl_tf.files import replacing
-
-matplotlib.use("Agg")  # files only; no window system is needed
-import matplotlib.pyplot as plt  # noqa: E402 -- after the choice of backend
-
-BLUE, ORANGE, GRAY = "#0072B2", "#D55E00", "#777777"  # Okabe-Ito: told apart by colour-blind eyes
-PIXELS_AN_INCH = 150
+from qssl_tf.plotting import BLUE, COLUMN, GRAY, ORANGE, PAGE, plt, save_figure, styled
 
 
-def save_figure(figure: Any, path: Path) -> None:
-    """Write a figure as PNG in one step and forget it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(path) as temporary:
-        figure.savefig(temporary, dpi=PIXELS_AN_INCH)
-    plt.close(figure)
-
-
+@styled
 def loss_curve(path: Path, rows: Sequence[dict[str, str]], random_loss: float) -> None:
     """Draw loss and contrastive accuracy against the training step.
 
     Args:
-        path: The PNG file.
+        path: The PNG file; an SVG of the same name is written beside it.
         rows: Rows of `history.csv`.
         random_loss: Loss of embeddings that are all equal, log(2n - 1), drawn as a line.
     """
     steps = [int(row["step"]) for row in rows]
-    figure, (left, right) = plt.subplots(1, 2, figsize=(8, 3.2), layout="constrained")
+    figure, (left, right) = plt.subplots(1, 2, figsize=(PAGE, 2.6), layout="constrained")
     left.plot(steps, [float(row["loss"]) for row in rows], color=BLUE, linewidth=1)
     left.axhline(random_loss, color=GRAY, linestyle="--", linewidth=1, label="all embeddings equal")
     left.set(xlabel="training step", ylabel="NT-Xent loss (nats)")
-    left.legend(frameon=False)
+    left.legend()
     right.plot(steps, [100 * float(row["contrastive_accuracy"]) for row in rows], color=ORANGE, linewidth=1)
     right.set(xlabel="training step", ylabel="contrastive top-1 accuracy (%)", ylim=(0, None))
     save_figure(figure, path)
 
 
+@styled
 def view_sheet(path: Path, images: np.ndarray, view_a: np.ndarray, view_b: np.ndarray) -> None:
     """Draw images above their two augmented views; float values in [0, 1], shape (n, height, width, channels)."""
-    figure, axes = plt.subplots(3, len(images), figsize=(len(images), 3.4), layout="constrained")
+    figure, axes = plt.subplots(3, len(images), figsize=(PAGE, 0.1 + 3.1 * PAGE / len(images)), layout="constrained")
     for row, (name, sheet) in enumerate((("image", images), ("view a", view_a), ("view b", view_b))):
         for column, picture in enumerate(sheet):
             axis = axes[row, column]
@@ -55,15 +41,16 @@ def view_sheet(path: Path, images: np.ndarray, view_a: np.ndarray, view_b: np.nd
     save_figure(figure, path)
 
 
+@styled
 def confusion(path: Path, counts: np.ndarray, names: Sequence[str], title: str) -> None:
     """Draw a confusion matrix: each row is a true class, shaded by its share and labelled with its counts."""
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    side = 1.6 + 0.5 * len(names)
+    side = 1.4 + 0.34 * len(names)
     figure, axis = plt.subplots(figsize=(side + 0.8, side), layout="constrained")
     image = axis.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     for true, predicted in np.ndindex(counts.shape):
         colour = "white" if shares[true, predicted] > 0.5 else "black"
-        axis.text(predicted, true, str(counts[true, predicted]), ha="center", va="center", color=colour, fontsize=8)
+        axis.text(predicted, true, str(counts[true, predicted]), ha="center", va="center", color=colour, fontsize=7)
     ticks, slanted = range(len(names)), max(map(len, names)) > 2
     axis.set_xticks(ticks, names, rotation=45 if slanted else 0, ha="right" if slanted else "center")
     axis.set_yticks(ticks, names)
@@ -72,14 +59,15 @@ def confusion(path: Path, counts: np.ndarray, names: Sequence[str], title: str) 
     save_figure(figure, path)
 
 
+@styled
 def accuracy_curve(
     path: Path, steps: Sequence[int], last: Sequence[float], best: Sequence[float], chance: float, split: str
 ) -> None:
     """Draw probe accuracy on `split` against the training step of the checkpoint; all accuracies in percent."""
-    figure, axis = plt.subplots(figsize=(5.5, 3.6), layout="constrained")
-    axis.plot(steps, last, "o-", color=BLUE, markersize=4, label="last epoch")
+    figure, axis = plt.subplots(figsize=(COLUMN, 2.6), layout="constrained")
+    axis.plot(steps, last, "o-", color=BLUE, label="last epoch")
     axis.plot(steps, best, "o--", color=ORANGE, markersize=3, linewidth=1, label=f"best epoch (chosen on {split} data)")
     axis.axhline(chance, color=GRAY, linestyle=":", linewidth=1, label="chance")
     axis.set(xlabel="training step of the checkpoint", ylabel=f"linear-probe {split} accuracy (%)")
-    axis.legend(frameon=False)
+    axis.legend()
     save_figure(figure, path)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from qssl_tf.pictures.style import COLOURS, PAGE, plt, save_both, styled
+from qssl_tf.plotting import COLOURS, PAGE, plt, save_figure, styled
 
 BINS = 24  # of pi radians
 COLUMNS = 8
@@ -45,4 +45,4 @@ def bloch_angles(path: Path, angles: np.ndarray) -> None:
         axis.tick_params(pad=-2)
         axis.grid(False)
     figure.supxlabel("angle of the encoder (radians)", fontsize=8)
-    save_both(figure, path)
+    save_figure(figure, path)

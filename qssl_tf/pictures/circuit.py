@@ -5,14 +5,10 @@ from pathlib import Path
 import numpy as np
 
 from qssl_tf.hardware.bridge import to_qiskit
-from qssl_tf.pictures.style import save_both, styled
+from qssl_tf.hardware.drawing import draw_gates
 from qssl_tf.quantum.spec import CircuitSpec
 
-FOLD = 24  # gates in a line
-SCALE = 0.5  # of Qiskit's size, so that a line fits a page
 
-
-@styled
 def draw_circuit(path: Path, spec: CircuitSpec, weights: np.ndarray | None = None) -> None:
     """Draw a circuit by Qiskit's drawer; qubit 0 is the uppermost line.
 
@@ -25,4 +21,4 @@ def draw_circuit(path: Path, spec: CircuitSpec, weights: np.ndarray | None = Non
     if weights is not None:
         values = {parameters[str(symbol)]: float(weight) for symbol, weight in zip(spec.weights, weights, strict=True)}
         translated = translated.assign_parameters(values)
-    save_both(translated.draw("mpl", fold=FOLD, idle_wires=True, scale=SCALE), path)
+    draw_gates(path, translated, idle_wires=True)

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from qssl_tf.errors import UserError, unknown_name
-from qssl_tf.pictures.style import COLUMN, mark, plt, save_both, styled
+from qssl_tf.plotting import COLUMN, mark, plt, save_figure, styled
 
 SHOWN = 2000  # points; more hide each other
 
@@ -67,5 +67,5 @@ def embedding_map(
     axis.set(xlabel=axis_names[0], ylabel=axis_names[1])
     if names:
         axis.legend(markerscale=1.8, handletextpad=0.1, loc="center left", bbox_to_anchor=(1, 0.5))
-    save_both(figure, path)
+    save_figure(figure, path)
     return points

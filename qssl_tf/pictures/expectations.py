@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from qssl_tf.pictures.style import GRAY, PAGE, mark, plt, save_both, styled
+from qssl_tf.plotting import GRAY, PAGE, mark, plt, save_figure, styled
 
 
 @styled
@@ -44,4 +44,4 @@ def expectation_distributions(
         axis.set_ylim(-1.05, 1.05)
     if names:
         axis.legend(title="mean of class", loc="center left", bbox_to_anchor=(1, 0.5), handletextpad=0.1)
-    save_both(figure, path)
+    save_figure(figure, path)

@@ -7,27 +7,22 @@ from typing import Any
 import numpy as np
 
 from qssl_tf.arms import ARMS
-from qssl_tf.evaluation.figures import BLUE, GRAY, ORANGE, plt, save_figure
 from qssl_tf.evaluation.published import published
 from qssl_tf.evaluation.statistics import summary
+from qssl_tf.plotting import BLUE, COLOURS, COLUMN, GRAY, MARKERS, PAGE, plt, save_figure, styled
 from qssl_tf.reproduction.comparisons import accuracies, student_interval
 from qssl_tf.reproduction.records import Record
 from qssl_tf.reproduction.studies import Study
 
-# Okabe-Ito, told apart by colour-blind eyes, with markers of their own.
-STYLES = {
-    "ring": (BLUE, "o"),
-    "classical": (ORANGE, "s"),
-    "identity": ("#009E73", "^"),
-    "all_to_all": ("#CC79A7", "D"),
-    "ring_100_shots": ("#E69F00", "v"),
-}
+_SERIES = ("ring", "classical", "identity", "all_to_all", "ring_100_shots")
+STYLES = dict(zip(_SERIES, zip(COLOURS, MARKERS, strict=True), strict=False))
 CHANCE = 20.0  # percent, of five classes
 
 
 COLUMNS = 3
 
 
+@styled
 def draw_accuracy(path: Path, records: Sequence[Record], study: Study) -> bool:
     """Draw accuracy against batches for each published arm: ours in colour, the published runs in grey behind."""
     cells = [cell for cell in study.cells if ARMS[cell.series].published and _curve(records, cell.name, study)]
@@ -36,7 +31,7 @@ def draw_accuracy(path: Path, records: Sequence[Record], study: Study) -> bool:
     rows = -(-len(cells) // COLUMNS)
     columns = min(COLUMNS, len(cells))
     figure, axes = plt.subplots(
-        rows, columns, figsize=(3.2 * columns, 2.9 * rows + 0.5), sharey=True, layout="constrained",
+        rows, columns, figsize=(PAGE / 3 * columns, 2.1 * rows + 0.4), sharey=True, layout="constrained",
         squeeze=False,
     )  # fmt: skip
     for axis, cell in zip(axes.flat, cells, strict=False):
@@ -50,16 +45,12 @@ def draw_accuracy(path: Path, records: Sequence[Record], study: Study) -> bool:
                    for v in (list(one.last.values()) for one in found)]  # fmt: skip
         _band(axis, steps, spreads, BLUE, "-", "ours: last epoch, mean ± deviation")
         runs = max(len(one.last) for one in found)
-        axis.set_title(
-            f"{cell.name.replace('_', ' ')}: {runs} seeds; {theirs[study.table].n} published runs", fontsize=8
-        )
+        axis.set_title(f"{cell.name.replace('_', ' ')}\n{runs} seeds, {theirs[study.table].n} published runs")
     for axis in axes.flat[len(cells) :]:
         axis.axis("off")
-    figure.supxlabel("training batches", fontsize=10)
-    figure.supylabel("linear-probe test accuracy (%)", fontsize=10)
-    figure.legend(
-        *axes[0, 0].get_legend_handles_labels(), frameon=False, fontsize=8, loc="outside upper center", ncols=3
-    )
+    figure.supxlabel("training batches")
+    figure.supylabel("linear-probe test accuracy (%)")
+    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=3)
     save_figure(figure, path)
     return True
 
@@ -75,41 +66,41 @@ def _curve(records: Sequence[Record], cell: str, study: Study) -> list:
     return [found for batch in study.batches if (found := accuracies(records, cell, batch, "cached"))]
 
 
+@styled
 def draw_arms(path: Path, records: Sequence[Record], study: Study) -> bool:
     """Draw each seed of each arm after the table's batch, with mean and interval, and the published means."""
     rows = [(cell, found) for cell in study.cells if (found := accuracies(records, cell.name, study.table, "cached"))]
     if not rows:
         return False
-    figure, axis = plt.subplots(figsize=(7, 0.9 + 0.36 * len(rows)), layout="constrained")
+    figure, axis = plt.subplots(figsize=(PAGE, 0.8 + 0.3 * len(rows)), layout="constrained")
     for place, (cell, found) in enumerate(rows):
         values = list(found.last.values())
         said = summary(values)
-        axis.plot(values, [place + 0.22] * len(values), "o", color=BLUE, alpha=0.45, markersize=4, markeredgewidth=0)
+        axis.plot(values, [place + 0.22] * len(values), "o", color=BLUE, alpha=0.45, markeredgewidth=0)
         interval = student_interval(said)
         if interval is not None:
             axis.plot(interval, [place, place], color=BLUE, linewidth=2)
         axis.plot(said.mean, place, "|", color=BLUE, markersize=14, markeredgewidth=2)
         if cell.name == cell.series and ARMS[cell.series].published:
             theirs = published(cell.series)[study.table]
-            axis.errorbar(theirs.mean, place - 0.22, xerr=theirs.sd, fmt="d", color=GRAY, markersize=4, linewidth=1)
-    axis.plot([], [], "o", color=BLUE, alpha=0.45, markersize=4, label="one seed, last epoch")
+            axis.errorbar(theirs.mean, place - 0.22, xerr=theirs.sd, fmt="d", color=GRAY, linewidth=1)
+    axis.plot([], [], "o", color=BLUE, alpha=0.45, label="one seed, last epoch")
     axis.plot([], [], color=BLUE, linewidth=2, label="mean, 95 % interval (t)")
-    axis.errorbar(
-        [], [], xerr=[], fmt="d", color=GRAY, markersize=4, linewidth=1, label="published mean ± deviation, best epoch"
-    )
+    axis.errorbar([], [], xerr=[], fmt="d", color=GRAY, linewidth=1, label="published mean ± deviation, best epoch")
     axis.set_yticks(range(len(rows)), [f"{cell.name} ({len(found.last)})" for cell, found in rows])
     axis.set_ylim(len(rows) - 0.4, -0.6)
     axis.set_xlabel(f"linear-probe test accuracy after batch {study.table} (%)")
-    figure.legend(frameon=False, fontsize=7, loc="outside upper center", ncols=3)
+    figure.legend(fontsize=7, loc="outside upper center", ncols=3)
     save_figure(figure, path)
     return True
 
 
+@styled
 def draw_losses(path: Path, records: Sequence[Record], study: Study) -> bool:
     """Draw the mean loss of each series with a colour of its own."""
     if study.axis or not records:
         return False
-    figure, axis = plt.subplots(figsize=(5.5, 3.6), layout="constrained")
+    figure, axis = plt.subplots(figsize=(COLUMN, 2.6), layout="constrained")
     for cell in study.cells:
         own = [record.losses for record in records if record.cell == cell.name]
         if own and cell.series in STYLES:
@@ -117,14 +108,15 @@ def draw_losses(path: Path, records: Sequence[Record], study: Study) -> bool:
             label = f"{cell.series} ({len(own)})"
             axis.plot(np.arange(1, len(mean) + 1), mean, color=STYLES[cell.series][0], linewidth=1, label=label)
     axis.set(xlabel="training batches", ylabel="NT-Xent loss (nats), mean over seeds")
-    axis.legend(frameon=False)
+    axis.legend()
     save_figure(figure, path)
     return True
 
 
+@styled
 def draw_varied(path: Path, records: Sequence[Record], study: Study) -> bool:
     """Draw accuracy against what varies, a line for each series, each seed a point."""
-    figure, axis = plt.subplots(figsize=(5.5, 3.6), layout="constrained")
+    figure, axis = plt.subplots(figsize=(COLUMN, 2.6), layout="constrained")
     drawn = False
     for series in dict.fromkeys(cell.series for cell in study.cells):
         points = [
@@ -138,9 +130,10 @@ def draw_varied(path: Path, records: Sequence[Record], study: Study) -> bool:
     return _finish(figure, axis, path, drawn)
 
 
+@styled
 def draw_epochs(path: Path, records: Sequence[Record], study: Study) -> bool:
     """Draw accuracy against batches, a line for each cell."""
-    figure, axis = plt.subplots(figsize=(5.5, 3.6), layout="constrained")
+    figure, axis = plt.subplots(figsize=(COLUMN, 2.6), layout="constrained")
     drawn = False
     for cell in study.cells:
         points = [(found.batch, list(found.last.values())) for found in _curve(records, cell.name, study)]
@@ -156,7 +149,7 @@ def _line(axis, points: Sequence[tuple[Any, list[float]]], series: str) -> None:
     colour, marker = STYLES[series]
     axis.plot(*zip(*((x, float(np.mean(values))) for x, values in points), strict=True), color=colour, label=series)
     for x, values in points:
-        axis.plot([x] * len(values), values, marker, color=colour, alpha=0.5, markersize=4, markeredgewidth=0)
+        axis.plot([x] * len(values), values, marker, color=colour, alpha=0.5, markeredgewidth=0)
 
 
 def _finish(figure, axis, path: Path, drawn: bool) -> bool:
@@ -164,6 +157,6 @@ def _finish(figure, axis, path: Path, drawn: bool) -> bool:
         plt.close(figure)
         return False
     axis.axhline(CHANCE, color=GRAY, linestyle=":", linewidth=1, label="chance")
-    axis.legend(frameon=False)
+    axis.legend()
     save_figure(figure, path)
     return True

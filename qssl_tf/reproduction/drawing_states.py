@@ -6,22 +6,23 @@ from typing import Any
 
 import numpy as np
 
-from qssl_tf.evaluation.figures import BLUE, ORANGE, plt, save_figure
 from qssl_tf.evaluation.published import published_confusion
+from qssl_tf.plotting import BLUE, ORANGE, PAGE, plt, save_figure, styled
 from qssl_tf.reproduction.records import Record
 
 QUANTITIES = {
     "loss": "NT-Xent loss (nats)",
-    "positive_overlap": "overlap of two views of an image",
+    "positive_overlap": "overlap of two views\nof an image",
     "hilbert_schmidt_distance": "Hilbert-Schmidt distance\nof a pair to all others",
     "purity_pair": "purity of a pair",
     "purity_others": "purity of all others",
 }
 
 
+@styled
 def draw_states(path: Path, records: Sequence[Record], theirs: Sequence[Mapping[str, float]]) -> bool:
     """Draw loss and geometry of the two-class run, a line a seed, beside the published points."""
-    figure, grid = plt.subplots(2, 3, figsize=(9.6, 5.6), layout="constrained")
+    figure, grid = plt.subplots(2, 3, figsize=(PAGE, 4.2), layout="constrained")
     axes = grid.flat
     for axis, (name, words) in zip(axes, QUANTITIES.items(), strict=False):
         for record in records:
@@ -29,9 +30,7 @@ def draw_states(path: Path, records: Sequence[Record], theirs: Sequence[Mapping[
                 points = list(enumerate(record.losses, start=1))
             else:
                 points = [(int(row["step"]), row[name]) for row in record.geometry]
-            axis.plot(
-                *zip(*points, strict=True), color=BLUE, linewidth=1, alpha=0.7, label=f"ours ({len(records)} seeds)"
-            )
+            axis.plot(*zip(*points, strict=True), color=BLUE, alpha=0.7, label=f"ours ({len(records)} seeds)")
         axis.plot(
             [row["batch"] for row in theirs],
             [row[name] for row in theirs],
@@ -43,11 +42,12 @@ def draw_states(path: Path, records: Sequence[Record], theirs: Sequence[Mapping[
     handles, labels = axes[0].get_legend_handles_labels()
     unique = dict(zip(labels, handles, strict=True))
     axes[len(QUANTITIES)].axis("off")
-    axes[len(QUANTITIES)].legend(unique.values(), unique.keys(), frameon=False, loc="center")
+    axes[len(QUANTITIES)].legend(unique.values(), unique.keys(), loc="center")
     save_figure(figure, path)
     return bool(records)
 
 
+@styled
 def draw_device(path: Path, device: Mapping[str, Any]) -> bool:
     """Draw the exact circuit's confusion matrix, the snapshot's and the published device's, by shares of a class."""
     theirs, names = published_confusion("ring")
@@ -56,15 +56,15 @@ def draw_device(path: Path, device: Mapping[str, Any]) -> bool:
         f"{device['backend']}: {device['accuracy']:.1f} %": device["confusion"],
         f"published, ibmq_paris: {100 * np.trace(theirs) / np.sum(theirs):.1f} %": theirs,
     }
-    figure, axes = plt.subplots(1, len(panels), figsize=(3.4 * len(panels), 4.0), sharey=True, layout="constrained")
+    figure, axes = plt.subplots(1, len(panels), figsize=(PAGE, 3.0), sharey=True, layout="constrained")
     for axis, (title, counts) in zip(axes, panels.items(), strict=True):
         matrix = np.array(counts)
         image = axis.imshow(matrix / matrix.sum(axis=1, keepdims=True), cmap="Blues", vmin=0, vmax=1)
         for true, predicted in np.ndindex(matrix.shape):
             share = matrix[true, predicted] / matrix[true].sum()
-            axis.text(predicted, true, str(matrix[true, predicted]), ha="center", va="center", fontsize=8,
+            axis.text(predicted, true, str(matrix[true, predicted]), ha="center", va="center",
                       color="white" if share > 0.5 else "black")  # fmt: skip
-        axis.set_title(title, fontsize=10)
+        axis.set_title(title)
         axis.set_xlabel("predicted class")
         axis.set_xticks(range(len(names)), names, rotation=45, ha="right")
         axis.set_yticks(range(len(names)), names)

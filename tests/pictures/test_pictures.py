@@ -1,10 +1,8 @@
 """Pictures: what is in their files, read back by other programs than the one that drew them."""
 
-import xml.etree.ElementTree as ET
-
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from judges.drawn_words import words
 from PIL import Image
 
 import qssl_tf as q
@@ -13,24 +11,13 @@ from qssl_tf.pictures.circuit import draw_circuit
 from qssl_tf.pictures.embedding import METHODS, SHOWN, embedding_map
 from qssl_tf.pictures.expectations import expectation_distributions
 from qssl_tf.pictures.projector import sprite, write_projector
-from qssl_tf.pictures.style import COLOURS, MARKERS, PAGE, PIXELS_AN_INCH, mark
+from qssl_tf.plotting import COLOURS, MARKERS, mark
 from qssl_tf.quantum.spec import circuit_spec
 
 RNG = np.random.default_rng(0)
 LABELS = np.arange(60) % 3
 FEATURES = (np.eye(3)[LABELS] @ RNG.normal(size=(3, 5)) + 0.1 * RNG.normal(size=(60, 5))).clip(-1, 1)
 NAMES = ("a", "b", "c")
-
-
-def words(path):
-    """Check a picture and its twin of vectors; return the SVG's comments, in which matplotlib keeps its texts."""
-    with Image.open(path) as picture:
-        picture.load()
-        assert picture.width <= (PAGE + 1.5) * PIXELS_AN_INCH and len(np.unique(np.asarray(picture.convert("L")))) > 2
-    parser = ET.XMLParser(target=ET.TreeBuilder(insert_comments=True))
-    root = ET.parse(path.with_suffix(".svg"), parser).getroot()
-    assert not plt.get_fignums(), "a figure was left open"
-    return {node.text.strip() for node in root.iter() if node.tag is ET.Comment}
 
 
 def test_colours_and_markers_together_tell_classes_apart():

@@ -14,6 +14,7 @@ import matplotlib.pyplot as plt  # noqa: E402 -- after the choice of backend
 
 # Okabe and Ito's colours, the most different first; a marker goes with each, for prints without colour.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#F0E442")
+BLUE, ORANGE = COLOURS[:2]
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 GRAY = "#777777"
 COLUMN, PAGE = 3.4, 7.0  # inches: one column of a paper, and both
@@ -23,6 +24,7 @@ STYLE: Any = {
     "font.size": 8,
     "axes.titlesize": 8,
     "axes.labelsize": 8,
+    "figure.labelsize": 8,
     "xtick.labelsize": 7,
     "ytick.labelsize": 7,
     "legend.fontsize": 7,
@@ -31,6 +33,9 @@ STYLE: Any = {
     "axes.spines.right": False,
     "axes.prop_cycle": plt.cycler(color=COLOURS),
     "lines.linewidth": 1.2,
+    "lines.markersize": 4,
+    "grid.alpha": 0.25,
+    "grid.linewidth": 0.5,
     "svg.hashsalt": "qssl_tf",  # equal pictures are equal files
 }
 
@@ -57,7 +62,7 @@ def mark(number: int) -> dict[str, Any]:
     }
 
 
-def save_both(figure: Any, path: Path) -> None:
+def save_figure(figure: Any, path: Path) -> None:
     """Write a figure as PNG to `path` and as SVG beside it, each in one step, and forget it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     kinds: dict[Path, dict[str, Any]] = {path: {}, path.with_suffix(".svg"): {"metadata": {"Date": None}}}

@@ -1,0 +1,22 @@
+"""Drawings of Qiskit's circuits, in the style of all figures."""
+
+from pathlib import Path
+
+from qiskit import QuantumCircuit
+
+from qssl_tf.plotting import save_figure, styled
+
+FOLD = 24  # gates in a line
+SCALE = 0.5  # of Qiskit's size, so that a line fits a page
+
+
+@styled
+def draw_gates(path: Path, circuit: QuantumCircuit, idle_wires: bool = False) -> None:
+    """Draw a circuit; its first qubit is the uppermost line.
+
+    Args:
+        path: The PNG file; an SVG of the same name is written beside it.
+        circuit: As translated or compiled.
+        idle_wires: Whether qubits without gates are drawn, of which a compiled circuit has many.
+    """
+    save_figure(circuit.draw("mpl", fold=FOLD, idle_wires=idle_wires, scale=SCALE), path)
