@@ -8,7 +8,7 @@ CODE := qssl_tf trainers tuning benchmarks examples tests setup.py
 PEERS := .peers
 
 .DEFAULT_GOAL := help
-.PHONY: help install pretrain linear-eval search ibmq-infer reproduce bench bench-peers test check format clean
+.PHONY: help install pretrain linear-eval search ibmq-infer reproduce bench bench-peers docs test check format clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,6 +52,9 @@ search: $(STAMP) ## Search for better circuits on digits (2 minutes; ARGS="--spa
 reproduce: $(STAMP) ## Train and judge the paper's arms and controls (hours; ARGS="--list" shows what is left)
 	@$(PY) trainers/reproduce.py $(ARGS)
 
+docs: $(STAMP) ## Build the documentation into site/ (ARGS="--site-dir DIR" elsewhere)
+	@NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build --strict $(ARGS)
+
 test: $(STAMP) ## Run the tests, two files at a time
 	@$(PY) -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
@@ -65,5 +68,5 @@ format: $(STAMP) ## Fix lint and format
 	@$(PY) -m ruff format $(CODE)
 
 clean: ## Remove .venv and caches; runs/ stays
-	rm -rf $(VENV) build *.egg-info .pytest_cache .ruff_cache .mypy_cache
+	rm -rf $(VENV) build site *.egg-info .pytest_cache .ruff_cache .mypy_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -63,7 +63,8 @@ def free_ports():
 
 @pytest.fixture
 def own_words():
-    """Take back what a test registers: every table is as it was."""
+    """Take back what a test registers: every table is as it was, and no plugin counts as loaded."""
+    from qssl_tf import plugins
     from qssl_tf.config import CHOICES
     from qssl_tf.data.sources import SOURCES
     from qssl_tf.models.encoders import ENCODERS
@@ -72,7 +73,12 @@ def own_words():
 
     tables = [(table, dict(table)) for table in (ANSATZE, ENCODERS, SOURCES)]
     lists = [(words, list(words)) for table in (CHOICES, OWN) for words in table.values()]
+    loaded, variable = set(plugins._loaded), os.environ.get(plugins.VARIABLE)
     yield
+    plugins._loaded.intersection_update(loaded)
+    os.environ.pop(plugins.VARIABLE, None)
+    if variable is not None:
+        os.environ[plugins.VARIABLE] = variable
     for table, before in tables:
         table.clear()
         table.update(before)

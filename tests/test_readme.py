@@ -45,12 +45,6 @@ def test_the_first_two_commands_reach_85_percent(tmp_path):
     assert exact == pytest.approx(accuracy, abs=0.1) and device > exact - 10
 
 
-def test_the_papers_command_starts(cifar_dir, tmp_path):
-    assert "make pretrain PRESET=paper" in COMMANDS
-    done = shell(f"make pretrain PRESET=paper ARGS='--steps 2 --train-images 600 --runs-dir {tmp_path}'", ROOT)
-    assert done.returncode == 0 and "600 images of cifar10" in done.stdout, done.stderr
-
-
 @pytest.mark.parametrize("code", PYTHON)
 def test_code_blocks_run(code, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)  # runs of the code stay out of the project

@@ -7,6 +7,8 @@ from qssl_tf.config import CHOICES, MAX_QUBITS
 from qssl_tf.errors import UserError
 from qssl_tf.flags import Parser, run_command
 
+FIGURES = (".png", ".svg")
+
 
 def parser() -> Parser:
     """Return the command line."""
@@ -16,7 +18,7 @@ def parser() -> Parser:
     made.add_argument("--layers", type=int, default=1, help="layers of the ansatz (default: 1)")
     made.add_argument("--encoding", default="angle", help=f"one of {', '.join(CHOICES['encoding'])} (default: angle)")
     made.add_argument("--observables", default="z", help="z, z_zz or products such as Z0,X1X2 (default: z)")
-    made.add_argument("--figure", type=Path, metavar="FILE", help="draw into an SVG file as well")
+    made.add_argument("--figure", type=Path, metavar="FILE", help="draw as well, as .png and .svg")
     return made
 
 
@@ -27,16 +29,20 @@ def main() -> None:
         if not 1 <= getattr(asked, name) <= MAX_QUBITS:
             raise UserError(f"`{name}` must be at least 1 and at most {MAX_QUBITS}; got {getattr(asked, name)}.")
 
+    if asked.figure and asked.figure.suffix not in FIGURES:
+        raise UserError(f"--figure must be a file's name that ends in {' or '.join(FIGURES)}; got {asked.figure}.")
+
     from qssl_tf.quantum.spec import circuit_spec, describe
 
     spec = circuit_spec(asked.width, asked.ansatz, asked.layers, asked.encoding, asked.observables)
     print(describe(spec))
     if asked.figure:
-        from cirq.contrib.svg import circuit_to_svg
+        from qssl_tf.hardware.bridge import to_qiskit
+        from qssl_tf.hardware.drawing import draw_gates
 
-        from qssl_tf.files import write_text
-
-        write_text(asked.figure, circuit_to_svg(spec.circuit))
+        png, svg = (asked.figure.with_suffix(suffix) for suffix in FIGURES)
+        draw_gates(png, to_qiskit(spec.circuit, spec.qubits)[0], idle_wires=True)
+        print(f"figures: {png}, {svg}")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,70 @@
+"""Parts of the site that are written elsewhere: pages of the project's root, model cards, and tables of the settings."""
+
+import re
+from dataclasses import fields
+from pathlib import Path
+
+from mkdocs.structure.files import File
+
+from qssl_tf.config import CHOICES, Config
+from qssl_tf.presets import PRESETS
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = {
+    "contributing.md": ROOT / "CONTRIBUTING.md",
+    "changelog.md": ROOT / "CHANGELOG.md",
+    **{
+        f"weights/{card.parent.name}.md": card for card in sorted((ROOT / "qssl_tf" / "weights").glob("*/README.md"))
+    },
+}
+
+
+def on_files(files, config):
+    """Add pages that lie outside of docs/."""
+    for place, source in PAGES.items():
+        files.append(File.generated(config, place, content=_without_pictures(source.read_text(encoding="utf-8"))))
+    return files
+
+
+def on_page_markdown(markdown, **_):
+    """Put tables of settings and presets where a page asks for them."""
+    for name, table in TABLES.items():
+        mark = f"<!-- table: {name} -->"
+        if mark in markdown:
+            markdown = markdown.replace(mark, table())
+    return markdown
+
+
+def settings_table():
+    """Return every setting: its name, its default, what it means and its words."""
+    rows = ["| setting | default | meaning |", "|---|---|---|"]
+    for item in fields(Config):
+        words = ": " + ", ".join(f"`{word}`" for word in CHOICES[item.name]) if item.name in CHOICES else ""
+        rows.append(f"| `{item.name}` | {_plain(item.default)} | {item.metadata['help']}{words} |")
+    return "\n".join(rows)
+
+
+def presets_table():
+    """Return every preset and what it changes."""
+    default, rows = Config().to_dict(), ["| preset | settings other than the defaults |", "|---|---|"]
+    for name, chosen in PRESETS.items():
+        values = chosen.to_dict()
+        changed = [f"`{key}={_plain(values[key])}`" for key in values if values[key] != default[key]]
+        rows.append(f"| `{name}` | {' '.join(changed) or 'the defaults'} |")
+    return "\n".join(rows)
+
+
+TABLES = {"settings": settings_table, "presets": presets_table}
+
+
+def _plain(value):
+    if value is None or value == () or value == []:
+        return "none"
+    if isinstance(value, list | tuple):
+        return ",".join(map(str, value))
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _without_pictures(text):
+    """Return a page without its pictures, which do not lie in docs/."""
+    return re.sub(r"^!\[.*\n", "", text, flags=re.M)

@@ -1,0 +1,131 @@
+"""Every command and every block of Python in docs/, run in the order of the pages.
+
+Commands are those of the pages with the flags of SHORT behind them, in this process, so that TensorFlow starts once;
+what starts several processes runs in a shell. Each page begins with a short run that was trained and probed, as a
+reader has it after Getting started.
+"""
+
+import importlib.util
+import os
+import runpy
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from blocks import DOCS, ROOT, blocks, pages
+
+from qssl_tf.training.runs import point_latest
+
+# Script -> flags that make it quick. Not appended where a flag of the second list is there.
+SHORT = {
+    "trainers/pretrain.py": ("--steps 2 --batch-size 32 --width 2", ("--resume",)),
+    "trainers/linear_eval.py": ("--probe-epochs 2 --probe-passes 1", ()),
+    "tuning/search.py": ("--trials 1 --steps 2 --batch-size 64 --probe-epochs 1", ("--resume",)),
+    "qssl_tf.ibmq_infer": ("--images 20 --shots 100 --mitigation none", ("--status", "--resume", "--export")),
+}
+SHELL = ("&", "--strategy")  # needs processes of its own
+# Commands that are not run here, each with the place where they are, or the reason.
+ELSEWHERE = {
+    "python benchmarks/faults.py --kills 20": "an hour; tests/benchmarks/test_faults.py, one kill of each kind",
+    "--role ": "two machines; tests/tuning/test_cluster.py",
+    "--algorithm hyperband": "an hour; tests/tuning/test_search.py, on digits",
+    "--paper-probes 0": "hours; tests/trainers/test_reproduce.py, on digits",
+    "--results docs/results --report": "tests/reproduction/test_report.py",
+    "PRESET=paper-100-shots": "tests/test_registered.py builds every preset; PRESET=paper is run here",
+}
+
+
+@pytest.fixture(scope="module")
+def workspace(tmp_path_factory):
+    """The project's commands beside a folder of runs with one that was trained and probed."""
+    folder = tmp_path_factory.mktemp("reader")
+    for name in ("trainers", "tuning", "benchmarks", "examples", "qssl_tf", "Makefile"):
+        (folder / name).symlink_to(ROOT / name)
+    subprocess.run(["cp", "-r", DOCS, folder / "docs"], check=True)
+    before = os.getcwd()
+    os.chdir(folder)
+    run_here("python trainers/pretrain.py --name first --steps 3 --batch-size 64 --width 3")
+    run_here("python trainers/linear_eval.py --probe-epochs 2")
+    yield folder
+    os.chdir(before)
+
+
+def run_here(command):
+    """Run a command of the project in this process, as `python` does: the file is `__main__`."""
+    words = shlex.split(command, comments=True)
+    if words[0] == "make":
+        told = [name for name in os.environ if name.startswith(("MAKE", "MFLAGS")) or name == "ARGS"]
+        plain = {name: value for name, value in os.environ.items() if name not in told}
+        said = subprocess.run(
+            [*words, "--dry-run"], cwd=ROOT, env=plain, capture_output=True, text=True, timeout=60, check=True
+        )
+        words = shlex.split(said.stdout.splitlines()[-1])
+    if words[1] == "-m":
+        path, arguments = Path(importlib.util.find_spec(words[2]).origin), words[3:]
+    else:
+        path, arguments = Path(words[1]), words[2:]
+    kept_argv, kept_path = list(sys.argv), list(sys.path)
+    sys.argv = [str(path), *arguments]
+    sys.path.insert(0, str(path.parent.resolve()))
+    try:
+        runpy.run_path(str(path), run_name="__main__")
+    except SystemExit as end:
+        assert not end.code, f"{command} ended with {end.code}"
+    finally:
+        sys.argv[:], sys.path[:] = kept_argv, kept_path
+
+
+def shortened(line):
+    """Return a command with what makes it quick."""
+    command = line.split("  #")[0].rstrip()
+    for script, (flags, never) in SHORT.items():
+        names = (script, *(["make pretrain"] if script == "trainers/pretrain.py" else []))
+        if any(name in command for name in names) and not any(word in command for word in never):
+            if command.startswith("make"):
+                return f'{command} ARGS="{flags}{" --train-images 300" if "PRESET=paper" in command else ""}"'
+            background = command.endswith("&")
+            return f"{command.rstrip('& ')} {flags}{' &' if background else ''}"
+    return command
+
+
+def run_block(block, free_ports, folder):
+    lines = [line for line in block.text.splitlines() if not any(words in line for words in ELSEWHERE)]
+    if any(word in block.text for word in SHELL) and lines:
+        text = "\n".join(map(shortened, lines)).replace("python ", f"{shlex.quote(sys.executable)} ")
+        for port, free in zip(("9851", "9852"), free_ports(2), strict=True):
+            text = text.replace(port, str(free))
+        done = subprocess.run(
+            ["bash", "-ec", text + "\nwait"], cwd=folder, capture_output=True, text=True, timeout=300, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        return
+    for line in lines:
+        if "PRESET=paper" in line and not os.environ.get("TFDS_DATA_DIR"):
+            continue  # CIFAR-10 would be downloaded
+        run_here(shortened(line))
+
+
+@pytest.mark.parametrize("page", [page for page in pages() if blocks(page)], ids=lambda page: page.stem)
+def test_a_page_does_what_it_says(page, workspace, free_ports, own_words, monkeypatch):
+    monkeypatch.syspath_prepend(str(workspace))
+    point_latest(workspace / "runs" / "first")
+    names: dict = {}
+    for block in blocks(page):
+        if block.title:
+            (workspace / block.title).write_text(block.text)
+        elif block.language == "python":
+            exec(compile(block.text, str(page), "exec"), names)
+        elif block.language == "bash":
+            run_block(block, free_ports, workspace)
+        else:
+            assert block.language in ("text", "json"), block.language
+
+
+def test_what_is_left_out_is_on_a_page():
+    text = "".join(block.text for page in pages() for block in blocks(page))
+    assert [words for words in ELSEWHERE if words not in text] == []
+    for place in ELSEWHERE.values():
+        for name in filter(lambda word: word.startswith("tests/"), place.replace(",", " ").split()):
+            assert (ROOT / name).exists(), name
