@@ -1,6 +1,5 @@
 """Parts of the site that are written elsewhere: pages of the project's root, model cards, and tables of the settings."""
 
-import re
 from dataclasses import fields
 from pathlib import Path
 
@@ -22,7 +21,7 @@ PAGES = {
 def on_files(files, config):
     """Add pages that lie outside of docs/."""
     for place, source in PAGES.items():
-        files.append(File.generated(config, place, content=_without_pictures(source.read_text(encoding="utf-8"))))
+        files.append(File.generated(config, place, content=source.read_text(encoding="utf-8")))
     return files
 
 
@@ -63,8 +62,3 @@ def _plain(value):
     if isinstance(value, list | tuple):
         return ",".join(map(str, value))
     return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def _without_pictures(text):
-    """Return a page without its pictures, which do not lie in docs/."""
-    return re.sub(r"^!\[.*\n", "", text, flags=re.M)

@@ -29,6 +29,7 @@ def test_the_first_two_commands_reach_85_percent(tmp_path):
     environment = Path(sys.prefix)
     (tmp_path / ".venv").symlink_to(environment)
     (environment / ".installed").touch()
+    assert "make pretrain PRESET=paper" in COMMANDS  # tests/docs/test_pages.py runs it
     assert COMMANDS[:2] == ["make pretrain", "python trainers/linear_eval.py"]
     first = shell(COMMANDS[0], tmp_path)
     assert first.returncode == 0, first.stderr

@@ -20,20 +20,34 @@ from qssl_tf.training.runs import point_latest
 
 # Script -> flags that make it quick. Not appended where a flag of the second list is there.
 SHORT = {
+    "make pretrain PRESET=paper": ("--steps 2 --batch-size 32 --width 2 --train-images 300", ()),
+    "make pretrain": ("--steps 2 --batch-size 32 --width 2", ()),
     "trainers/pretrain.py": ("--steps 2 --batch-size 32 --width 2", ("--resume",)),
     "trainers/linear_eval.py": ("--probe-epochs 2 --probe-passes 1", ()),
+    "ansatz=ring,brick": ("--trials 2 --steps 2 --batch-size 64 --probe-epochs 1", ()),
     "tuning/search.py": ("--trials 1 --steps 2 --batch-size 64 --probe-epochs 1", ("--resume",)),
     "qssl_tf.ibmq_infer": ("--images 20 --shots 100 --mitigation none", ("--status", "--resume", "--export")),
 }
 SHELL = ("&", "--strategy")  # needs processes of its own
-# Commands that are not run here, each with the place where they are, or the reason.
+CIFAR = "PRESET=paper"  # needs CIFAR-10: in a test of their own
+# Commands that take hours or other machines -> a test of what they do in a small way, and a word that it holds.
 ELSEWHERE = {
-    "python benchmarks/faults.py --kills 20": "an hour; tests/benchmarks/test_faults.py, one kill of each kind",
-    "--role ": "two machines; tests/tuning/test_cluster.py",
-    "--algorithm hyperband": "an hour; tests/tuning/test_search.py, on digits",
-    "--paper-probes 0": "hours; tests/trainers/test_reproduce.py, on digits",
-    "--results docs/results --report": "tests/reproduction/test_report.py",
-    "PRESET=paper-100-shots": "tests/test_registered.py builds every preset; PRESET=paper is run here",
+    "python benchmarks/faults.py --kills 20": ("tests/benchmarks/test_faults.py", "count.kills"),
+    "--role ": ("tests/tuning/test_search.py", '"--role"'),
+    "--algorithm hyperband": ("tests/tuning/test_oracles.py", "test_hyperband_trains_its_best_for_longer"),
+    "--paper-probes 0": ("tests/trainers/test_reproduce.py", '"digits", "--arms", "ring"'),
+}
+# Part of a command -> what it must print.
+SAID = {
+    CIFAR: "300 images of cifar10",
+    "ansatz brick": "brick circuit",
+    "ansatz=ring,brick": "brick",
+    "--encoder plain": ": plain + ring circuit",
+    "--dataset cells": "images of cells",
+    "--data-dir photos": "images of photos",
+    "--split validation": "validation images",
+    "--report": "report: docs/results/report.md",
+    "qssl_tf.share": "shared-digits",
 }
 
 
@@ -80,18 +94,25 @@ def run_here(command):
 def shortened(line):
     """Return a command with what makes it quick."""
     command = line.split("  #")[0].rstrip()
-    for script, (flags, never) in SHORT.items():
-        names = (script, *(["make pretrain"] if script == "trainers/pretrain.py" else []))
-        if any(name in command for name in names) and not any(word in command for word in never):
-            if command.startswith("make"):
-                return f'{command} ARGS="{flags}{" --train-images 300" if "PRESET=paper" in command else ""}"'
-            background = command.endswith("&")
-            return f"{command.rstrip('& ')} {flags}{' &' if background else ''}"
-    return command
+    flags, never = next((short for name, short in SHORT.items() if name in command), ("", ()))
+    if not flags or any(word in command for word in never):
+        return command
+    if command.startswith("make"):
+        return f'{command} ARGS="{flags}"'
+    return f"{command.rstrip('& ')} {flags}{' &' if command.endswith('&') else ''}"
 
 
-def run_block(block, free_ports, folder):
-    lines = [line for line in block.text.splitlines() if not any(words in line for words in ELSEWHERE)]
+def run_line(line, capsys):
+    """Run a command, and look at what it prints."""
+    capsys.readouterr()
+    run_here(shortened(line))
+    said = capsys.readouterr().out
+    for part, words in SAID.items():
+        assert part not in line or words in said, f"{line}: {said}"
+
+
+def run_block(block, free_ports, folder, capsys):
+    lines = [line for line in block.text.splitlines() if not any(words in line for words in (CIFAR, *ELSEWHERE))]
     if any(word in block.text for word in SHELL) and lines:
         text = "\n".join(map(shortened, lines)).replace("python ", f"{shlex.quote(sys.executable)} ")
         for port, free in zip(("9851", "9852"), free_ports(2), strict=True):
@@ -102,13 +123,11 @@ def run_block(block, free_ports, folder):
         assert done.returncode == 0, done.stderr
         return
     for line in lines:
-        if "PRESET=paper" in line and not os.environ.get("TFDS_DATA_DIR"):
-            continue  # CIFAR-10 would be downloaded
-        run_here(shortened(line))
+        run_line(line, capsys)
 
 
 @pytest.mark.parametrize("page", [page for page in pages() if blocks(page)], ids=lambda page: page.stem)
-def test_a_page_does_what_it_says(page, workspace, free_ports, own_words, monkeypatch):
+def test_a_page_does_what_it_says(page, workspace, free_ports, own_words, monkeypatch, capsys):
     monkeypatch.syspath_prepend(str(workspace))
     point_latest(workspace / "runs" / "first")
     names: dict = {}
@@ -118,14 +137,33 @@ def test_a_page_does_what_it_says(page, workspace, free_ports, own_words, monkey
         elif block.language == "python":
             exec(compile(block.text, str(page), "exec"), names)
         elif block.language == "bash":
-            run_block(block, free_ports, workspace)
+            run_block(block, free_ports, workspace, capsys)
         else:
             assert block.language in ("text", "json"), block.language
 
 
-def test_what_is_left_out_is_on_a_page():
+def test_the_runs_on_cifar_start(cifar_dir, workspace, capsys):
+    lines = [line for page in pages() for block in blocks(page) for line in block.text.splitlines() if CIFAR in line]
+    assert {line.split("=")[-1] for line in lines} == {"paper", "paper-100-shots"}
+    for line in lines:
+        run_line(line, capsys)
+
+
+def test_an_own_circuit_reached_the_device(workspace):
+    """After the page on own circuits; the last run of that circuit has a device's result."""
+    if not list(workspace.glob("runs/digits-brick-*")):
+        pytest.skip("the page on own circuits was not run")
+    assert list(workspace.glob("runs/digits-brick-*/ibmq/*/result.json"))
+
+
+def test_the_report_of_the_results_is_made_again_to_the_byte(workspace):
+    """After the page on results, which writes it anew from the records."""
+    for name in ("report.md", "report-states.md"):
+        assert (workspace / "docs/results" / name).read_bytes() == (DOCS / "results" / name).read_bytes()
+
+
+def test_what_is_left_out_is_on_a_page_and_tested_elsewhere():
     text = "".join(block.text for page in pages() for block in blocks(page))
-    assert [words for words in ELSEWHERE if words not in text] == []
-    for place in ELSEWHERE.values():
-        for name in filter(lambda word: word.startswith("tests/"), place.replace(",", " ").split()):
-            assert (ROOT / name).exists(), name
+    assert [words for words in (*ELSEWHERE, *SAID) if words not in text] == []
+    for name, word in ELSEWHERE.values():
+        assert word in (ROOT / name).read_text(encoding="utf-8"), name
