@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from qssl_tf.plotting import BLUE, ORANGE, PAGE, plt, save_figure, styled
+from qssl_tf.plotting import BLUE, ORANGE, PAGE, save_figure, styled, subplots
 
 # Beginning of `what`, the field that varies, its label.
 PANELS = (
@@ -17,7 +17,7 @@ LINES = (("peer_s", "TensorFlow Quantum", ORANGE, "s"), ("ours_s", "qssl_tf", BL
 @styled
 def draw_cost(path: Path, results: list[dict]) -> None:
     """Draw milliseconds a row against each field; both axes logarithmic, qubits aside."""
-    figure, axes = plt.subplots(1, len(PANELS), figsize=(PAGE, 2.5), layout="constrained")
+    figure, axes = subplots(1, len(PANELS), figsize=(PAGE, 2.5))
     for axis, (beginning, field, label) in zip(axes, PANELS, strict=True):
         points = [result for result in results if result["what"].startswith(beginning)]
         if beginning == "shots:":

@@ -6,11 +6,10 @@ from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 import matplotlib
+from cycler import cycler
+from matplotlib.figure import Figure
 
 from qssl_tf.files import replacing
-
-matplotlib.use("Agg")  # files only; no window system is needed
-import matplotlib.pyplot as plt  # noqa: E402 -- after the choice of backend
 
 # Okabe and Ito's colours, the most different first; a marker goes with each, for prints without colour.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#F0E442")
@@ -31,7 +30,7 @@ STYLE: Any = {
     "legend.frameon": False,
     "axes.spines.top": False,
     "axes.spines.right": False,
-    "axes.prop_cycle": plt.cycler(color=COLOURS),
+    "axes.prop_cycle": cycler(color=COLOURS),
     "lines.linewidth": 1.2,
     "lines.markersize": 4,
     "grid.alpha": 0.25,
@@ -48,10 +47,25 @@ def styled(draw: Callable[Given, Drawn]) -> Callable[Given, Drawn]:
 
     @functools.wraps(draw)
     def within(*arguments: Given.args, **words: Given.kwargs) -> Drawn:
-        with plt.rc_context(STYLE):
+        with matplotlib.rc_context(STYLE):
             return draw(*arguments, **words)
 
     return within
+
+
+def subplots(rows: int = 1, columns: int = 1, *, figsize: tuple[float, float], **words: Any) -> tuple[Figure, Any]:
+    """Return a figure and its axes, as pyplot's function of that name does.
+
+    A notebook's or a program's own pyplot, its windows and the choice of its backend, are left alone.
+
+    Args:
+        rows: Of axes.
+        columns: Of axes.
+        figsize: Width and height in inches.
+        **words: As for `matplotlib.figure.Figure.subplots`.
+    """
+    figure = Figure(figsize=figsize, layout="constrained")
+    return figure, figure.subplots(rows, columns, **words)
 
 
 def mark(number: int) -> dict[str, Any]:
@@ -63,10 +77,9 @@ def mark(number: int) -> dict[str, Any]:
 
 
 def save_figure(figure: Any, path: Path) -> None:
-    """Write a figure as PNG to `path` and as SVG beside it, each in one step, and forget it."""
+    """Write a figure as PNG to `path` and as SVG beside it, each in one step."""
     path.parent.mkdir(parents=True, exist_ok=True)
     kinds: dict[Path, dict[str, Any]] = {path: {}, path.with_suffix(".svg"): {"metadata": {"Date": None}}}
     for target, words in kinds.items():
         with replacing(target) as temporary:
             figure.savefig(temporary, dpi=PIXELS_AN_INCH, bbox_inches="tight", pad_inches=0.05, **words)
-    plt.close(figure)

@@ -12,7 +12,7 @@ from results import Row
 from space import Range
 from trials import OBJECTIVES
 
-from qssl_tf.plotting import BLUE, GRAY, ORANGE, PAGE, plt, save_figure, styled
+from qssl_tf.plotting import BLUE, GRAY, ORANGE, PAGE, save_figure, styled, subplots
 
 LABELS = {
     "validation_accuracy": "validation accuracy (%)",
@@ -41,9 +41,7 @@ def _draw_parameters(path: Path, plan: Plan, rows: Sequence[Row]) -> None:
     names = list(plan.parameters)
     lines = math.ceil(len(names) / COLUMNS)
     columns = min(len(names), COLUMNS)
-    figure, axes = plt.subplots(
-        lines, columns, figsize=(0.4 + 1.7 * columns, 1.9 * lines), sharey=True, squeeze=False, layout="constrained"
-    )
+    figure, axes = subplots(lines, columns, figsize=(0.4 + 1.7 * columns, 1.9 * lines), sharey=True, squeeze=False)
     for axis, name in zip(axes.flat, names, strict=False):
         _draw_parameter(axis, plan, name, rows)
     for axis in axes.flat[len(names) :]:
@@ -79,7 +77,7 @@ def _draw_parameter(axis: Any, plan: Plan, name: str, rows: Sequence[Row]) -> No
 
 
 def _draw_costs(path: Path, plan: Plan, rows: Sequence[Row]) -> None:
-    figure, axes = plt.subplots(1, 2, figsize=(PAGE, 2.8), sharey=True, layout="constrained")
+    figure, axes = subplots(1, 2, figsize=(PAGE, 2.8), sharey=True)
     for axis, cost in zip(axes, ("parameters", "seconds"), strict=True):
         points = [(row.figures[cost], row.figures[plan.objective]) for row in rows]
         axis.scatter(*zip(*points, strict=True), s=14, color=GRAY, label="trial")

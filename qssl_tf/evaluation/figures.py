@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from qssl_tf.plotting import BLUE, COLUMN, GRAY, ORANGE, PAGE, plt, save_figure, styled
+from qssl_tf.plotting import BLUE, COLUMN, GRAY, ORANGE, PAGE, save_figure, styled, subplots
 
 
 @styled
@@ -18,7 +18,7 @@ def loss_curve(path: Path, rows: Sequence[dict[str, str]], random_loss: float) -
         random_loss: Loss of embeddings that are all equal, log(2n - 1), drawn as a line.
     """
     steps = [int(row["step"]) for row in rows]
-    figure, (left, right) = plt.subplots(1, 2, figsize=(PAGE, 2.6), layout="constrained")
+    figure, (left, right) = subplots(1, 2, figsize=(PAGE, 2.6))
     left.plot(steps, [float(row["loss"]) for row in rows], color=BLUE, linewidth=1)
     left.axhline(random_loss, color=GRAY, linestyle="--", linewidth=1, label="all embeddings equal")
     left.set(xlabel="training step", ylabel="NT-Xent loss (nats)")
@@ -31,7 +31,7 @@ def loss_curve(path: Path, rows: Sequence[dict[str, str]], random_loss: float) -
 @styled
 def view_sheet(path: Path, images: np.ndarray, view_a: np.ndarray, view_b: np.ndarray) -> None:
     """Draw images above their two augmented views; float values in [0, 1], shape (n, height, width, channels)."""
-    figure, axes = plt.subplots(3, len(images), figsize=(PAGE, 0.1 + 3.1 * PAGE / len(images)), layout="constrained")
+    figure, axes = subplots(3, len(images), figsize=(PAGE, 0.1 + 3.1 * PAGE / len(images)))
     for row, (name, sheet) in enumerate((("image", images), ("view a", view_a), ("view b", view_b))):
         for column, picture in enumerate(sheet):
             axis = axes[row, column]
@@ -46,7 +46,7 @@ def confusion(path: Path, counts: np.ndarray, names: Sequence[str], title: str) 
     """Draw a confusion matrix: each row is a true class, shaded by its share and labelled with its counts."""
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     side = 1.4 + 0.34 * len(names)
-    figure, axis = plt.subplots(figsize=(side + 0.8, side), layout="constrained")
+    figure, axis = subplots(figsize=(side + 0.8, side))
     image = axis.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     for true, predicted in np.ndindex(counts.shape):
         colour = "white" if shares[true, predicted] > 0.5 else "black"
@@ -64,7 +64,7 @@ def accuracy_curve(
     path: Path, steps: Sequence[int], last: Sequence[float], best: Sequence[float], chance: float, split: str
 ) -> None:
     """Draw probe accuracy on `split` against the training step of the checkpoint; all accuracies in percent."""
-    figure, axis = plt.subplots(figsize=(COLUMN, 2.6), layout="constrained")
+    figure, axis = subplots(figsize=(COLUMN, 2.6))
     axis.plot(steps, last, "o-", color=BLUE, label="last epoch")
     axis.plot(steps, best, "o--", color=ORANGE, markersize=3, linewidth=1, label=f"best epoch (chosen on {split} data)")
     axis.axhline(chance, color=GRAY, linestyle=":", linewidth=1, label="chance")

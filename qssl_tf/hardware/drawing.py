@@ -19,4 +19,10 @@ def draw_gates(path: Path, circuit: QuantumCircuit, idle_wires: bool = False) ->
         circuit: As translated or compiled.
         idle_wires: Whether qubits without gates are drawn, of which a compiled circuit has many.
     """
-    save_figure(circuit.draw("mpl", fold=FOLD, idle_wires=idle_wires, scale=SCALE), path)
+    from matplotlib import pyplot  # as Qiskit's drawer does
+
+    figure = circuit.draw("mpl", fold=FOLD, idle_wires=idle_wires, scale=SCALE)
+    try:
+        save_figure(figure, path)
+    finally:
+        pyplot.close(figure)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from qssl_tf.plotting import COLOURS, PAGE, plt, save_figure, styled
+from qssl_tf.plotting import COLOURS, PAGE, save_figure, styled, subplots
 
 BINS = 24  # of pi radians
 COLUMNS = 8
@@ -25,9 +25,9 @@ def bloch_angles(path: Path, angles: np.ndarray) -> None:
     width = angles.shape[1]
     columns = min(COLUMNS, width)
     rows = -(-width // columns)
-    figure, axes = plt.subplots(
+    figure, axes = subplots(
         rows, columns, figsize=(PAGE * columns / COLUMNS, 1.5 * rows + 0.3), squeeze=False,
-        subplot_kw={"projection": "polar"}, layout="constrained",
+        subplot_kw={"projection": "polar"},
     )  # fmt: skip
     edges = np.linspace(0, np.pi, BINS + 1)
     for qubit, axis in enumerate(axes.flat):

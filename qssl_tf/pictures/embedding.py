@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from qssl_tf.errors import UserError, unknown_name
-from qssl_tf.plotting import COLUMN, mark, plt, save_figure, styled
+from qssl_tf.plotting import COLUMN, mark, save_figure, styled, subplots
 
 SHOWN = 2000  # points; more hide each other
 
@@ -58,7 +58,7 @@ def embedding_map(
         raise UserError(f"a map needs at least 4 images and 2 features; got {len(features)} and {features.shape[1]}.")
     chosen = np.sort(np.random.default_rng(seed).permutation(len(features))[:SHOWN])
     points, axis_names = METHODS[method](features[chosen], seed)
-    figure, axis = plt.subplots(figsize=(COLUMN, COLUMN * 0.9), layout="constrained")
+    figure, axis = subplots(figsize=(COLUMN, COLUMN * 0.9))
     kept = labels[chosen]
     for number, name in enumerate(names or ("images",)):
         rows = kept == number if names else np.full(len(kept), True)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from qssl_tf.plotting import GRAY, PAGE, mark, plt, save_figure, styled
+from qssl_tf.plotting import GRAY, PAGE, mark, save_figure, styled, subplots
 
 
 @styled
@@ -26,7 +26,7 @@ def expectation_distributions(
         feature_names: Such as `Z0`, in order.
     """
     count = features.shape[1]
-    figure, axis = plt.subplots(figsize=(PAGE, 2.6), layout="constrained")
+    figure, axis = subplots(figsize=(PAGE, 2.6))
     places = np.arange(count)
     moving = [place for place in places if np.ptp(features[:, place]) > 0]  # of a constant there is no density
     if moving:

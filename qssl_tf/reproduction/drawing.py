@@ -9,7 +9,7 @@ import numpy as np
 from qssl_tf.arms import ARMS
 from qssl_tf.evaluation.published import published
 from qssl_tf.evaluation.statistics import summary
-from qssl_tf.plotting import BLUE, COLOURS, COLUMN, GRAY, MARKERS, PAGE, plt, save_figure, styled
+from qssl_tf.plotting import BLUE, COLOURS, COLUMN, GRAY, MARKERS, PAGE, save_figure, styled, subplots
 from qssl_tf.reproduction.comparisons import accuracies, student_interval
 from qssl_tf.reproduction.records import Record
 from qssl_tf.reproduction.studies import Study
@@ -30,8 +30,8 @@ def draw_accuracy(path: Path, records: Sequence[Record], study: Study) -> bool:
         return False
     rows = -(-len(cells) // COLUMNS)
     columns = min(COLUMNS, len(cells))
-    figure, axes = plt.subplots(
-        rows, columns, figsize=(PAGE / 3 * columns, 2.1 * rows + 0.4), sharey=True, layout="constrained",
+    figure, axes = subplots(
+        rows, columns, figsize=(PAGE / 3 * columns, 2.1 * rows + 0.4), sharey=True,
         squeeze=False,
     )  # fmt: skip
     for axis, cell in zip(axes.flat, cells, strict=False):
@@ -72,7 +72,7 @@ def draw_arms(path: Path, records: Sequence[Record], study: Study) -> bool:
     rows = [(cell, found) for cell in study.cells if (found := accuracies(records, cell.name, study.table, "cached"))]
     if not rows:
         return False
-    figure, axis = plt.subplots(figsize=(PAGE, 0.8 + 0.3 * len(rows)), layout="constrained")
+    figure, axis = subplots(figsize=(PAGE, 0.8 + 0.3 * len(rows)))
     for place, (cell, found) in enumerate(rows):
         values = list(found.last.values())
         said = summary(values)
@@ -100,7 +100,7 @@ def draw_losses(path: Path, records: Sequence[Record], study: Study) -> bool:
     """Draw the mean loss of each series with a colour of its own."""
     if study.axis or not records:
         return False
-    figure, axis = plt.subplots(figsize=(COLUMN, 2.6), layout="constrained")
+    figure, axis = subplots(figsize=(COLUMN, 2.6))
     for cell in study.cells:
         own = [record.losses for record in records if record.cell == cell.name]
         if own and cell.series in STYLES:
@@ -116,7 +116,7 @@ def draw_losses(path: Path, records: Sequence[Record], study: Study) -> bool:
 @styled
 def draw_varied(path: Path, records: Sequence[Record], study: Study) -> bool:
     """Draw accuracy against what varies, a line for each series, each seed a point."""
-    figure, axis = plt.subplots(figsize=(COLUMN, 2.6), layout="constrained")
+    figure, axis = subplots(figsize=(COLUMN, 2.6))
     drawn = False
     for series in dict.fromkeys(cell.series for cell in study.cells):
         points = [
@@ -133,7 +133,7 @@ def draw_varied(path: Path, records: Sequence[Record], study: Study) -> bool:
 @styled
 def draw_epochs(path: Path, records: Sequence[Record], study: Study) -> bool:
     """Draw accuracy against batches, a line for each cell."""
-    figure, axis = plt.subplots(figsize=(COLUMN, 2.6), layout="constrained")
+    figure, axis = subplots(figsize=(COLUMN, 2.6))
     drawn = False
     for cell in study.cells:
         points = [(found.batch, list(found.last.values())) for found in _curve(records, cell.name, study)]
@@ -154,7 +154,6 @@ def _line(axis, points: Sequence[tuple[Any, list[float]]], series: str) -> None:
 
 def _finish(figure, axis, path: Path, drawn: bool) -> bool:
     if not drawn:
-        plt.close(figure)
         return False
     axis.axhline(CHANCE, color=GRAY, linestyle=":", linewidth=1, label="chance")
     axis.legend()

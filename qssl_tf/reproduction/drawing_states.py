@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from qssl_tf.evaluation.published import published_confusion
-from qssl_tf.plotting import BLUE, ORANGE, PAGE, plt, save_figure, styled
+from qssl_tf.plotting import BLUE, ORANGE, PAGE, save_figure, styled, subplots
 from qssl_tf.reproduction.records import Record
 
 QUANTITIES = {
@@ -22,7 +22,7 @@ QUANTITIES = {
 @styled
 def draw_states(path: Path, records: Sequence[Record], theirs: Sequence[Mapping[str, float]]) -> bool:
     """Draw loss and geometry of the two-class run, a line a seed, beside the published points."""
-    figure, grid = plt.subplots(2, 3, figsize=(PAGE, 4.2), layout="constrained")
+    figure, grid = subplots(2, 3, figsize=(PAGE, 4.2))
     axes = grid.flat
     for axis, (name, words) in zip(axes, QUANTITIES.items(), strict=False):
         for record in records:
@@ -56,7 +56,7 @@ def draw_device(path: Path, device: Mapping[str, Any]) -> bool:
         f"{device['backend']}: {device['accuracy']:.1f} %": device["confusion"],
         f"published, ibmq_paris: {100 * np.trace(theirs) / np.sum(theirs):.1f} %": theirs,
     }
-    figure, axes = plt.subplots(1, len(panels), figsize=(PAGE, 3.0), sharey=True, layout="constrained")
+    figure, axes = subplots(1, len(panels), figsize=(PAGE, 3.0), sharey=True)
     for axis, (title, counts) in zip(axes, panels.items(), strict=True):
         matrix = np.array(counts)
         image = axis.imshow(matrix / matrix.sum(axis=1, keepdims=True), cmap="Blues", vmin=0, vmax=1)
