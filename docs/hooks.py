@@ -12,9 +12,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PAGES = {
     "contributing.md": ROOT / "CONTRIBUTING.md",
     "changelog.md": ROOT / "CHANGELOG.md",
-    **{
-        f"weights/{card.parent.name}.md": card for card in sorted((ROOT / "qssl_tf" / "weights").glob("*/README.md"))
-    },
+    **{f"weights/{card.parent.name}.md": card for card in sorted((ROOT / "qssl_tf" / "weights").glob("*/README.md"))},
 }
 
 

@@ -19,6 +19,8 @@ _HOMES = {
     "SimCLR": "qssl_tf.models.simclr",
     "TrainedRun": "qssl_tf.workflow",
     "UserError": "qssl_tf.errors",
+    "draw_circuit": "qssl_tf.pictures.circuit",
+    "draw_run": "qssl_tf.pictures.of_run",
     "from_preset": "qssl_tf.publishing.ready",
     "linear_probe": "qssl_tf.workflow",
     "load_run": "qssl_tf.workflow",
@@ -27,6 +29,9 @@ _HOMES = {
     "register_dataset": "qssl_tf.data.own_dataset",
     "register_encoder": "qssl_tf.models.own_encoder",
     "resume": "qssl_tf.workflow",
+    "run_on_device": "qssl_tf.on_device",
+    "sample_views": "qssl_tf.data.views",
+    "write_report": "qssl_tf.report",
 }
 __all__ = ["__version__", *sorted(_HOMES)]
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from qssl_tf.data.images import ImageData
 from qssl_tf.errors import UserError
 from qssl_tf.evaluation.device import CALIBRATION_ROWS, Problem, problem
 from qssl_tf.evaluation.device_result import judged
@@ -19,7 +20,7 @@ from qssl_tf.hardware.jobs import cancel_jobs, run_jobs
 from qssl_tf.hardware.ledger import Ledger, planned
 from qssl_tf.hardware.preparing import compiled_for, quantum_seconds, rows_a_job, translated
 from qssl_tf.quantum.observables import members
-from qssl_tf.training.runs import LATEST, Run, point_latest, versions
+from qssl_tf.training.runs import LATEST, Run, check_own, point_latest, versions
 
 RECORDED = ("qiskit", "qiskit-aer", "qiskit-ibm-runtime")
 
@@ -39,6 +40,7 @@ def plan(
     seed: int,
     job_rows: int | None = None,
     suppression: Sequence[str] = (),
+    data: ImageData | None = None,
 ) -> tuple[Ledger, Device]:
     """Choose images, compile the head, and write the ledger; nothing is submitted yet.
 
@@ -52,10 +54,12 @@ def plan(
         seed: Of images, layouts and simulated noise.
         job_rows: Rows of a job; None is as many as the device's limits allow.
         suppression: Keys of SUPPRESSIONS.
+        data: The run's images; None loads what its settings name.
     """
+    check_own(run.folder)
     chosen = device(backend)
     check_suppression(suppression, chosen)
-    given = problem(run, checkpoint, images, seed)
+    given = problem(run, checkpoint, images, seed, data)
     say(f"{run.folder}: step {given.step}, {len(given.labels)} test images on {chosen.name}, {shots} shots each")
     names = [str(symbol) for symbol in given.spec.inputs]
     belongs = members(given.spec.observables, given.spec.qubits)

@@ -10,9 +10,8 @@ from pathlib import Path
 from qssl_tf.errors import UserError
 from qssl_tf.files import sweep
 from qssl_tf.flags import Parser, run_command
+from qssl_tf.hardware.asked import METHODS, check_asked
 from qssl_tf.lock import locked
-
-METHODS = ("none", "readout", "affine", "zne")
 
 
 def parser() -> Parser:
@@ -46,14 +45,7 @@ def parser() -> Parser:
 def main() -> None:
     """Do what the command line asks."""
     asked = parser().parse_args()
-    if asked.shots < 1:
-        raise UserError(f"--shots must be at least 1; got {asked.shots}.")
-    if asked.mitigation not in METHODS:
-        from qssl_tf.errors import unknown_name
-
-        raise unknown_name("mitigation", asked.mitigation, METHODS)
-    if asked.seed < 0:
-        raise UserError(f"--seed must be at least 0; got {asked.seed}.")
+    check_asked(asked.shots, asked.mitigation, asked.seed)
     from qssl_tf.training.runs import newest_run, open_run
 
     run = open_run(asked.run) if asked.run else newest_run(asked.runs_dir)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from qssl_tf.flags import Parser, run_command
 
 if TYPE_CHECKING:
+    from qssl_tf.data.images import ImageData
     from qssl_tf.workflow import TrainedRun
 
 PROBED = ("split", "protocol", "step", "features", "n_train", "n_test", "accuracy_last", "accuracy_best_epoch")
@@ -27,27 +28,40 @@ def main() -> None:
     """Draw, write the page, and say where it is."""
     arguments = parser().parse_args()
 
-    from qssl_tf.data.sources import load
-    from qssl_tf.pictures.of_run import draw_run
     from qssl_tf.training.runs import newest_run
     from qssl_tf.workflow import load_run
 
     folder = arguments.run or newest_run(arguments.runs_dir).folder
     run = load_run(folder, arguments.checkpoint)
     print(f"{run.folder}: drawing step {run.step}", flush=True)
-    drawn = draw_run(run, load(run.config))
-    print(f"report: {write_report(run, drawn)}")
+    print(f"report: {write_report(run)}")
 
 
-def write_report(run: "TrainedRun", drawn: dict[str, Path]) -> Path:
-    """Write `report.html` of what the run folder holds.
+def write_report(run: "TrainedRun", data: "ImageData | None" = None) -> Path:
+    """Draw a run and write `report.html` into its folder: one page with everything, which needs no other file.
+
+    Args:
+        run: The run.
+        data: The images, where they were given to `pretrain`; None takes the run's own.
+
+    Returns:
+        The page's path.
+
+    Raises:
+        UserError: The run comes with the package (a copy can be drawn), was trained on other images, or holds a
+            damaged record.
+    """
+    from qssl_tf.pictures.of_run import draw_run
+
+    return write_page(run, draw_run(run, data))
+
+
+def write_page(run: "TrainedRun", drawn: dict[str, Path]) -> Path:
+    """Write `report.html` of what the run folder holds, and return its path.
 
     Args:
         run: The run.
         drawn: What each picture of `draw_run` shows, and its file.
-
-    Returns:
-        The page's path.
     """
     from qssl_tf.files import write_text
     from qssl_tf.pictures.page import page, pictures, settings_table, table, text

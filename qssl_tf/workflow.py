@@ -10,7 +10,7 @@ from qssl_tf.config import Config
 from qssl_tf.data.arrays import as_bytes
 from qssl_tf.data.augment import augmentation
 from qssl_tf.data.images import ImageData
-from qssl_tf.data.sources import load, prepared
+from qssl_tf.data.sources import SOURCES, load, prepared
 from qssl_tf.errors import UserError
 from qssl_tf.evaluation.checkpoints import draw_probes, probe_checkpoints, write_probes
 from qssl_tf.evaluation.features import frozen_features
@@ -149,12 +149,11 @@ def linear_probe(
     """
     if strange := [name for name in settings if not name.startswith("probe_")]:
         raise UserError(f"`{strange[0]}` is the run's and stands; a probe takes settings that begin with probe_.")
-    held = run.data if isinstance(run, TrainedRun) else None
     opened = open_run(run.folder if isinstance(run, TrainedRun) else Path(run))
     config = Config.from_dict(opened.config.to_dict() | settings)
     check_split(split, config)
     step = run.step if isinstance(run, TrainedRun) else choose_step(opened, "last")[0]
-    images = _images(opened, data) if data is not None or held is None else held
+    images = images_of(run, data) if isinstance(run, TrainedRun) else _images(opened, data)
     with locked(opened.probe):
         results = probe_checkpoints(opened, config, [step], split=split, data=images)
         write_probes(opened, results)
@@ -183,11 +182,27 @@ def load_run(folder: str | Path, checkpoint: str | int = "last") -> TrainedRun:
     return TrainedRun(run.folder, run.config, step, model, names)
 
 
+def images_of(run: TrainedRun, data: ImageData | None = None) -> ImageData:
+    """Return a run's images, cut as its settings say.
+
+    Args:
+        run: The run.
+        data: The images, where they were given to `pretrain`; None takes the run's own.
+
+    Raises:
+        UserError: The run was trained on others, or they cannot be found.
+    """
+    return run.data if data is None and run.data is not None else _images(open_run(run.folder), data)
+
+
 def _images(run: Run, data: ImageData | None) -> ImageData:
     """Return the run's images, cut as its settings say; given ones must be those it was trained on."""
+    facts, named = read_facts(run), run.config.dataset
     if data is None:
+        if facts and facts.get("name") == named and named not in SOURCES:
+            raise UserError(f"{run.folder} was trained on images that were given to `pretrain`; pass them as `data`.")
         return load(run.config)
-    found, facts = prepared(data, run.config), read_facts(run)
+    found = prepared(data, run.config)
     if facts and facts["train_sha256"] != found.train.fingerprint():
         raise UserError(f"{run.folder} was trained on other images than these {len(found.train)} of {found.name}.")
     return found

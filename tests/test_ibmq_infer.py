@@ -156,10 +156,10 @@ def test_a_real_device_is_not_used_without_being_asked_for(run, arguments, monke
     ("arguments", "sentence"),
     [
         (["--backend", "fake_pari"], "Did you mean 'fake_paris'?"),
-        (["--images", "361"], "--images must be from 1 to 360, the test images of digits; got 361."),
-        (["--shots", "0"], "--shots must be at least 1; got 0."),
+        (["--images", "361"], "`images` must be from 1 to 360, the test images of digits; got 361."),
+        (["--shots", "0"], "`shots` must be at least 1; got 0."),
         (["--mitigation", "afine"], "`mitigation` must be one of none, readout, affine, zne; got 'afine'."),
-        (["--checkpoint", "7"], "--checkpoint must be 60, the step that"),
+        (["--checkpoint", "7"], "`checkpoint` must be 60, the step that"),
         (["--resume", "nothing"], "holds no device run; --status lists those of a run."),
         (["--job-rows", "50"], "a job must hold more than the 50 calibration rows; its limits leave 50."),
         (
@@ -167,7 +167,7 @@ def test_a_real_device_is_not_used_without_being_asked_for(run, arguments, monke
             "--suppression needs a real device, which does it while it runs;",
         ),
         (["--suppression", "twirl"], "`suppression` must be one of decoupling, twirling; got 'twirl'."),
-        (["--seed", "-1"], "--seed must be at least 0; got -1."),
+        (["--seed", "-1"], "`seed` must be at least 0; got -1."),
     ],
 )
 def test_mistakes_are_one_line(run, arguments, sentence, monkeypatch, capsys):

@@ -18,7 +18,7 @@ LAYERS = [
     ("training",),
     ("evaluation",),
     ("device_run",),
-    ("ibmq_infer", "reproduction", "workflow"),
+    ("ibmq_infer", "on_device", "reproduction", "workflow"),
     ("publishing", "pictures"),
     ("share", "doctor", "report"),
 ]

@@ -10,13 +10,13 @@ from html.parser import HTMLParser
 import pytest
 
 import qssl_tf as q
-from qssl_tf.pictures.of_run import draw_run, feature_names
+from qssl_tf.pictures.of_run import feature_names
 from qssl_tf.publishing.ready import WEIGHTS
-from qssl_tf.report import write_report
+from qssl_tf.report import write_page
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory, digits_data):
+def run(tmp_path_factory):
     """The ready digits, drawn."""
     folder = tmp_path_factory.mktemp("runs") / "digits"
     shutil.copytree(WEIGHTS / "digits-ring", folder)
@@ -25,7 +25,7 @@ def run(tmp_path_factory, digits_data):
     (folder / "ibmq" / "one" / "result.json").write_text(json.dumps(result))
     (folder / "ibmq" / "latest").symlink_to("one")
     found = q.load_run(folder)
-    write_report(found, draw_run(found, digits_data))
+    q.write_report(found)
     return found
 
 
@@ -109,7 +109,7 @@ def test_a_damaged_result_is_one_line(run, tmp_path):
     shutil.copytree(run.folder, copy, symlinks=True)
     (copy / "ibmq" / "one" / "result.json").write_text("{")
     with pytest.raises(q.UserError, match=r"result\.json cannot be read \(.*\); restore or remove it\."):
-        write_report(q.load_run(copy), {})
+        write_page(q.load_run(copy), {})
 
 
 def test_the_command(run, script):

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 
+from qssl_tf.data.images import ImageData
 from qssl_tf.data.pipeline import image_batches
 from qssl_tf.data.sources import load
 from qssl_tf.errors import UserError
@@ -46,7 +47,7 @@ class Problem:
     step: int
 
 
-def problem(run: Run, checkpoint: str, images: int | None, seed: int) -> Problem:
+def problem(run: Run, checkpoint: str, images: int | None, seed: int, data: ImageData | None = None) -> Problem:
     """Prepare a probed run for a device.
 
     Args:
@@ -54,6 +55,7 @@ def problem(run: Run, checkpoint: str, images: int | None, seed: int) -> Problem
         checkpoint: `last`, or the step that was probed.
         images: How many test images, the same number of each class as far as it goes; None is 900, or all if fewer.
         seed: Which images.
+        data: The run's images; None loads what its settings name.
 
     Raises:
         UserError: The run has no quantum head, no probe, or one of another checkpoint.
@@ -61,10 +63,10 @@ def problem(run: Run, checkpoint: str, images: int | None, seed: int) -> Problem
     if run.config.head != "quantum":
         raise UserError(f"`head` must be quantum for a device; {run.folder} has '{run.config.head}'.")
     step, classifier = _classifier(run, checkpoint)
-    data = load(run.config)
+    data = data or load(run.config)
     count = min(900, len(data.test)) if images is None else images
     if not 1 <= count <= len(data.test):
-        raise UserError(f"--images must be from 1 to {len(data.test)}, the test images of {data.name}; got {count}.")
+        raise UserError(f"`images` must be from 1 to {len(data.test)}, the test images of {data.name}; got {count}.")
     model, _ = build(run.config, data)
     load_weights(run, model, step)
     chosen = stratified(data.test.labels, count, seed)
@@ -109,7 +111,7 @@ def _classifier(run: Run, checkpoint: str) -> tuple[int, LinearFit]:
     step, fit = read_classifier(run.probe)
     if checkpoint not in ("last", str(step)):
         raise UserError(
-            f"--checkpoint must be {step}, the step that {run.probe.with_suffix('.npz')} classifies; got "
+            f"`checkpoint` must be {step}, the step that {run.probe.with_suffix('.npz')} classifies; got "
             f"'{checkpoint}'; {probe_again(run.probe)} --checkpoint {checkpoint}."
         )
     return step, fit

@@ -3,11 +3,8 @@
 import math
 from collections.abc import Sequence
 
-import tensorflow as tf
-
-from qssl_tf.data.augment import augmentation
 from qssl_tf.data.images import ImageData
-from qssl_tf.data.pipeline import as_float, view_maker
+from qssl_tf.data.views import sample_views
 from qssl_tf.evaluation.features import frozen_features
 from qssl_tf.evaluation.figures import loss_curve, view_sheet
 from qssl_tf.evaluation.knn import knn_accuracy
@@ -23,10 +20,7 @@ def draw_pretraining(run: Run, data: ImageData, history: Sequence[dict[str, str]
     """Draw `figures/loss.png` and `figures/views.png`."""
     config = run.config
     loss_curve(run.figure("loss"), history, random_loss=math.log(2 * config.batch_size - 1))
-    images = as_float(tf.constant(data.train.images[:SHOWN_PAIRS]))
-    augment = augmentation(config, data.image_shape[0])
-    view_a, view_b = view_maker(augment, config.seed)(images, tf.constant(0), tf.range(len(images)))
-    view_sheet(run.figure("views"), images.numpy(), view_a.numpy(), view_b.numpy())
+    view_sheet(run.figure("views"), *sample_views(data, config, min(SHOWN_PAIRS, len(data.train))))
 
 
 def finish_run(run: Run, model: SimCLR, data: ImageData) -> str:

@@ -2,23 +2,32 @@
 
 from pathlib import Path
 
-import numpy as np
-
+from qssl_tf.errors import UserError
 from qssl_tf.hardware.bridge import to_qiskit
 from qssl_tf.hardware.drawing import draw_gates
-from qssl_tf.quantum.spec import CircuitSpec
+from qssl_tf.quantum.head import QuantumHead
 
 
-def draw_circuit(path: Path, spec: CircuitSpec, weights: np.ndarray | None = None) -> None:
-    """Draw a circuit by Qiskit's drawer; qubit 0 is the uppermost line.
+def draw_circuit(path: str | Path, head: QuantumHead, values: bool = True) -> Path:
+    """Draw a head's circuit by Qiskit's drawer; qubit 0 is the uppermost line.
 
     Args:
         path: The PNG file; an SVG of the same name is written beside it.
-        spec: The circuit.
-        weights: In radians, shape (weights,): their values stand in the gates instead of their names.
+        head: The layer, as it is or after training.
+        values: Whether the weights' values in radians stand in the gates, or their names.
+
+    Returns:
+        The PNG file's path.
+
+    Raises:
+        UserError: The file's name does not end in .png.
     """
+    if Path(path).suffix != ".png":
+        raise UserError(f"`path` must end in .png; got {str(path)!r}.")
+    spec = head.spec
     translated, parameters = to_qiskit(spec.circuit, spec.qubits)
-    if weights is not None:
-        values = {parameters[str(symbol)]: float(weight) for symbol, weight in zip(spec.weights, weights, strict=True)}
-        translated = translated.assign_parameters(values)
-    draw_gates(path, translated, idle_wires=True)
+    if values:
+        weights = zip(spec.weights, head.parameters.numpy(), strict=True)
+        translated = translated.assign_parameters({parameters[str(name)]: float(weight) for name, weight in weights})
+    draw_gates(Path(path), translated, idle_wires=True)
+    return Path(path)

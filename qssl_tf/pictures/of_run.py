@@ -13,23 +13,30 @@ from qssl_tf.pictures.circuit import draw_circuit
 from qssl_tf.pictures.embedding import METHODS, embedding_map
 from qssl_tf.pictures.expectations import expectation_distributions
 from qssl_tf.pictures.projector import write_projector
-from qssl_tf.workflow import TrainedRun
+from qssl_tf.training.runs import check_own
+from qssl_tf.workflow import TrainedRun, images_of
 
 AMPLITUDES = "amplitude"  # its numbers are no angles of single qubits
 
 
-def draw_run(run: TrainedRun, data: ImageData) -> dict[str, Path]:
+def draw_run(run: TrainedRun, data: ImageData | None = None) -> dict[str, Path]:
     """Draw maps, distributions, angles and circuit of a run on its test images, into its `figures`.
 
     TensorBoard's projector files are written beside its curves.
 
     Args:
         run: The run.
-        data: Its images; where none are held out for testing, the training images are drawn.
+        data: The images, where they were given to `pretrain`; None takes the run's own. Where none are held out for
+            testing, the training images are drawn.
 
     Returns:
         What each picture shows, and its PNG file; an SVG lies beside each.
+
+    Raises:
+        UserError: The run comes with the package (a copy can be drawn), or was trained on other images.
     """
+    check_own(run.folder)
+    data = images_of(run, data)
     shown = data.test if len(data.test) else data.train
     figures, features = run.folder / "figures", run.features(shown.images)
     drawn = {}
@@ -47,7 +54,7 @@ def draw_run(run: TrainedRun, data: ImageData) -> dict[str, Path]:
 
 def _draw_quantum(run: TrainedRun, config: Config, shown: Split, figures: Path) -> dict[str, Path]:
     drawn = {"trained circuit": figures / "circuit.png"}
-    draw_circuit(drawn["trained circuit"], run.model.head.spec, run.model.head.parameters.numpy())
+    draw_circuit(drawn["trained circuit"], run.model.head)
     if config.encoding != AMPLITUDES:
         drawn["angles of the encoder"] = path = figures / "angles.png"
         batches = image_batches(shown.images, BATCH)

@@ -16,6 +16,7 @@ from qssl_tf.files import making, write_json
 from qssl_tf.reading import parse_json, read_json
 
 RUNS_DIR = Path("runs")
+PACKAGE = Path(__file__).resolve().parents[1]
 LATEST = "latest"
 SUMS = "SHA256SUMS"  # in folders that were made for others: their files stay as they are
 MAX_SIDE = 4096  # pixels; a damaged file must not ask for a network of any size
@@ -171,6 +172,16 @@ def open_run(path: Path) -> Run:
     if outside:
         raise UserError(f"{path / outside} is a link to another place; a run folder must hold its own files.")
     return Run(path.resolve() if path.is_symlink() else path, Config.from_json(path / "config.json"))
+
+
+def check_own(folder: Path) -> None:
+    """Refuse to write into a run that comes with the package.
+
+    Raises:
+        UserError: It is one.
+    """
+    if PACKAGE in folder.resolve().parents:
+        raise UserError(f"{folder} comes with the package and stays as it is; copy the folder, and name the copy.")
 
 
 def newest_run(runs_dir: Path) -> Run:

@@ -12,7 +12,6 @@ from qssl_tf.pictures.embedding import METHODS, SHOWN, embedding_map
 from qssl_tf.pictures.expectations import expectation_distributions
 from qssl_tf.pictures.projector import sprite, write_projector
 from qssl_tf.plotting import COLOURS, MARKERS, mark
-from qssl_tf.quantum.spec import circuit_spec
 
 RNG = np.random.default_rng(0)
 LABELS = np.arange(60) % 3
@@ -85,11 +84,15 @@ def test_angles_have_one_panel_a_qubit_in_radians(tmp_path, width):
     assert f"qubit {width}" not in said
 
 
-@pytest.mark.parametrize("weights", [None, np.linspace(0, 1, 12)])
-def test_a_circuit_is_drawn_with_names_or_numbers(tmp_path, weights):
-    draw_circuit(tmp_path / "c.png", circuit_spec(3, "ring", 2), weights)
+@pytest.mark.parametrize("values", [False, True])
+def test_a_circuit_is_drawn_with_names_or_numbers(tmp_path, values):
+    head = q.QuantumHead(width=3)
+    head.parameters.assign(np.linspace(1, 2, 12))
+    assert draw_circuit(tmp_path / "c.png", head, values) == tmp_path / "c.png"
     said = " ".join(words(tmp_path / "c.png"))
-    assert "x_002" in said and ("theta_011" in said) == (weights is None)
+    assert "x_002" in said and ("theta_011" in said) == (not values) and ("1.09" in said) == values
+    with pytest.raises(q.UserError, match=r"`path` must end in \.png; got 'c.pdf'\."):
+        draw_circuit("c.pdf", head)
 
 
 def test_equal_pictures_are_equal_files(tmp_path):

@@ -1,0 +1,35 @@
+"""Views to look at, made as training makes them."""
+
+import numpy as np
+import tensorflow as tf
+
+from qssl_tf.config import Config
+from qssl_tf.data.augment import augmentation
+from qssl_tf.data.images import ImageData
+from qssl_tf.data.pipeline import as_float, view_maker
+from qssl_tf.errors import UserError
+
+
+def sample_views(
+    data: ImageData, config: Config | None = None, count: int = 8
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the first training images with two augmented views of each, as a first step would see them.
+
+    Args:
+        data: The images.
+        config: Names the augmentation and its seed; None takes the preset `digits`.
+        count: How many images, from 1 to all.
+
+    Returns:
+        Images, first views and second views: float32 in [0, 1], shape (count, height, width, channels).
+
+    Raises:
+        UserError: There are not that many images.
+    """
+    if not 1 <= count <= len(data.train):
+        raise UserError(f"`count` must be from 1 to the {len(data.train)} training images; got {count}.")
+    config = config or Config()
+    images = as_float(tf.constant(data.train.images[:count]))
+    make = view_maker(augmentation(config, data.image_shape[0]), config.seed)
+    view_a, view_b = make(images, tf.constant(0), tf.range(count))
+    return images.numpy(), view_a.numpy(), view_b.numpy()

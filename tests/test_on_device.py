@@ -1,0 +1,99 @@
+"""A device run from Python: what the command finds, on own images, and never on a real device unasked."""
+
+import json
+import sys
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_digits
+
+import qssl_tf as q
+from qssl_tf import device_run, ibmq_infer, on_device
+from qssl_tf.hardware.backends import Device
+from qssl_tf.hardware.snapshot import snapshot
+from qssl_tf.publishing.ready import WEIGHTS
+
+READY = WEIGHTS / "digits-ring"
+PIXELS, LABELS = load_digits(return_X_y=True)
+SETTINGS = q.Config(width=2, layers=1, steps=3, batch_size=32, probe_epochs=3)
+
+
+def own_images():
+    return q.ImageData.from_arrays(PIXELS[:300].reshape(-1, 8, 8) / 16, LABELS[:300])
+
+
+@pytest.fixture(scope="module")
+def own(tmp_path_factory):
+    run = q.pretrain(SETTINGS, own_images(), runs_dir=tmp_path_factory.mktemp("runs"), name="own")
+    q.linear_probe(run)
+    return run
+
+
+def test_it_is_the_run_of_the_command(tmp_path, monkeypatch):
+    run = q.pretrain(SETTINGS, runs_dir=tmp_path)
+    q.linear_probe(run)
+    newest = run.folder / "ibmq" / "latest" / "result.json"
+    found = q.run_on_device(run.folder, "fake_manila", images=30, shots=200, seed=4)
+    assert json.loads(newest.read_text()) == found
+    asked = ["--run", str(run.folder), "--backend", "fake_manila", "--images", "30", "--shots", "200", "--seed", "4"]
+    monkeypatch.setattr(sys, "argv", ["ibmq_infer", *asked])
+    ibmq_infer.main()
+    again = json.loads(newest.read_text())
+    assert again["jobs"] != found["jobs"]
+    own_to_each = {"seconds", "jobs"}
+    assert {name: again[name] for name in found if name not in own_to_each} == {
+        name: found[name] for name in found if name not in own_to_each
+    }
+
+
+def test_without_noise_only_that_of_the_shots_is_left(own):
+    found = q.run_on_device(own, "aer", images=20, shots=10_000, mitigation="none")
+    assert found["images"] == 20 and found["step"] == 3
+    assert found["rms_error"] < 4 / np.sqrt(10_000)  # the variance of an expectation is at most 1 / shots
+
+
+def test_images_that_were_given_are_asked_for_again(own):
+    again = q.load_run(own.folder)
+    with pytest.raises(q.UserError) as error:
+        q.run_on_device(again, "aer")
+    assert str(error.value) == f"{own.folder} was trained on images that were given to `pretrain`; pass them as `data`."
+    assert q.run_on_device(again, "aer", own_images(), images=10, shots=100)["images"] == 10
+    with pytest.raises(q.UserError, match="pass them as `data`"):
+        q.draw_run(again)
+
+
+def test_a_real_device_needs_a_word(own, monkeypatch):
+    monkeypatch.setattr(device_run, "device", lambda name: Device("ibm_x", snapshot("fake_manila"), is_local=False))
+    monkeypatch.setattr(on_device, "finish", lambda *given: "submitted")
+    with pytest.raises(q.UserError) as error:
+        q.run_on_device(own, "ibm_x", images=10)
+    begun = (own.folder / "ibmq" / "latest").resolve().name
+    assert str(error.value) == (
+        "ibm_x is a real device and costs time, so nothing was submitted; pass submit=True, or go on with "
+        f"`python -m qssl_tf.ibmq_infer --run {own.folder} --resume {begun}`."
+    )
+    assert q.run_on_device(own, "ibm_x", images=10, submit=True) == "submitted"
+
+
+def test_what_comes_with_the_package_stays_as_it_is():
+    run = q.from_preset("digits-ring")
+    for call in (q.run_on_device, q.draw_run, q.write_report):
+        with pytest.raises(q.UserError, match="stays as it is; copy the folder, and name the copy"):
+            call(run)
+    assert not (READY / "ibmq").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        ({"shots": 0}, "`shots` must be at least 1; got 0."),
+        ({"seed": -1}, "`seed` must be at least 0; got -1."),
+        ({"mitigation": "afine"}, "`mitigation` must be one of none, readout, affine, zne; got 'afine'."),
+        ({"images": 61}, "`images` must be from 1 to 60, the test images of arrays; got 61."),
+        ({"backend": "fake_pari"}, "Did you mean 'fake_paris'?"),
+    ],
+)
+def test_mistakes_are_one_line(own, words, sentence):
+    with pytest.raises(q.UserError) as error:
+        q.run_on_device(own, **words)
+    assert sentence in str(error.value) and "\n" not in str(error.value)
