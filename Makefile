@@ -8,7 +8,7 @@ CODE := qssl_tf trainers tuning benchmarks examples tests setup.py
 PEERS := .peers
 
 .DEFAULT_GOAL := help
-.PHONY: help install pretrain linear-eval search ibmq-infer reproduce bench bench-peers docs test check format clean
+.PHONY: help install pretrain linear-eval search ibmq-infer reproduce bench bench-peers tour docs test check format clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,6 +51,10 @@ search: $(STAMP) ## Search for better circuits on digits (2 minutes; ARGS="--spa
 
 reproduce: $(STAMP) ## Train and judge the paper's arms and controls (hours; ARGS="--list" shows what is left)
 	@$(PY) trainers/reproduce.py $(ARGS)
+
+tour: $(STAMP) ## Run examples/tour.ipynb anew and keep its outputs (2 minutes)
+	@$(PY) -m jupyter execute --inplace --AsyncKernelManager.transport=ipc --NotebookClient.record_timing=False \
+	  --NotebookClient.coalesce_streams=True examples/tour.ipynb
 
 docs: $(STAMP) ## Build the documentation into site/ (ARGS="--site-dir DIR" elsewhere)
 	@NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build --strict $(ARGS)

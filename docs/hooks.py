@@ -1,9 +1,11 @@
-"""Parts of the site that are written elsewhere: pages of the project's root, model cards, and tables of the settings."""
+"""Parts of the site that are written elsewhere: pages of the root, model cards, the notebook, tables of settings."""
 
 from dataclasses import fields
 from pathlib import Path
 
+import nbformat
 from mkdocs.structure.files import File
+from nbconvert import MarkdownExporter
 
 from qssl_tf.config import CHOICES, Config
 from qssl_tf.presets import PRESETS
@@ -15,11 +17,16 @@ PAGES = {
     **{f"weights/{card.parent.name}.md": card for card in sorted((ROOT / "qssl_tf" / "weights").glob("*/README.md"))},
 }
 
+TOUR = ROOT / "examples" / "tour.ipynb"
+
 
 def on_files(files, config):
     """Add pages that lie outside of docs/."""
     for place, source in PAGES.items():
         files.append(File.generated(config, place, content=source.read_text(encoding="utf-8")))
+    page, kept = MarkdownExporter().from_notebook_node(nbformat.read(TOUR, 4), {"output_files_dir": "tour"})
+    for place, content in {"tour.md": page, **kept["outputs"]}.items():
+        files.append(File.generated(config, place, content=content))
     return files
 
 

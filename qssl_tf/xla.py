@@ -1,6 +1,7 @@
 """Compiling small functions with XLA, without the messages it prints when it first starts."""
 
 import functools
+import itertools
 import os
 from collections.abc import Callable
 from typing import Any
@@ -9,11 +10,21 @@ import tensorflow as tf
 
 from qssl_tf.quiet import stderr_held_back
 
+_numbers = itertools.count()
+
 
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     """Return `function` of tensors compiled by XLA for each shape it meets."""
     _start()
-    return tf.function(function, jit_compile=True, autograph=False)
+
+    def call(*tensors: Any) -> Any:
+        return function(*tensors)
+
+    # TensorFlow counts traces by code object and warns after five: a session with five heads is no leak, so each
+    # function gets a code object of its own, by another name. One that is traced again and again still warns.
+    name = getattr(function, "__name__", type(function).__name__)
+    call.__code__ = call.__code__.replace(co_name=f"{name}_{next(_numbers)}")
+    return tf.function(call, jit_compile=True, autograph=False)
 
 
 @functools.cache

@@ -66,9 +66,13 @@ class SimCLR(keras.Model):
 
     @functools.cached_property
     def frozen_angles(self) -> Callable[[tf.Tensor], tf.Tensor]:
-        """Function (images) -> the encoder's angles in inference mode, shape (n, width); compiled for this model."""
+        """Function (images) -> the encoder's angles in inference mode, shape (n, width); compiled for this model.
+
+        Traced here, once for all batch sizes: TensorFlow warns of sessions in which several models trace the same line.
+        """
         encoder = self.encoder
-        return tf.function(lambda images: encoder(images, training=False), reduce_retracing=True)
+        images = tf.TensorSpec((None, *encoder.input_shape[1:]), tf.float32)
+        return tf.function(lambda images: encoder(images, training=False)).get_concrete_function(images)
 
     def bare(self) -> "SimCLR":
         """Return an uncompiled learner that shares the three parts: its weights without an optimizer's state."""

@@ -5,16 +5,14 @@ what starts several processes runs in a shell. Each page begins with a short run
 reader has it after Getting started.
 """
 
-import importlib.util
 import os
-import runpy
 import shlex
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 from blocks import DOCS, ROOT, blocks, pages
+from in_process import run_here
 
 from qssl_tf.training.runs import point_latest
 
@@ -60,14 +58,14 @@ def workspace(tmp_path_factory):
     subprocess.run(["cp", "-r", DOCS, folder / "docs"], check=True)
     before = os.getcwd()
     os.chdir(folder)
-    run_here("python trainers/pretrain.py --name first --steps 3 --batch-size 64 --width 3")
-    run_here("python trainers/linear_eval.py --probe-epochs 2")
+    run("python trainers/pretrain.py --name first --steps 3 --batch-size 64 --width 3", folder)
+    run("python trainers/linear_eval.py --probe-epochs 2", folder)
     yield folder
     os.chdir(before)
 
 
-def run_here(command):
-    """Run a command of the project in this process, as `python` does: the file is `__main__`."""
+def run(command, folder):
+    """Run a command of the project in this process, and return what it prints."""
     words = shlex.split(command, comments=True)
     if words[0] == "make":
         told = [name for name in os.environ if name.startswith(("MAKE", "MFLAGS")) or name == "ARGS"]
@@ -76,19 +74,9 @@ def run_here(command):
             [*words, "--dry-run"], cwd=ROOT, env=plain, capture_output=True, text=True, timeout=60, check=True
         )
         words = shlex.split(said.stdout.splitlines()[-1])
-    if words[1] == "-m":
-        path, arguments = Path(importlib.util.find_spec(words[2]).origin), words[3:]
-    else:
-        path, arguments = Path(words[1]), words[2:]
-    kept_argv, kept_path = list(sys.argv), list(sys.path)
-    sys.argv = [str(path), *arguments]
-    sys.path.insert(0, str(path.parent.resolve()))
-    try:
-        runpy.run_path(str(path), run_name="__main__")
-    except SystemExit as end:
-        assert not end.code, f"{command} ended with {end.code}"
-    finally:
-        sys.argv[:], sys.path[:] = kept_argv, kept_path
+    done = run_here(*words[1:], folder=folder)
+    assert done.returncode == 0, f"{command}: {done.stderr}"
+    return done.stdout
 
 
 def shortened(line):
@@ -102,16 +90,14 @@ def shortened(line):
     return f"{command.rstrip('& ')} {flags}{' &' if command.endswith('&') else ''}"
 
 
-def run_line(line, capsys):
+def run_line(line, folder):
     """Run a command, and look at what it prints."""
-    capsys.readouterr()
-    run_here(shortened(line))
-    said = capsys.readouterr().out
+    said = run(shortened(line), folder)
     for part, words in SAID.items():
         assert part not in line or words in said, f"{line}: {said}"
 
 
-def run_block(block, free_ports, folder, capsys):
+def run_block(block, free_ports, folder):
     lines = [line for line in block.text.splitlines() if not any(words in line for words in (CIFAR, *ELSEWHERE))]
     if any(word in block.text for word in SHELL) and lines:
         text = "\n".join(map(shortened, lines)).replace("python ", f"{shlex.quote(sys.executable)} ")
@@ -123,11 +109,11 @@ def run_block(block, free_ports, folder, capsys):
         assert done.returncode == 0, done.stderr
         return
     for line in lines:
-        run_line(line, capsys)
+        run_line(line, folder)
 
 
 @pytest.mark.parametrize("page", [page for page in pages() if blocks(page)], ids=lambda page: page.stem)
-def test_a_page_does_what_it_says(page, workspace, free_ports, own_words, monkeypatch, capsys):
+def test_a_page_does_what_it_says(page, workspace, free_ports, own_words, monkeypatch):
     monkeypatch.syspath_prepend(str(workspace))
     point_latest(workspace / "runs" / "first")
     names: dict = {}
@@ -137,16 +123,16 @@ def test_a_page_does_what_it_says(page, workspace, free_ports, own_words, monkey
         elif block.language == "python":
             exec(compile(block.text, str(page), "exec"), names)
         elif block.language == "bash":
-            run_block(block, free_ports, workspace, capsys)
+            run_block(block, free_ports, workspace)
         else:
             assert block.language in ("text", "json"), block.language
 
 
-def test_the_runs_on_cifar_start(cifar_dir, workspace, capsys):
+def test_the_runs_on_cifar_start(cifar_dir, workspace):
     lines = [line for page in pages() for block in blocks(page) for line in block.text.splitlines() if CIFAR in line]
     assert {line.split("=")[-1] for line in lines} == {"paper", "paper-100-shots"}
     for line in lines:
-        run_line(line, capsys)
+        run_line(line, workspace)
 
 
 def test_an_own_circuit_reached_the_device(workspace):

@@ -1,5 +1,7 @@
 """The site, built as `make docs` does: strict, whole, and with nothing fetched from elsewhere."""
 
+import base64
+import json
 import os
 import re
 import subprocess
@@ -59,6 +61,17 @@ def test_every_link_within_the_site_leads_somewhere(site):
 
 def test_nothing_is_fetched_from_elsewhere(site):
     assert [load for page in site.values() for load in page.loads if re.match(r"[a-z]+:|//", load)] == []
+
+
+def test_the_tour_shows_what_the_notebook_keeps(site):
+    cells = json.loads((ROOT / "examples/tour.ipynb").read_text())["cells"]
+    figures = [output for cell in cells for output in cell.get("outputs", ()) if "image/png" in output.get("data", ())]
+    path, page = next((path, page) for path, page in site.items() if path.parent.name == "tour")
+    shown = [path.parent / load for load in page.loads if load.endswith(".png")]
+    assert len(shown) == len(figures) >= 8
+    assert [base64.b64encode(file.read_bytes()) for file in shown] == [
+        output["data"]["image/png"].replace("\n", "").encode() for output in figures
+    ]
 
 
 def test_every_public_name_stands_in_the_reference(site):

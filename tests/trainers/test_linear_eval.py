@@ -1,4 +1,4 @@
-"""Probing as a user meets it, on a short real run."""
+"""Probing as a user meets it, on a short real run; once in a process of its own, else in this one."""
 
 import json
 
@@ -9,9 +9,9 @@ from qssl_tf.training.runs import create_run
 
 
 @pytest.fixture(scope="module")
-def run(script, tmp_path_factory):
+def run(here, tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs")
-    done = script(
+    done = here(
         "trainers/pretrain.py", "--runs-dir", folder, "--name", "short", "--head", "identity", "--steps", 25,
         "--checkpoint-every", 12, "--batch-size", 64,
     )  # fmt: skip
@@ -19,8 +19,8 @@ def run(script, tmp_path_factory):
     return folder / "short"
 
 
-def linear_eval(script, run, *arguments):
-    return script("trainers/linear_eval.py", "--runs-dir", run.parent, "--probe-epochs", "20", *arguments)
+def linear_eval(start, run, *arguments):
+    return start("trainers/linear_eval.py", "--runs-dir", run.parent, "--probe-epochs", "20", *arguments)
 
 
 def test_the_newest_run_is_probed_beside_its_untrained_network(script, run):
@@ -35,23 +35,23 @@ def test_the_newest_run_is_probed_beside_its_untrained_network(script, run):
     assert (run / "figures" / "confusion.png").stat().st_size > 0
 
 
-def test_all_checkpoints_make_a_curve(script, run):
-    done = linear_eval(script, run, "--run", run, "--checkpoint", "all", "--no-untrained")
+def test_all_checkpoints_make_a_curve(here, run):
+    done = linear_eval(here, run, "--run", run, "--checkpoint", "all", "--no-untrained")
     assert done.returncode == 0, done.stderr
     steps = [line["step"] for line in json.loads((run / "probe.json").read_text())["checkpoints"]]
     assert steps == [0, 1, 13, 23, 25]
     assert (run / "figures" / "accuracy.png").stat().st_size > 0
 
 
-def test_a_second_probe_of_a_run_is_refused(script, run):
+def test_a_second_probe_of_a_run_is_refused(here, run):
     with locked(run / "probe.json"):
-        done = linear_eval(script, run)
+        done = linear_eval(here, run)
     assert done.returncode == 2 and not done.stdout
     assert done.stderr.endswith("probe.json is in use by another process; wait for it to end, or stop it first.\n")
 
 
-def test_the_papers_protocol(script, run):
-    done = linear_eval(script, run, "--probe-protocol", "paper", "--probe-epochs", "3", "--no-untrained")
+def test_the_papers_protocol(here, run):
+    done = linear_eval(here, run, "--probe-protocol", "paper", "--probe-epochs", "3", "--no-untrained")
     assert done.returncode == 0, done.stderr
     assert json.loads((run / "probe.json").read_text())["protocol"] == "paper"
 
@@ -68,25 +68,25 @@ def test_the_papers_protocol(script, run):
         (["--split", "validation"], "needs held-out images and this run trained on all of them; pretrain with"),
     ],
 )
-def test_bad_input_is_one_line(script, run, arguments, sentence):
-    done = linear_eval(script, run, *arguments)
+def test_bad_input_is_one_line(here, run, arguments, sentence):
+    done = linear_eval(here, run, *arguments)
     assert done.returncode == 2 and done.stdout == ""
     assert done.stderr.count("\n") == 1 and sentence in done.stderr, done.stderr
 
 
-def test_a_damaged_checkpoint_is_named(script, run):
+def test_a_damaged_checkpoint_is_named(here, run):
     path = run / "checkpoints" / "step-000013.weights.h5"
     path.write_bytes(path.read_bytes()[:3000])
-    done = linear_eval(script, run, "--checkpoint", "13")
+    done = linear_eval(here, run, "--checkpoint", "13")
     assert done.returncode == 2 and f"error: {path} is damaged" in done.stderr and "Traceback" not in done.stderr
 
 
-def test_data_of_another_shape_is_refused(script, run):
+def test_data_of_another_shape_is_refused(here, run):
     """A run of gray 8x8 images whose settings were turned to colour ones does not read its weights."""
     from qssl_tf.config import Config
 
     other = create_run(Config(head="identity", image_size=16), run.parent, "other", "digits")
     for path in (run / "checkpoints").iterdir():
         (other.folder / "checkpoints" / path.name).write_bytes(path.read_bytes())
-    done = linear_eval(script, run, "--run", other.folder)
+    done = linear_eval(here, run, "--run", other.folder)
     assert done.returncode == 2 and "written with other settings (image_size: 16 against None" in done.stderr
