@@ -53,8 +53,8 @@ reproduce: $(STAMP) ## Train and judge the paper's arms and controls (hours; ARG
 	@$(PY) trainers/reproduce.py $(ARGS)
 
 tour: $(STAMP) ## Run examples/tour.ipynb anew and keep its outputs (2 minutes)
-	@$(PY) -m jupyter execute --inplace --AsyncKernelManager.transport=ipc --NotebookClient.record_timing=False \
-	  --NotebookClient.coalesce_streams=True examples/tour.ipynb
+	@$(PY) -m jupyter execute --inplace --NotebookClient.record_timing=False --NotebookClient.coalesce_streams=True \
+	  examples/tour.ipynb
 
 docs: $(STAMP) ## Build the documentation into site/ (ARGS="--site-dir DIR" elsewhere)
 	@NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build --strict $(ARGS)

@@ -1,4 +1,7 @@
-"""The command as a user meets it: a trained run on simulated devices, killed and resumed."""
+"""The command as a user meets it: a trained run on simulated devices, killed and resumed.
+
+What is killed, and the silence of a good run, are seen in processes of their own; the rest runs in this one.
+"""
 
 import json
 import os
@@ -23,20 +26,20 @@ SMALL = ["--width", "4", "--layers", "1", "--steps", "60", "--batch-size", "128"
 
 
 @pytest.fixture(scope="module")
-def run(script, tmp_path_factory):
+def run(here, tmp_path_factory):
     """A trained and probed run on digits."""
     folder = tmp_path_factory.mktemp("runs")
     for command in (
         ["trainers/pretrain.py", "--runs-dir", folder, "--name", "small", *SMALL],
         ["trainers/linear_eval.py", "--run", folder / "small", "--no-untrained"],
     ):
-        done = script(*command)
+        done = here(*command)
         assert done.returncode == 0, done.stderr
     return folder / "small"
 
 
-def infer(script, run, *arguments):
-    return script("-m", "qssl_tf.ibmq_infer", "--run", run, *arguments)
+def infer(start, run, *arguments):
+    return start("-m", "qssl_tf.ibmq_infer", "--run", run, *arguments)
 
 
 def newest(run):
@@ -58,8 +61,8 @@ def test_an_ideal_device_gives_the_exact_answer(run, script):
         assert (newest(run) / name).stat().st_size > 0
 
 
-def test_a_snapshot_is_noisy_and_mitigation_helps(run, script):
-    done = infer(script, run, "--backend", "fake_manila", "--images", "100", "--shots", "4000")
+def test_a_snapshot_is_noisy_and_mitigation_helps(run, here):
+    done = infer(here, run, "--backend", "fake_manila", "--images", "100", "--shots", "4000")
     assert done.returncode == 0, done.stderr
     result = json.loads((newest(run) / "result.json").read_text())
     assert result["images"] == 100 and result["mitigation"] == "affine"
@@ -69,16 +72,16 @@ def test_a_snapshot_is_noisy_and_mitigation_helps(run, script):
     assert "two-qubit gates" in done.stdout
 
 
-def test_extrapolation_runs_two_circuits(run, script):
-    done = infer(script, run, "--backend", "fake_manila", "--images", "40", "--shots", "2000", "--mitigation", "zne")
+def test_extrapolation_runs_two_circuits(run, here):
+    done = infer(here, run, "--backend", "fake_manila", "--images", "40", "--shots", "2000", "--mitigation", "zne")
     assert done.returncode == 0, done.stderr
     result = json.loads((newest(run) / "result.json").read_text())
     assert result["rms_error"] < result["rms_error_raw"]
 
 
-def test_a_killed_run_goes_on_without_running_anything_twice(run, script):
+def test_a_killed_run_goes_on_without_running_anything_twice(run, here):
     options = ["--backend", "fake_manila", "--shots", "500", "--seed", "2", "--job-rows", "60"]
-    whole = infer(script, run, *options)
+    whole = infer(here, run, *options)
     assert whole.returncode == 0, whole.stderr
     judge = newest(run)
     command = [sys.executable, "-m", "qssl_tf.ibmq_infer", "--run", run, *options]
@@ -92,10 +95,10 @@ def test_a_killed_run_goes_on_without_running_anything_twice(run, script):
     assert killed != judge
     kept = {path.name: path.stat().st_mtime_ns for path in killed.glob("job-*.npz")}
     assert 3 <= len(kept) < 7
-    listed = infer(script, run, "--status")
+    listed = infer(here, run, "--status")
     assert f"{killed.name}: {len(kept)}/7 jobs done; --resume {killed.name}" in listed.stdout
     time.sleep(0.01)
-    done = infer(script, run, "--resume", killed.name)
+    done = infer(here, run, "--resume", killed.name)
     assert done.returncode == 0, done.stderr
     assert {name: (killed / name).stat().st_mtime_ns for name in kept} == kept
     ours, theirs = (json.loads((folder / "result.json").read_text()) for folder in (killed, judge))
@@ -104,8 +107,8 @@ def test_a_killed_run_goes_on_without_running_anything_twice(run, script):
 
 
 @pytest.mark.parametrize("form", ["qasm3", "qpy"])
-def test_an_exported_head_gives_the_exact_expectations(run, script, form):
-    done = infer(script, run, "--export", form)
+def test_an_exported_head_gives_the_exact_expectations(run, here, form):
+    done = infer(here, run, "--export", form)
     assert done.returncode == 0, done.stderr
     from qiskit import qasm3, qpy
     from qiskit.quantum_info import Statevector
@@ -127,16 +130,16 @@ def test_an_exported_head_gives_the_exact_expectations(run, script, form):
         np.testing.assert_allclose(found, exact, atol=1e-5)
 
 
-def test_a_dry_run_submits_nothing_and_can_be_resumed(run, script):
-    done = infer(script, run, "--backend", "aer", "--images", "20", "--shots", "100", "--dry-run")
+def test_a_dry_run_submits_nothing_and_can_be_resumed(run, here):
+    done = infer(here, run, "--backend", "aer", "--images", "20", "--shots", "100", "--dry-run")
     assert done.returncode == 0, done.stderr
     folder = newest(run)
     assert not list(folder.glob("job-*.npz"))
     assert f"dry run: nothing was submitted; go on with --resume {folder.name}" in done.stdout
     with locked(folder):
-        refused = infer(script, run, "--resume")
+        refused = infer(here, run, "--resume")
     assert refused.returncode == 2 and f"{folder.name} is in use by another process; wait" in refused.stderr
-    assert infer(script, run, "--resume").returncode == 0
+    assert infer(here, run, "--resume").returncode == 0
     assert (folder / "result.json").exists()
 
 
@@ -179,12 +182,12 @@ def test_mistakes_are_one_line(run, arguments, sentence, monkeypatch, capsys):
     assert errors.startswith("error: ") and errors.count("\n") == 1
 
 
-def test_a_run_without_probe_or_quantum_head(script, tmp_path):
-    made = script("trainers/pretrain.py", "--runs-dir", tmp_path, "--name", "bare", *SMALL[:4], "--steps", "2")
+def test_a_run_without_probe_or_quantum_head(here, tmp_path):
+    made = here("trainers/pretrain.py", "--runs-dir", tmp_path, "--name", "bare", *SMALL[:4], "--steps", "2")
     assert made.returncode == 0, made.stderr
-    done = infer(script, tmp_path / "bare")
+    done = infer(here, tmp_path / "bare")
     assert done.stderr.endswith("probe.json does not exist; probe the run with `python trainers/linear_eval.py`.\n")
     settings = json.loads((tmp_path / "bare" / "config.json").read_text())
     (tmp_path / "bare" / "config.json").write_text(json.dumps(settings | {"head": "identity"}))
-    done = infer(script, tmp_path / "bare")
+    done = infer(here, tmp_path / "bare")
     assert "`head` must be quantum for a device;" in done.stderr

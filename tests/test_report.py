@@ -112,8 +112,8 @@ def test_a_damaged_result_is_one_line(run, tmp_path):
         write_page(q.load_run(copy), {})
 
 
-def test_the_command(run, script):
-    done = script("-m", "qssl_tf.report", run.folder)
+def test_the_command(run, here):
+    done = here("-m", "qssl_tf.report", run.folder)
     assert done.returncode == 0 and done.stdout.endswith(f"report: {run.folder / 'report.html'}\n"), done.stderr
-    done = script("-m", "qssl_tf.report", run.folder / "nowhere")
+    done = here("-m", "qssl_tf.report", run.folder / "nowhere")
     assert done.returncode == 2 and done.stderr.count("\n") == 1

@@ -6,21 +6,14 @@ import sys
 from pathlib import Path
 
 import pytest
+from in_process import run_here
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 
 
-def run(words, folder):
-    done = subprocess.run(
-        [sys.executable, *words], cwd=folder, capture_output=True, text=True, timeout=300, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
 @pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.py")), ids=lambda path: path.stem)
-def test_an_example_runs_and_says_how_good_it_is(path, tmp_path):
-    output = run([str(path)], tmp_path)
+def test_an_example_runs_and_says_how_good_it_is(path, tmp_path, own_words):
+    output = run_here(path, folder=tmp_path).stdout
     found = re.findall(r"^\w+: ([\d.]+) %", output, re.M)
     assert found and float(found[0]) > 30, output  # chance is 10 %
 

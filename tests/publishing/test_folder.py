@@ -131,11 +131,11 @@ def test_a_damaged_record_is_one_line(runs, tmp_path):
     assert not (tmp_path / "a").exists()
 
 
-def test_the_command_says_what_it_wrote(runs, script, tmp_path):
-    done = script("-m", "qssl_tf.share", runs[0].folder, "--output", tmp_path / "out", "--small")
+def test_the_command_says_what_it_wrote(runs, here, tmp_path):
+    done = here("-m", "qssl_tf.share", runs[0].folder, "--output", tmp_path / "out", "--small")
     assert done.returncode == 0 and done.stdout.startswith(f"{tmp_path / 'out'}: weights after step 5, 0."), done.stderr
     check_sums(tmp_path / "out")
-    again = script("-m", "qssl_tf.share", runs[0].folder, "--output", tmp_path / "out")
+    again = here("-m", "qssl_tf.share", runs[0].folder, "--output", tmp_path / "out")
     assert again.returncode == 2 and again.stderr == (
         f"error: {tmp_path / 'out'} exists already; name another folder with --output.\n"
     )

@@ -3,18 +3,18 @@
 from judges.drawn_words import words
 
 
-def test_the_command_draws(script, tmp_path):
+def test_the_command_draws(here, tmp_path):
     figure = tmp_path / "circuit.svg"
-    done = script("-m", "qssl_tf.quantum.circuits", "sim19", "--width", 3, "--figure", figure)
+    done = here("-m", "qssl_tf.quantum.circuits", "sim19", "--width", 3, "--figure", figure)
     assert done.returncode == 0 and "9 weights" in done.stdout, done.stderr
     assert done.stdout.endswith(f"figures: {tmp_path / 'circuit.png'}, {figure}\n")
     assert any("theta_008" in word for word in words(tmp_path / "circuit.png"))
 
 
-def test_mistakes_are_one_line(script, tmp_path):
-    done = script("-m", "qssl_tf.quantum.circuits", "rign")
+def test_mistakes_are_one_line(here, tmp_path):
+    done = here("-m", "qssl_tf.quantum.circuits", "rign")
     assert done.returncode == 2 and done.stderr.startswith("error: `ansatz` must be one of ring,")
-    done = script("-m", "qssl_tf.quantum.circuits", "ring", "--figure", tmp_path / "circuit.pdf")
+    done = here("-m", "qssl_tf.quantum.circuits", "ring", "--figure", tmp_path / "circuit.pdf")
     assert done.returncode == 2
     sentence = f"error: --figure must be a file's name that ends in .png or .svg; got {tmp_path / 'circuit.pdf'}.\n"
     assert done.stderr == sentence

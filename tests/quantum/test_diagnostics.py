@@ -1,8 +1,8 @@
 """The command, run as a user would."""
 
 
-def test_the_command(script):
-    done = script("-m", "qssl_tf.quantum.diagnostics", "ring", "--width", 3)
+def test_the_command(here):
+    done = here("-m", "qssl_tf.quantum.diagnostics", "ring", "--width", 3)
     assert done.returncode == 0 and "entangling capability (Meyer-Wallach, 0 to 1): 0." in done.stdout, done.stderr
-    done = script("-m", "qssl_tf.quantum.diagnostics", "ringg")
+    done = here("-m", "qssl_tf.quantum.diagnostics", "ringg")
     assert done.returncode == 2 and "Did you mean 'ring'?" in done.stderr

@@ -24,8 +24,8 @@ SHORT += ["--shots", "50", "--gradient", "parameter_shift"]
 SHORT += ["--schedule", "cosine", "--warmup", "0.25"]
 
 
-def pretrain(script, folder, *arguments):
-    return script("trainers/pretrain.py", "--runs-dir", folder, *arguments)
+def pretrain(start, folder, *arguments):
+    return start("trainers/pretrain.py", "--runs-dir", folder, *arguments)
 
 
 def rows(run):
@@ -107,7 +107,7 @@ def test_a_killed_run_resumes_to_the_same_bits(whole, script):
     assert_same_run(run, whole[0])
 
 
-def test_ctrl_c_keeps_the_step_and_resumes_to_the_same_bits(whole, script):
+def test_ctrl_c_keeps_the_step_and_resumes_to_the_same_bits(whole, here):
     run = whole[0].parent / "stopped"
     process = start(run.parent, run.name)
     wait_for_step(run, 10, process)
@@ -116,17 +116,17 @@ def test_ctrl_c_keeps_the_step_and_resumes_to_the_same_bits(whole, script):
     assert process.returncode == 130
     assert f"stopped by SIGINT; continue with: python trainers/pretrain.py --resume {run}" in output
     assert "Traceback" not in errors
-    done = pretrain(script, run.parent, "--resume")  # the newest run
+    done = pretrain(here, run.parent, "--resume")  # the newest run
     assert done.returncode == 0, done.stderr
     assert_same_run(run, whole[0])
 
 
-def test_a_second_process_on_a_run_is_refused(whole, script):
+def test_a_second_process_on_a_run_is_refused(whole, here):
     run = whole[0].parent / "shared"
     process = start(run.parent, run.name)
     wait_for_step(run, 3, process)
     process.send_signal(signal.SIGSTOP)  # or it might be done before the second has looked
-    second = script("trainers/pretrain.py", "--resume", run)
+    second = here("trainers/pretrain.py", "--resume", run)
     process.send_signal(signal.SIGCONT)
     assert second.returncode == 2
     assert second.stderr == f"error: {run} is in use by another process; wait for it to end, or stop it first.\n"
@@ -135,10 +135,10 @@ def test_a_second_process_on_a_run_is_refused(whole, script):
     assert_same_run(run, whole[0])
 
 
-def test_a_finished_run_resumes_to_itself(whole, script):
+def test_a_finished_run_resumes_to_itself(whole, here):
     run, _ = whole
     before = rows(run)
-    done = script("trainers/pretrain.py", "--resume", run)
+    done = here("trainers/pretrain.py", "--resume", run)
     assert done.returncode == 0, done.stderr
     assert rows(run) == before
 
@@ -163,36 +163,36 @@ def refused(done, sentence):
         (["--head", "quantum", "--width", "1"], "`width` must be at least 2 for the ansatz 'ring'; got 1."),
     ],
 )
-def test_bad_input_is_one_line_and_leaves_nothing(script, tmp_path, arguments, sentence):
-    refused(pretrain(script, tmp_path / "runs", *arguments), sentence)
+def test_bad_input_is_one_line_and_leaves_nothing(here, tmp_path, arguments, sentence):
+    refused(pretrain(here, tmp_path / "runs", *arguments), sentence)
     assert not (tmp_path / "runs").exists()
 
 
-def test_a_damaged_state_is_named_and_kept(whole, script):
+def test_a_damaged_state_is_named_and_kept(whole, here):
     run, _ = whole
     copy = run.parent / "damaged"
     subprocess.run(["cp", "-r", run, copy], check=True)
     state = copy / "state" / "state.npz"
     state.write_bytes(state.read_bytes()[:-2000])
     size = state.stat().st_size
-    done = script("trainers/pretrain.py", "--resume", copy)
+    done = here("trainers/pretrain.py", "--resume", copy)
     assert done.returncode == 2 and f"error: {state} is damaged" in done.stderr and "Traceback" not in done.stderr
     assert state.stat().st_size == size
     assert f"--resume {copy} --previous-state goes on from there." in done.stderr  # the state of step 37
-    done = script("trainers/pretrain.py", "--resume", copy, "--previous-state")
+    done = here("trainers/pretrain.py", "--resume", copy, "--previous-state")
     assert done.returncode == 0, done.stderr
     assert_same_run(copy, run)
     aside = Path(re.search(r"^the last state is kept as (.*)$", done.stdout, re.M)[1])
     assert aside.stat().st_size == size
 
 
-def test_settings_of_another_run_are_listed(whole, script):
+def test_settings_of_another_run_are_listed(whole, here):
     run, _ = whole
     copy = run.parent / "edited"
     subprocess.run(["cp", "-r", run, copy], check=True)
     config = json.loads((copy / "config.json").read_text())
     (copy / "config.json").write_text(json.dumps(config | {"width": 5}))
-    done = script("trainers/pretrain.py", "--resume", copy)
+    done = here("trainers/pretrain.py", "--resume", copy)
     assert done.returncode == 2 and "other settings (width: 5 against 4)" in done.stderr
 
 
@@ -218,8 +218,8 @@ def test_a_full_disk_ends_in_one_line_and_resumes(whole, script, tmp_path):
         subprocess.run(["umount", disk], check=True)
 
 
-def test_a_folder_that_cannot_be_written(script, tmp_path):
+def test_a_folder_that_cannot_be_written(here, tmp_path):
     blocked = tmp_path / "file"
     blocked.write_text("not a folder")
-    done = pretrain(script, blocked, *SHORT)
+    done = pretrain(here, blocked, *SHORT)
     assert done.returncode == 2 and done.stderr.startswith("error:") and "Traceback" not in done.stderr

@@ -29,9 +29,9 @@ def start(tmp_path, folder):
         )
 
 
-def test_killed_twice_it_ends_with_the_same_report(script, tmp_path):
+def test_killed_twice_it_ends_with_the_same_report(here, tmp_path):
     whole, killed = tmp_path / "whole", tmp_path / "killed"
-    done = script(*SMALL, "--folder", whole)
+    done = here(*SMALL, "--folder", whole)
     assert done.returncode == 0, done.stderr
     assert "digits-ring seed 0: done," in done.stdout and "report: " in done.stdout
 
@@ -48,16 +48,16 @@ def test_killed_twice_it_ends_with_the_same_report(script, tmp_path):
             time.sleep(0.02)
         os.kill(process.pid, signal.SIGKILL)
         process.wait()
-    again = script(*SMALL, "--folder", killed)
+    again = here(*SMALL, "--folder", killed)
     assert again.returncode == 0, again.stderr
     assert numbers(killed) == numbers(whole)
 
-    nothing = script(*SMALL, "--folder", killed)
+    nothing = here(*SMALL, "--folder", killed)
     assert nothing.stdout.splitlines()[0] == "nothing is left to do: 1 runs are finished"
 
 
-def test_costs_are_shown_before_anything_is_done(script, tmp_path):
-    listed = script(SCRIPT, "--list", "--folder", tmp_path / "runs")
+def test_costs_are_shown_before_anything_is_done(here, tmp_path):
+    listed = here(SCRIPT, "--list", "--folder", tmp_path / "runs")
     assert listed.returncode == 0 and not (tmp_path / "runs").exists()
     assert "0 of 51 runs are finished; " in listed.stdout and "guessed for two cores" in listed.stdout
     assert "ring_100_shots_partial_measurement" in listed.stdout
@@ -75,32 +75,33 @@ def test_costs_are_shown_before_anything_is_done(script, tmp_path):
         (("--sedes", "1"), "error: unknown argument '--sedes'. Did you mean --seeds?"),
     ],
 )  # fmt: skip
-def test_bad_words_are_one_line(script, tmp_path, flags, sentence):
-    done = script(SCRIPT, *flags, "--folder", tmp_path)
+def test_bad_words_are_one_line(here, tmp_path, flags, sentence):
+    done = here(SCRIPT, *flags, "--folder", tmp_path)
     assert done.returncode == 2 and done.stderr.strip().endswith(sentence)
     assert len(done.stderr.strip().splitlines()) == 1 and not done.stdout
 
 
-def test_missing_data_stop_it_in_one_line(script, tmp_path):
-    done = script(SCRIPT, "--arms", "identity", "--folder", tmp_path, TFDS_DATA_DIR=str(tmp_path / "nowhere"))
+def test_missing_data_stop_it_in_one_line(here, tmp_path, monkeypatch):
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "nowhere"))
+    done = here(SCRIPT, "--arms", "identity", "--folder", tmp_path)
     assert done.returncode == 2 and len(done.stderr.strip().splitlines()) == 1
     assert "cifar10" in done.stderr and "Traceback" not in done.stdout
 
 
-def test_foreign_folders_are_refused_before_anything_begins(script, tmp_path):
+def test_foreign_folders_are_refused_before_anything_begins(here, tmp_path):
     (tmp_path / "digits-ring-s0").mkdir()
     (tmp_path / "digits-ring-s0" / "thesis.txt").write_text("mine")
-    done = script(*SMALL, "--folder", tmp_path)
+    done = here(*SMALL, "--folder", tmp_path)
     assert done.returncode == 2 and "digits-ring-s0 is not a run folder" in done.stderr
     assert (tmp_path / "digits-ring-s0" / "thesis.txt").read_text() == "mine"
 
 
-def test_a_run_with_other_settings_is_refused(script, tmp_path):
+def test_a_run_with_other_settings_is_refused(here, tmp_path):
     from qssl_tf.config import Config
     from qssl_tf.training.runs import create_run
 
     create_run(Config(seed=0, width=3), tmp_path, "digits-ring-s0", "digits")
-    done = script(*SMALL, "--folder", tmp_path)
+    done = here(*SMALL, "--folder", tmp_path)
     assert done.returncode == 2
     assert "digits-ring-s0 is not a run of digits-ring with seed 0, or was made by another version (" in done.stderr
     assert "width: 8 against 3" in done.stderr and done.stderr.strip().endswith("move it away.")

@@ -70,7 +70,7 @@ def test_what_a_search_leaves(whole):
     assert "optimistic" in output and "4 trials, 2 failed" in output and "Traceback" not in output
 
 
-def test_trials_are_ordinary_run_folders_judged_on_held_out_training_images(whole, script, digits_data):
+def test_trials_are_ordinary_run_folders_judged_on_held_out_training_images(whole, here, digits_data):
     search, _ = whole
     run = search / "trials" / "trial-0002"
     config = Config.from_json(run / "config.json")
@@ -79,21 +79,21 @@ def test_trials_are_ordinary_run_folders_judged_on_held_out_training_images(whol
     assert (probed["split"], probed["n_train"], probed["n_test"]) == ("validation", 1149, 288)
     assert probed["n_train"] + probed["n_test"] == len(digits_data.train)  # no test image among them
     assert float(rows(search)[2]["validation_accuracy"]) == pytest.approx(probed["accuracy_last"], rel=1e-5)
-    again = script("trainers/linear_eval.py", "--run", run, "--split", "validation", "--no-untrained")
+    again = here("trainers/linear_eval.py", "--run", run, "--split", "validation", "--no-untrained")
     assert again.returncode == 0 and f"{probed['accuracy_last']:.2f} % on 288 validation images" in again.stdout
     assert not (run / "probe.json").exists()
 
 
-def test_the_best_settings_train_on_all_images(whole, script, tmp_path):
+def test_the_best_settings_train_on_all_images(whole, here, tmp_path):
     search, _ = whole
-    done = script("trainers/pretrain.py", "--config", search / "best.json", "--steps", 3, "--runs-dir", tmp_path)
+    done = here("trainers/pretrain.py", "--config", search / "best.json", "--steps", 3, "--runs-dir", tmp_path)
     assert done.returncode == 0 and "on 1437 images" in done.stdout, done.stderr
 
 
-def test_a_finished_search_runs_nothing_again_and_can_be_continued(whole, script):
+def test_a_finished_search_runs_nothing_again_and_can_be_continued(whole, here):
     search, _ = whole
     before = {path: path.stat().st_mtime_ns for path in (search / "trials").rglob("*.h5")}
-    done = script("tuning/search.py", "--searches-dir", search.parent, "--resume")
+    done = here("tuning/search.py", "--searches-dir", search.parent, "--resume")
     assert done.returncode == 0 and "4 of its trials done already" in done.stdout
     assert not [line for line in done.stdout.splitlines() if line.startswith("trial ")]
     assert {path: path.stat().st_mtime_ns for path in (search / "trials").rglob("*.h5")} == before
