@@ -4,7 +4,7 @@ STAMP := $(VENV)/.installed
 PY    := $(VENV)/bin/python
 ARGS  ?=
 PRESET_FLAG := $(if $(PRESET),--preset $(PRESET))
-CODE := qssl_tf trainers tuning benchmarks examples tests setup.py
+CODE := qssl_tf trainers tuning benchmarks docs examples tests setup.py
 PEERS := .peers
 
 .DEFAULT_GOAL := help
@@ -53,8 +53,7 @@ reproduce: $(STAMP) ## Train and judge the paper's arms and controls (hours; ARG
 	@$(PY) trainers/reproduce.py $(ARGS)
 
 tour: $(STAMP) ## Run examples/tour.ipynb anew and keep its outputs (2 minutes)
-	@$(PY) -m jupyter execute --inplace --NotebookClient.record_timing=False --NotebookClient.coalesce_streams=True \
-	  examples/tour.ipynb
+	@$(PY) docs/tour.py
 
 docs: $(STAMP) ## Build the documentation into site/ (ARGS="--site-dir DIR" elsewhere)
 	@NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build --strict $(ARGS)

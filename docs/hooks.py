@@ -1,5 +1,6 @@
 """Parts of the site that are written elsewhere: pages of the root, model cards, the notebook, tables of settings."""
 
+import re
 from dataclasses import fields
 from pathlib import Path
 
@@ -24,10 +25,25 @@ def on_files(files, config):
     """Add pages that lie outside of docs/."""
     for place, source in PAGES.items():
         files.append(File.generated(config, place, content=source.read_text(encoding="utf-8")))
-    page, kept = MarkdownExporter().from_notebook_node(nbformat.read(TOUR, 4), {"output_files_dir": "tour"})
-    for place, content in {"tour.md": page, **kept["outputs"]}.items():
+    for place, content in tour().items():
         files.append(File.generated(config, place, content=content))
     return files
+
+
+def tour():
+    """Return the notebook as a page and its pictures, as wide as they are there; progress bars are left out."""
+    notebook, widths = nbformat.read(TOUR, 4), []
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs = [output for output in cell.outputs if output.get("name") != "stderr"]
+            shown = (output.metadata for output in cell.outputs if "image/png" in output.get("data", ()))
+            widths += [metadata.get("image/png", {}).get("width") for metadata in shown]
+    page, kept = MarkdownExporter().from_notebook_node(notebook, {"output_files_dir": "tour"})
+    wide = (f"{{width={width}}}" if width else "" for width in widths)
+    return {
+        "tour.md": re.sub(r"!\[png\](\(.*?\))", lambda found: f"![Figure]{found[1]}{next(wide)}", page),
+        **kept["outputs"],
+    }
 
 
 def on_page_markdown(markdown, **_):

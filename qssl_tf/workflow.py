@@ -200,7 +200,10 @@ def _images(run: Run, data: ImageData | None) -> ImageData:
     facts, named = read_facts(run), run.config.dataset
     if data is None:
         if facts and facts.get("name") == named and named not in SOURCES:
-            raise UserError(f"{run.folder} was trained on images that were given to `pretrain`; pass them as `data`.")
+            raise UserError(
+                f"{run.folder} was trained on images of your own ('{named}'); pass them as `data`, or register the data "
+                "set first."
+            )
         return load(run.config)
     found = prepared(data, run.config)
     if facts and facts["train_sha256"] != found.train.fingerprint():

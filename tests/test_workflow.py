@@ -82,7 +82,7 @@ def test_training_leaves_tensorflow_as_it_was(run):
 def test_other_images_are_refused(run):
     with pytest.raises(q.UserError, match="was trained on other images than these 48 of arrays"):
         q.resume(run.folder, q.ImageData.from_arrays(255 - IMAGES, LABELS))
-    with pytest.raises(q.UserError, match="given to `pretrain`; pass them as `data`"):
+    with pytest.raises(q.UserError, match="images of your own .'arrays'.; pass them as `data`, or register"):
         q.resume(run.folder)
 
 
