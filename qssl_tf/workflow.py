@@ -201,8 +201,8 @@ def _images(run: Run, data: ImageData | None) -> ImageData:
     if data is None:
         if facts and facts.get("name") == named and named not in SOURCES:
             raise UserError(
-                f"{run.folder} was trained on images of your own ('{named}'); pass them as `data`, or register the data "
-                "set first."
+                f"{run.folder} was trained on images of your own ('{named}'); pass them as `data`, or register the "
+                "data set first."
             )
         return load(run.config)
     found = prepared(data, run.config)

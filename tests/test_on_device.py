@@ -57,7 +57,8 @@ def test_images_that_were_given_are_asked_for_again(own):
     with pytest.raises(q.UserError) as error:
         q.run_on_device(again, "aer")
     assert str(error.value) == (
-        f"{own.folder} was trained on images of your own ('arrays'); pass them as `data`, or register the data set first."
+        f"{own.folder} was trained on images of your own ('arrays'); pass them as `data`, or register the data set "
+        "first."
     )
     assert q.run_on_device(again, "aer", own_images(), images=10, shots=100)["images"] == 10
     with pytest.raises(q.UserError, match="pass them as `data`"):
