@@ -16,6 +16,7 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#0
 BLUE, ORANGE = COLOURS[:2]
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 GRAY = "#777777"
+OUTLINE, OUTLINE_WIDTH = "#333333", 0.25  # points; light colours need one on white
 COLUMN, PAGE = 3.4, 7.0  # inches: one column of a paper, and both
 PIXELS_AN_INCH = 200
 STYLE: Any = {

@@ -12,7 +12,7 @@ from qssl_tf.data.augment import augmentation
 from qssl_tf.data.images import ImageData
 from qssl_tf.data.sources import SOURCES, load, prepared
 from qssl_tf.errors import UserError
-from qssl_tf.evaluation.checkpoints import draw_probes, probe_checkpoints, write_probes
+from qssl_tf.evaluation.checkpoints import check_open_to_probes, draw_probes, probe_checkpoints, write_probes
 from qssl_tf.evaluation.features import frozen_features
 from qssl_tf.evaluation.overview import finish_run
 from qssl_tf.evaluation.probe import ProbeResult, check_split, read_classifier
@@ -154,6 +154,7 @@ def linear_probe(
     check_split(split, config)
     step = run.step if isinstance(run, TrainedRun) else choose_step(opened, "last")[0]
     images = images_of(run, data) if isinstance(run, TrainedRun) else _images(opened, data)
+    check_open_to_probes(opened)
     with locked(opened.probe):
         results = probe_checkpoints(opened, config, [step], split=split, data=images)
         write_probes(opened, results)

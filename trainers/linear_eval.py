@@ -28,7 +28,13 @@ def main() -> None:
     """Probe the chosen checkpoints and write what came out."""
     arguments = parser().parse_args()
 
-    from qssl_tf.evaluation.checkpoints import draw_probes, probe_checkpoints, result_path, write_probes
+    from qssl_tf.evaluation.checkpoints import (
+        check_open_to_probes,
+        draw_probes,
+        probe_checkpoints,
+        result_path,
+        write_probes,
+    )
     from qssl_tf.evaluation.probe import check_split
     from qssl_tf.training.runs import choose_step, newest_run, open_run
 
@@ -38,6 +44,7 @@ def main() -> None:
     steps = choose_step(run, arguments.checkpoint)
     if not arguments.no_untrained and 0 in run.checkpoint_steps() and 0 not in steps:
         steps = [0, *steps]
+    check_open_to_probes(run)
     with locked(run.probe):  # the run itself may go on training
         print(f"{run.folder}: {settings.probe_protocol} probe of step {', '.join(map(str, steps))}", flush=True)
         results = probe_checkpoints(

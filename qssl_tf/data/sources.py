@@ -61,16 +61,10 @@ def prepared(data: ImageData, config: Config) -> ImageData:
         UserError: Labels that do not exist, images that are not square, or a batch larger than the training split.
     """
     data = _keep_classes(data, config.classes)
-    side = config.image_size
-    if side is not None:
-        data = _map_splits(data, lambda split: Split(resized(split.images, side), split.labels))
+    name, side = data.name, config.image_size
+    data = _map_splits(data, lambda split: Split(squared(split.images, side, name), split.labels))
     data = _hold_out(data, config.validation_fraction, config.seed)
     data = _take_train(data, config.train_images, config.seed)
-    if data.image_shape[0] != data.image_shape[1]:
-        raise UserError(
-            f"images of {data.name} must be square; they have {data.image_shape[0]} x {data.image_shape[1]} pixels: "
-            "say with --image-size to which side to resize them."
-        )
     check_batch_size(config, data)
     return data
 
@@ -150,6 +144,21 @@ def _take_train(data: ImageData, count: int | None, seed: int) -> ImageData:
     rows, labels = np.arange(len(data.train)), data.train.labels
     kept = resample(rows, replace=False, n_samples=count, stratify=labels, random_state=seed)
     return replace(data, train=data.train.take(np.sort(kept)))
+
+
+def squared(images: np.ndarray, side: int | None, name: str) -> np.ndarray:
+    """Return images as the network takes them: of `side` x `side` pixels, or as they are where it is None.
+
+    Raises:
+        UserError: They are not square, and no side is given.
+    """
+    height, width = images.shape[1:3]
+    if side is None and height != width:
+        raise UserError(
+            f"images of {name} must be square; they have {height} x {width} pixels: say with --image-size to which "
+            "side to resize them."
+        )
+    return images if side is None else resized(images, side)
 
 
 def resized(images: np.ndarray, side: int) -> np.ndarray:

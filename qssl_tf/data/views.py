@@ -7,6 +7,7 @@ from qssl_tf.config import Config
 from qssl_tf.data.augment import augmentation
 from qssl_tf.data.images import ImageData
 from qssl_tf.data.pipeline import as_float, view_maker
+from qssl_tf.data.sources import squared
 from qssl_tf.errors import UserError
 
 
@@ -17,19 +18,19 @@ def sample_views(
 
     Args:
         data: The images.
-        config: Names the augmentation and its seed; None takes the preset `digits`.
+        config: Names the augmentation, its seed and the size of the images; None takes the preset `digits`.
         count: How many images, from 1 to all.
 
     Returns:
         Images, first views and second views: float32 in [0, 1], shape (count, height, width, channels).
 
     Raises:
-        UserError: There are not that many images.
+        UserError: There are not that many images, or they are not square and the settings name no size.
     """
     if not 1 <= count <= len(data.train):
         raise UserError(f"`count` must be from 1 to the {len(data.train)} training images; got {count}.")
     config = config or Config()
-    images = as_float(tf.constant(data.train.images[:count]))
-    make = view_maker(augmentation(config, data.image_shape[0]), config.seed)
+    pixels = squared(data.train.images[:count], config.image_size, data.name)
+    images, make = as_float(tf.constant(pixels)), view_maker(augmentation(config, pixels.shape[1]), config.seed)
     view_a, view_b = make(images, tf.constant(0), tf.range(count))
     return images.numpy(), view_a.numpy(), view_b.numpy()

@@ -20,6 +20,18 @@ from qssl_tf.training.runs import SUMS, Run
 Probed = tuple[ProbeResult, LinearFit]
 
 
+def check_open_to_probes(run: Run) -> None:
+    """Refuse a run that was made for others, before anything is written into its folder.
+
+    Raises:
+        UserError: It holds checksums, which a new probe would break.
+    """
+    if (run.folder / SUMS).exists():
+        raise UserError(
+            f"{run.folder} was made for others and keeps its probe; copy it and remove {SUMS} there to probe it anew."
+        )
+
+
 def probe_checkpoints(
     run: Run,
     settings: Config,
@@ -38,10 +50,7 @@ def probe_checkpoints(
         split: `test`, or `validation` where something is to be chosen.
         data: The run's images; None loads what its settings name.
     """
-    if (run.folder / SUMS).exists():
-        raise UserError(
-            f"{run.folder} was made for others and keeps its probe; copy it and remove {SUMS} there to probe it anew."
-        )
+    check_open_to_probes(run)
     data = data or load(settings)
     model, _ = build(settings, data)
     results = probe_steps(model, lambda step: load_weights(run, model, step), data, settings, steps, split)

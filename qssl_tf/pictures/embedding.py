@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from qssl_tf.errors import UserError, unknown_name
-from qssl_tf.plotting import COLUMN, mark, save_figure, styled, subplots
+from qssl_tf.plotting import COLUMN, OUTLINE, OUTLINE_WIDTH, mark, save_figure, styled, subplots
 
 SHOWN = 2000  # points; more hide each other
 
@@ -63,7 +63,10 @@ def embedding_map(
     for number, name in enumerate(names or ("images",)):
         rows = kept == number if names else np.full(len(kept), True)
         x, y = points[rows].T
-        axis.scatter(x, y, 6, alpha=0.7, linewidths=0, label=name, rasterized=True, **mark(number))
+        axis.scatter(
+            x, y, 7, alpha=0.8, edgecolors=OUTLINE, linewidths=OUTLINE_WIDTH, label=name, rasterized=True,
+            **mark(number),
+        )  # fmt: skip
     axis.set(xlabel=axis_names[0], ylabel=axis_names[1])
     if names:
         axis.legend(markerscale=1.8, handletextpad=0.1, loc="center left", bbox_to_anchor=(1, 0.5))

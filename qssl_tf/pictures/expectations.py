@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from qssl_tf.plotting import GRAY, PAGE, mark, save_figure, styled, subplots
+from qssl_tf.plotting import GRAY, OUTLINE, OUTLINE_WIDTH, PAGE, mark, save_figure, styled, subplots
 
 
 @styled
@@ -36,7 +36,10 @@ def expectation_distributions(
     for number, name in enumerate(names):
         rows = labels == number
         if rows.any():
-            axis.plot(places, features[rows].mean(axis=0), linestyle="none", markersize=3, label=name, **mark(number))
+            axis.plot(
+                places, features[rows].mean(axis=0), linestyle="none", markersize=3.5, markeredgecolor=OUTLINE,
+                markeredgewidth=OUTLINE_WIDTH, label=name, **mark(number),
+            )  # fmt: skip
     axis.set_xticks(places, feature_names, rotation=90 if count > 12 else 0)
     is_expectation = np.abs(features).max() <= 1 + 1e-6
     axis.set(xlabel="feature", ylabel="expectation (no unit)" if is_expectation else "feature (no unit)")

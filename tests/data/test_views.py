@@ -7,6 +7,7 @@ from qssl_tf.config import Config
 from qssl_tf.data.augment import augmentation
 from qssl_tf.data.images import ImageData
 from qssl_tf.data.pipeline import epoch_order, view_pairs
+from qssl_tf.data.sources import prepared
 from qssl_tf.data.views import sample_views
 from qssl_tf.errors import UserError
 
@@ -36,3 +37,17 @@ def test_there_must_be_so_many_images(count):
     with pytest.raises(UserError) as error:
         sample_views(DATA, CONFIG, count)
     assert str(error.value) == f"`count` must be from 1 to the 20 training images; got {count}."
+
+
+def test_images_are_resized_as_in_training_or_must_be_square():
+    wide = ImageData.from_arrays(np.random.default_rng(0).random((20, 8, 12)), test_fraction=0)
+    config = Config(image_size=10)
+    images, view_a, _ = sample_views(wide, config, 3)
+    assert view_a.shape == (3, 10, 10, 1)
+    np.testing.assert_array_equal(
+        np.rint(255 * images), prepared(wide, Config(image_size=10, batch_size=20)).train.images[:3]
+    )
+    with pytest.raises(
+        UserError, match="images of arrays must be square; they have 8 x 12 pixels: say with --image-size"
+    ):
+        sample_views(wide)

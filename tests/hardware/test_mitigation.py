@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from qssl_tf.hardware.asked import METHODS
 from qssl_tf.hardware.mitigation import MITIGATIONS, Measured, affine_fit, standard_errors
 
 RNG = np.random.default_rng(0)
@@ -59,3 +60,7 @@ def test_standard_errors_are_the_spread_of_repeated_runs(method):
     spread = np.std([MITIGATIONS[method](run()) for _ in range(300)], axis=0, ddof=1)
     estimated = standard_errors(method, run(), shots, resamples=300)
     assert np.mean(estimated) == pytest.approx(np.mean(spread), rel=0.2)
+
+
+def test_every_word_that_may_be_asked_for_is_there():
+    assert set(METHODS) == set(MITIGATIONS)

@@ -78,6 +78,7 @@ def test_a_small_folder_leaves_tables_and_pictures_out(runs, tmp_path):
 def test_it_is_not_probed_over(shared):
     with pytest.raises(q.UserError, match="was made for others and keeps its probe; copy it and remove SHA256SUMS"):
         q.linear_probe(shared, DATA)
+    assert not list(shared.glob(".*"))  # not even a lock
     check_sums(shared)
 
 
