@@ -30,6 +30,21 @@ def run_script(*arguments: object, timeout: float = 300, **environment: str) -> 
     )
 
 
+# The files that take longest, begun first: none is then left to one worker at the end, while the other has nothing.
+LONGEST = (
+    "docs/test_pages.py", "trainers/test_pretrain_workers.py", "trainers/test_pretrain.py", "examples/test_tour.py",
+    "benchmarks/test_faults.py", "test_ibmq_infer.py", "trainers/test_reproduce.py", "tuning/test_search.py",
+    "test_fuzz.py", "test_disks.py", "quantum/test_head.py", "models/test_simclr.py", "training/test_long_runs.py",
+    "test_readme.py",
+)  # fmt: skip
+
+
+def pytest_collection_modifyitems(items):
+    """Put the tests of the longest files first, each file's in their order."""
+    places = {ROOT / "tests" / name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.path, len(places)))
+
+
 @pytest.fixture(scope="session")
 def script():
     return run_script
@@ -69,6 +84,18 @@ def free_ports():
         return ports
 
     return find
+
+
+@pytest.fixture
+def tensorflow_says(caplog):
+    """A function () -> the warnings of TensorFlow's own logger until now."""
+    import tensorflow as tf
+
+    logger = tf.get_logger()
+    caplog.set_level("WARNING", logger=logger.name)  # whatever another test has set
+    logger.addHandler(caplog.handler)
+    yield lambda: [record.getMessage() for record in caplog.records]
+    logger.removeHandler(caplog.handler)
 
 
 @pytest.fixture

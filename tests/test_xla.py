@@ -1,20 +1,10 @@
 """What is compiled by XLA, and when TensorFlow should warn of compiling too often."""
 
 import numpy as np
-import pytest
 import tensorflow as tf
 
 import qssl_tf as q
 from qssl_tf.xla import compiled
-
-
-@pytest.fixture
-def warned(caplog):
-    """The messages of TensorFlow's own logger."""
-    logger = tf.get_logger()
-    logger.addHandler(caplog.handler)
-    yield lambda: [record.getMessage() for record in caplog.records]
-    logger.removeHandler(caplog.handler)
 
 
 def test_a_function_is_compiled_and_keeps_its_values():
@@ -23,15 +13,15 @@ def test_a_function_is_compiled_and_keeps_its_values():
     assert "HloModule" in square.experimental_get_compiler_ir(tf.constant([1.0]), tf.constant(0.5))(stage="hlo")
 
 
-def test_many_heads_in_a_session_are_no_leak(warned):
+def test_many_heads_in_a_session_are_no_leak(tensorflow_says):
     for seed in range(7):
         head = q.QuantumHead(width=2, layers=1, seed=seed)
         head(np.zeros((3, 2), np.float32))
-    assert warned() == []
+    assert tensorflow_says() == []
 
 
-def test_one_that_is_compiled_again_and_again_still_warns(warned):
+def test_one_that_is_compiled_again_and_again_still_warns(tensorflow_says):
     doubled = compiled(lambda x: 2 * x)
     for size in range(1, 8):
         doubled(tf.zeros(size))
-    assert "triggered tf.function retracing" in warned()[0]
+    assert "triggered tf.function retracing" in tensorflow_says()[0]
