@@ -15,7 +15,7 @@ import h5py
 import numpy as np
 
 from qssl_tf.errors import UserError
-from qssl_tf.evaluation.probe import read_probe
+from qssl_tf.evaluation.probe_files import read_probe
 from qssl_tf.hardware.ledger import Ledger
 from qssl_tf.training.checkpoints import CHECKSUM_KEY
 from qssl_tf.training.history import read_history

@@ -50,18 +50,20 @@ def main() -> None:
 
     run = open_run(asked.run) if asked.run else newest_run(asked.runs_dir)
     folder = run.folder / "ibmq"
-    from qssl_tf import device_run
+    from qssl_tf import device_records
 
     if asked.status:
-        device_run.show_status(folder)
+        device_records.show_status(folder)
     elif asked.cancel:
-        device_run.cancel(folder, asked.cancel)
+        device_records.cancel(folder, asked.cancel)
     elif asked.resume is not None:
-        ledger = device_run.chosen(folder, asked.resume)
-        device, costs = device_run.reopened(ledger)
+        ledger = device_records.chosen(folder, asked.resume)
+        device, costs = device_records.reopened(ledger)
         submit(run, ledger, device, costs and not asked.yes)
     elif asked.export:
-        device_run.export(run, asked.checkpoint, asked.export)
+        from qssl_tf.device_run import export
+
+        export(run, asked.checkpoint, asked.export)
     else:
         start(run, asked)
 

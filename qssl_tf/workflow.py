@@ -15,7 +15,8 @@ from qssl_tf.errors import UserError
 from qssl_tf.evaluation.checkpoints import check_open_to_probes, draw_probes, probe_checkpoints, write_probes
 from qssl_tf.evaluation.features import frozen_features
 from qssl_tf.evaluation.overview import finish_run
-from qssl_tf.evaluation.probe import ProbeResult, check_split, read_classifier
+from qssl_tf.evaluation.probe import ProbeResult, check_split
+from qssl_tf.evaluation.probe_files import read_classifier
 from qssl_tf.lock import locked
 from qssl_tf.models.simclr import SimCLR, build_simclr
 from qssl_tf.training import pretrain as training

@@ -19,7 +19,7 @@ from space import Choice, Range
 from qssl_tf.config import Config
 from qssl_tf.distribution.cluster import from_tf_config
 from qssl_tf.errors import UserError
-from qssl_tf.evaluation.probe import read_probe
+from qssl_tf.evaluation.probe_files import read_probe
 from qssl_tf.hardware.ledger import Ledger, checksum
 from qssl_tf.reading import read_arrays
 from qssl_tf.training.history import read_history

@@ -12,7 +12,7 @@ import pytest
 from keras import layers
 
 from qssl_tf.config import Config
-from qssl_tf.device_run import chosen
+from qssl_tf.device_records import chosen
 from qssl_tf.errors import UserError
 from qssl_tf.evaluation.device import problem
 from qssl_tf.hardware.ledger import Ledger

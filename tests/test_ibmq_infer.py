@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from qssl_tf import device_run, ibmq_infer
+from qssl_tf import device_records, device_run, ibmq_infer
 from qssl_tf.errors import UserError
 from qssl_tf.flags import run_command
 from qssl_tf.hardware.backends import Device
@@ -145,13 +145,14 @@ def test_a_dry_run_submits_nothing_and_can_be_resumed(run, here):
 
 @pytest.mark.parametrize("arguments", [["--backend", "ibm_x"], ["--resume"]])
 def test_a_real_device_is_not_used_without_being_asked_for(run, arguments, monkeypatch):
-    monkeypatch.setattr(device_run, "device", lambda name: Device("ibm_x", snapshot("fake_manila"), is_local=False))
+    for module in (device_run, device_records):
+        monkeypatch.setattr(module, "device", lambda name: Device("ibm_x", snapshot("fake_manila"), is_local=False))
     monkeypatch.setattr(device_run, "finish", lambda *arguments: pytest.fail("submitted"))
     monkeypatch.setattr(sys, "argv", ["ibmq_infer", "--run", str(run), "--images", "20", *arguments])
     monkeypatch.setattr(sys.stdin, "isatty", lambda: False, raising=False)
     with pytest.raises(UserError, match="a real device costs time; add --yes to submit without being asked."):
         ibmq_infer.main()
-    ledger = device_run.chosen(run / "ibmq", "")
+    ledger = device_records.chosen(run / "ibmq", "")
     assert ledger.record["backend"] == "ibm_x" and ledger.missing() == [0]
 
 

@@ -17,7 +17,7 @@ LAYERS = [
     ("models",),
     ("training",),
     ("evaluation",),
-    ("device_run",),
+    ("device_run", "device_records"),
     ("ibmq_infer", "on_device", "reproduction", "workflow"),
     ("publishing", "pictures"),
     ("share", "doctor", "report"),

@@ -37,12 +37,13 @@ def test_the_first_two_commands_reach_85_percent(tmp_path):
     assert second.returncode == 0, second.stderr
     accuracy = float(re.search(r"step 500: ([\d.]+) %", second.stdout)[1])
     assert accuracy >= 85, second.stdout
-
-
-def test_the_device_command_is_that_of_getting_started():
-    """tests/docs/test_pages.py runs it, and tests/examples/test_tour.py the same whole, with what must come out."""
     assert "python -m qssl_tf.ibmq_infer" in COMMANDS
-    assert "python -m qssl_tf.ibmq_infer" in (ROOT / "docs" / "start.md").read_text().splitlines()
+    third = shell(f"{sys.executable} -m qssl_tf.ibmq_infer", tmp_path)
+    assert third.returncode == 0, third.stderr
+    device, exact = (
+        float(figure) for figure in re.search(r"accuracy ([\d.]+) %.*exact ([\d.]+) %", third.stdout).groups()
+    )
+    assert exact == pytest.approx(accuracy, abs=0.1) and device > exact - 10
 
 
 @pytest.mark.parametrize("code", PYTHON)

@@ -11,7 +11,8 @@ from qssl_tf.data.sources import load
 from qssl_tf.errors import UserError
 from qssl_tf.evaluation.figures import accuracy_curve, confusion
 from qssl_tf.evaluation.linear import LinearFit
-from qssl_tf.evaluation.probe import ProbeResult, probe_steps, save_classifier
+from qssl_tf.evaluation.probe import ProbeResult, probe_steps
+from qssl_tf.evaluation.probe_files import save_classifier
 from qssl_tf.files import replacing, write_json
 from qssl_tf.training.checkpoints import load_weights
 from qssl_tf.training.pretrain import build

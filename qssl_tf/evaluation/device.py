@@ -11,7 +11,7 @@ from qssl_tf.data.sources import load
 from qssl_tf.errors import UserError
 from qssl_tf.evaluation.features import BATCH
 from qssl_tf.evaluation.linear import LinearFit
-from qssl_tf.evaluation.probe import probe_again, read_classifier
+from qssl_tf.evaluation.probe_files import probe_again, read_classifier
 from qssl_tf.models.simclr import SimCLR
 from qssl_tf.quantum.head import QuantumHead
 from qssl_tf.quantum.spec import CircuitSpec

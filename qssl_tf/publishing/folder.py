@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from qssl_tf.errors import UserError
-from qssl_tf.evaluation.probe import read_classifier, read_probe
+from qssl_tf.evaluation.probe_files import read_classifier, read_probe
 from qssl_tf.files import making, write_json, write_text
 from qssl_tf.publishing.card import Facts, card, seeds_of
 from qssl_tf.publishing.checksums import write_sums

@@ -41,10 +41,10 @@ def weights(path):
 
 
 @pytest.fixture(scope="module")
-def whole(script, tmp_path_factory):
-    """An uninterrupted run."""
+def whole(here, tmp_path_factory):
+    """An uninterrupted run, in this process; killed ones have others, and must come to the same bits."""
     folder = tmp_path_factory.mktemp("runs")
-    done = pretrain(script, folder, "--name", "whole", *SHORT)
+    done = pretrain(here, folder, "--name", "whole", *SHORT)
     assert done.returncode == 0, done.stderr
     return folder / "whole", done.stdout
 
@@ -197,7 +197,7 @@ def test_settings_of_another_run_are_listed(whole, here):
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small file system needs root")
-def test_a_full_disk_ends_in_one_line_and_resumes(whole, script, tmp_path):
+def test_a_full_disk_ends_in_one_line_and_resumes(whole, script, here, tmp_path):
     disk = tmp_path / "disk"
     disk.mkdir()
     mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", disk], capture_output=True, check=False)
@@ -211,7 +211,7 @@ def test_a_full_disk_ends_in_one_line_and_resumes(whole, script, tmp_path):
         left = [path.name for path in disk.rglob(".*") if path.is_file()]
         assert left == [".full.lock"]  # empty; no half-written file beside it
         subprocess.run(["mount", "-o", "remount,size=64m", disk], check=True)
-        done = pretrain(script, disk, "--resume")
+        done = pretrain(here, disk, "--resume")
         assert done.returncode == 0, done.stderr
         assert_same_run(disk / "full", whole[0])
     finally:

@@ -1,6 +1,7 @@
 """What goes wrong inside a training run: a loss that is no number, and a clock that jumps."""
 
 import csv
+import functools
 import json
 import re
 
@@ -28,10 +29,10 @@ def rows(run):
         return list(csv.DictReader(file))
 
 
-def test_a_loss_that_is_no_number_stops_and_keeps_what_was_good(script, tmp_path, digits_data):
+def test_a_loss_that_is_no_number_stops_and_keeps_what_was_good(here, tmp_path, digits_data):
     """Steps of such a size that the embeddings overflow float32 within a few of them."""
     flags = ["--runs-dir", tmp_path, "--name", "run", *SHORT, "--learning-rate", "1e38", "--checkpoint-every", "1"]
-    done = script("trainers/pretrain.py", *flags)
+    done = here("trainers/pretrain.py", *flags)
     assert done.returncode == 2 and "Traceback" not in done.stderr, done.stderr
     run, last = open_run(tmp_path / "run"), done.stderr.strip().splitlines()[-1]
     found = re.fullmatch(
@@ -51,13 +52,13 @@ def test_a_loss_that_is_no_number_stops_and_keeps_what_was_good(script, tmp_path
         assert all(np.isfinite(weight.numpy()).all() for weight in model.trainable_weights)
 
 
-def test_a_jumping_clock_changes_nothing(script, tmp_path):
+def test_a_jumping_clock_changes_nothing(script, here, tmp_path):
     (tmp_path / "python").mkdir()
     (tmp_path / "python" / "sitecustomize.py").write_text(JUMPING)
     jumping = {"PYTHONPATH": str(tmp_path / "python")}
     assert script("-c", "import time; print(abs(time.time() - time.time()) > 1e7)", **jumping).stdout == "True\n"
-    for name, environment in (("steady", {}), ("jumping", jumping)):
-        done = script("trainers/pretrain.py", "--runs-dir", tmp_path, "--name", name, *SHORT, **environment)
+    for name, start in (("steady", here), ("jumping", functools.partial(script, **jumping))):
+        done = start("trainers/pretrain.py", "--runs-dir", tmp_path, "--name", name, *SHORT)
         assert done.returncode == 0, done.stderr
     steady, odd = rows(tmp_path / "steady"), rows(tmp_path / "jumping")
     assert all(0 <= float(row["seconds"]) < 60 for row in odd)

@@ -71,9 +71,9 @@ def assert_same_training(run, alone):
 
 
 @pytest.fixture(scope="module")
-def alone(script, tmp_path_factory):
+def alone(here, tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs")
-    done = script("trainers/pretrain.py", "--runs-dir", folder, "--name", "alone", *RUN)
+    done = here("trainers/pretrain.py", "--runs-dir", folder, "--name", "alone", *RUN)
     assert done.returncode == 0, done.stderr
     return folder / "alone"
 
@@ -122,7 +122,7 @@ def test_a_killed_worker_ends_both_and_others_go_on(alone, free_ports, script):
     assert_same_training(run, alone)
 
 
-def test_a_signal_stops_both_and_one_goes_on(alone, free_ports, script):
+def test_a_signal_stops_both_and_one_goes_on(alone, free_ports, here):
     run, flags = alone.parent / "stopped", workers(free_ports(2))
     processes = [start(run.parent, run.name, *flags, "--worker-number", number) for number in (0, 1)]
     while not (run / "history.csv").exists() or len(losses(run)) < 7:
@@ -133,7 +133,7 @@ def test_a_signal_stops_both_and_one_goes_on(alone, free_ports, script):
     assert codes == [130, 130], errors
     assert f"stopped by SIGTERM; continue with: python trainers/pretrain.py --resume {run}" in outputs[0]
     assert errors[1] == f"stopped: the chief got SIGTERM; continue on all workers with --resume {run}\n"
-    done = script("trainers/pretrain.py", "--resume", run)
+    done = here("trainers/pretrain.py", "--resume", run)
     assert done.returncode == 0, done.stderr
     assert_same_training(run, alone)
 

@@ -99,7 +99,7 @@ def test_a_finished_search_runs_nothing_again_and_can_be_continued(whole, here):
     assert {path: path.stat().st_mtime_ns for path in (search / "trials").rglob("*.h5")} == before
 
 
-def test_a_killed_search_goes_on_in_the_step_of_its_trial(script, tmp_path):
+def test_a_killed_search_goes_on_in_the_step_of_its_trial(here, tmp_path):
     search = tmp_path / "killed"
     arguments = ["--name", "killed", "--vary", "width=3,4", "--trials", 2, *QUICK]
     process = start(tmp_path, *arguments)
@@ -110,7 +110,7 @@ def test_a_killed_search_goes_on_in_the_step_of_its_trial(script, tmp_path):
     finished = search / "trials" / "trial-0000" / "trial.json"
     before = finished.stat().st_mtime_ns
     seconds = history.read_text().splitlines()[5]
-    done = script("tuning/search.py", "--resume", search)
+    done = here("tuning/search.py", "--resume", search)
     assert done.returncode == 0 and "1 of its trials done already" in done.stdout and "again: " in done.stdout, (
         done.stderr
     )
@@ -130,14 +130,8 @@ def test_ctrl_c_ends_a_search_and_says_how_to_go_on(tmp_path):
     assert f"stopped; continue with: python tuning/search.py --resume {tmp_path / 's'}" in output
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def test_a_chief_and_two_workers_of_which_one_is_killed(tmp_path):
-    chief, search = f"127.0.0.1:{free_port()}", tmp_path / "shared"
+def test_a_chief_and_two_workers_of_which_one_is_killed(tmp_path, free_ports):
+    chief, search = f"127.0.0.1:{free_ports(1)[0]}", tmp_path / "shared"
     widths = [3, 4, 5, 6]
     varied = f"width={','.join(map(str, widths))}"
     quick = [word if word != "24" else "60" for word in QUICK]
@@ -243,7 +237,7 @@ def test_another_search_is_named_and_kept(whole, arguments, sentence, capsys, mo
     assert {path: path.read_bytes() for path in search.rglob("*") if path.is_file()} == before
 
 
-def test_a_worker_without_a_chief_ends_soon(whole, capsys, monkeypatch):
+def test_a_worker_without_a_chief_ends_soon(whole, free_ports, capsys, monkeypatch):
     import cluster
 
     monkeypatch.setattr(cluster, "PATIENCE", 1.0)
@@ -251,7 +245,7 @@ def test_a_worker_without_a_chief_ends_soon(whole, capsys, monkeypatch):
         monkeypatch.setenv(f"KERASTUNER_ORACLE_{name}", "")  # put back afterwards
     monkeypatch.setenv("KERASTUNER_TUNER_ID", "")
     search, _ = whole
-    arguments = ["--resume", search, "--role", "worker", "--chief", f"127.0.0.1:{free_port()}"]
+    arguments = ["--resume", search, "--role", "worker", "--chief", f"127.0.0.1:{free_ports(1)[0]}"]
     refused(search.parent, arguments, "no chief answers at 127.0.0.1:", capsys, monkeypatch)
 
 
