@@ -13,9 +13,10 @@ EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 
 @pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.py")), ids=lambda path: path.stem)
 def test_an_example_runs_and_says_how_good_it_is(path, tmp_path, own_words):
-    output = run_here(path, folder=tmp_path).stdout
-    found = re.findall(r"^\w+: ([\d.]+) %", output, re.M)
-    assert found and float(found[0]) > 30, output  # chance is 10 %
+    done = run_here(path, folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    found = re.findall(r"^\w+: ([\d.]+) %", done.stdout, re.M)
+    assert found and float(found[0]) > 30, done.stdout  # chance is 10 %
 
 
 def test_the_commands_of_an_own_circuit_are_those_of_the_docs():

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from judges.drawn_words import words
+from judges.drawn_words import words, words_in_order
 from PIL import Image
 
 import qssl_tf as q
@@ -93,6 +93,18 @@ def test_a_circuit_is_drawn_with_names_or_numbers(tmp_path, values):
     assert "x_002" in said and ("theta_011" in said) == (not values) and ("1.09" in said) == values
     with pytest.raises(q.UserError, match=r"`path` must end in \.png; got 'c.pdf'\."):
         draw_circuit("c.pdf", head)
+
+
+def test_each_weight_stands_in_the_gate_of_its_name(tmp_path):
+    """By the place of a name in one drawing, and of its value in the other."""
+    head, weights = q.QuantumHead(width=4), np.random.default_rng(3).permutation(16) / 7 + 0.1
+    head.parameters.assign(weights)
+    named, valued = (words_in_order(draw_circuit(tmp_path / f"{kind}.png", head, kind)) for kind in (False, True))
+    assert len(named) == len(valued)
+    pairs = [(name, value) for name, value in zip(named, valued, strict=True) if name.startswith("theta_")]
+    assert sorted(name for name, _ in pairs) == [f"theta_{number:03d}" for number in range(16)]
+    for name, value in pairs:
+        assert float(value) == pytest.approx(weights[int(name[-3:])], abs=6e-3)
 
 
 def test_equal_pictures_are_equal_files(tmp_path):
