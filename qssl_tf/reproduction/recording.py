@@ -2,7 +2,9 @@
 
 import os
 import platform
+import subprocess
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 
@@ -64,4 +66,25 @@ def _versions(run: Run) -> dict[str, str]:
         values = dict(read_json(path))
     except (ValueError, TypeError) as error:
         raise UserError(f"{path} is damaged ({reason(error)}); restore it, or train the run again.") from None
-    return values | {"machine": f"{platform.machine()}, {len(os.sched_getaffinity(0))} cores"}
+    return values | {
+        "machine": f"{platform.machine()}, {len(os.sched_getaffinity(0))} cores",
+        "commit": checkout_commit(),
+    }
+
+
+def checkout_commit(source: Path = Path(__file__)) -> str:
+    """Return the commit of the checkout that tracks `source`, with `, changed` after edits; `none` without one."""
+
+    def git(*words: str) -> str | None:
+        try:
+            done = subprocess.run(
+                ["git", "-C", str(source.parent), *words], capture_output=True, text=True, check=False
+            )
+        except OSError:  # no git on this machine
+            return None
+        return done.stdout.strip() if done.returncode == 0 else None
+
+    commit = git("rev-parse", "HEAD")
+    if commit is None or git("ls-files", "--error-unmatch", source.name) is None:
+        return "none"  # an installed package, whatever repository its environment lies in
+    return f"{commit}, changed" if git("status", "--porcelain", "--untracked-files=no") else commit
