@@ -1,5 +1,6 @@
 """AUGMENTATIONS: recipes that make a view of an image (SimCLR, arXiv:2002.05709, Appendix A), as Keras layers."""
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -90,5 +91,11 @@ def augmentation(config: Config, size: int, probing: bool = False) -> Augmentati
         probing: For the training images of the linear probe instead of pretraining.
     """
     area = PROBE_AREAS[config.augmentation] if probing else config.crop_area
+    return _recipe(config.augmentation, size, config.jitter, area)
+
+
+@functools.lru_cache(maxsize=64)
+def _recipe(name: str, size: int, strength: float, area: float | None) -> Augmentation:
+    """Return one recipe, the same object for the same numbers: it has no state, and XLA never frees what it compiled."""
     areas = {} if area is None else {"min_area": area}
-    return AUGMENTATIONS[config.augmentation](size, strength=config.jitter, **areas)
+    return AUGMENTATIONS[name](size, strength=strength, **areas)

@@ -43,6 +43,12 @@ class CircuitSpec:
     observables: tuple[cirq.PauliString, ...]
 
     @property
+    def key(self) -> tuple:
+        """What two specs share exactly if they are the same circuit; hashable."""
+        blocks = tuple(block.freeze() for block in self.blocks)
+        return self.encoding_name, self.qubits, blocks, self.inputs, self.weights, self.observables
+
+    @property
     def encoding(self) -> Encoding:
         """What carries the features into the circuit."""
         return ENCODINGS[self.encoding_name]

@@ -14,7 +14,7 @@ from qssl_tf.distribution.choice import STRATEGY_NAMES
 )
 def found(request, script):
     replicas, settings = request.param
-    done = script("tests/distribution/virtual_devices.py", replicas, json.dumps(settings))
+    done = script("tests/distribution/virtual_devices.py", replicas, json.dumps(settings), timeout=900)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout.splitlines()[-1])
 
@@ -45,11 +45,11 @@ def test_each_replica_measures_on_its_own(found, simulator):
 
 
 def test_twenty_steps_end_in_the_same_weights(found):
-    """At a rate where rounding doesn't grow: at the preset's own, its last bit moves the loss of step 20 by 6e-3."""
-    assert found["training"]["way"] > 1e-4  # in every array; 20 steps of Adam can take 4e-4
-    assert found["training"]["losses"] < 1e-4
-    assert found["training"]["accuracies"] == 0
-    assert found["training"]["weights"] < 5e-5
+    """Nearer to one process than that is to itself with another image in each batch: see judges/rounding.py."""
+    training = found["training"]
+    assert len(training["parts"]) > 20
+    for name, part in training["parts"].items():
+        assert max(part, training["rounding"][name]) < training["one image"][name], name
 
 
 def test_the_words_of_the_command_line_are_those_of_the_table():

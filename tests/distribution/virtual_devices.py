@@ -5,8 +5,11 @@ Prints JSON: for each thing compared, the largest difference.
 
 import json
 import sys
+import tempfile
+from pathlib import Path
 
-import keras
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
 import numpy as np
 import tensorflow as tf
 
@@ -17,14 +20,15 @@ from qssl_tf.distribution.strategies import make_strategy
 REPLICAS = int(sys.argv[1])
 STRATEGY = make_strategy(Choice("mirrored", replicas=REPLICAS), batch_size=64)
 
-from qssl_tf.data.sources import load  # noqa: E402 -- the devices come first
+from judges.rounding import Training, judge  # noqa: E402 -- the devices come first
+
+from qssl_tf.data.sources import load  # noqa: E402
 from qssl_tf.models.batch_norm import BatchNormalization  # noqa: E402
 from qssl_tf.models.convolution import Conv2D  # noqa: E402
 from qssl_tf.models.losses import NTXent  # noqa: E402
 from qssl_tf.models.optimizers import AdamL2  # noqa: E402
 from qssl_tf.quantum.head import QuantumHead  # noqa: E402
 from qssl_tf.replicas import gather  # noqa: E402
-from qssl_tf.training.pretrain import build, shared_pairs  # noqa: E402
 
 RNG = np.random.default_rng(0)
 
@@ -154,40 +158,14 @@ def compare_shots(simulator):
     }
 
 
-def compare_training(optimizer):
-    """20 steps of the digits preset: losses, and all weights with the running statistics.
-
-    `way` is how far from its start every array of weights has come, by the entry that went farthest.
-    """
-    config = Config(batch_size=64, steps=20, **json.loads(sys.argv[2]))
-    data = load(config)
-    alone, augment = build(config, data)
-    with STRATEGY.scope():
-        together, _ = build(config, data)
-    start = [variable.numpy() for variable in alone.trainable_variables]
-    losses = {}
-    for name, model, strategy in (("alone", alone, tf.distribute.get_strategy()), ("together", together, STRATEGY)):
-        with strategy.scope():
-            model.compile(optimizer=optimizer(), loss=model.loss)
-            model.optimizer.build(model.trainable_variables)
-            model.step_logs = True
-        each = losses[name] = []
-
-        class Losses(keras.callbacks.Callback):
-            def on_train_batch_end(self, batch, logs=None, each=each):
-                each.append((logs["loss"], logs["contrastive_accuracy"]))
-
-        pairs = shared_pairs(strategy, config, data, augment, config.steps, 0)
-        model.fit(pairs, steps_per_epoch=config.steps, shuffle=False, verbose=0, callbacks=[Losses()])
-    assert len(losses["alone"]) == len(losses["together"]) == 20
-    return {
-        "losses": distance(np.array(losses["alone"])[:, 0], np.array(losses["together"])[:, 0]),
-        "way": min(distance(a, b.numpy()) for a, b in zip(start, alone.trainable_variables, strict=True)),
-        "accuracies": distance(np.array(losses["alone"])[:, 1], np.array(losses["together"])[:, 1]),
-        "weights": max(
-            distance(a.numpy(), b.numpy()) for a, b in zip(alone.variables, together.variables, strict=True)
-        ),
-    }
+def compare_training():
+    """20 steps of the digits preset beside those of one process."""
+    config = Config(batch_size=64, steps=20, learning_rate=2e-5, **json.loads(sys.argv[2]))
+    with tempfile.TemporaryDirectory() as folder:
+        alone = judge(config, Path(folder))
+        arrays, losses = Training(config, load(config), STRATEGY).run(Path(folder))
+    alone.agrees(arrays, losses)
+    return {"parts": alone.parts(arrays), "rounding": alone.rounding, "one image": alone.one_image}
 
 
 found = {
@@ -196,6 +174,6 @@ found = {
     "vectors": compare_batch_norm((64, 7)),
     "kernels": compare_kernels(),
     "shots": {simulator: compare_shots(simulator) for simulator in ("tfq", "xla")},
-    "training": compare_training(lambda: keras.optimizers.Adam(2e-5, epsilon=1e-8)),
+    "training": compare_training(),
 }
 print(json.dumps(found))

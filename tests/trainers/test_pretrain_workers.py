@@ -1,7 +1,7 @@
 """Training on several devices and processes as a user starts it, beside the same training in one process.
 
-The learning rate is one at which rounding does not grow: at the preset's own, a single process whose circuit is run by
-the other simulator parts from itself as far as several processes do from one.
+The learning rate is one at which rounding does not grow much: at the preset's own, a single process whose circuit is
+run by the other simulator parts from itself as far as several processes do from one.
 """
 
 import csv
@@ -13,9 +13,10 @@ import sys
 import time
 from pathlib import Path
 
-import h5py
-import numpy as np
 import pytest
+from judges.rounding import judge, saved_arrays
+
+from qssl_tf.config import Config
 
 ROOT = Path(__file__).resolve().parents[2]
 RUN = ["--steps", "20", "--batch-size", "64", "--learning-rate", "2e-5", "--checkpoint-every", "5"]
@@ -51,35 +52,28 @@ def losses(run):
         return [float(row["loss"]) for row in csv.DictReader(file)]
 
 
-def weights(run, step=20):
-    found = {}
-    with h5py.File(run / "checkpoints" / f"step-{step:06d}.weights.h5") as file:
-        file.visititems(lambda name, item: found.update({name: item[()]} if isinstance(item, h5py.Dataset) else {}))
-    return found
-
-
 def assert_same_training(run, alone):
     """Losses of all steps, and weights with the statistics of batch norms, which are those of the global batch."""
-    assert len(losses(run)) == 20
-    np.testing.assert_allclose(losses(run), losses(alone), atol=1e-4)
-    mine, theirs, before = weights(run), weights(alone), weights(alone, 0)
-    assert mine.keys() == theirs.keys()
-    for name in mine:
-        np.testing.assert_allclose(mine[name], theirs[name], atol=1e-4, err_msg=name)
-    far = [np.max(np.abs(theirs[name] - before[name])) for name in theirs]
-    assert min(far) > 1e-4 and max(far) > 0.1  # training is no standing still: weights, and running statistics
+    alone.agrees(saved_arrays(run / "checkpoints" / "step-000020.weights.h5"), losses(run))
 
 
 @pytest.fixture(scope="module")
-def alone(here, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("runs")
-    done = here("trainers/pretrain.py", "--runs-dir", folder, "--name", "alone", *RUN)
+def runs(tmp_path_factory):
+    return tmp_path_factory.mktemp("runs")
+
+
+@pytest.fixture(scope="module")
+def alone(here, runs):
+    """One process: a training by `fit`, and the same by command, which it must agree with."""
+    done = here("trainers/pretrain.py", "--runs-dir", runs, "--name", "alone", *RUN)
     assert done.returncode == 0, done.stderr
-    return folder / "alone"
+    judged = judge(Config(steps=20, batch_size=64, learning_rate=2e-5), runs)
+    assert_same_training(runs / "alone", judged)
+    return judged
 
 
-def test_two_devices(alone, script):
-    run = alone.parent / "mirrored"
+def test_two_devices(alone, runs, script):
+    run = runs / "mirrored"
     flags = ["--strategy", "mirrored", "--replicas", "2", "--simulator", "tfq"]
     done = script("trainers/pretrain.py", "--runs-dir", run.parent, "--name", run.name, *RUN, *flags)
     assert done.returncode == 0, done.stderr
@@ -87,8 +81,8 @@ def test_two_devices(alone, script):
     assert_same_training(run, alone)
 
 
-def test_four_processes(alone, free_ports):
-    run, flags = alone.parent / "four", workers(free_ports(4))
+def test_four_processes(alone, runs, free_ports):
+    run, flags = runs / "four", workers(free_ports(4))
     processes = [start(run.parent, run.name, *flags, "--worker-number", number) for number in (3, 1, 0, 2)]
     codes, outputs, errors = ended(processes)
     assert codes == [0] * 4, errors
@@ -97,9 +91,9 @@ def test_four_processes(alone, free_ports):
     assert not [path for path in run.rglob(".*") if path.is_file()]
 
 
-def test_a_killed_worker_ends_both_and_others_go_on(alone, free_ports, script):
+def test_a_killed_worker_ends_both_and_others_go_on(alone, runs, free_ports, script):
     """Two processes with `TF_CONFIG`; one is killed, and two devices of one process take the run up."""
-    run = alone.parent / "killed"
+    run = runs / "killed"
     addresses = [f"127.0.0.1:{port}" for port in free_ports(2)]
     processes = []
     for number in (0, 1):
@@ -122,8 +116,8 @@ def test_a_killed_worker_ends_both_and_others_go_on(alone, free_ports, script):
     assert_same_training(run, alone)
 
 
-def test_a_signal_stops_both_and_one_goes_on(alone, free_ports, here):
-    run, flags = alone.parent / "stopped", workers(free_ports(2))
+def test_a_signal_stops_both_and_one_goes_on(alone, runs, free_ports, here):
+    run, flags = runs / "stopped", workers(free_ports(2))
     processes = [start(run.parent, run.name, *flags, "--worker-number", number) for number in (0, 1)]
     while not (run / "history.csv").exists() or len(losses(run)) < 7:
         assert all(process.poll() is None for process in processes)
