@@ -9,16 +9,18 @@ import numpy as np
 
 from qssl_tf.data.images import ImageData
 from qssl_tf.errors import UserError
-from qssl_tf.evaluation.device import CALIBRATION_ROWS, Problem, problem
+from qssl_tf.evaluation.device import Problem, problem
 from qssl_tf.evaluation.device_result import judged
 from qssl_tf.evaluation.figures import confusion
 from qssl_tf.files import replacing, write_json
+from qssl_tf.hardware.asked import AFFINE_ROWS, CALIBRATION_ROWS
 from qssl_tf.hardware.backends import Device, check_suppression, device
 from qssl_tf.hardware.compiling import folded, readout_contrast
 from qssl_tf.hardware.drawing import draw_gates
 from qssl_tf.hardware.jobs import run_jobs
 from qssl_tf.hardware.ledger import Ledger, planned
 from qssl_tf.hardware.preparing import compiled_for, quantum_seconds, rows_a_job, translated
+from qssl_tf.hardware.usable import check_width, left_out
 from qssl_tf.quantum.observables import members
 from qssl_tf.training.runs import Run, check_own, point_latest, versions
 
@@ -59,20 +61,24 @@ def plan(
     check_own(run.folder)
     chosen = device(backend)
     check_suppression(suppression, chosen)
+    check_width(chosen.backend, run.config.width)
+    at_most = rows_a_job(chosen, 2 if mitigation == "zne" else 1, shots, suppression)
     given = problem(run, checkpoint, images, seed, data)
+    _check_calibration(given, mitigation)
+    if line := left_out(chosen.backend):
+        say(line)
     say(f"{run.folder}: step {given.step}, {len(given.labels)} test images on {chosen.name}, {shots} shots each")
     names = [str(symbol) for symbol in given.spec.inputs]
     belongs = members(given.spec.observables, given.spec.qubits)
     circuit = translated(given.spec, given.weights)
-    calibration = slice(0, CALIBRATION_ROWS)
+    calibration = slice(0, given.calibration)
     best = compiled_for(
         chosen, circuit, names, given.rows[calibration], given.exact[calibration], belongs, seed, report=say
     )
     circuits = [best.circuit, folded(best.circuit, 3)] if mitigation == "zne" else [best.circuit]
-    at_most = rows_a_job(chosen, len(circuits), shots)
-    jobs = planned(len(given.rows), CALIBRATION_ROWS, min(at_most, job_rows or at_most), each=not chosen.is_local)
+    jobs = planned(len(given.rows), given.calibration, min(at_most, job_rows or at_most), each=not chosen.is_local)
     say(
-        f"compiled: {best.two_qubit_gates} two-qubit gates, depth {best.depth}, layout {best.layout}, "
+        f"compiled: {best.two_qubit_gates} two-qubit gates, depth {best.depth}, read on qubits {best.layout}, "
         f"estimated success {best.success:.3f}"
     )
     if not chosen.is_local:
@@ -84,10 +90,12 @@ def plan(
         "shots": shots,
         "mitigation": mitigation,
         "suppression": list(suppression),
+        "calibration": given.calibration,
         "seed": seed,
         "step": given.step,
         "two_qubit_gates": best.two_qubit_gates,
         "depth": best.depth,
+        "initial_layout": best.initial_layout,
         "layout": best.layout,
         "clbit_of_qubit": list(range(len(best.layout))),
         "estimated_success": best.success,
@@ -100,6 +108,18 @@ def plan(
     point_latest(ledger.folder)
     draw_gates(ledger.folder / "circuit.png", best.circuit)
     return ledger, chosen
+
+
+def _check_calibration(given: Problem, mitigation: str) -> None:
+    """Say where few images calibrate, and refuse a line through less than three of them."""
+    rows = given.calibration
+    if rows < AFFINE_ROWS and mitigation == "affine":
+        raise UserError(
+            f"`mitigation` affine needs at least {AFFINE_ROWS} training images to calibrate its lines; got {rows}; "
+            "take --mitigation readout."
+        )
+    if rows < CALIBRATION_ROWS:
+        say(f"calibration: all {rows} training images, where {CALIBRATION_ROWS} are taken of larger sets")
 
 
 def _versions() -> dict[str, str]:
@@ -172,8 +192,8 @@ def check_fits(run: Run, ledger: Ledger) -> None:
     images, classes = len(stored["labels"]), len(ledger.record["class_names"])
     features = shapes["exact"][-1] if shapes["exact"] else 0
     right = {
-        "rows": (CALIBRATION_ROWS + images, len(ledger.record["parameters"])),
-        "exact": (CALIBRATION_ROWS + images, features),
+        "rows": (ledger.calibration + images, len(ledger.record["parameters"])),
+        "exact": (ledger.calibration + images, features),
         "labels": (images,),
         "kernel": (features, classes),
         "bias": (classes,),

@@ -45,7 +45,7 @@ def parser() -> Parser:
 def main() -> None:
     """Do what the command line asks."""
     asked = parser().parse_args()
-    check_asked(asked.shots, asked.mitigation, asked.seed)
+    check_asked(asked.shots, asked.mitigation, asked.seed, asked.images, asked.job_rows)
     from qssl_tf.training.runs import newest_run, open_run
 
     run = open_run(asked.run) if asked.run else newest_run(asked.runs_dir)

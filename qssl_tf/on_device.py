@@ -48,7 +48,7 @@ def run_on_device(
         UserError: The run was not probed, has no quantum head or other images; an unknown device or mitigation; or a
             real device without `submit`, which says how to go on.
     """
-    check_asked(shots, mitigation, seed)
+    check_asked(shots, mitigation, seed, images)
     trained = run if isinstance(run, TrainedRun) else load_run(run)
     opened = open_run(trained.folder)
     found = images_of(trained, data)

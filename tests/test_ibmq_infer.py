@@ -102,7 +102,7 @@ def test_a_killed_run_goes_on_without_running_anything_twice(run, here):
     assert done.returncode == 0, done.stderr
     assert {name: (killed / name).stat().st_mtime_ns for name in kept} == kept
     ours, theirs = (json.loads((folder / "result.json").read_text()) for folder in (killed, judge))
-    for name in ("accuracy", "rms_error", "rms_error_raw", "confusion", "layout"):
+    for name in ("accuracy", "rms_error", "rms_error_raw", "confusion", "initial_layout", "final_layout"):
         assert ours[name] == theirs[name], name
 
 
@@ -165,7 +165,7 @@ def test_a_real_device_is_not_used_without_being_asked_for(run, arguments, monke
         (["--mitigation", "afine"], "`mitigation` must be one of none, readout, affine, zne; got 'afine'."),
         (["--checkpoint", "7"], "`checkpoint` must be 60, the step that"),
         (["--resume", "nothing"], "holds no device run; --status lists those of a run."),
-        (["--job-rows", "50"], "a job must hold more than the 50 calibration rows; its limits leave 50."),
+        (["--images", "0"], "`images` must be at least 1; got 0."),
         (
             ["--suppression", "twirling"],
             "--suppression needs a real device, which does it while it runs;",
@@ -181,6 +181,15 @@ def test_mistakes_are_one_line(run, arguments, sentence, monkeypatch, capsys):
     errors = capsys.readouterr().err
     assert sentence in errors
     assert errors.startswith("error: ") and errors.count("\n") == 1
+
+
+@pytest.mark.parametrize("rows", ["0", "20", "50"])
+def test_too_small_jobs_are_refused_at_the_door(rows, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["ibmq_infer", "--run", "nowhere", "--job-rows", rows])  # before the run is read
+    assert run_command(ibmq_infer.main) == 2
+    assert capsys.readouterr().err == (
+        f"error: `job_rows` must be above 50, the calibration rows that a job begins with; got {rows}.\n"
+    )
 
 
 def test_a_run_without_probe_or_quantum_head(here, tmp_path):

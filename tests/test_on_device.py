@@ -2,6 +2,7 @@
 
 import json
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,8 +11,10 @@ from sklearn.datasets import load_digits
 import qssl_tf as q
 from qssl_tf import device_run, ibmq_infer, on_device
 from qssl_tf.hardware.backends import Device
+from qssl_tf.hardware.ledger import Ledger
 from qssl_tf.hardware.snapshot import snapshot
 from qssl_tf.publishing.ready import WEIGHTS
+from qssl_tf.training.runs import open_run
 
 READY = WEIGHTS / "digits-ring"
 PIXELS, LABELS = load_digits(return_X_y=True)
@@ -78,6 +81,93 @@ def test_a_real_device_needs_a_word(own, monkeypatch):
     assert q.run_on_device(own, "ibm_x", images=10, submit=True) == "submitted"
 
 
+class LocalMode:
+    """The service of a device that Qiskit's runtime package plays locally: its jobs by their ids."""
+
+    def __init__(self):
+        self.kept = {}
+
+    def job(self, job_id):
+        return self.kept[job_id]
+
+
+def test_twirled_shots_that_do_not_divide_are_used_as_they_come(own, monkeypatch):
+    """Qiskit's own Sampler returns 128 shots where 100 are asked for; figures are of those."""
+    client, manila = LocalMode(), snapshot("fake_manila")
+
+    class Real(Device):
+        def sampler(self, seed, suppression=()):
+            sampler = super().sampler(seed, suppression)
+            run = sampler.run
+
+            def kept(pubs):
+                job = run(pubs)
+                client.kept[job.job_id()] = job
+                return job
+
+            sampler.run = kept
+            return sampler
+
+    monkeypatch.setattr(device_run, "device", lambda name: Real("manila", manila, is_local=False))
+    monkeypatch.setattr("qssl_tf.hardware.service.service", lambda: client)
+    opened = open_run(own.folder)
+    words = {"checkpoint": "last", "images": 10, "shots": 100, "mitigation": "none", "seed": 0}
+    ledger, chosen = device_run.plan(opened, "manila", **words, suppression=["twirling"], data=own_images())
+    found = device_run.finish(opened, ledger, chosen)
+    assert (found["shots"], found["shots_asked"]) == (128, 100)
+    packed = Ledger.open(ledger.folder).packed(0)[0]
+    assert packed.shape == (60, 128, 1)
+    means = 1 - 2 * np.mean((packed[50:] >> np.arange(2, dtype=np.uint8)) & 1, axis=1)
+    right = np.sqrt(np.mean((1 - means**2) / 128))  # of the mean of 128 draws of +1 and -1
+    assert found["standard_error"] == pytest.approx(right, rel=0.1)  # from 200 resamples of 20 values: 2 % alone
+    again = ledger.again()
+    assert device_run.finish(opened, again, chosen)["accuracy"] == found["accuracy"] and len(client.kept) == 1
+
+
+def test_layouts_are_named(own):
+    found = q.run_on_device(own, "fake_manila", own_images(), images=10, shots=50)
+    record = Ledger.open((own.folder / "ibmq" / "latest").resolve()).record
+    assert "layout" not in found
+    assert (found["initial_layout"], found["final_layout"]) == (record["initial_layout"], record["layout"])
+    assert sorted(found["initial_layout"]) == sorted(set(found["initial_layout"])) and len(found["final_layout"]) == 2
+
+
+def test_few_training_images_calibrate_as_many_as_there_are(tmp_path, capsys):
+    data = q.ImageData.from_arrays(PIXELS[:50].reshape(-1, 8, 8) / 16, LABELS[:50])
+    run = q.pretrain(SETTINGS, data, runs_dir=tmp_path)
+    q.linear_probe(run)
+    train = len(data.train)
+    assert 32 <= train < 50
+    found = q.run_on_device(run, "aer", images=5, shots=5000)
+    assert found["calibration"] == train and found["images"] == 5
+    assert found["rms_error"] < 4 / np.sqrt(5000)
+    assert f"calibration: all {train} training images, where 50 are taken of larger sets\n" in capsys.readouterr().out
+    given = SimpleNamespace(calibration=2)
+    device_run._check_calibration(given, "readout")
+    with pytest.raises(q.UserError) as error:
+        device_run._check_calibration(given, "affine")
+    assert str(error.value) == (
+        "`mitigation` affine needs at least 3 training images to calibrate its lines; got 2; take --mitigation readout."
+    )
+
+
+@pytest.mark.parametrize(
+    ("chosen", "words", "sentence"),
+    [
+        ("fake_armonk", {}, "`backend` must have at least 2 qubits for this run; fake_armonk has 1."),
+        ("ibm_x", {"shots": 200_000}, "`shots` must be fewer on ibm_x, whose jobs run at most 10,000,000 shots and"),
+    ],
+)
+def test_what_a_device_cannot_do_is_said_before_any_work(own, chosen, words, sentence, monkeypatch):
+    made = Device("ibm_x", snapshot("fake_manila"), is_local=False)
+    if chosen == "ibm_x":
+        monkeypatch.setattr(device_run, "device", lambda name: made)
+    monkeypatch.setattr(device_run, "problem", lambda *given: pytest.fail("images were read"))
+    with pytest.raises(q.UserError) as error:
+        q.run_on_device(own, chosen, **words)
+    assert sentence in str(error.value)
+
+
 def test_what_comes_with_the_package_stays_as_it_is():
     run = q.from_preset("digits-ring")
     for call in (q.run_on_device, q.draw_run, q.write_report):
@@ -90,6 +180,7 @@ def test_what_comes_with_the_package_stays_as_it_is():
     ("words", "sentence"),
     [
         ({"shots": 0}, "`shots` must be at least 1; got 0."),
+        ({"images": 0}, "`images` must be at least 1; got 0."),
         ({"seed": -1}, "`seed` must be at least 0; got -1."),
         ({"mitigation": "afine"}, "`mitigation` must be one of none, readout, affine, zne; got 'afine'."),
         ({"images": 61}, "`images` must be from 1 to 60, the test images of arrays; got 61."),

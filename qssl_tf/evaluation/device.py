@@ -12,14 +12,13 @@ from qssl_tf.errors import UserError
 from qssl_tf.evaluation.features import BATCH
 from qssl_tf.evaluation.linear import LinearFit
 from qssl_tf.evaluation.probe_files import probe_again, read_classifier
+from qssl_tf.hardware.asked import CALIBRATION_ROWS
 from qssl_tf.models.simclr import SimCLR
 from qssl_tf.quantum.head import QuantumHead
 from qssl_tf.quantum.spec import CircuitSpec
 from qssl_tf.training.checkpoints import load_weights
 from qssl_tf.training.pretrain import build
 from qssl_tf.training.runs import Run
-
-CALIBRATION_ROWS = 50  # training images; their exact values tell what the device does to each observable
 
 
 @dataclass(frozen=True)
@@ -45,6 +44,11 @@ class Problem:
     classifier: LinearFit
     class_names: tuple[str, ...]
     step: int
+
+    @property
+    def calibration(self) -> int:
+        """Number of calibration rows: CALIBRATION_ROWS, or all training images where there are fewer."""
+        return len(self.rows) - len(self.labels)
 
 
 def problem(run: Run, checkpoint: str, images: int | None, seed: int, data: ImageData | None = None) -> Problem:

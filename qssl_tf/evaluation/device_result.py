@@ -5,10 +5,9 @@ from typing import Any
 import numpy as np
 
 from qssl_tf.config import Config
-from qssl_tf.evaluation.device import CALIBRATION_ROWS
 from qssl_tf.evaluation.linear import LinearFit
 from qssl_tf.evaluation.probe import confusion_matrix
-from qssl_tf.hardware.jobs import collected
+from qssl_tf.hardware.jobs import collected, row_shots
 from qssl_tf.hardware.ledger import Ledger
 from qssl_tf.hardware.mitigation import MITIGATIONS, Measured, standard_errors
 from qssl_tf.quantum.observables import members
@@ -21,24 +20,27 @@ def judged(config: Config, ledger: Ledger) -> dict[str, Any]:
     spec = circuit_spec(config.width, config.ansatz, config.layers, config.encoding, config.observables)
     belongs = members(spec.observables, spec.qubits)
     measured, *amplified = collected(ledger, belongs)
-    wanted, exact = measured[CALIBRATION_ROWS:], stored["exact"][CALIBRATION_ROWS:]
+    calibration, shots = ledger.calibration, int(row_shots(ledger)[ledger.calibration :].min())
+    wanted, exact = measured[calibration:], stored["exact"][calibration:]
     contrast = np.prod(np.where(belongs > 0, np.array(record["contrast"])[:, np.newaxis], 1.0), axis=0)
     seen = Measured(
         wanted,
-        measured[:CALIBRATION_ROWS],
-        stored["exact"][:CALIBRATION_ROWS],
+        measured[:calibration],
+        stored["exact"][:calibration],
         contrast,
-        amplified[0][CALIBRATION_ROWS:] if amplified else None,
+        amplified[0][calibration:] if amplified else None,
     )
     mitigated = MITIGATIONS[record["mitigation"]](seen)
-    errors = standard_errors(record["mitigation"], seen, record["shots"], seed=record["seed"])
+    errors = standard_errors(record["mitigation"], seen, shots, seed=record["seed"])
     classifier, labels = LinearFit(stored["kernel"], stored["bias"], []), stored["labels"]
     found, ideal = classifier.predict(mitigated), classifier.predict(exact)
     classes, hits = len(record["class_names"]), int(np.sum(found == labels))
     return {
         "backend": record["backend"],
         "images": len(labels),
-        "shots": record["shots"],
+        "shots": shots,
+        "shots_asked": record["shots"],
+        "calibration": calibration,
         "mitigation": record["mitigation"],
         "jobs": [entry["id"] or entry["tag"] for entry in record["jobs"]],
         "accuracy": 100 * hits / len(labels),
@@ -53,7 +55,8 @@ def judged(config: Config, ledger: Ledger) -> dict[str, Any]:
         "confusion_exact": confusion_matrix(labels, ideal, classes).tolist(),
         "two_qubit_gates": record["two_qubit_gates"],
         "depth": record["depth"],
-        "layout": record["layout"],
+        "initial_layout": record.get("initial_layout"),  # of older device runs it is not known
+        "final_layout": record["layout"],
         "estimated_success": record["estimated_success"],
         "step": record["step"],
         "seed": record["seed"],

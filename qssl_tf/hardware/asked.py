@@ -3,13 +3,17 @@
 from qssl_tf.errors import UserError, unknown_name
 
 METHODS = ("none", "readout", "affine", "zne")  # of mitigation
+# Training images in front of each device run, or all where there are fewer; their exact values tell what the device
+# does to each observable.
+CALIBRATION_ROWS = 50
+AFFINE_ROWS = 3  # fewest calibration rows of affine mitigation: two fix a line, the third is the first to contradict it
 
 
-def check_asked(shots: int, mitigation: str, seed: int) -> None:
+def check_asked(shots: int, mitigation: str, seed: int, images: int | None = None, job_rows: int | None = None) -> None:
     """Refuse what no device run can do.
 
     Raises:
-        UserError: Shots below 1, an unknown mitigation, or a negative seed.
+        UserError: Shots or images below 1, an unknown mitigation, a negative seed, or jobs without room for images.
     """
     if shots < 1:
         raise UserError(f"`shots` must be at least 1; got {shots}.")
@@ -17,3 +21,9 @@ def check_asked(shots: int, mitigation: str, seed: int) -> None:
         raise unknown_name("mitigation", mitigation, METHODS)
     if seed < 0:
         raise UserError(f"`seed` must be at least 0; got {seed}.")
+    if images is not None and images < 1:
+        raise UserError(f"`images` must be at least 1; got {images}.")
+    if job_rows is not None and job_rows <= CALIBRATION_ROWS:
+        raise UserError(
+            f"`job_rows` must be above {CALIBRATION_ROWS}, the calibration rows that a job begins with; got {job_rows}."
+        )

@@ -7,6 +7,7 @@ device of IBM Quantum (`least_busy` chooses one). Nothing falls back silently to
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from qssl_tf.errors import UserError, unknown_name
@@ -55,8 +56,13 @@ class Device:
         # 0 lets Aer use all cores for the rows of a PUB; Aer ignores the seed 0.
         options: dict[str, Any] = {"max_parallel_experiments": 0}
         if self.name != "aer":
-            options["noise_model"] = noise_model(self.backend)
+            options["noise_model"] = self.noise
         return SamplerV2(seed=seed + 1, options={"backend_options": options})
+
+    @cached_property
+    def noise(self) -> Any:
+        """Aer's noise model of a snapshot, which takes seconds to make."""
+        return noise_model(self.backend)
 
 
 def device(name: str) -> Device:

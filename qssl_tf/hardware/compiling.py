@@ -3,15 +3,26 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import permutations
 from typing import Any
 
 from qiskit import QuantumCircuit, QuantumRegister
-from qiskit.circuit import CircuitInstruction
-from qiskit.transpiler import PassManager, generate_preset_pass_manager
+from qiskit.transpiler import PassManager, Target, generate_preset_pass_manager
 from qiskit.transpiler.exceptions import TranspilerError
 from qiskit.transpiler.passes import CollectLinearFunctions, HighLevelSynthesis
 
 from qssl_tf.errors import UserError
+from qssl_tf.hardware.usable import (
+    check_width,
+    connected,
+    couplers,
+    error_in,
+    error_of,
+    is_laid_out,
+    part,
+    usable,
+    working_qubits,
+)
 
 SEEDS = 4  # for each region; level 3 differs a lot from seed to seed
 
@@ -21,14 +32,16 @@ class Compiled:
     """A circuit in a device's gates.
 
     Attributes:
-        circuit: It ends in measurements of qubit i into clbit i.
+        circuit: It ends in measurements of qubit i into clbit i; its qubits are those of the device.
         success: Estimated probability that no gate and no readout fails, by the calibration; 1 without one.
         seed: The transpiler's.
+        initial_layout: Physical qubit on which each qubit of the head begins.
     """
 
     circuit: QuantumCircuit
     success: float
     seed: int
+    initial_layout: list[int]
 
     @property
     def two_qubit_gates(self) -> int:
@@ -47,17 +60,19 @@ class Compiled:
 
     @property
     def layout(self) -> list[int]:
-        """Physical qubit of each qubit of the head."""
+        """Physical qubit on which each qubit of the head ends and is read; swaps may have moved it."""
         placed = {item.clbits[0]: item.qubits[0] for item in self.circuit.data if item.operation.name == "measure"}
         return [self.circuit.find_bit(placed[clbit]).index for clbit in self.circuit.clbits]
 
 
 def compile_head(circuit: QuantumCircuit, backend: Any, seed: int = 0) -> list[Compiled]:
-    """Return the circuit in the backend's gates, by several regions and seeds, the most promising first.
+    """Return the circuit in the backend's gates, by several forms, regions and seeds, the most promising first.
 
-    CX circuits are first made anew as linear functions (28 CX between 8 qubits are a chain of 7), which the preset
-    levels do not do. Beside the whole device, regions of just enough qubits are tried: routed freely, a ring of 8
-    wanders over 12 qubits of a heavy-hexagon lattice, with more errors and a 256 times larger density matrix.
+    The circuit is compiled as it is, and with its CX made anew as linear functions: 28 CX between 8 qubits are then a
+    chain of 7, which the preset levels do not find, while few CX between rotations can become more. Beside the whole
+    device, regions of just enough qubits are tried: routed freely, a ring of 8 wanders over 12 qubits of a
+    heavy-hexagon lattice, with more errors and a 256 times larger density matrix. What the calibration calls dead is
+    left out.
 
     Args:
         circuit: Without measurements; free parameters stay.
@@ -67,50 +82,65 @@ def compile_head(circuit: QuantumCircuit, backend: Any, seed: int = 0) -> list[C
     Raises:
         UserError: The backend has too few qubits, or its gates cannot make the circuit.
     """
-    if backend.num_qubits is not None and circuit.num_qubits > backend.num_qubits:
-        raise UserError(
-            f"`backend` must have at least {circuit.num_qubits} qubits for this run; {backend.name} has "
-            f"{backend.num_qubits}."
-        )
-    measured = PassManager([CollectLinearFunctions(), HighLevelSynthesis()]).run(circuit)
-    measured.measure_all()
+    check_width(backend, circuit.num_qubits)
+    target = usable(backend) if is_laid_out(backend) else backend.target
+    places: list[list[int] | None] = [None]
+    if is_laid_out(backend):
+        places = [*_places(target, circuit.num_qubits)]
     found = []
-    for number in range(seed, seed + SEEDS):
-        for region in [None, *regions(backend, circuit.num_qubits)]:
-            try:
-                made = _in_region(measured, backend, region, number)
-            except TranspilerError as error:
-                raise UserError(f"{backend.name} cannot run this circuit: {error.message}") from None
-            found.append(Compiled(made, estimated_success(made, backend), number))
-    return sorted(found, key=lambda compiled: -compiled.success)
+    for form in _forms(circuit):
+        for number in range(seed, seed + SEEDS):
+            for region in places:
+                try:
+                    made, initial = _in_region(form, target, region, number)
+                except TranspilerError as error:
+                    raise UserError(f"{backend.name} cannot run this circuit: {error.message}") from None
+                found.append(Compiled(made, estimated_success(made, target), number, initial))
+    return sorted(found, key=lambda compiled: (-compiled.success, compiled.two_qubit_gates))
 
 
-def _in_region(circuit: QuantumCircuit, backend: Any, region: list[int] | None, seed: int) -> QuantumCircuit:
-    """Return the circuit in the backend's gates on the qubits of a region; None is the whole device."""
-    options: dict[str, Any] = {"optimization_level": 3, "seed_transpiler": seed}
+def _forms(circuit: QuantumCircuit) -> list[QuantumCircuit]:
+    """Return the circuit, measured, and the one with its CX made anew, unless that is the same."""
+    anew = PassManager([CollectLinearFunctions(), HighLevelSynthesis()]).run(circuit)
+    forms = [circuit.copy()] if anew == circuit else [circuit.copy(), anew]
+    for form in forms:
+        form.measure_all()
+    return forms
+
+
+def _places(target: Target, width: int) -> list[list[int]]:
+    """Return where on a device a circuit is tried: its connected parts as wholes, then small regions of them."""
+    wholes = [group for group in connected(couplers(target), working_qubits(target)) if len(group) >= width]
+    return [*wholes, *(region for region in regions(target, width) if region not in wholes)]
+
+
+def _in_region(
+    circuit: QuantumCircuit, target: Target, region: list[int] | None, seed: int
+) -> tuple[QuantumCircuit, list[int]]:
+    """Return the circuit in the target's gates on the qubits of a region, and where each of its qubits begins.
+
+    Args:
+        circuit: With measurements.
+        target: Of usable gates.
+        region: Connected qubits; None where qubits have no places.
+        seed: The transpiler's.
+    """
+    chosen = target if region is None else part(target, region)
+    manager = generate_preset_pass_manager(optimization_level=3, target=chosen, seed_transpiler=seed)
+    made = manager.run(circuit)
     if region is None:
-        return generate_preset_pass_manager(backend=backend, **options).run(circuit)
-    manager = generate_preset_pass_manager(
-        coupling_map=backend.coupling_map.reduce(region), basis_gates=list(backend.target.operation_names), **options
-    )
-    small = manager.run(circuit)
-    placed = QuantumCircuit(QuantumRegister(backend.num_qubits, "q"), *small.cregs, global_phase=small.global_phase)
-    return placed.compose(small, qubits=region, clbits=range(small.num_clbits))
+        return made, list(range(circuit.num_qubits))
+    placed = QuantumCircuit(QuantumRegister(target.num_qubits, "q"), *made.cregs, global_phase=made.global_phase)
+    placed.compose(made, qubits=region, clbits=range(made.num_clbits), inplace=True)
+    return placed, [region[number] for number in made.layout.initial_index_layout(filter_ancillas=True)]
 
 
-def regions(backend: Any, width: int) -> list[list[int]]:
+def regions(target: Target, width: int) -> list[list[int]]:
     """Return connected regions of `width` qubits, each grown from another qubit by the least calibrated error."""
-    if getattr(backend, "coupling_map", None) is None or backend.num_qubits <= width:
-        return []
-    target = backend.target
-    gate = next((name for name in ("cx", "ecr", "cz") if name in target.operation_names), None)
-    edges = {pair: target[gate][pair] for pair in backend.coupling_map.get_edges() if gate and pair in target[gate]}
     neighbours: dict[int, dict[int, float]] = {}
-    for (first, second), properties in edges.items():
-        cost = 0.0 if properties is None or properties.error is None else properties.error
-        for here, there in ((first, second), (second, first)):
-            read = target["measure"].get((there,)) if "measure" in target.operation_names else None
-            neighbours.setdefault(here, {})[there] = cost + (0.0 if read is None else read.error or 0.0)
+    for pair, gate in couplers(target).items():
+        for here, there in permutations(pair):
+            neighbours.setdefault(here, {})[there] = error_in(gate) + error_of(target, "measure", (there,))
     found = []
     for start in sorted(neighbours):
         region = {start}
@@ -124,22 +154,13 @@ def regions(backend: Any, width: int) -> list[list[int]]:
     return found
 
 
-def estimated_success(circuit: QuantumCircuit, backend: Any) -> float:
+def estimated_success(circuit: QuantumCircuit, target: Target) -> float:
     """Return the product of 1 - error over all gates and readouts by the calibration."""
     logarithm = 0.0
     for item in circuit.data:
-        error = _error(item, circuit, backend.target)
-        logarithm += math.log1p(-min(error, 0.999))
+        place = tuple(circuit.find_bit(qubit).index for qubit in item.qubits)
+        logarithm += math.log1p(-min(error_of(target, item.operation.name, place), 0.999))
     return math.exp(logarithm)
-
-
-def _error(item: CircuitInstruction, circuit: QuantumCircuit, target: Any) -> float:
-    """Return the calibrated error of one instruction, 0 where there is none."""
-    place = tuple(circuit.find_bit(qubit).index for qubit in item.qubits)
-    if item.operation.name not in target.operation_names:
-        return 0.0
-    properties = target[item.operation.name].get(place)
-    return 0.0 if properties is None or properties.error is None else properties.error
 
 
 def folded(circuit: QuantumCircuit, scale: int) -> QuantumCircuit:
@@ -163,8 +184,4 @@ def folded(circuit: QuantumCircuit, scale: int) -> QuantumCircuit:
 
 def readout_contrast(layout: Sequence[int], backend: Any) -> list[float]:
     """Return 1 - 2 (mean readout error) of each qubit of the head, by the calibration; 1 without one."""
-    target = backend.target
-    if "measure" not in target.operation_names:
-        return [1.0] * len(layout)
-    found = [target["measure"].get((qubit,)) for qubit in layout]
-    return [1.0 if p is None or p.error is None else 1 - 2 * p.error for p in found]
+    return [1 - 2 * error_of(backend.target, "measure", (qubit,)) for qubit in layout]

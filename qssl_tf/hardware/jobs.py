@@ -11,7 +11,7 @@ from qssl_tf.errors import UserError
 from qssl_tf.hardware.backends import Device
 from qssl_tf.hardware.counts import expectations
 from qssl_tf.hardware.ledger import Ledger
-from qssl_tf.hardware.service import told_apart
+from qssl_tf.hardware.service import answers, told_apart
 
 POLL_SECONDS = 5.0
 FAILED = ("ERROR", "CANCELLED", "FAILED")
@@ -39,8 +39,9 @@ def run_jobs(ledger: Ledger, device: Device, report: Report, client: Any = None)
         else:
             results = _fetched(ledger, number, client, report)
         ledger.keep(number, [_bits(result).array for result in results])
-        done = len(ledger.record["jobs"]) - len(ledger.missing())
-        report(f"job {done}/{len(ledger.record['jobs'])} done")
+        done, shots, asked = len(ledger.record["jobs"]) - len(ledger.missing()), ledger.shots(number), ledger.asked
+        others = "" if shots == asked else f"; {shots:,} shots came back for each row, {asked:,} were asked for"
+        report(f"job {done}/{len(ledger.record['jobs'])} done{others}")
 
 
 def _pubs(ledger: Ledger, number: int, circuits: list, rows: np.ndarray) -> list[tuple]:
@@ -74,17 +75,18 @@ def _submit(ledger: Ledger, device: Device, client: Any, number: int, circuits: 
     entry = ledger.record["jobs"][number]
     if entry["id"]:
         return
-    if entry["state"] == "submitting" and (found := client.jobs(job_tags=[entry["tag"]], limit=1)):
-        ledger.note(number, id=found[0].job_id(), state="submitted")
-        return
+    if entry["state"] == "submitting":
+        with answers():
+            found = [job.job_id() for job in client.jobs(job_tags=[entry["tag"]], limit=1)]
+        if found:
+            ledger.note(number, id=found[0], state="submitted")
+            return
     ledger.note(number, state="submitting")
     sampler = device.sampler(ledger.record["seed"], ledger.record.get("suppression", ()))
     sampler.options.environment.job_tags = [entry["tag"]]
-    try:
-        job = sampler.run(_pubs(ledger, number, circuits, rows))
-    except Exception as error:
-        raise told_apart(error) from None
-    ledger.note(number, id=job.job_id(), state="submitted")
+    with answers():
+        job_id = sampler.run(_pubs(ledger, number, circuits, rows)).job_id()
+    ledger.note(number, id=job_id, state="submitted")
 
 
 def wait(job: Any, ledger: Ledger, number: int, report: Report, seconds: float = POLL_SECONDS) -> None:
@@ -116,26 +118,34 @@ def cancel_jobs(ledger: Ledger, client: Any) -> int:
     """Cancel the submitted jobs that have no result; return how many."""
     waiting = [number for number in ledger.missing() if ledger.record["jobs"][number]["id"]]
     for number in waiting:
-        client.job(ledger.record["jobs"][number]["id"]).cancel()
+        with answers():
+            client.job(ledger.record["jobs"][number]["id"]).cancel()
         ledger.note(number, id=None, state="cancelled")
     return len(waiting)
 
 
 def collected(ledger: Ledger, members: np.ndarray) -> list[np.ndarray]:
-    """Return each circuit's expectations for all rows, shape (rows, observables); calibration rows are averaged.
+    """Return each circuit's expectations for all rows, shape (rows, observables); a row of several jobs is averaged.
 
     Args:
         ledger: Finished.
         members: 1 where a qubit belongs to an observable, shape (width, observables).
     """
-    count = len(ledger.values()["rows"])
-    totals, weights = None, np.zeros(count)
+    weights = row_shots(ledger)
+    totals: list[np.ndarray] | None = None
     for number, entry in enumerate(ledger.record["jobs"]):
         arrays = [expectations(BitArray(packed, len(members)), members) for packed in ledger.packed(number)]
         if totals is None:
-            totals = [np.zeros((count, members.shape[1])) for _ in arrays]
+            totals = [np.zeros((len(weights), members.shape[1])) for _ in arrays]
         for total, values in zip(totals, arrays, strict=True):
-            total[entry["rows"]] += values
-        weights[entry["rows"]] += 1
+            total[entry["rows"]] += values * ledger.shots(number)
     assert totals is not None
     return [total / weights[:, np.newaxis] for total in totals]
+
+
+def row_shots(ledger: Ledger) -> np.ndarray:
+    """Return how often each row was measured, over all jobs that hold it, shape (rows,)."""
+    found = np.zeros(len(ledger.values()["rows"]), int)
+    for number, entry in enumerate(ledger.record["jobs"]):
+        found[entry["rows"]] += ledger.shots(number)
+    return found

@@ -16,6 +16,7 @@ from qiskit import QuantumCircuit, qpy
 
 from qssl_tf.errors import UserError, reason
 from qssl_tf.files import making, npz, replacing, write_json
+from qssl_tf.hardware.asked import CALIBRATION_ROWS
 from qssl_tf.hardware.record import check_record, check_rows
 from qssl_tf.reading import open_regular, read_arrays, read_json
 
@@ -119,11 +120,26 @@ class Ledger:
         return self.folder / f"job-{number:03d}.npz"
 
     def keep(self, number: int, packed: list[np.ndarray]) -> None:
-        """Store the packed bits of a job, one array for each circuit."""
+        """Store the packed bits of a job, one array for each circuit, of as many shots as came back."""
+        self.note(number, shots=packed[0].shape[1])  # first, so that no result lies here without its number
         arrays = {f"circuit_{place}": array for place, array in enumerate(packed)}
         with replacing(self.path(number)) as temporary:
             temporary.write_bytes(npz(arrays, compressed=True))
         self.note(number, state="done")
+
+    def shots(self, number: int) -> int:
+        """Return how often a job measured each row: twirling rounds the number up that was asked for."""
+        return self.record["jobs"][number].get("shots", self.asked)
+
+    @property
+    def asked(self) -> int:
+        """Number of shots that each job is asked for."""
+        return self.record["shots"]
+
+    @property
+    def calibration(self) -> int:
+        """Number of rows that calibrate; they come first."""
+        return self.record.get("calibration", CALIBRATION_ROWS)
 
     def packed(self, number: int) -> list[np.ndarray]:
         """Return the packed bits of a job, shape (rows, shots, bytes) for each circuit.
@@ -131,7 +147,7 @@ class Ledger:
         Raises:
             UserError: The file is damaged.
         """
-        path, rows, shots = self.path(number), len(self.record["jobs"][number]["rows"]), self.record["shots"]
+        path, rows, shots = self.path(number), len(self.record["jobs"][number]["rows"]), self.shots(number)
         width = (len(self.record["layout"]) + 7) // 8  # bytes a shot
         try:
             stored = read_arrays(path, at_most=2 * rows * shots * width)  # at most two circuits

@@ -1,10 +1,13 @@
 """From a trained head's circuit to what a device runs: translated, compiled, laid out, and costed."""
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from qiskit import QuantumCircuit
 
+from qssl_tf.errors import UserError
+from qssl_tf.hardware.asked import CALIBRATION_ROWS
 from qssl_tf.hardware.backends import Device
 from qssl_tf.hardware.bridge import to_qiskit
 from qssl_tf.hardware.compiling import Compiled, compile_head
@@ -64,6 +67,27 @@ def quantum_seconds(jobs: list[list[int]], circuits: int, shots: int) -> float:
     return sum(len(rows) for rows in jobs) * circuits * shots * SHOT_SECONDS + JOB_SECONDS * len(jobs)
 
 
-def rows_a_job(device: Device, circuits: int, shots: int) -> int:
-    """Return how many rows a job may hold."""
-    return LOCAL_ROWS if device.is_local else MAX_EXECUTIONS // (shots * circuits)
+def rows_a_job(device: Device, circuits: int, shots: int, suppression: Sequence[str] = ()) -> int:
+    """Return how many rows a job may hold.
+
+    Raises:
+        UserError: So many shots that there is no room behind the calibration rows.
+    """
+    if device.is_local:
+        return LOCAL_ROWS
+    found = MAX_EXECUTIONS // (most_shots(shots, suppression) * circuits)
+    if found <= CALIBRATION_ROWS:
+        raise UserError(
+            f"`shots` must be fewer on {device.name}, whose jobs run at most {MAX_EXECUTIONS:,} shots and begin with "
+            f"{CALIBRATION_ROWS} calibration rows; got {shots:,}."
+        )
+    return found
+
+
+def most_shots(shots: int, suppression: Sequence[str] = ()) -> int:
+    """Return how many shots of each row a real device may run where `shots` are asked for.
+
+    Twirling runs whole groups of equal random flips, of max(64, shots / 32) shots each (as Qiskit's runtime documents).
+    """
+    group = max(64, math.ceil(shots / 32)) if "twirling" in suppression else 1
+    return math.ceil(shots / group) * group

@@ -3,6 +3,7 @@
 from typing import Any
 
 from qssl_tf.errors import shown
+from qssl_tf.hardware.asked import CALIBRATION_ROWS
 from qssl_tf.hardware.mitigation import MITIGATIONS
 
 MAX_SHOTS = 10_000_000  # as many as a job of IBM Quantum may run
@@ -17,7 +18,7 @@ KINDS: dict[str, Any] = {
     "step": (int,),
     "two_qubit_gates": (int,),
     "depth": (int,),
-    "layout": [int],
+    "layout": [int],  # on which each qubit of the head is read
     "estimated_success": NUMBERS,
     "contrast": [*NUMBERS],
     "class_names": [str],
@@ -26,6 +27,8 @@ KINDS: dict[str, Any] = {
     "checksum": TEXTS,
     "jobs": [dict],
 }
+# The same of keys that older records lack.
+LATER: dict[str, Any] = {"calibration": (int,), "initial_layout": [int]}
 
 
 def check_record(record: Any) -> None:
@@ -39,13 +42,19 @@ def check_record(record: Any) -> None:
     for key, kind in KINDS.items():
         if key not in record or not _is(record[key], kind):
             raise ValueError(f"its {key} is {shown(record.get(key))}")
+    for key, kind in LATER.items():
+        if key in record and not _is(record[key], kind):
+            raise ValueError(f"its {key} is {shown(record[key])}")
+    if not 1 <= record.get("calibration", 1) <= CALIBRATION_ROWS:
+        raise ValueError(f"its calibration is {shown(record['calibration'])}")
     if not 1 <= record["shots"] <= MAX_SHOTS or not 0 <= record["seed"] <= 2**63:
         raise ValueError(f"its shots and seed are {shown(record['shots'])} and {shown(record['seed'])}")
     if record["mitigation"] not in MITIGATIONS or len(record["contrast"]) != len(record["layout"]):
         raise ValueError(f"its mitigation is {shown(record['mitigation'])}, its contrast {shown(record['contrast'])}")
     for number, job in enumerate(record["jobs"]):
         whole = _is(job.get("rows"), [int]) and _is(job.get("tag"), TEXTS) and _is(job.get("state"), TEXTS)
-        if not whole or not _is(job.get("id"), (str, type(None))):
+        whole = whole and _is(job.get("id"), (str, type(None))) and _is(job.get("shots", 1), (int,))
+        if not whole or not 1 <= job.get("shots", 1) <= MAX_SHOTS:
             raise ValueError(f"its job {number} is {shown(job)}")
 
 

@@ -1,6 +1,8 @@
 """IBM Quantum's service: the only module that reaches the network. Tokens are never printed or written."""
 
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,28 +24,63 @@ def service() -> Any:
     from qiskit_ibm_runtime.accounts import AccountNotFoundError
 
     close_account_file(ACCOUNT_FILE)
+    with answers():
+        try:
+            return QiskitRuntimeService(channel=CHANNEL)
+        except AccountNotFoundError:
+            raise UserError(
+                f"there is no IBM Quantum account; save one with {SAVE}, or set QISKIT_IBM_TOKEN."
+            ) from None
+
+
+@contextmanager
+def answers() -> Iterator[None]:
+    """Turn what the client raises inside into the user's error; whatever asks the service stands in this."""
     try:
-        return QiskitRuntimeService(channel=CHANNEL)
-    except AccountNotFoundError:
-        raise UserError(f"there is no IBM Quantum account; save one with {SAVE}, or set QISKIT_IBM_TOKEN.") from None
+        yield
+    except UserError:
+        raise
     except Exception as error:  # the client raises many kinds, and one of them for two causes
         raise told_apart(error) from None
 
 
 def told_apart(error: BaseException) -> UserError:
-    """Return the user's error for what the client raised: it calls a missing network a bad token."""
-    import requests
+    """Return the user's error for what the client raised, by its kind and HTTP status, never by its words.
 
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, (requests.exceptions.ConnectionError, ConnectionError)):
-            return UserError("IBM Quantum cannot be reached; check the network and try again.")
-        cause = cause.__cause__ or cause.__context__
-    words = str(error).strip().splitlines()
-    kind = type(error).__name__
-    if "NotAuthorized" in kind or "InvalidAccount" in kind or "401" in str(error):
+    The client calls a missing network a bad token, and texts of every kind hold numbers.
+    """
+    import requests
+    from qiskit_ibm_runtime.accounts import InvalidAccountError
+    from qiskit_ibm_runtime.exceptions import IBMNotAuthorizedError
+
+    chain = list(_causes(error))
+    if any(isinstance(e, (requests.ConnectionError, requests.Timeout, ConnectionError)) for e in chain):
+        return UserError("IBM Quantum cannot be reached; check the network and try again.")
+    statuses = [status for e in chain if (status := _http_status(e)) is not None]
+    refused = 401 in statuses or any(isinstance(e, (IBMNotAuthorizedError, InvalidAccountError)) for e in chain)
+    if refused and not any(status == 429 or status >= 500 for status in statuses):  # too many requests, a fault there
         return UserError(f"IBM Quantum refused the account's token; save a new one with {SAVE}.")
-    return UserError(f"IBM Quantum answered: {words[0] if words else kind}; see its status page, or try again later.")
+    words = str(error).strip().splitlines() or [type(error).__name__]
+    return UserError(f"IBM Quantum answered: {words[0].rstrip('.')}; see its status page, or try again later.")
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """Yield an error, what it was raised from, and so on."""
+    seen: set[int] = set()
+    cause: BaseException | None = error
+    while cause is not None and id(cause) not in seen:
+        seen.add(id(cause))
+        yield cause
+        cause = cause.__cause__ or cause.__context__
+
+
+def _http_status(error: BaseException) -> int | None:
+    """Return the status of the response that an error stands for: of the client, of requests, or of IBM's cloud."""
+    for bearer in (error, getattr(error, "response", None)):
+        status = getattr(bearer, "status_code", None)
+        if isinstance(status, int) and status > 0:  # the client writes -1 where there is none
+            return status
+    return None
 
 
 def open_to_others(path: Path) -> bool:
@@ -78,7 +115,7 @@ def real_backend(name: str, client: Any = None) -> Any:
         UserError: It does not exist (the nearest names are given) or is paused.
     """
     client = client or service()
-    try:
+    with answers():
         if name == "least_busy":
             return client.least_busy(operational=True, simulator=False)
         known = [backend.name for backend in client.backends()]
@@ -88,10 +125,6 @@ def real_backend(name: str, client: Any = None) -> Any:
             raise unknown_name("backend", name, ["aer", "fake_paris", "least_busy", *known])
         found = client.backend(name)
         status = found.status()
-    except UserError:
-        raise
-    except Exception as error:
-        raise told_apart(error) from None
     if not status.operational or status.status_msg == "paused":
         raise UserError(f"`backend` {name} is {status.status_msg}; wait, or take --backend least_busy.")
     return found

@@ -6,11 +6,15 @@
 import math
 import warnings
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
 
 from qssl_tf.errors import UserError, unknown_name
+from qssl_tf.hardware.usable import check_width, connected, couplers, error_in, usable, working_qubits
+
+PULSES = ("sx", "u2")  # the gate of one pulse on one qubit, of newer and older devices
 
 
 def snapshot_names() -> list[str]:
@@ -18,6 +22,7 @@ def snapshot_names() -> list[str]:
     return sorted(backend.name for backend in _provider().backends())
 
 
+@cache
 def _provider() -> Any:
     from qiskit_ibm_runtime.fake_provider import FakeProviderForBackendV2
 
@@ -41,7 +46,7 @@ def snapshot(name: str) -> Any:
 
 
 def average_noise(backend: Any, qubits: Sequence[int]) -> dict[str, float]:
-    """Return the strengths of channels that stand for the device, averaged over `qubits`.
+    """Return the strengths of channels that stand for the device, averaged over `qubits` and their working couplers.
 
     Relaxation over a gate's duration t is amplitude damping 1 - exp(-t / T1) and phase damping 1 - exp(-2t / T_phi)
     with 1 / T_phi = 1 / T2 - 1 / (2 T1). What is left of the calibrated gate error is depolarizing. `_2q` is the
@@ -52,19 +57,21 @@ def average_noise(backend: Any, qubits: Sequence[int]) -> dict[str, float]:
         qubits: Physical qubits that will be used; at least two that a gate connects.
 
     Raises:
-        UserError: Qubits that are not there, or no gate between any two of them.
+        UserError: Qubits that are not there or dead, or no gate between any two of them.
     """
-    target = backend.target
+    target = usable(backend)
     if not qubits or max(qubits) >= target.num_qubits or min(qubits) < 0 or len(set(qubits)) != len(qubits):
         raise UserError(f"`qubits` must be different and from 0 to {target.num_qubits - 1}; got {list(qubits)}.")
-    two = next((name for name in ("cx", "ecr", "cz") if name in target.operation_names), None)
-    pairs = [pair for pair in (target[two] if two else ()) if set(pair) <= set(qubits)]
-    if not pairs:
-        raise UserError(f"no two of the qubits {list(qubits)} of {backend.name} are connected; choose neighbours.")
-    t1, t2 = (np.array([getattr(target.qubit_properties[q], name) for q in qubits]) for name in ("t1", "t2"))
-    rate1, rate_phi = float(np.mean(1 / t1)), float(np.mean(np.maximum(1 / t2 - 1 / (2 * t1), 0.0)))
-    single = [target["sx"][(q,)] for q in qubits]
-    double = [target[two][pair] for pair in pairs]
+    if dead := sorted(set(qubits) - set(working_qubits(target))):
+        raise UserError(f"`qubits` must work; by its calibration, those of {backend.name} that do not include {dead}.")
+    double = [gate for pair, gate in couplers(target).items() if pair <= set(qubits) and error_in(gate) < 1]
+    if not double:
+        raise UserError(
+            f"no coupler that works joins two of the qubits {list(qubits)} of {backend.name}; choose neighbours."
+        )
+    rate1, rate_phi = _rates(backend, qubits)
+    pulse = next(name for name in PULSES if name in target.operation_names)
+    single = [target[pulse][(q,)] for q in qubits]
     strengths = {"readout": float(np.mean([target["measure"][(q,)].error for q in qubits]))}
     # One qubit's infidelity weighs 1 in a gate on it, and each qubit's 1.2 in a gate on two (dimension 4: 4/5 of the
     # entanglement infidelity, which adds up, against 2/3 in dimension 2).
@@ -79,6 +86,12 @@ def average_noise(backend: Any, qubits: Sequence[int]) -> dict[str, float]:
             f"phase_damping{suffix}": dephasing,
         }
     return strengths
+
+
+def _rates(backend: Any, qubits: Sequence[int]) -> tuple[float, float]:
+    """Return the mean rates 1 / T1 and 1 / T_phi of qubits, in 1/s."""
+    t1, t2 = (np.array([getattr(backend.target.qubit_properties[q], name) for q in qubits]) for name in ("t1", "t2"))
+    return float(np.mean(1 / t1)), float(np.mean(np.maximum(1 / t2 - 1 / (2 * t1), 0.0)))
 
 
 def noise_words(strengths: dict[str, float]) -> str:
@@ -99,17 +112,19 @@ def main() -> None:
 
 
 def connected_qubits(backend: Any, count: int) -> list[int]:
-    """Return `count` connected qubits, found from qubit 0 outwards.
+    """Return `count` connected qubits that work, found outwards from the first of the largest connected part.
 
     Raises:
         UserError: The device has fewer.
     """
     if not 2 <= count <= backend.num_qubits:
         raise UserError(f"`qubits` must be from 2 to {backend.num_qubits} on {backend.name}; got {count}.")
-    edges = {frozenset(pair) for pair in backend.coupling_map.get_edges()}
-    found = [0]
+    check_width(backend, count)
+    target = usable(backend)
+    pairs = couplers(target)
+    found = connected(pairs, working_qubits(target))[0][:1]
     for qubit in found:
-        neighbours = sorted(other for edge in edges if qubit in edge for other in edge - {qubit})
+        neighbours = sorted(other for pair in pairs if qubit in pair for other in pair - {qubit})
         found += [other for other in neighbours if other not in found]
     return sorted(found[:count])
 

@@ -2,13 +2,14 @@
 
 import numpy as np
 import pytest
+from qiskit_ibm_runtime.executor.calculate_twirling_shots import calculate_twirling_shots
 
 from qssl_tf.errors import UserError
 from qssl_tf.hardware.backends import Device, device, noise_model
 from qssl_tf.hardware.compiling import compile_head
 from qssl_tf.hardware.counts import expectations
 from qssl_tf.hardware.jobs import _bits
-from qssl_tf.hardware.preparing import translated
+from qssl_tf.hardware.preparing import most_shots, rows_a_job, translated
 from qssl_tf.hardware.snapshot import snapshot
 from qssl_tf.quantum.spec import circuit_spec
 
@@ -46,5 +47,23 @@ def test_the_sampler_of_real_devices_gives_the_same_bits_in_the_same_order(suppr
     sampler.options.environment.job_tags = ["tag"]
     result = sampler.run([(compiled.circuit, {tuple(map(str, spec.inputs)): rows}, 4096)]).result()
     np.testing.assert_allclose(expectations(_bits(result[0]), np.eye(3)), np.cos(rows), atol=0.15)
+    asked = sampler.run([(compiled.circuit, {tuple(map(str, spec.inputs)): rows}, 1000)]).result()
+    assert _bits(asked[0]).num_shots == most_shots(1000, suppression) == (1024 if "twirling" in suppression else 1000)
     assert sampler.options.twirling.enable_measure == (True if "twirling" in suppression else None)
     assert sampler.options.dynamical_decoupling.enable == ("decoupling" in suppression)
+
+
+def test_jobs_hold_no_more_shots_than_a_device_runs():
+    """The limit is IBM Quantum's; Qiskit's own rule for twirling says how many shots are run."""
+    real = Device("manila", None, is_local=False)
+    for shots in (1, 100, 1000, 8192, 20_000):
+        groups, each = calculate_twirling_shots(shots, "auto", "auto")
+        assert most_shots(shots, ["twirling"]) == groups * each
+        rows = rows_a_job(real, 2, shots, ["twirling"])
+        assert rows * 2 * groups * each <= 10_000_000 < (rows + 1) * 2 * groups * each
+    with pytest.raises(UserError) as caught:
+        rows_a_job(real, 1, 200_000)
+    assert str(caught.value) == (
+        "`shots` must be fewer on manila, whose jobs run at most 10,000,000 shots and begin with 50 calibration rows; "
+        "got 200,000."
+    )

@@ -15,7 +15,7 @@ from qiskit_ibm_runtime.json import RuntimeEncoder
 from qssl_tf.errors import UserError
 from qssl_tf.hardware import jobs
 from qssl_tf.hardware.backends import Device
-from qssl_tf.hardware.jobs import cancel_jobs, collected, run_jobs
+from qssl_tf.hardware.jobs import cancel_jobs, collected, row_shots, run_jobs
 from qssl_tf.hardware.ledger import Ledger
 
 ROWS = np.array([[0.0], [np.pi], [0.0], [np.pi], [0.0]])
@@ -111,6 +111,49 @@ def test_a_failed_job_says_why_and_is_submitted_again(ledger):
     run_jobs(Ledger.open(ledger.folder), Device3("ibm_x", server, False), print, client=server)
     assert len(server.submitted) == 3  # the second was waiting all the time
     assert Ledger.open(ledger.folder).missing() == []
+
+
+def test_what_came_back_is_used_and_counts_by_its_number(ledger):
+    """Twirling returned 24 shots a row in one job, another 20; a row of both is the mean over all 44."""
+    server, lines = Server(states=("Completed",)), []
+    shots = iter([24, 20])
+
+    class Rounding(Device3):
+        def sampler(self, seed, suppression=()):
+            sampler = super().sampler(seed)
+            run, count = sampler.run, next(shots)
+            sampler.run = lambda pubs: run([(circuit, values, count) for circuit, values, _ in pubs])
+            return sampler
+
+    values = np.array([[0.0], [np.pi / 2], [np.pi], [0.0], [0.0]])
+    folder, rows = ledger.folder.parent / "two", [[0, 1, 2], [1, 3, 4]]
+    again = Ledger.create(folder, ledger.record, ledger.circuits(), {"rows": values}, rows)
+    run_jobs(again, Rounding("ibm_x", server, False), lines.append, client=server)
+    assert "job 1/2 done; 24 shots came back for each row, 20 were asked for" in lines and lines[-1] == "job 2/2 done"
+    opened = Ledger.open(again.folder)  # nothing is taken as damaged
+    np.testing.assert_array_equal(row_shots(opened), [24, 44, 24, 20, 20])
+    ones = [opened.packed(number)[0][place].sum() for number, place in ((0, 1), (1, 0))]  # of row 1
+    assert collected(opened, MEMBERS)[0][1, 0] == pytest.approx(1 - 2 * sum(ones) / 44)
+
+
+def test_a_network_lost_while_cancelling_or_looking_for_a_job_is_one_line(ledger, monkeypatch):
+    server = Server(states=("Queued",))
+    device = Device3("ibm_x", server, False)
+    jobs._submit(ledger, device, server, 0, ledger.circuits(), ROWS)
+    ledger.note(1, state="submitting")
+
+    def lost(*given, **named):
+        raise requests.exceptions.ConnectionError("gone")
+
+    monkeypatch.setattr(server, "job_cancel", lost)
+    monkeypatch.setattr(server, "jobs", lost)
+    for call in (
+        lambda: cancel_jobs(ledger, server),
+        lambda: jobs._submit(ledger, device, server, 1, ledger.circuits(), ROWS),
+    ):
+        with pytest.raises(UserError, match="^IBM Quantum cannot be reached; check the network and try again.$"):
+            call()
+    assert [entry["state"] for entry in ledger.record["jobs"]] == ["submitted", "submitting"]
 
 
 def test_a_network_lost_while_waiting_leaves_the_job(ledger, monkeypatch):

@@ -47,6 +47,38 @@ def test_it_reads_back_what_was_written(ledger):
     np.testing.assert_array_equal(third.packed(0)[0], packed[0])
 
 
+def test_a_job_keeps_the_number_of_its_shots(ledger):
+    ledger.keep(0, [np.zeros((4, 64, 1), np.uint8)])
+    again = Ledger.open(ledger.folder)
+    assert (again.asked, again.shots(0), again.shots(1)) == (10, 64, 10)
+    assert again.packed(0)[0].shape == (4, 64, 1)
+    record = json.loads((ledger.folder / "record.json").read_text())
+    record["jobs"][0]["shots"] = 32  # another number than the file has is damage
+    (ledger.folder / "record.json").write_text(json.dumps(record))
+    with pytest.raises(UserError, match="job-000.npz is damaged"):
+        Ledger.open(ledger.folder).packed(0)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("calibration", 0), ("calibration", 51), ("calibration", True), ("initial_layout", ["0"])]
+)
+def test_later_keys_are_checked_where_they_are(ledger, key, value):
+    record = json.loads((ledger.folder / "record.json").read_text())
+    assert Ledger.open(ledger.folder).calibration == 50  # as older records, which lack the key
+    (ledger.folder / "record.json").write_text(json.dumps(record | {key: value}))
+    with pytest.raises(UserError, match=f"its {key} is"):
+        Ledger.open(ledger.folder)
+
+
+@pytest.mark.parametrize("shots", [0, "10", None, 10**9])
+def test_impossible_shots_of_a_job_are_refused(ledger, shots):
+    record = json.loads((ledger.folder / "record.json").read_text())
+    record["jobs"][1]["shots"] = shots
+    (ledger.folder / "record.json").write_text(json.dumps(record))
+    with pytest.raises(UserError, match="its job 1 is"):
+        Ledger.open(ledger.folder)
+
+
 def test_changed_values_are_noticed(ledger):
     with open(ledger.folder / "values.npz", "wb") as file:
         np.savez(file, rows=np.zeros((7, 2)))

@@ -5,11 +5,14 @@ from types import SimpleNamespace
 
 import pytest
 import requests
-from qiskit_ibm_runtime.exceptions import IBMNotAuthorizedError, IBMRuntimeError
+from ibm_cloud_sdk_core import ApiException
+from qiskit_ibm_runtime.accounts import InvalidAccountError
+from qiskit_ibm_runtime.api.exceptions import RequestsApiError
+from qiskit_ibm_runtime.exceptions import IBMNotAuthorizedError, IBMRuntimeError, RuntimeJobNotFound
 
 from qssl_tf.errors import UserError
 from qssl_tf.hardware import service
-from qssl_tf.hardware.service import close_account_file, real_backend, told_apart
+from qssl_tf.hardware.service import answers, close_account_file, real_backend, told_apart
 
 
 def test_a_missing_network_is_no_bad_token():
@@ -23,6 +26,50 @@ def test_a_missing_network_is_no_bad_token():
         assert str(told_apart(error)) == "IBM Quantum cannot be reached; check the network and try again."
     assert "refused the account's token" in str(told_apart(IBMNotAuthorizedError("login failed")))
     assert str(told_apart(IBMRuntimeError("maintenance"))).startswith("IBM Quantum answered: ")
+
+
+def response(status):
+    made = requests.Response()
+    made.status_code = status
+    return made
+
+
+def chained(error, cause):
+    """An error raised from another, as the client does."""
+    error.__cause__ = cause
+    return error
+
+
+REFUSED, ANSWERED, AWAY = "refused the account's token", "IBM Quantum answered: ", "cannot be reached"
+
+
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [
+        (RequestsApiError("429 Client Error. Usage limit of 401 s reached, Error code: 4010.", 429), ANSWERED),
+        (RuntimeJobNotFound("Job not found: 'd401xyz'"), ANSWERED),
+        (IBMRuntimeError("instance crn:v1:401 has no seconds left"), ANSWERED),
+        (RequestsApiError("Forbidden for url", 403), ANSWERED),
+        (RequestsApiError("Unauthorized for url", 401), REFUSED),
+        (chained(IBMRuntimeError("Failed to run program"), RequestsApiError("Client Error", 401)), REFUSED),
+        (chained(IBMRuntimeError("Failed"), requests.HTTPError("Client Error", response=response(401))), REFUSED),
+        (chained(InvalidAccountError("Unable to retrieve instances."), ApiException(400)), REFUSED),
+        (chained(InvalidAccountError("Unable to retrieve instances."), ApiException(503)), ANSWERED),
+        (chained(InvalidAccountError("Unable to retrieve instances."), ApiException(429)), ANSWERED),
+        (chained(InvalidAccountError("Unable"), requests.exceptions.ReadTimeout("read timed out")), AWAY),
+        (chained(RequestsApiError("Max retries"), requests.exceptions.ProxyError("proxy")), AWAY),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, Exception) else "",
+)
+def test_errors_are_told_apart_by_kind_and_status(error, sentence):
+    assert sentence in str(told_apart(error))
+
+
+def test_whatever_asks_the_service_ends_in_one_line():
+    with pytest.raises(UserError, match="IBM Quantum cannot be reached; check the network and try again."), answers():
+        raise requests.exceptions.ConnectionError("gone")
+    with pytest.raises(UserError, match="^as it is$"), answers():
+        raise UserError("as it is")
 
 
 def test_no_account_is_one_line(monkeypatch, tmp_path):

@@ -64,7 +64,7 @@ def test_bad_requests(paris):
         snapshot("fake_pariss")
     with pytest.raises(UserError, match=r"^`qubits` must be from 2 to 27 on fake_paris; got 28\.$"):
         connected_qubits(paris, 28)
-    with pytest.raises(UserError, match="no two of the qubits"):
+    with pytest.raises(UserError, match="no coupler that works joins two of the qubits"):
         average_noise(paris, [0, 20])
 
 

@@ -1,0 +1,140 @@
+"""What of a device works: its gates without those that its calibration calls dead, and parts of it.
+
+A calibration gives a dead gate the error 1, or no error where the same gate has one elsewhere. A readout that is wrong
+as often as right tells nothing. Nothing is compiled onto these, and no average is taken over them.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+from qiskit.circuit.library.standard_gates import get_standard_gate_name_mapping
+from qiskit.transpiler import InstructionProperties, Target
+
+from qssl_tf.errors import UserError
+
+# Snapshots also name instructions of their own (`measure_2`, `reset_2`) and control flow, which heads do without; the
+# angles of `rzz` are bounded to [0, pi / 2] on devices of IBM Quantum, and angles here are symbols.
+KNOWN = get_standard_gate_name_mapping().keys() - {"rzz"}
+USELESS = {"measure": 0.5}  # error from which on an instruction is of no use; of gates it is 1
+Places = dict[tuple[int, ...], InstructionProperties | None]
+
+
+def is_laid_out(backend: Any) -> bool:
+    """Return whether a backend has qubits at places, coupled to some others; an ideal simulator has none."""
+    return getattr(backend, "coupling_map", None) is not None
+
+
+def usable(backend: Any) -> Target:
+    """Return the target of a backend without its dead gates and without dead qubits, which lack a gate or the readout.
+
+    What is dead wherever it is stays, since nothing is better: the estimated success of a circuit then says so.
+
+    Args:
+        backend: A Qiskit backend whose qubits have places.
+    """
+    target = backend.target
+    tables: dict[str, Places] = {}
+    for name in target.operation_names:
+        if name in KNOWN and target[name] and None not in target[name]:
+            places = dict(target[name])
+            tables[name] = {p: found for p, found in places.items() if not _is_dead(name, found, places)} or places
+    alone = [table for table in tables.values() if all(len(place) == 1 for place in table)]
+    working = {q for q in range(target.num_qubits) if all((q,) in table for table in alone)}
+    return _made(target, tables, {qubit: qubit for qubit in working})
+
+
+def _is_dead(name: str, found: InstructionProperties | None, places: Places) -> bool:
+    if found is None or found.error is None:
+        return any(other is not None and other.error is not None for other in places.values())
+    return found.error >= USELESS.get(name, 1.0)
+
+
+def part(target: Target, region: list[int]) -> Target:
+    """Return the target of some qubits alone, numbered in the order of the region."""
+    tables = {name: dict(target[name]) for name in target.operation_names}
+    return _made(target, tables, {qubit: number for number, qubit in enumerate(region)}, len(region))
+
+
+def _made(target: Target, tables: dict[str, Places], numbers: dict[int, int], count: int | None = None) -> Target:
+    """Return a target of the qubits of `numbers`, renumbered."""
+    made = Target(num_qubits=target.num_qubits if count is None else count, dt=target.dt)
+    for name, places in tables.items():
+        kept = {
+            tuple(numbers[qubit] for qubit in place): found
+            for place, found in places.items()
+            if all(qubit in numbers for qubit in place)
+        }
+        if kept:  # the compiler takes a gate without places for one that it may use
+            made.add_instruction(target.operation_from_name(name), kept, name=name)
+    return made
+
+
+def couplers(target: Target) -> dict[frozenset[int], InstructionProperties | None]:
+    """Return the coupled pairs of qubits of a usable target, with the calibration of the best gate on each."""
+    found: dict[frozenset[int], InstructionProperties | None] = {}
+    for places in (target[name] for name in target.operation_names):
+        for place, gate in places.items():
+            pair = frozenset(place)
+            if len(place) == 2 and (pair not in found or error_in(gate) < error_in(found[pair])):
+                found[pair] = gate
+    return found
+
+
+def error_in(found: InstructionProperties | None) -> float:
+    """Return the error of an instruction by its calibration, 0 where there is none."""
+    return 0.0 if found is None or found.error is None else found.error
+
+
+def error_of(target: Target, name: str, place: tuple[int, ...]) -> float:
+    """Return the calibrated error of an instruction at a place, 0 where there is none."""
+    return error_in(target[name].get(place)) if name in target.operation_names else 0.0
+
+
+def connected(pairs: Iterable[frozenset[int]], qubits: Iterable[int]) -> list[list[int]]:
+    """Return the qubits in groups that the pairs connect, the largest first."""
+    groups = [{qubit} for qubit in qubits]
+    for pair in pairs:
+        joined = [group for group in groups if group & pair]
+        groups = [group for group in groups if not group & pair] + [set().union(*joined)]
+    return sorted(map(sorted, groups), key=len, reverse=True)
+
+
+def working_qubits(target: Target) -> list[int]:
+    """Return the qubits of a usable target that can be read."""
+    return sorted(qubit for (qubit,) in target["measure"])
+
+
+def left_out(backend: Any) -> str:
+    """Return a line on what a backend's calibration calls dead; empty where all works."""
+    if not is_laid_out(backend):
+        return ""
+    target = usable(backend)
+    working, kept = set(working_qubits(target)), couplers(target)
+    if kept and min(map(error_in, kept.values())) >= 1:
+        return f"{backend.name}: by its calibration all couplers are dead, so none is left out"
+    pairs = {frozenset(pair) for pair in backend.coupling_map.get_edges()}
+    qubits, lost = backend.num_qubits - len(working), sum(pair <= working for pair in pairs - kept.keys())
+    if not qubits and not lost:
+        return ""
+    return f"{backend.name}: left out as dead by its calibration: {qubits} qubits, {lost} couplers between the others"
+
+
+def check_width(backend: Any, width: int) -> None:
+    """Refuse a backend without that many qubits that work and are connected.
+
+    Raises:
+        UserError: It says how many there are.
+    """
+    if backend.num_qubits is not None and width > backend.num_qubits:
+        raise UserError(
+            f"`backend` must have at least {width} qubits for this run; {backend.name} has {backend.num_qubits}."
+        )
+    if not is_laid_out(backend):
+        return
+    target = usable(backend)
+    largest = len(connected(couplers(target), working_qubits(target))[0])
+    if width > largest:
+        raise UserError(
+            f"`backend` must have at least {width} connected qubits for this run; by its calibration "
+            f"{backend.name} has {largest} that work."
+        )
