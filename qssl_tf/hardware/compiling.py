@@ -13,6 +13,7 @@ from qiskit.transpiler.passes import CollectLinearFunctions, HighLevelSynthesis
 
 from qssl_tf.errors import UserError
 
+READ = "meas"  # the register of the last measurement, as `measure_all` calls it
 SEEDS = 4  # for each region; level 3 differs a lot from seed to seed
 
 
@@ -21,7 +22,7 @@ class Compiled:
     """A circuit in a device's gates.
 
     Attributes:
-        circuit: It ends in measurements of qubit i into clbit i.
+        circuit: It ends in measurements of qubit i into bit i of the register READ.
         success: Estimated probability that no gate and no readout fails, by the calibration; 1 without one.
         seed: The transpiler's.
     """
@@ -49,7 +50,8 @@ class Compiled:
     def layout(self) -> list[int]:
         """Physical qubit of each qubit of the head."""
         placed = {item.clbits[0]: item.qubits[0] for item in self.circuit.data if item.operation.name == "measure"}
-        return [self.circuit.find_bit(placed[clbit]).index for clbit in self.circuit.clbits]
+        last = next(register for register in self.circuit.cregs if register.name == READ)
+        return [self.circuit.find_bit(placed[clbit]).index for clbit in last]
 
 
 def compile_head(circuit: QuantumCircuit, backend: Any, seed: int = 0) -> list[Compiled]:
@@ -60,7 +62,7 @@ def compile_head(circuit: QuantumCircuit, backend: Any, seed: int = 0) -> list[C
     wanders over 12 qubits of a heavy-hexagon lattice, with more errors and a 256 times larger density matrix.
 
     Args:
-        circuit: Without measurements; free parameters stay.
+        circuit: Without a measurement at its end; free parameters stay.
         backend: A Qiskit backend.
         seed: The first of the transpiler's seeds.
 
