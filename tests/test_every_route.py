@@ -11,7 +11,7 @@ import os
 import numpy as np
 import pytest
 import tensorflow as tf
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from judges.drawn_circuits import WIDTH, Drawn, Step, heads
 from qiskit import QuantumCircuit, qasm3, qpy
 from qiskit.quantum_info import DensityMatrix, Kraus
@@ -38,8 +38,9 @@ GATE_ERROR = 4 * 2 * 2**WIDTH * HALF_BIT + 2 * math.pi * 0.5e-6
 STEP = 1e-4  # of central differences, whose error is its square times a third derivative
 
 varied = settings(
-    deadline=None, derandomize=MORE == 1, database=None, suppress_health_check=list(HealthCheck), print_blob=True
-)
+    deadline=None, derandomize=MORE == 1, database=None, suppress_health_check=list(HealthCheck), print_blob=True,
+    phases=(Phase.explicit, Phase.generate),  # an example takes seconds: shrinking one would take minutes
+)  # fmt: skip
 
 
 def head_of(drawn, **options):
@@ -102,10 +103,7 @@ def check_perturbed(drawn, mix, by_inputs, by_weights, error):
     """Simultaneous perturbation is a difference along signs, which the gradient shows."""
     if drawn.encoding in ("zz", "amplitude") or not np.all(by_weights):
         return  # the angles that are perturbed are not the features; or the difference is 0 and shows no signs
-    steps = (SPSA_STEP * np.sign(part) for part in (by_inputs, by_weights))
-    if drawn.encoding == "reuploading":
-        pass
-    features, weights = steps
+    features, weights = (SPSA_STEP * np.sign(part) for part in (by_inputs, by_weights))
     ahead, back = (
         mix @ drawn.expectations(np.array(drawn.features) + way * features, np.array(drawn.weights) + way * weights)
         for way in (1, -1)
@@ -122,12 +120,12 @@ def of_qiskit(circuit, values, observables):
     for item in bound.data:
         wires = [bound.find_bit(qubit).index for qubit in item.qubits]
         state = state.evolve(measured if item.operation.name == "measure" else item.operation, wires)
-    phase_free = state.probabilities().reshape([2] * circuit.num_qubits)  # the last qubit is the first axis
+    chances = state.probabilities().reshape([2] * circuit.num_qubits)  # the last qubit is the first axis
     found = []
     for bits in observables:
         others = tuple(axis for axis in range(circuit.num_qubits) if circuit.num_qubits - 1 - axis not in bits)
         parity = np.indices([2] * len(bits)).sum(axis=0) % 2
-        found.append(np.sum(phase_free.sum(axis=others) * (1 - 2 * parity)))
+        found.append(np.sum(chances.sum(axis=others) * (1 - 2 * parity)))
     return np.array(found)
 
 

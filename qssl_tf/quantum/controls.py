@@ -48,8 +48,8 @@ def plain(operation: cirq.Operation) -> Iterator[cirq.Operation]:
     """Yield the same as operations that every simulator reads alike.
 
     TensorFlow Quantum reads of each control its first value only, knows no identity on several qubits, and refuses
-    tagged controls. What is yielded has no tags, controls that wait for one value each, identities on one qubit, and
-    numbers where sympy has constants.
+    controlled gates with tags. What is yielded has no tags, controls that wait for one value each, identities on one
+    qubit, and numbers where sympy has constants.
     """
     bare, controls, values = taken_apart(operation)
     if isinstance(bare.gate, cirq.IdentityGate):
@@ -62,5 +62,9 @@ def plain(operation: cirq.Operation) -> Iterator[cirq.Operation]:
 
 
 def under(bare: cirq.Operation, controls: tuple[cirq.Qid, ...], word: tuple[int, ...]) -> cirq.Operation:
-    """Return an operation under controls that wait for one value each."""
-    return cirq.ControlledOperation(controls, bare, word) if controls else bare
+    """Return an operation under controls that wait for one value each.
+
+    It gets a copy of the operation: TensorFlow Quantum notes controls in the operation that they control, and a second
+    use of the same object, bare or under other controls, would get them too.
+    """
+    return cirq.ControlledOperation(controls, bare.gate.on(*bare.qubits), word) if controls else bare

@@ -81,6 +81,24 @@ def test_every_fixed_gate_runs_everywhere(own_words, kind):
     to_qiskit(heads[0].spec.circuit, heads[0].spec.qubits)
 
 
+@pytest.mark.parametrize("simulator", ["xla", "tfq"])
+def test_an_operation_may_be_used_again_under_other_controls(own_words, simulator):
+    """X on qubit 1, bare, then where qubit 0 is 0, then where it is 1: three times X in all, so <Z> = -1."""
+
+    @register_ansatz("again")
+    def again(qubits, weights, layer):
+        yield cirq.ry(next(weights))(qubits[0])
+        turn = cirq.X(qubits[1])
+        yield turn
+        yield cirq.ControlledOperation([qubits[0]], turn, [0])
+        yield cirq.ControlledOperation([qubits[0]], turn, [1])
+
+    head = QuantumHead(2, "again", 1, simulator=simulator)
+    head.build((None, 2))
+    head.parameters.assign([1.0])
+    np.testing.assert_allclose(head(np.zeros((1, 2), np.float32))[0], [np.cos(1.0), -1], atol=1e-5)
+
+
 KNOWN = (
     "take rotations such as cirq.rx(w)(qubit), bare or with .controlled_by(qubit), and H, X, Y, Z, CX, CZ, SWAP, ISWAP."
 )
