@@ -105,7 +105,7 @@ class Config:
     gradient: str = setting("adjoint", "how the circuit is differentiated")
     noise: str = setting("none", "channels in the circuit, such as depolarizing=0.01,readout=0.02 (needs shots)")
     noise_level: str = setting("gate", "channels after each gate or after each layer")
-    partial_measurement: bool = setting(False, "measure every other qubit after the first layer (needs shots)")
+    partial_measurement: bool = setting(False, "measure every other qubit after the first layer")
     simulator: str = setting("auto", "who runs the circuit (auto: the fastest that can)")
     projector: tuple[int, ...] = setting((), "widths of the projector, such as 128,64 (none: the head's twice)")
     project: bool = setting(True, "pass the head's outputs through the projector on their way to the loss")

@@ -17,6 +17,7 @@ from qssl_tf.hardware.asked import AFFINE_ROWS, CALIBRATION_ROWS
 from qssl_tf.hardware.backends import Device, check_suppression, device
 from qssl_tf.hardware.compiling import folded, readout_contrast
 from qssl_tf.hardware.drawing import draw_gates
+from qssl_tf.hardware.exporting import FORMS, manual
 from qssl_tf.hardware.jobs import run_jobs
 from qssl_tf.hardware.ledger import Ledger, planned
 from qssl_tf.hardware.preparing import compiled_for, quantum_seconds, rows_a_job, translated
@@ -206,22 +207,10 @@ def check_fits(run: Run, ledger: Ledger) -> None:
 
 
 def export(run: Run, checkpoint: str, form: str) -> None:
-    """Write the trained circuit as OpenQASM 3 or QPY, with a file that says what its parameters are."""
+    """Write the trained circuit as OpenQASM 3 or QPY, with a file that says how it is fed and read."""
     given = problem(run, checkpoint, 1, seed=0)
-    circuit, inputs = translated(given.spec, given.weights), given.spec.inputs
     path = run.folder / f"head.{'qasm' if form == 'qasm3' else 'qpy'}"
     with replacing(path) as temporary, open(temporary, "wb") as file:
-        if form == "qasm3":
-            from qiskit import qasm3
-
-            file.write(qasm3.dumps(circuit).encode())
-        else:
-            from qiskit import qpy
-
-            qpy.dump(circuit, file)
-    named = {
-        "parameters": {str(symbol): f"angle {n} of the encoding, radians" for n, symbol in enumerate(inputs)},
-        "observables": [str(observable) for observable in given.spec.observables],
-    }
-    write_json(path.with_suffix(".json"), named)
-    say(f"circuit: {path}; its parameters: {path.with_suffix('.json')}")
+        FORMS[form](translated(given.spec, given.weights), file)
+    write_json(path.with_suffix(".json"), manual(given.spec))
+    say(f"circuit: {path}; how it is fed and read: {path.with_suffix('.json')}")

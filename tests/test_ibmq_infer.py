@@ -11,6 +11,7 @@ import sys
 import time
 from pathlib import Path
 
+import cirq
 import numpy as np
 import pytest
 
@@ -20,6 +21,8 @@ from qssl_tf.flags import run_command
 from qssl_tf.hardware.backends import Device
 from qssl_tf.hardware.snapshot import snapshot
 from qssl_tf.lock import locked
+from qssl_tf.quantum.spec import circuit_spec
+from qssl_tf.workflow import load_run
 
 ROOT = Path(__file__).resolve().parents[1]
 SMALL = ["--width", "4", "--layers", "1", "--steps", "60", "--batch-size", "128", "--probe-epochs", "20"]
@@ -128,6 +131,55 @@ def test_an_exported_head_gives_the_exact_expectations(run, here, form):
         state = Statevector(circuit.assign_parameters({by_name[n]: v for n, v in zip(names, row, strict=True)}))
         found = [1 - 2 * state.probabilities([qubit])[1] for qubit in range(4)]
         np.testing.assert_allclose(found, exact, atol=1e-5)
+
+
+PARTIAL = [
+    "--layers",
+    "2",
+    "--shots",
+    "50",
+    "--gradient",
+    "spsa",
+    "--partial-measurement",
+    "true",
+    "--observables",
+    "X0,Y1",
+]
+
+
+def test_a_measurement_between_layers_is_in_the_exact_values_on_the_device_and_in_the_file(here, tmp_path):
+    run = tmp_path / "partial"
+    made = here("trainers/pretrain.py", "--runs-dir", tmp_path, "--name", "partial", *SMALL, "--steps", "3", *PARTIAL)
+    assert made.returncode == 0, made.stderr
+    assert here("trainers/linear_eval.py", "--run", run, "--no-untrained").returncode == 0
+    done = infer(here, run, "--backend", "aer", "--images", "10", "--shots", "4000", "--mitigation", "none")
+    assert done.returncode == 0, done.stderr
+    # Cirq says what is exact, from the circuit without the measurement and one put in here.
+    stored = np.load(newest(run) / "values.npz")
+    spec = circuit_spec(4, "ring", 2, measure="X0,Y1")
+    blocks, forgotten = list(spec.blocks), cirq.KrausChannel([np.diag([1.0, 0.0]), np.diag([0.0, 1.0])])
+    blocks.insert(2, cirq.Circuit(forgotten.on_each(spec.qubits[0], spec.qubits[2])))
+    weights = load_run(run).model.head.parameters.numpy().tolist()
+    order = {qubit: place for place, qubit in enumerate(spec.qubits)}
+    for row, exact in zip(stored["rows"][:5].tolist(), stored["exact"][:5], strict=True):
+        values = dict(zip((*spec.inputs, *spec.weights), (*row, *weights), strict=True))
+        density = cirq.DensityMatrixSimulator(dtype=np.complex128).simulate(
+            sum(blocks, cirq.Circuit()), values, qubit_order=spec.qubits
+        )
+        judge = [o.expectation_from_density_matrix(density.final_density_matrix, order).real for o in spec.observables]
+        np.testing.assert_allclose(exact, judge, atol=1e-5)
+    result = json.loads((newest(run) / "result.json").read_text())
+    assert result["rms_error"] < 1.1 / np.sqrt(4000)
+    # On a snapshot the layout is that of the last measurement.
+    assert infer(here, run, "--backend", "fake_manila", "--images", "10", "--shots", "500").returncode == 0
+    result = json.loads((newest(run) / "result.json").read_text())
+    assert sorted(set(result["layout"])) == sorted(result["layout"]) and len(result["layout"]) == 4
+    # The file says that the basis is turned already and which bits are not read.
+    assert infer(here, run, "--export", "qasm3").returncode == 0
+    told = json.loads((run / "head.json").read_text())
+    assert told["observables"] == [{"product": "X0", "bits": [0]}, {"product": "Y1", "bits": [1]}]
+    assert "turn X0, Y1 into Z already" in told["reading"] and "`between` is not read" in told["reading"]
+    assert "between[1] = measure q[2];" in (run / "head.qasm").read_text()
 
 
 def test_a_dry_run_submits_nothing_and_can_be_resumed(run, here):

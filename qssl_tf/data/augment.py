@@ -96,6 +96,6 @@ def augmentation(config: Config, size: int, probing: bool = False) -> Augmentati
 
 @functools.lru_cache(maxsize=64)
 def _recipe(name: str, size: int, strength: float, area: float | None) -> Augmentation:
-    """Return one recipe, the same object for the same numbers: it has no state, and XLA never frees what it compiled."""
+    """Return one recipe, the same object for the same numbers: it has no state, and XLA frees nothing it compiled."""
     areas = {} if area is None else {"min_area": area}
     return AUGMENTATIONS[name](size, strength=strength, **areas)

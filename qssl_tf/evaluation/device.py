@@ -94,7 +94,7 @@ def problem(run: Run, checkpoint: str, images: int | None, seed: int, data: Imag
 def exact_head(model: SimCLR) -> QuantumHead:
     """Return the model's head without shots and noise."""
     given = model.head.get_config()
-    names = ("width", "ansatz", "layers", "encoding", "observables")
+    names = ("width", "ansatz", "layers", "encoding", "observables", "partial_measurement")
     head = QuantumHead(**{name: given[name] for name in names})
     head.parameters.assign(model.head.parameters)
     return head

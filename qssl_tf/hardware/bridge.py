@@ -1,36 +1,49 @@
 """Cirq to Qiskit: a pure translator that keeps symbols, global phases and the order of the qubits.
 
+A symbol is known by its name, as in Cirq: symbols of one name are one parameter, whatever sympy assumes of them.
+
 Qubit i of the given order becomes Qiskit's qubit i. Cirq calls the first qubit the most significant bit of a state's
 index and Qiskit the least: unitaries and bit strings of the result read backwards, and `hardware.counts` turns them.
 """
 
+import operator
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import reduce
 from typing import Any
 
 import cirq
 import numpy as np
 import sympy
-from qiskit import QuantumCircuit
+from qiskit import ClassicalRegister, QuantumCircuit
 from qiskit.circuit import Gate, Parameter, ParameterExpression
 from qiskit.circuit import library as qk
 
 from qssl_tf.errors import UserError
 from qssl_tf.hardware.gates import GATES, Piece, Translated
+from qssl_tf.quantum.controls import taken_apart
+from qssl_tf.quantum.noise import DEPHASING
 
 MAX_UNITARY = 3  # qubits of a gate that is known only by its matrix
-# What sympy's functions are on Qiskit's expressions, which have methods instead.
-FUNCTIONS = {name: (lambda x, own=own: getattr(x, own)()) for name, own in (
-    ("sin", "sin"), ("cos", "cos"), ("tan", "tan"), ("asin", "arcsin"), ("acos", "arccos"), ("atan", "arctan"),
-    ("exp", "exp"), ("log", "log"), ("Abs", "abs"),
+BETWEEN = "between"  # the register of a measurement between layers, whose outcomes nobody reads
+# What sympy's functions are on Qiskit's expressions.
+FUNCTIONS: dict[type, Callable[..., Any]] = {
+    sympy.Add: lambda *terms: reduce(operator.add, terms),
+    sympy.Mul: lambda *factors: reduce(operator.mul, factors),
+    sympy.Pow: operator.pow,
+} | {function: operator.methodcaller(name) for function, name in (
+    (sympy.sin, "sin"), (sympy.cos, "cos"), (sympy.tan, "tan"), (sympy.asin, "arcsin"), (sympy.acos, "arccos"),
+    (sympy.atan, "arctan"), (sympy.exp, "exp"), (sympy.log, "log"), (sympy.Abs, "abs"), (sympy.sign, "sign"),
 )}  # fmt: skip
 
 
 def to_qiskit(circuit: cirq.Circuit, qubits: Sequence[cirq.Qid]) -> tuple[QuantumCircuit, dict[str, Parameter]]:
-    """Translate a circuit without measurements.
+    """Translate a circuit without measurements that anybody reads.
 
     Args:
         circuit: Gates of `GATES`, bare or under controls, circuit operations, unitaries of up to three qubits, and what
-            Cirq decomposes into those. Tags are dropped.
+            Cirq decomposes into those. Tags are dropped. Full dephasing (`noise.DEPHASING`), a measurement whose
+            outcome is not kept, becomes a measurement into a register of its own, `between`.
         qubits: All qubits, in the order of Qiskit's; those without a gate stay.
 
     Returns:
@@ -43,12 +56,22 @@ def to_qiskit(circuit: cirq.Circuit, qubits: Sequence[cirq.Qid]) -> tuple[Quantu
         raise UserError(
             f"`qubits` must hold every qubit of the circuit; it lacks {', '.join(map(str, sorted(missing)))}."
         )
+    if twice := [str(qubit) for qubit, count in Counter(qubits).items() if count > 1]:
+        raise UserError(f"`qubits` must hold each qubit once; it holds {', '.join(twice)} more than once.")
+    if large := [qubit for qubit in qubits if qubit.dimension != 2]:
+        raise UserError(f"`qubits` must have two levels each; {large[0]} has {large[0].dimension}.")
     names = sorted(cirq.parameter_names(circuit))
     parameters = {name: Parameter(name) for name in names}
     translated = QuantumCircuit(len(qubits))
     wire = {qubit: number for number, qubit in enumerate(qubits)}
+    if count := sum(operation.gate == DEPHASING for operation in circuit.all_operations()):
+        translated.add_register(ClassicalRegister(count, BETWEEN))
+    free = iter(translated.clbits)
     for operation in circuit.all_operations():
-        _append(translated, operation, wire, parameters)
+        if operation.gate == DEPHASING:
+            translated.measure(wire[operation.qubits[0]], next(free))
+        else:
+            _append(translated, operation, wire, parameters)
     return translated, parameters
 
 
@@ -63,11 +86,12 @@ def _append(to: QuantumCircuit, operation: cirq.Operation, wire: Mapping[cirq.Qi
 
 def _pieces(operation: cirq.Operation) -> Translated:
     """Return the Qiskit gates of an operation on its own wires, and its phase."""
-    operation = operation.untagged
+    operation, controls, words = taken_apart(operation)
+    if controls:
+        pieces, phase = _pieces(operation)
+        return [piece for word in words for piece in _controlled(pieces, phase, word)], 0
     if isinstance(operation, cirq.CircuitOperation):
         return _together(operation.qubits, operation.mapped_circuit(deep=True).all_operations())
-    if split := _controls(operation):
-        return _controlled(*split)
     for family, entry in GATES.items():
         if isinstance(operation.gate, family):
             return entry(operation.gate)
@@ -77,10 +101,18 @@ def _pieces(operation: cirq.Operation) -> Translated:
         matrix = cirq.unitary(operation)
         # Qiskit's first wire is the least significant bit of a matrix.
         return [Piece(lambda: qk.UnitaryGate(matrix), (), tuple(range(len(operation.qubits)))[::-1])], 0
-    parts = cirq.decompose_once(operation, default=None)
-    if parts is None or not _is_same(operation, parts):
-        raise _unknown(operation)
-    return _together(operation.qubits, parts)
+    return _together(operation.qubits, _decomposed(operation))
+
+
+def _decomposed(operation: cirq.Operation) -> Sequence[cirq.Operation]:
+    """Return what Cirq makes of an operation, once it is known to be the same."""
+    try:
+        parts = cirq.decompose_once(operation, default=None)
+        if parts is not None and _is_same(operation, parts):
+            return parts
+    except Exception:  # Cirq's gates fail in ways of their own where a symbol stands in the place of a number
+        raise _unknown(operation) from None
+    raise _unknown(operation)
 
 
 def _together(qubits: Sequence[cirq.Qid], parts: Iterable[cirq.Operation]) -> Translated:
@@ -95,24 +127,8 @@ def _together(qubits: Sequence[cirq.Qid], parts: Iterable[cirq.Operation]) -> Tr
     return pieces, phase
 
 
-def _controls(operation: cirq.Operation) -> tuple[cirq.Operation, tuple[int, ...]] | None:
-    """Return what an operation controls and the values its controls wait for; None if it is not controlled."""
-    gate = operation.gate
-    if isinstance(operation, cirq.ControlledOperation):
-        values, inner = operation.control_values, operation.sub_operation
-    elif isinstance(gate, cirq.ControlledGate):
-        values, inner = gate.control_values, gate.sub_gate.on(*operation.qubits[gate.num_controls() :])
-    else:
-        return None
-    expanded = list(values.expand())
-    if len(expanded) != 1 or not set(expanded[0]) <= {0, 1}:
-        raise UserError(f"the bridge takes controls that wait for one value each; got {operation}.")
-    return inner, tuple(expanded[0])
-
-
-def _controlled(inner: cirq.Operation, values: tuple[int, ...]) -> Translated:
-    """Return the pieces of `inner` under controls; its phase becomes a phase gate on them."""
-    pieces, phase = _pieces(inner)
+def _controlled(pieces: Sequence[Piece], phase: Any, values: tuple[int, ...]) -> list[Piece]:
+    """Return pieces under controls that wait for one value each; their phase becomes a phase gate on the controls."""
     count = len(values)
     held, word = tuple(range(count)), "".join(map(str, values[::-1]))  # Qiskit's word has the last control first
     under = [
@@ -120,10 +136,10 @@ def _controlled(inner: cirq.Operation, values: tuple[int, ...]) -> Translated:
         for piece in pieces
     ]
     if phase == 0:
-        return under, 0
+        return under
     flips = [Piece(qk.XGate, (), (own,)) for own, value in enumerate(values) if value == 0]
     kind = _with_controls(qk.PhaseGate, count - 1, "1" * (count - 1)) if count > 1 else qk.PhaseGate
-    return [*under, *flips, Piece(kind, (phase,), held), *flips], 0
+    return [*under, *flips, Piece(kind, (phase,), held), *flips]
 
 
 def _with_controls(kind: Callable[..., Gate], count: int, word: str) -> Callable[..., Gate]:
@@ -155,14 +171,19 @@ def expression(value: Any, parameters: Mapping[str, Parameter]) -> float | Param
     Raises:
         UserError: A function that Qiskit's expressions do not have, or a value that is not real.
     """
-    value = sympy.expand(sympy.sympify(value))
-    names = sorted(str(symbol) for symbol in value.free_symbols)
-    if not names:
+    value = sympy.sympify(value)
+    value = sympy.expand(value.xreplace({symbol: sympy.Symbol(symbol.name) for symbol in value.free_symbols}))
+    return _written(value, value, parameters)
+
+
+def _written(value: sympy.Expr, whole: sympy.Expr, parameters: Mapping[str, Parameter]) -> Any:
+    """Return a part of the expression `whole`, node by node: a text of it would read some names as words of its own."""
+    if not value.free_symbols:
         if not value.is_real:
-            raise UserError(f"angles of the bridge must be real numbers of radians; got {value}.")
+            raise UserError(f"angles of the bridge must be real numbers of radians; got {whole}.")
         return float(value)
-    try:
-        function = sympy.lambdify([sympy.Symbol(name) for name in names], value, modules=[FUNCTIONS, "math"])
-        return function(*(parameters[name] for name in names))
-    except (TypeError, AttributeError, NameError, KeyError) as error:
-        raise UserError(f"the bridge cannot write {value} with Qiskit's parameters ({error}).") from None
+    if isinstance(value, sympy.Symbol):
+        return parameters[value.name]
+    if type(value) not in FUNCTIONS:
+        raise UserError(f"the bridge cannot write {whole} with Qiskit's parameters, which have no {value.func}.")
+    return FUNCTIONS[type(value)](*(_written(part, whole, parameters) for part in value.args))

@@ -24,6 +24,7 @@ from qssl_tf.hardware.usable import (
     working_qubits,
 )
 
+READ = "meas"  # the register of the last measurement, as `measure_all` calls it
 SEEDS = 4  # for each region; level 3 differs a lot from seed to seed
 
 
@@ -32,7 +33,7 @@ class Compiled:
     """A circuit in a device's gates.
 
     Attributes:
-        circuit: It ends in measurements of qubit i into clbit i; its qubits are those of the device.
+        circuit: It ends in measurements of qubit i into bit i of the register READ; its qubits are those of the device.
         success: Estimated probability that no gate and no readout fails, by the calibration; 1 without one.
         seed: The transpiler's.
         initial_layout: Physical qubit on which each qubit of the head begins.
@@ -62,7 +63,8 @@ class Compiled:
     def layout(self) -> list[int]:
         """Physical qubit on which each qubit of the head ends and is read; swaps may have moved it."""
         placed = {item.clbits[0]: item.qubits[0] for item in self.circuit.data if item.operation.name == "measure"}
-        return [self.circuit.find_bit(placed[clbit]).index for clbit in self.circuit.clbits]
+        last = next(register for register in self.circuit.cregs if register.name == READ)
+        return [self.circuit.find_bit(placed[clbit]).index for clbit in last]
 
 
 def compile_head(circuit: QuantumCircuit, backend: Any, seed: int = 0) -> list[Compiled]:
@@ -75,7 +77,7 @@ def compile_head(circuit: QuantumCircuit, backend: Any, seed: int = 0) -> list[C
     left out.
 
     Args:
-        circuit: Without measurements; free parameters stay.
+        circuit: Without a measurement at its end; free parameters stay.
         backend: A Qiskit backend.
         seed: The first of the transpiler's seeds.
 

@@ -110,7 +110,25 @@ def _phased_xz(gate: Any) -> Translated:
 
 
 def _global_phase(gate: Any) -> Translated:
+    if isinstance(gate.coefficient, sympy.exp):
+        return [], gate.coefficient.args[0] / sympy.I
     return [], sympy.arg(gate.coefficient) if cirq.is_parameterized(gate) else float(sympy.arg(gate.coefficient))
+
+
+def _diagonal(gate: Any) -> Translated:
+    """A phase for each basis state is a rotation about a product of Z for each set of wires, by the Walsh transform."""
+    wires = cirq.num_qubits(gate)
+    angles = gate._diag_angles_radians  # Cirq has no public name for what the gate was made of
+    places = range(2**wires)
+    pieces: list[Piece] = []
+    for chosen in range(1, 2**wires):
+        signs = [-1 if bin(chosen & place).count("1") % 2 else 1 for place in places]
+        angle = -2 * sum(sign * angle for sign, angle in zip(signs, angles, strict=True)) / 2**wires
+        own = [wire for wire in range(wires) if chosen >> (wires - 1 - wire) & 1]
+        # CX gathers the parity on the last wire and takes it back.
+        gathered = [Piece(qk.CXGate, (), pair) for pair in zip(own, own[1:], strict=False)]
+        pieces += [*gathered, Piece(qk.RZGate, (angle,), (own[-1],)), *gathered[::-1]]
+    return pieces, sum(angles) / 2**wires
 
 
 # Family -> entry. Subclasses come before their parents.
@@ -135,4 +153,7 @@ GATES: dict[type, Callable[[Any], Translated]] = {
     cirq.FSimGate: _fsim,
     cirq.PhasedXPowGate: _phased_x,
     cirq.PhasedXZGate: _phased_xz,
+    cirq.DiagonalGate: _diagonal,
+    cirq.TwoQubitDiagonalGate: _diagonal,
+    cirq.ThreeQubitDiagonalGate: _diagonal,
 }

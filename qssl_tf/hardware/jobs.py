@@ -9,6 +9,7 @@ from qiskit.primitives import BitArray
 
 from qssl_tf.errors import UserError
 from qssl_tf.hardware.backends import Device
+from qssl_tf.hardware.compiling import READ
 from qssl_tf.hardware.counts import expectations
 from qssl_tf.hardware.ledger import Ledger
 from qssl_tf.hardware.service import answers, told_apart
@@ -66,8 +67,7 @@ def _fetched(ledger: Ledger, number: int, client: Any, report: Report) -> Any:
 
 
 def _bits(result: Any) -> BitArray:
-    (found,) = (value for value in result.data.values() if isinstance(value, BitArray))
-    return found
+    return result.data[READ]  # there may be another, of a measurement between layers
 
 
 def _submit(ledger: Ledger, device: Device, client: Any, number: int, circuits: list, rows: np.ndarray) -> None:

@@ -10,7 +10,7 @@ from qssl_tf.errors import UserError
 from qssl_tf.hardware.asked import CALIBRATION_ROWS
 from qssl_tf.hardware.backends import Device
 from qssl_tf.hardware.bridge import to_qiskit
-from qssl_tf.hardware.compiling import Compiled, compile_head
+from qssl_tf.hardware.compiling import READ, Compiled, compile_head
 from qssl_tf.hardware.counts import expectations
 from qssl_tf.hardware.mitigation import affine_fit
 from qssl_tf.quantum.spec import CircuitSpec
@@ -22,7 +22,10 @@ LOCAL_ROWS = 150  # of a simulated job, so that little is lost when it is killed
 
 
 def translated(spec: CircuitSpec, weights: np.ndarray) -> QuantumCircuit:
-    """Return the head's circuit in Qiskit, its weights bound and its data as parameters, in the measured basis."""
+    """Return the head's circuit in Qiskit, its weights bound and its data as parameters, in the measured basis.
+
+    A measurement between layers is one there too; see `to_qiskit`.
+    """
     return to_qiskit(spec.bound(weights), spec.qubits)[0]
 
 
@@ -54,7 +57,7 @@ def compiled_for(
         if any(set(candidate.layout) == set(other.layout) for _, other in tried):
             continue
         result = device.sampler(seed).run([(candidate.circuit, {tuple(names): rows}, SCORE_SHOTS)]).result()
-        measured = expectations(result[0].data.meas, members)
+        measured = expectations(result[0].data[READ], members)
         slope, offset = affine_fit(measured, exact)
         tried.append((float(np.sqrt(np.mean((slope * measured + offset - exact) ** 2))), candidate))
     error, best = min(tried, key=lambda pair: pair[0])

@@ -16,6 +16,9 @@ import sympy
 
 from qssl_tf.quantum.ansatze import rzz
 
+SMALLEST = 1e-30  # rows below it fade to zeros; the gradient of a row grows with the inverse of its size
+OFF_ZERO = 1e-12  # keeps roots off 0, where they have no gradient; as if each half held 1e-6 of the largest number
+
 Qubits = Sequence[cirq.Qid]
 Symbols = Sequence[sympy.Symbol]
 Operations = Iterator[cirq.Operation]
@@ -37,6 +40,7 @@ class Encoding:
         repeated: Whether the circuit stands before each layer instead of once.
         amplitudes: (angles of shape (n, symbols), array functions, width) -> the real state that the circuit makes of
             |0...0>, shape (2^width, n), where that is much shorter than running its gates; else None.
+        recipe: How `values` makes the angles x of the features f, for readers of an exported circuit; n is the width.
         source: Where it was published.
     """
 
@@ -46,6 +50,7 @@ class Encoding:
     values: Callable[[Any, Any, int], Any] = _themselves
     repeated: bool = False
     amplitudes: Callable[[Any, Any, int], Any] | None = None
+    recipe: str = "x[i] = f[i]"
     source: str = "arXiv:2103.14653, Section 3"
 
 
@@ -99,12 +104,18 @@ def _trailing_zeros(number: int) -> int:
 
 
 def _amplitude_values(features: Any, ops: Any, width: int) -> Any:
-    """Return the rotations that make the amplitudes features / norm, qubit 0 the most significant bit."""
-    squares, angles = features * features, []
+    """Return the rotations that make the amplitudes features / norm, qubit 0 the most significant bit.
+
+    Each row is first divided by its largest number, so that its size says nothing; a row of zeros, which has no
+    direction, becomes the even superposition.
+    """
+    largest = ops.max(ops.abs(features), axis=1, keepdims=True)
+    scaled = features / ops.maximum(largest, SMALLEST)
+    squares, angles = scaled * scaled, []
     for level in range(width):
         branches = 2**level
         halves = np.repeat(np.eye(2 * branches, dtype=np.float32), 2 ** (width - level - 1), axis=0)
-        norms = ops.sqrt(ops.matmul(squares, halves) + 1e-12)  # (n, 2 * branches), kept off 0 for the gradient
+        norms = ops.sqrt(ops.matmul(squares, halves) + OFF_ZERO)  # (n, 2 * branches)
         pick = np.eye(2 * branches, dtype=np.float32)
         theta = 2 * ops.arctan2(ops.matmul(norms, pick[:, 1::2]), ops.matmul(norms, pick[:, 0::2]))
         angles.append(ops.matmul(theta, _gray_signs(level) / branches))
@@ -137,6 +148,8 @@ ENCODINGS: dict[str, Encoding] = {
         _zz_gates,
         symbols=lambda width: width + width * (width - 1) // 2,
         values=_zz_values,
+        recipe="x[i] = f[i] for i < n; behind them (f[i] - pi/2) * (f[j] - pi/2) for each pair i < j, in the order 01, "
+        "02, ..., 12, ...",
         source="arXiv:1804.11326, Eq. 5, with the paper's angles",
     ),
     "reuploading": Encoding(_rotate(cirq.rx), repeated=True, source="arXiv:1907.02085"),
@@ -146,6 +159,10 @@ ENCODINGS: dict[str, Encoding] = {
         symbols=lambda width: 2**width - 1,
         values=_amplitude_values,
         amplitudes=_amplitude_state,
+        recipe="The 2^n features over their norm become the amplitudes, qubit 0 being the first bit of an amplitude's "
+        "number. For each level l = 0, ..., n - 1 and branch b < 2^l let t[b] = 2 * atan2(R, L), where L and R are the "
+        "norms of the left and the right half of the features from b * 2^(n-l) to (b+1) * 2^(n-l) - 1. Then for "
+        "r < 2^l x[2^l - 1 + r] = sum over b of (-1)^c * t[b] / 2^l with c the number of 1s in b AND (r XOR (r >> 1)).",
         source="quant-ph/0407010",
     ),
 }

@@ -1,17 +1,20 @@
 """Gates as plain arrays, for simulators that know nothing of Cirq.
 
 A gate's matrix is T_0 + cos(angle/2) T_1 + sin(angle/2) T_2: with P a product of Pauli matrices and C the projector on
-controls that are 1, exp(-i angle/2 P) under control has T_0 = 1 - C, T_1 = C, T_2 = -i C P. Angles are in radians.
+controls at the values they wait for, exp(-i angle/2 P) under control has T_0 = 1 - C, T_1 = C, T_2 = -i C P. Angles are
+in radians.
 """
 
 from collections.abc import Container, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import cirq
 import numpy as np
 
 from qssl_tf.errors import UserError
+from qssl_tf.quantum.controls import taken_apart
+from qssl_tf.quantum.noise import DEPHASING
 from qssl_tf.quantum.splitting import SplitCircuit
 
 
@@ -38,11 +41,18 @@ class RowRotation:
         wires: All its qubits, controls first.
         letters: The Pauli matrices of P, on the last of the wires.
         angle: The gate's number in the split circuit.
+        values: What each control waits for, 0 or 1.
     """
 
     wires: tuple[int, ...]
     letters: str
     angle: int
+    values: tuple[int, ...] = ()
+
+    @property
+    def controls(self) -> dict[int, int]:
+        """The value that each wire of a control waits for."""
+        return dict(zip(self.wires, self.values, strict=False))
 
     @property
     def targets(self) -> tuple[int, ...]:
@@ -53,7 +63,7 @@ class RowRotation:
         """Return the same rotation as a change of basis, a rotation about Z...Z and the change back."""
         turns = [(TO_Z[letter], (target,)) for letter, target in zip(self.letters, self.targets, strict=True)]
         turns = [turn for turn in turns if turn[0] is not TO_Z["Z"]]
-        turned = RowRotation(self.wires, "Z" * len(self.letters), self.angle)
+        turned = replace(self, letters="Z" * len(self.letters))
         return [*(fixed(v.conj().T, wire) for v, wire in turns), turned, *(fixed(v, wire) for v, wire in turns)]
 
 
@@ -84,7 +94,7 @@ def instructions(
     """Yield the instructions of a split circuit in order.
 
     Args:
-        circuit: The gates; besides them only full dephasing (`cirq.phase_flip(0.5)`) is understood.
+        circuit: The gates; besides them only full dephasing (`noise.DEPHASING`) is understood.
         qubits: In order; qubit i is wire i.
         by_row: Numbers of the gates that have an angle of their own for each row.
         skip: Number of operations at the front that are not wanted.
@@ -100,7 +110,7 @@ def instructions(
             _check_phase(operation)
             (name,) = cirq.parameter_names(operation)
             yield (_by_row if number[name] in by_row else _shared)(operation, wires, number[name])
-        elif operation.gate == cirq.phase_flip(0.5):
+        elif operation.gate == DEPHASING:
             yield Dephasing(wires)
         elif cirq.has_unitary(operation):
             yield fixed(cirq.unitary(operation), wires)
@@ -116,15 +126,9 @@ def fixed(matrix: np.ndarray, wires: tuple[int, ...]) -> Gate:
     return Gate(wires, np.stack([matrix, 0 * matrix, 0 * matrix]).astype(complex))
 
 
-def _bare(operation: cirq.Operation) -> Any:
-    """Return the operation without its controls."""
-    return operation.sub_operation if isinstance(operation, cirq.ControlledOperation) else operation
-
-
 def _check_phase(operation: cirq.Operation) -> None:
-    bare = _bare(operation)
-    known = isinstance(bare.gate, tuple(LETTERS))  # Cirq makes a CXPowGate and the like of some controlled ones
-    if not known or (bare is not operation and bare.gate.global_shift != -0.5):
+    bare, controls, _ = taken_apart(operation)
+    if controls and bare.gate.global_shift != -0.5:
         raise UserError(
             f"`simulator` must be tfq (or auto) for {operation!r}: xla takes controlled rotations such as "
             "cirq.rx(angle).controlled(), whose global_shift is -0.5; got 'xla'."
@@ -150,8 +154,9 @@ def _without_phase(operation: cirq.Operation) -> np.ndarray:
 
 
 def _by_row(operation: cirq.Operation, wires: tuple[int, ...], angle: int) -> RowRotation:
-    bare = _bare(operation)
-    return RowRotation(wires, next(word for kind, word in LETTERS.items() if isinstance(bare.gate, kind)), angle)
+    bare, _, (values,) = taken_apart(operation)
+    letters = next(word for kind, word in LETTERS.items() if isinstance(bare.gate, kind))
+    return RowRotation(wires, letters, angle, values)
 
 
 def embedded(matrix: np.ndarray, wires: Sequence[int], among: Sequence[int]) -> np.ndarray:

@@ -37,7 +37,8 @@ class QuantumHead(tfq.layers.PQC):
             estimated from its own shots), `two_term` (the published rule, biased for controlled rotations) or `spsa`.
         noise: `none`, or channels with their probabilities, such as `depolarizing=0.01,readout=0.02`; needs shots.
         noise_level: Channels after each `gate` or after each `layer`.
-        partial_measurement: Measure every other qubit after the first layer; needs shots.
+        partial_measurement: Measure every other qubit after the first layer; on `tfq` it needs shots and a gradient
+            other than `adjoint`.
         simulator: `tfq`, `xla` (this package's own, on CPU or GPU) or `auto`, the faster one that can do it. Weights
             and checkpoints are the same.
         seed: Seed of the initial weights, and of the shots of `xla`; None draws one.
@@ -64,10 +65,9 @@ class QuantumHead(tfq.layers.PQC):
     ):
         """Build the circuit and the weights."""
         measured = Measurement(shots, gradient, noise, noise_level, partial_measurement)
-        measured.check_layers(layers)
         refuse_beyond_memory(width, measured)
         runs_on = choose_simulator(simulator, measured)
-        self.spec = circuit_spec(width, ansatz, layers, encoding, observables)
+        self.spec = circuit_spec(width, ansatz, layers, encoding, observables, partial_measurement)
         super().__init__(
             self.spec.ansatz,
             list(self.spec.observables),
@@ -119,7 +119,8 @@ class QuantumHead(tfq.layers.PQC):
     def frozen(self, angles: np.ndarray) -> np.ndarray:
         """Return what `call` returns, for weights that stand still and any number of rows, without gradients.
 
-        Exact expectations of RX angles come from one matrix; everything else is run in batches.
+        Exact expectations of RX angles come from one matrix, where nothing measures on the way; everything else is run
+        in batches.
 
         Args:
             angles: In radians, in [0, pi], shape (n, inputs).
@@ -127,7 +128,8 @@ class QuantumHead(tfq.layers.PQC):
         Returns:
             Expectations in [-1, 1], shape (n, observables).
         """
-        if self.shots is None and self.encoding == "angle" and self.width <= MAX_FROZEN_WIDTH:
+        is_matrix = self.encoding == "angle" and self.width <= MAX_FROZEN_WIDTH and not self.partial_measurement
+        if self.shots is None and is_matrix:
             return frozen_expectations(self.spec, self.parameters.numpy(), angles)
         return np.concatenate([self(angles[start : start + 512]).numpy() for start in range(0, len(angles), 512)])
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import cirq
 
 from qssl_tf.errors import UserError, unknown_name
-from qssl_tf.quantum.noise import noisy_blocks, partial_measurement, read_noise, readout_errors
+from qssl_tf.quantum.noise import noisy_blocks, read_noise, readout_errors
 from qssl_tf.quantum.spec import CircuitSpec
 
 # Name -> what it does. `two_term` is the published code's rule and wrong by sqrt(2) on the half-frequency part of
@@ -33,10 +33,21 @@ class Measurement:
             raise unknown_name("gradient", self.gradient, GRADIENTS)
         if self.shots is not None and self.shots < 1:
             raise UserError(f"`shots` must be at least 1, or none for exact expectations; got {self.shots}.")
-        named = "noise" if self.channels else "partial_measurement" if self.partial_measurement else None
-        if named and self.shots is None:
+        if self.channels:
+            self.check_trajectories("noise")
+
+    def check_trajectories(self, named: str) -> None:
+        """Refuse what cannot be done with trajectories, a new one for each shot.
+
+        Args:
+            named: The setting that needs them.
+
+        Raises:
+            UserError: The rule.
+        """
+        if self.shots is None:
             raise UserError(f"`{named}` needs a number of `shots`, since each shot is one trajectory; got none.")
-        if named and self.gradient == "adjoint":
+        if self.gradient == "adjoint":
             raise UserError(
                 f"`gradient` must be parameter_shift, two_term or spsa with `{named}`: adjoint would differentiate "
                 "the circuit without it; got 'adjoint'."
@@ -52,25 +63,11 @@ class Measurement:
         """Whether two runs of the same values may differ."""
         return self.shots is not None or self.gradient == "spsa"
 
-    def check_layers(self, layers: int) -> None:
-        """Refuse a measurement between layers where there is one layer.
-
-        Raises:
-            UserError: The rule.
-        """
-        if self.partial_measurement and layers < 2:
-            raise UserError(
-                f"`layers` must be at least 2 with `partial_measurement`, which stands between two; got {layers}."
-            )
-
     def executed(self, spec: CircuitSpec) -> cirq.Circuit:
         """Return the circuit that is run, with its channels, up to the change of basis before the measurement."""
         if self.shots is None:
             return spec.circuit
-        blocks = noisy_blocks(spec.blocks, self.channels, self.noise_level)
-        if self.partial_measurement:
-            blocks.insert(spec.first_layer_end, partial_measurement(spec.qubits))
-        return sum(blocks, cirq.Circuit())
+        return sum(noisy_blocks(spec.blocks, self.channels, self.noise_level), cirq.Circuit())
 
     def readout(self, spec: CircuitSpec) -> cirq.Circuit:
         """Return the readout errors, which act after the change of basis."""

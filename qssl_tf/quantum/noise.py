@@ -9,6 +9,8 @@ import cirq
 
 from qssl_tf.errors import UserError, unknown_name
 
+DEPHASING = cirq.phase_flip(0.5)  # a measurement in Z whose outcome is not kept
+
 CHANNELS: dict[str, Callable[[float], cirq.Gate]] = {
     "depolarizing": cirq.depolarize,
     "amplitude_damping": cirq.amplitude_damp,
@@ -46,6 +48,7 @@ def noisy_blocks(blocks: Sequence[cirq.Circuit], strengths: dict[str, float], le
     """Return the blocks with channels on each qubit after each gate that touches it, or once after each block.
 
     At level `gate` a gate on two qubits other than CX or CZ counts twice, since a device makes it of two of those.
+    A measurement between layers is no gate and gets none.
     """
     if level not in LEVELS:
         raise unknown_name("noise_level", level, LEVELS)
@@ -53,6 +56,9 @@ def noisy_blocks(blocks: Sequence[cirq.Circuit], strengths: dict[str, float], le
     double = _channels({name: strengths.get(f"{name}{TWO}", strengths.get(name, 0.0)) for name in CHANNELS})
     noisy = []
     for block in blocks:
+        if all(operation.gate == DEPHASING for operation in block.all_operations()):
+            noisy.append(block)
+            continue
         operations: list[cirq.Operation] = []
         for operation in block.all_operations():
             operations.append(operation)
@@ -77,7 +83,7 @@ def partial_measurement(qubits: Sequence[cirq.Qid]) -> cirq.Circuit:
 
     arXiv:2103.14653 measures qubits 0, 2, 4, 6 between its two layers.
     """
-    return cirq.Circuit(cirq.phase_flip(0.5)(qubit) for qubit in qubits[::2])
+    return cirq.Circuit(DEPHASING(qubit) for qubit in qubits[::2])
 
 
 def readout_errors(qubits: Sequence[cirq.Qid], strengths: dict[str, float]) -> cirq.Circuit:

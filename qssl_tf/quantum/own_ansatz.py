@@ -9,6 +9,7 @@ import sympy
 
 from qssl_tf.errors import UserError, reason, shown
 from qssl_tf.quantum.ansatze import ANSATZE, Ansatz, Operations, Qubits, Weights
+from qssl_tf.quantum.controls import plain, taken_apart
 from qssl_tf.quantum.splitting import ROTATIONS
 from qssl_tf.registration import claim
 
@@ -37,7 +38,7 @@ def register_ansatz(name: str, *, min_width: int = 2, source: str = "an own circ
     ```
 
     The function gets the qubits in order, an iterator of weights (angles in radians), and the number of the layer from
-    0. Each `next(weights)` is a new weight, for one gate; how many there are is counted.
+    0. Each `next(weights)` is a new weight, for one gate of this layer or several; how many there are is counted.
 
     Args:
         name: The new word: small letters, digits and underscores.
@@ -48,8 +49,8 @@ def register_ansatz(name: str, *, min_width: int = 2, source: str = "an own circ
         A decorator that leaves the function as it is.
 
     Raises:
-        UserError: The name is taken; or a gate, tried on a few qubits, is unknown, measures, or has a weight that is
-            not its own.
+        UserError: The name is taken; or a gate, tried on a few qubits, is unknown, measures, or has a weight that was
+            not taken in its layer.
     """
 
     def register(layer: Layer) -> Layer:
@@ -99,12 +100,8 @@ def _checked(name: str, layer: Layer) -> Callable[[Qubits, Weights, int], Operat
             for weight in sorted(cirq.parameter_symbols(operation), key=str):
                 if weight not in taken:
                     raise UserError(f"{where} uses the symbol '{weight}'; take weights with next(weights) alone.")
-                if weight in used:
-                    raise UserError(
-                        f"{where} uses its weight {taken.index(weight)} in two gates; take a new one for each."
-                    )
                 used.add(weight)
-            yield operation
+            yield from plain(operation)
         for place, weight in enumerate(taken):
             if weight not in used:
                 raise UserError(f"{where} takes its weight {place} and uses it in no gate; take as many as are used.")
@@ -133,13 +130,12 @@ def _check_gate(operation: Any, qubits: Qubits, where: str) -> None:
         )
     if strange := [qubit for qubit in operation.qubits if qubit not in qubits]:
         raise UserError(f"{where} acts on {strange[0]}, which is none of the qubits it was given.")
-    bare: Any = operation.sub_operation if isinstance(operation, cirq.ControlledOperation) else operation
-    gate: Any = bare.gate
-    weighted = cirq.is_parameterized(operation)
+    bare, controls, _ = taken_apart(operation)
+    gate, weighted = bare.gate, bool(cirq.parameter_names(bare))
     known: tuple[type, ...] = ROTATIONS if weighted else FIXED
     if not any(isinstance(gate, kind) for kind in known):
         raise UserError(f"{where} has a gate that is unknown here, {_short(operation)}; take {KNOWN}.")
-    if weighted and bare is not operation and gate.global_shift != -0.5:
+    if weighted and controls and gate.global_shift != -0.5:
         raise UserError(
             f"{where} controls a gate with a phase, {_short(operation)}; control cirq.rx, cirq.ry or cirq.rz."
         )
@@ -150,7 +146,7 @@ def _check_gate(operation: Any, qubits: Qubits, where: str) -> None:
 def _is_multiple(exponent: sympy.Expr) -> bool:
     """Return whether an exponent is one weight times a number, which is all that TensorFlow Quantum reads."""
     symbols = exponent.free_symbols
-    return len(symbols) == 1 and not (exponent / next(iter(symbols))).free_symbols
+    return len(symbols) == 1 and bool((exponent / next(iter(symbols))).is_real)
 
 
 def _short(operation: cirq.Operation) -> str:

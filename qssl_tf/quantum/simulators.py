@@ -14,14 +14,18 @@ def choose_simulator(simulator: str, measured: Measurement) -> str:
     `auto` takes xla, which was faster in every case of docs/benchmarks.md (only a single row of 2 qubits was not), and
     tfq for what nothing else can do: channels other than a measurement between layers.
 
+    A measurement between layers is exact on xla, and one trajectory a shot on tfq.
+
     Raises:
-        UserError: An unknown name.
+        UserError: An unknown name, or what tfq cannot do by trajectories.
     """
     if simulator not in SIMULATORS:
         raise unknown_name("simulator", simulator, SIMULATORS)
-    if simulator != "auto":
-        return simulator
-    return "tfq" if measured.channels else "xla"
+    if simulator == "auto":
+        simulator = "tfq" if measured.channels else "xla"
+    if simulator == "tfq" and measured.partial_measurement:
+        measured.check_trajectories("partial_measurement")
+    return simulator
 
 
 def refuse_beyond_memory(width: int, measured: Measurement) -> None:

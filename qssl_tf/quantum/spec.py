@@ -14,6 +14,7 @@ import sympy
 from qssl_tf.errors import UserError, unknown_name
 from qssl_tf.quantum.ansatze import ANSATZE
 from qssl_tf.quantum.encodings import ENCODINGS, Encoding
+from qssl_tf.quantum.noise import DEPHASING, partial_measurement
 from qssl_tf.quantum.observables import basis_change, observables
 
 MAX_AMPLITUDE_WIDTH = 10  # amplitude encoding takes 2^width numbers from the encoder
@@ -28,7 +29,8 @@ class CircuitSpec:
         encoding_name: Key of ENCODINGS.
         qubits: In order.
         blocks: The circuit in pieces, in order: encoding, then the ansatz's layers (its front gates with the first);
-            with data re-uploading an encoding stands before each layer.
+            with data re-uploading an encoding stands before each layer, and a measurement between layers (dephasing)
+            behind the first.
         inputs: Symbols of the encoding; their values come from the features by `Encoding.values`.
         weights: Weight symbols in the order of the weight vector.
         observables: What is measured, in the order of the output features; each in [-1, 1].
@@ -75,9 +77,9 @@ class CircuitSpec:
         return cirq.resolve_parameters(self.measured, values)
 
     @property
-    def first_layer_end(self) -> int:
-        """The number of blocks up to the end of the ansatz's first layer."""
-        return 2
+    def is_measured_between(self) -> bool:
+        """Whether a measurement stands between layers."""
+        return any(operation.gate == DEPHASING for operation in self.circuit.all_operations())
 
     @property
     def features(self) -> int:
@@ -92,7 +94,12 @@ def symbols(prefix: str, count: int) -> tuple[sympy.Symbol, ...]:
 
 
 def circuit_spec(
-    width: int, ansatz: str = "ring", layers: int = 2, encoding: str = "angle", measure: str = "z"
+    width: int,
+    ansatz: str = "ring",
+    layers: int = 2,
+    encoding: str = "angle",
+    measure: str = "z",
+    measured_between: bool = False,
 ) -> CircuitSpec:
     """Build the circuit of a quantum head.
 
@@ -102,9 +109,11 @@ def circuit_spec(
         layers: Number of times the ansatz's block is repeated.
         encoding: Key of ENCODINGS.
         measure: What `observables.observables` reads: `z`, `z_zz` or products such as `Z0,X1X2`.
+        measured_between: Measure every other qubit after the first layer, see `noise.partial_measurement`.
 
     Raises:
-        UserError: An unknown name, or an ansatz, encoding or observable that this width does not have.
+        UserError: An unknown name, or an ansatz, encoding, observable or measurement that this width or number of
+            layers does not have.
     """
     if ansatz not in ANSATZE:
         raise unknown_name("ansatz", ansatz, ANSATZE)
@@ -118,6 +127,10 @@ def circuit_spec(
             f"`width` must be at most {MAX_AMPLITUDE_WIDTH} for the encoding 'amplitude', "
             f"which takes 2^width numbers; got {width}."
         )
+    if measured_between and layers < 2:
+        raise UserError(
+            f"`layers` must be at least 2 with `partial_measurement`, which stands between two; got {layers}."
+        )
     qubits = tuple(cirq.GridQubit.rect(1, width))
     inputs = symbols("x", carrier.symbols(width))
     weights = symbols("theta", math.prod(chosen.weight_shape(width, layers)))
@@ -129,6 +142,8 @@ def circuit_spec(
             blocks.append(carried)
         front = list(chosen.front(qubits, remaining)) if number == 0 else []
         blocks.append(cirq.Circuit(front, chosen.layer(qubits, remaining, number)))
+        if number == 0 and measured_between:
+            blocks.append(partial_measurement(qubits))
     return CircuitSpec(
         ansatz, encoding, qubits, tuple(blocks), inputs, weights, observables(measure, qubits)
     )  # fmt: skip

@@ -2,13 +2,13 @@
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import cirq
 import numpy as np
 import sympy
 
 from qssl_tf.errors import UserError
+from qssl_tf.quantum.controls import taken_apart, under
 
 # Gates exp(-i angle/2 P) up to a phase, P a product of Pauli matrices: the angle is pi times the exponent.
 ROTATIONS = (cirq.XPowGate, cirq.YPowGate, cirq.ZPowGate, cirq.XXPowGate, cirq.YYPowGate, cirq.ZZPowGate)
@@ -42,7 +42,8 @@ def split(circuit: cirq.Circuit, symbols: tuple[sympy.Symbol, ...]) -> SplitCirc
     """Give each parametrized gate of `circuit` its own symbol.
 
     Args:
-        circuit: Rotations about Pauli products, bare or with controls, whose angles are linear in one symbol each.
+        circuit: Rotations about Pauli products, bare or with controls that wait for one value each, whose angles are
+            linear in one symbol each.
         symbols: The order of the original symbols.
 
     Raises:
@@ -57,10 +58,9 @@ def split(circuit: cirq.Circuit, symbols: tuple[sympy.Symbol, ...]) -> SplitCirc
         if not cirq.is_parameterized(operation):
             operations.append(operation)
             continue
-        controls = operation.controls if isinstance(operation, cirq.ControlledOperation) else ()
-        bare: Any = operation.sub_operation if isinstance(operation, cirq.ControlledOperation) else operation
+        bare, controls, words = taken_apart(operation)
         kind = next((kind for kind in ROTATIONS if isinstance(bare.gate, kind)), None)
-        if kind is None:
+        if kind is None or len(words) > 1:
             raise UserError(f"shift rules need rotations about Pauli products; got {operation!r}.")
         (symbol,) = bare.gate.exponent.free_symbols
         angle = sympy.expand(bare.gate.exponent * sympy.pi)
@@ -68,7 +68,7 @@ def split(circuit: cirq.Circuit, symbols: tuple[sympy.Symbol, ...]) -> SplitCirc
         slope[place[symbol]] = float(angle.coeff(symbol))
         own = sympy.Symbol(f"g_{len(slopes):05d}")
         turned = kind(exponent=own / sympy.pi, global_shift=bare.gate.global_shift)(*bare.qubits)
-        operations.append(turned.controlled_by(*controls))
+        operations.append(under(turned, controls, words[0]))
         slopes.append(slope)
         offsets.append(float(angle.subs(symbol, 0)))
         controlled.append(bool(controls))

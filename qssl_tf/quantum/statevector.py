@@ -137,7 +137,7 @@ def _turned(step: Phases, program: Program, states: Rows, rows: tf.Tensor) -> Ro
     bits, slopes = bits_of(wires), []
     for rotation in step.rotations:
         sign = np.prod([1 - 2 * bits[wire] for wire in rotation.targets], axis=0)
-        controls = [bits[wire] for wire in rotation.wires if wire not in rotation.targets]
+        controls = [bits[wire] == value for wire, value in rotation.controls.items()]
         slopes.append(np.prod([sign, *controls], axis=0) / 2)
     columns = [program.row_gates.index(rotation.angle) for rotation in step.rotations]
     chosen = np.eye(len(program.row_gates), dtype=np.float32)[columns]  # (rotations, row gates)

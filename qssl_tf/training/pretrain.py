@@ -104,7 +104,7 @@ def reporters(run: Run, data: ImageData, augment: Augmentation, plan: Schedule, 
     """Return what shows and writes the progress of a run."""
     callbacks: list[StepCallback] = [Progress(run, plan, start), HistoryLog(run, plan, start)]
     config = run.config
-    if config.head == "quantum":
+    if config.head == "quantum" and not config.partial_measurement:  # whose states are mixed, and have no overlaps
         first = next(iter(view_pairs(data.train.images, augment, config.batch_size, config.seed, steps=1)))
         callbacks.append(StateGeometry(run, plan, start, first))
     return callbacks

@@ -6,6 +6,7 @@ import tensorflow as tf
 from judges.qiskit_circuits import encoding_circuit
 
 from qssl_tf.quantum.encodings import ENCODINGS
+from qssl_tf.quantum.head import QuantumHead
 from qssl_tf.quantum.spec import circuit_spec
 
 
@@ -45,6 +46,53 @@ def test_reuploading_stands_before_each_layer():
     spec = circuit_spec(3, "ring", 2, encoding="reuploading")
     assert len(spec.blocks) == 4 and spec.blocks[0] == spec.blocks[2] != spec.blocks[1]
     assert len(circuit_spec(3, "ring", 2).blocks) == 3
+
+
+@pytest.mark.parametrize("simulator", ["xla", "tfq"])
+@pytest.mark.parametrize("size", [1.0, 1e-5, 1e-6, 1e-12, 1e-20])
+def test_the_size_of_a_row_says_nothing_to_amplitudes(size, simulator):
+    """<Z> of the state (cos t, sin t) is cos 2t; [1, 0] has 1."""
+    head = QuantumHead(1, "none", 1, "amplitude", simulator=simulator)
+    head.build((None, 2))
+    head.parameters.assign([0.0])
+    t = np.array([0.0, 0.3, np.pi / 4, 1.2, np.pi / 2])
+    rows = size * np.stack([np.cos(t), np.abs(np.sin(t))], axis=1)
+    np.testing.assert_allclose(head(rows.astype(np.float32))[:, 0], np.cos(2 * t), atol=1e-5)
+
+
+def test_a_small_row_has_the_gradient_of_its_direction():
+    """d cos(2 t) / d f of f = size (cos t, sin t) is -2 sin 2t (-sin t, cos t) / size."""
+    size, t = 1e-6, 0.4
+    features = tf.constant(size * np.array([[np.cos(t), np.sin(t)]]), tf.float32)
+    with tf.GradientTape() as tape:
+        tape.watch(features)
+        found = tf.cos(ENCODINGS["amplitude"].values(features, keras.ops, 1))
+    judge = -2 * np.sin(2 * t) * np.array([[-np.sin(t), np.cos(t)]]) / size
+    np.testing.assert_allclose(tape.gradient(found, features), judge, rtol=1e-4)
+
+
+@pytest.mark.parametrize("width", [1, 2, 3, 4])
+def test_recipes_say_how_features_become_angles(width):
+    """Each recipe followed by the letter."""
+    f, n = np.random.default_rng(width).uniform(0.1, 3, 2**width), width
+    x = np.zeros(2**n - 1)
+    for level in range(n):
+        t = []
+        for b in range(2**level):
+            part = f[b * 2 ** (n - level) : (b + 1) * 2 ** (n - level)]
+            left, right = np.split(part, 2)
+            t.append(2 * np.arctan2(np.linalg.norm(right), np.linalg.norm(left)))
+        for r in range(2**level):
+            x[2**level - 1 + r] = (
+                sum((-1) ** (b & (r ^ (r >> 1))).bit_count() * t[b] for b in range(2**level)) / 2**level
+            )
+    np.testing.assert_allclose(ENCODINGS["amplitude"].values(f[np.newaxis], np, n)[0], x, atol=1e-5)
+    f = f[:n]
+    pairs = [(f[i] - np.pi / 2) * (f[j] - np.pi / 2) for i in range(n) for j in range(i + 1, n)]
+    np.testing.assert_allclose(ENCODINGS["zz"].values(f[np.newaxis], np, n)[0], [*f, *pairs], atol=1e-6)
+    for name in ("angle", "angle_y", "reuploading"):
+        assert ENCODINGS[name].recipe == "x[i] = f[i]"
+        np.testing.assert_array_equal(ENCODINGS[name].values(f[np.newaxis], np, n)[0], f)
 
 
 def test_amplitude_survives_zeros():

@@ -7,7 +7,6 @@ import pytest
 from qssl_tf.quantum.ansatze import ANSATZE
 from qssl_tf.quantum.fusion import DENSE_WIRES, Dense, Dephased, Permutation, Phases, program
 from qssl_tf.quantum.gates import embedded
-from qssl_tf.quantum.noise import partial_measurement
 from qssl_tf.quantum.spec import circuit_spec
 from qssl_tf.quantum.splitting import split
 
@@ -54,10 +53,8 @@ def test_every_angle_stands_in_one_place(ansatz, encoding, all_by_row):
 
 
 def test_measurements_between_layers_double_the_states():
-    spec = circuit_spec(5, "ring", 2)
-    blocks = list(spec.blocks)
-    blocks.insert(spec.first_layer_end, partial_measurement(spec.qubits))
-    gates = split(sum(blocks, cirq.Circuit()), spec.inputs + spec.weights)
+    spec = circuit_spec(5, "ring", 2, measured_between=True)
+    gates = split(spec.circuit, spec.inputs + spec.weights)
     found = program(gates, spec.qubits, range(5))
     assert [step.wires for step in found.steps if isinstance(step, Dephased)] == [(0, 2, 4)]
     assert found.copies == 8

@@ -18,6 +18,9 @@ ROTATIONS = [
     cirq.rx(T)(QUBITS[0]).controlled_by(QUBITS[2]),
     cirq.ry(T)(QUBITS[1]).controlled_by(QUBITS[2], QUBITS[0]),
     cirq.rz(-T)(QUBITS[2]).controlled_by(QUBITS[0]),
+    cirq.rx(T)(QUBITS[1]).controlled_by(QUBITS[0], control_values=[0]),
+    cirq.ry(T)(QUBITS[1]).controlled_by(QUBITS[2], QUBITS[0], control_values=[0, 1]),
+    cirq.ControlledGate(cirq.rx(T), control_values=[0])(QUBITS[2], QUBITS[1]),
     cirq.XXPowGate(exponent=T / sympy.pi, global_shift=-0.5)(QUBITS[2], QUBITS[0]),
     cirq.YYPowGate(exponent=T / sympy.pi, global_shift=-0.5)(QUBITS[1], QUBITS[2]),
     cirq.ZZPowGate(exponent=T / sympy.pi, global_shift=-0.5)(QUBITS[0], QUBITS[1]),
@@ -38,8 +41,8 @@ def matrix(instruction, angle):
     assert set(instruction.letters) == {"Z"}
     bits = (np.arange(8)[:, None] >> np.arange(3)[::-1]) & 1
     sign = np.prod(1 - 2 * bits[:, list(instruction.targets)], axis=1)
-    controls = [wire for wire in instruction.wires if wire not in instruction.targets]
-    return np.diag(np.exp(-0.5j * angle * sign * np.prod(bits[:, controls], axis=1)))
+    controls = [bits[:, wire] == value for wire, value in instruction.controls.items()]
+    return np.diag(np.exp(-0.5j * angle * sign * np.prod([np.ones(8), *controls], axis=0)))
 
 
 @pytest.mark.parametrize("operation", ROTATIONS, ids=str)

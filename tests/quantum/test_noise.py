@@ -11,7 +11,7 @@ from qiskit_aer import AerSimulator
 
 from qssl_tf.errors import UserError
 from qssl_tf.quantum.head import QuantumHead
-from qssl_tf.quantum.noise import noisy_blocks, partial_measurement, read_noise
+from qssl_tf.quantum.noise import noisy_blocks, read_noise
 
 ROWS, SHOTS = 40, 500
 ERROR = 5 / np.sqrt(ROWS * SHOTS)
@@ -78,8 +78,8 @@ def test_gradients_through_the_measurement_are_those_of_the_density_matrix():
     options = {"gradient": "parameter_shift", "partial_measurement": True, "simulator": "xla", "seed": 5}
     head, rows, mix = QuantumHead(3, "ring", 2, shots=SHOTS, **options), 400, np.array([1.0, -0.5, 0.7])
     weights, angles = head.parameters.numpy().astype(float), ANGLES[0].astype(float)
-    blocks = list(head.spec.blocks)
-    blocks.insert(head.spec.first_layer_end, partial_measurement(head.spec.qubits))
+    blocks = head.spec.blocks
+    assert blocks[2] == cirq.Circuit(cirq.phase_flip(0.5).on_each(head.spec.qubits[0], head.spec.qubits[2]))
 
     def value(x, w):
         found = by_density_matrix(head, blocks, x[np.newaxis], w)
@@ -120,7 +120,14 @@ def test_training_under_noise_moves_downhill():
         ({"noise": "depolarising=0.1"}, "Did you mean 'depolarizing=P'?"),
         ({"noise": "readout"}, "`noise` must give 'readout' a probability from 0 to 1, as in readout=0.01; got ''."),
         ({"noise": "readout=0.1", "shots": None}, "`noise` needs a number of `shots`"),
-        ({"partial_measurement": True, "shots": None}, "`partial_measurement` needs a number of `shots`"),
+        (
+            {"partial_measurement": True, "shots": None, "simulator": "tfq"},
+            "`partial_measurement` needs a number of `shots`",
+        ),
+        (
+            {"partial_measurement": True, "gradient": "adjoint", "simulator": "tfq"},
+            "`gradient` must be parameter_shift, two_term or spsa with `partial_measurement`",
+        ),
         ({"noise": "readout=0.1", "gradient": "adjoint"}, "`gradient` must be parameter_shift, two_term or spsa"),
         ({"noise": "readout=0.1", "noise_level": "gates"}, "`noise_level` must be one of gate, layer; got 'gates'."),
         (

@@ -4,6 +4,7 @@ import cirq
 import numpy as np
 import pytest
 import sympy
+import tensorflow as tf
 import tensorflow_quantum as tfq
 
 from qssl_tf.config import Config
@@ -80,15 +81,33 @@ def test_every_fixed_gate_runs_everywhere(own_words, kind):
     to_qiskit(heads[0].spec.circuit, heads[0].spec.qubits)
 
 
+@pytest.mark.parametrize("simulator", ["xla", "tfq"])
+def test_an_operation_may_be_used_again_under_other_controls(own_words, simulator):
+    """X on qubit 1, bare, then where qubit 0 is 0, then where it is 1: three times X in all, so <Z> = -1."""
+
+    @register_ansatz("again")
+    def again(qubits, weights, layer):
+        yield cirq.ry(next(weights))(qubits[0])
+        turn = cirq.X(qubits[1])
+        yield turn
+        yield cirq.ControlledOperation([qubits[0]], turn, [0])
+        yield cirq.ControlledOperation([qubits[0]], turn, [1])
+
+    head = QuantumHead(2, "again", 1, simulator=simulator)
+    head.build((None, 2))
+    head.parameters.assign([1.0])
+    np.testing.assert_allclose(head(np.zeros((1, 2), np.float32))[0], [np.cos(1.0), -1], atol=1e-5)
+
+
 KNOWN = (
     "take rotations such as cirq.rx(w)(qubit), bare or with .controlled_by(qubit), and H, X, Y, Z, CX, CZ, SWAP, ISWAP."
 )
 BAD = {
-    "uses its weight 0 in two gates; take a new one for each.": lambda q, w, n: [
-        cirq.ry(angle)(qubit) for angle in [next(w)] for qubit in q
-    ],
     "uses the symbol 'theta'; take weights with next(weights) alone.": lambda q, w, n: [
         cirq.ry(sympy.Symbol("theta"))(q[0])
+    ],
+    "has an angle that is no multiple of one weight, Ry(I*theta_000000/piπ)(q(0, 0)).": lambda q, w, n: [
+        cirq.ry(sympy.I * next(w))(q[0])
     ],
     "takes its weight 1 and uses it in no gate; take as many as are used.": lambda q, w, n: [
         (gate, next(w))[0] for gate in [cirq.ry(next(w))(q[0])]
@@ -119,6 +138,26 @@ def test_what_cannot_run_is_refused_in_one_line_and_registers_nothing(own_words,
     assert str(error.value) == f"layer 0 of `ansatz` 'zigzag' on 2 qubits {sentence}"
     with pytest.raises(UserError, match="got 'zigzag'. One of your own needs its file: --plugin FILE"):
         Config(ansatz="zigzag")
+
+
+@pytest.mark.parametrize("gradient", ["adjoint", "parameter_shift"])
+@pytest.mark.parametrize("simulator", ["xla", "tfq"])
+def test_a_weight_of_several_gates_turns_them_together(own_words, simulator, gradient):
+    """RY(w) on one qubit, then RY(2 w) on it: <Z> = cos 3 w, with the slope -3 sin 3 w."""
+
+    @register_ansatz("shared", min_width=1)
+    def shared(qubits, weights, layer):
+        weight = next(weights)
+        yield cirq.ry(weight)(qubits[0])
+        yield cirq.ry(2 * weight)(qubits[0])
+
+    head = QuantumHead(1, "shared", 1, simulator=simulator, gradient=gradient)
+    head.build((None, 1))
+    head.parameters.assign([0.4])
+    with tf.GradientTape() as tape:
+        found = head(np.zeros((1, 1), np.float32))
+    assert found.numpy() == pytest.approx(np.cos(1.2), abs=1e-5)
+    assert tape.gradient(found, head.parameters).numpy() == pytest.approx(-3 * np.sin(1.2), abs=1e-4)
 
 
 @pytest.mark.parametrize("name", ["Brick", "", "1st", "a b", "x" * 65, None])

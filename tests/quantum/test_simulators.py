@@ -18,6 +18,7 @@ def test_auto_leaves_channels_to_tfq():
     assert choose_simulator("auto", Measurement()) == "xla"
     assert choose_simulator("auto", NOISY) == "tfq"
     assert choose_simulator("tfq", Measurement()) == "tfq"
+    assert choose_simulator("auto", Measurement(partial_measurement=True)) == "xla"
 
 
 def test_names_are_checked():

@@ -58,24 +58,17 @@ def test_states_are_cirqs(ansatz, encoding, width, all_by_row):
 
 
 def test_probabilities_add_up_over_measured_outcomes():
-    spec = circuit_spec(4, "ring", 2)
+    spec = circuit_spec(4, "ring", 2, measured_between=True)
     features, weights = random_case(spec, rows=2)
-    run = simulation(spec, _dephased(spec), shots=None)
+    run = simulation(spec, spec.circuit, shots=None)
     states = run.states(*run.angles(tf.constant(features, tf.float32), tf.constant(weights, tf.float32)))
     order, chances = probabilities(states)
     for row, values in enumerate(symbol_values(spec, features, weights)):
         density = cirq.DensityMatrixSimulator(dtype=np.complex128).simulate(
-            _dephased(spec), values, qubit_order=spec.qubits
+            spec.circuit, values, qubit_order=spec.qubits
         )
         judge = np.diag(density.final_density_matrix).real.reshape([2] * 4).transpose(order).ravel()
         np.testing.assert_allclose(chances[:, row], judge, atol=2e-6)
-
-
-def _dephased(spec):
-    from qssl_tf.quantum.noise import partial_measurement
-
-    first, second = spec.blocks[: spec.first_layer_end], spec.blocks[spec.first_layer_end :]
-    return sum(first, cirq.Circuit()) + partial_measurement(spec.qubits) + sum(second, cirq.Circuit())
 
 
 def test_signs_follow_the_order_of_the_wires():

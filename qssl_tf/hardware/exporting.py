@@ -1,0 +1,46 @@
+"""A trained circuit in a file for other programs, and what a reader has to know to feed it and to read it."""
+
+from collections.abc import Callable
+from typing import Any, BinaryIO
+
+from qiskit import QuantumCircuit, qasm3, qpy
+
+from qssl_tf.quantum.observables import BASIS_CHANGE
+from qssl_tf.quantum.spec import CircuitSpec
+
+# Form -> what writes a circuit as it.
+FORMS: dict[str, Callable[[QuantumCircuit, BinaryIO], Any]] = {
+    "qasm3": lambda circuit, file: file.write(qasm3.dumps(circuit).encode()),
+    "qpy": qpy.dump,
+}
+READING = (
+    "Measure every qubit after the last gate; bit i is the outcome of qubit i. An observable is +1 in a shot where an "
+    "even number of its bits are 1, else -1; its expectation is the mean over the shots."
+)
+BASIS = (
+    " The last gates of the circuit turn {words} into Z already: read the bits as they come, and measure in no other "
+    "basis."
+)
+BETWEEN = " What the measurement in the middle writes into the bits `between` is not read."
+
+
+def manual(spec: CircuitSpec) -> dict[str, Any]:
+    """Return how the circuit from `preparing.translated` is fed and read, as a JSON object.
+
+    `parameters` names each parameter's place in the encoding's angles x, `features` and `angles` say how x is made of
+    the encoder's numbers f, `reading` and `observables` what the bits mean.
+    """
+    place = {qubit: number for number, qubit in enumerate(spec.qubits)}
+    paulis = sorted({(place[q], str(p)) for o in spec.observables for q, p in o.items() if p in BASIS_CHANGE})
+    reading = READING + (BASIS.format(words=", ".join(f"{p}{q}" for q, p in paulis)) if paulis else "")
+    return {
+        "parameters": {str(symbol): f"x[{number}], an angle in radians" for number, symbol in enumerate(spec.inputs)},
+        "encoding": spec.encoding_name,
+        "features": f"f[0] to f[{spec.features - 1}], the encoder's numbers, each from 0 to pi",
+        "angles": spec.encoding.recipe,
+        "reading": reading + (BETWEEN if spec.is_measured_between else ""),
+        "observables": [
+            {"product": "".join(f"{p}{place[q]}" for q, p in sorted(o.items())), "bits": sorted(map(place.get, o))}
+            for o in spec.observables
+        ],
+    }
