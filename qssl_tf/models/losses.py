@@ -60,7 +60,7 @@ class NTXent(keras.losses.Loss):
         temperature: Divides the cosine similarities; above 0. The paper takes 0.07.
 
     Raises:
-        UserError: The temperature is no number above 0, or the embeddings are not two arrays of one shape (n, d).
+        UserError: The temperature is no number above 0.
     """
 
     def __init__(
@@ -75,7 +75,11 @@ class NTXent(keras.losses.Loss):
         self.temperature = checked("temperature", temperature)
 
     def call(self, y_true, y_pred):
-        """Return the loss of each image; the two arguments are symmetric."""
+        """Return the loss of each image; the two arguments are symmetric.
+
+        Raises:
+            UserError: They are not two arrays of one shape (n, d).
+        """
         if y_true.shape.rank != 2 or not y_true.shape.is_compatible_with(y_pred.shape):
             raise UserError(
                 f"NTXent must be given two views' embeddings of one shape (n, d); got {tuple(y_true.shape)} and "

@@ -188,7 +188,7 @@ def _image_shape(encoder: Any) -> tuple[int | None, ...]:
     Raises:
         UserError: It is no model that has one input of known shape and one output.
     """
-    shapes = [getattr(encoder, name, None) for name in ("input_shape", "output_shape")]
+    shapes: list[Any] = [getattr(encoder, name, None) for name in ("input_shape", "output_shape")]
     if not all(isinstance(shape, tuple) and shape and not isinstance(shape[0], tuple) for shape in shapes):
         raise UserError(
             "`encoder` must be a Keras model with one output that knows the shape of its images, as one that begins "

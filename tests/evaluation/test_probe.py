@@ -39,8 +39,8 @@ def test_features_that_are_no_numbers_are_not_judged(head, digits_data):
     with pytest.raises(UserError) as caught:
         frozen_features(broken, digits_data.test.images[:7])
     assert str(caught.value) == (
-        "the features of 7 of 7 images are NaN or infinite, first those of image 0; look at that image, at the encoder, "
-        "and at the loss of the training."
+        "the features of 7 of 7 images are NaN or infinite, first those of image 0; look at that image, at the "
+        "encoder, and at the loss of the training."
     )
 
 
