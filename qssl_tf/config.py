@@ -3,7 +3,9 @@
 A run folder's `config.json` is the only home of its settings: pretraining, probing and device runs all read it.
 """
 
+import functools
 import math
+import numbers
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
@@ -129,10 +131,8 @@ class Config:
 
     def __post_init__(self):
         """Check every value against its type, range and words."""
-        hints = get_type_hints(type(self))
         for item in fields(self):
-            value = _as_type(item.name, getattr(self, item.name), hints[item.name])
-            _check_range(item.name, value, item.metadata)
+            value = checked(item.name, getattr(self, item.name))
             if item.name in CHOICES and value not in CHOICES[item.name]:
                 raise unknown_name(item.name, value, CHOICES[item.name], OWN_WORDS.get(item.name, ""))
             object.__setattr__(self, item.name, value)
@@ -196,15 +196,35 @@ class Config:
         return [f"{key}: {mine[key]!r} against {theirs[key]!r}" for key in mine if mine[key] != theirs[key]]
 
 
+@functools.cache
+def _hints() -> dict[str, Any]:
+    return get_type_hints(Config)
+
+
+def checked(name: str, value: Any) -> Any:
+    """Return `value` as the setting `name` has it, its words aside; for `Config` and for layers with such an argument.
+
+    Raises:
+        UserError: It is of another type or out of the setting's range.
+    """
+    value = _as_type(name, value, _hints()[name])
+    _check_range(name, value, Config.__dataclass_fields__[name].metadata)
+    return value
+
+
 _TYPE_WORDS = {int: "an integer", float: "a number", str: "a text", tuple: "a list of integers", bool: "true or false"}
 
 
 def _as_type(name: str, value: Any, hint: Any) -> Any:
-    """Return `value` as `hint` has it (a list as a tuple, an integer as a float), or refuse it."""
+    """Return `value` as `hint` has it (a list as a tuple, an integer as a float, NumPy's numbers as Python's)."""
     kinds = [kind for kind in get_args(hint) if kind is not type(None)] if type(None) in get_args(hint) else [hint]
     if value is None and kinds != [hint]:
         return None
     kind = tuple if kinds[0] == tuple[int, ...] else kinds[0]
+    if isinstance(value, numbers.Integral) and not isinstance(value, bool):
+        value = int(value)
+    elif isinstance(value, numbers.Real) and not isinstance(value, bool):
+        value = float(value)
     if kind is float and isinstance(value, int) and not isinstance(value, bool) and abs(value) <= MAX_INTEGER:
         value = float(value)
     if kind is tuple and isinstance(value, list):

@@ -9,7 +9,7 @@ from qssl_tf.data.images import ImageData
 from qssl_tf.data.pipeline import image_batches
 from qssl_tf.data.sources import load
 from qssl_tf.errors import UserError
-from qssl_tf.evaluation.features import BATCH
+from qssl_tf.evaluation.features import BATCH, check_finite
 from qssl_tf.evaluation.linear import LinearFit
 from qssl_tf.evaluation.probe_files import probe_again, read_classifier
 from qssl_tf.hardware.asked import CALIBRATION_ROWS
@@ -82,6 +82,7 @@ def problem(run: Run, checkpoint: str, images: int | None, seed: int, data: Imag
     head = exact_head(model)
     rows = keras.ops.convert_to_numpy(head.spec.encoding.values(angles, keras.ops, head.width))
     exact, labels = head.frozen(angles), data.test.labels[chosen]
+    check_finite(exact)
     fits = (exact.shape[1], len(data.class_names))
     if classifier.kernel.shape != fits or classifier.bias.shape != fits[1:]:
         raise UserError(

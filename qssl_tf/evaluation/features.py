@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from qssl_tf.data.augment import Augmentation
 from qssl_tf.data.pipeline import image_batches
+from qssl_tf.errors import UserError
 from qssl_tf.models.simclr import SimCLR
 from qssl_tf.quantum.head import QuantumHead
 
@@ -33,11 +34,30 @@ def frozen_features(
 
 
 def features_of(model: SimCLR, batches: Iterable[tf.Tensor]) -> np.ndarray:
-    """Return the head's output for batches of float32 images in [0, 1], shape (n, features), in inference mode."""
+    """Return the head's output for batches of float32 images in [0, 1], shape (n, features), in inference mode.
+
+    Raises:
+        UserError: As `check_finite`.
+    """
     angles = np.concatenate([model.frozen_angles(batch).numpy() for batch in batches])  # (n, width)
-    if isinstance(model.head, QuantumHead):
-        return model.head.frozen(angles)
-    return model.head(angles, training=False).numpy()
+    is_quantum = isinstance(model.head, QuantumHead)
+    features = model.head.frozen(angles) if is_quantum else model.head(angles, training=False).numpy()
+    check_finite(features)
+    return features
+
+
+def check_finite(features: np.ndarray) -> None:
+    """Refuse features that are no numbers: what judges a run, or sends it to a device, must not count them.
+
+    Raises:
+        UserError: It says how many images have some, and which is the first.
+    """
+    wrong = np.flatnonzero(~np.all(np.isfinite(features), axis=1))
+    if len(wrong):
+        raise UserError(
+            f"the features of {len(wrong)} of {len(features)} images are NaN or infinite, first those of image "
+            f"{wrong[0]}; look at that image, at the encoder, and at the loss of the training."
+        )
 
 
 def fingerprint(model: SimCLR) -> str:

@@ -5,21 +5,40 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from qssl_tf.config import checked
 from qssl_tf.errors import UserError
+
+ZERO = 1e-30  # a vector with no number beyond it counts as zero: its gradient would be more than float32 holds
+ORDINARY = (1e-15, 1e15)  # lengths whose squares float32 holds
+
+
+def normalised(z: tf.Tensor) -> tf.Tensor:
+    """Return each row over its length, float32 or more, shape (n, d).
+
+    A row of zeros stays zero, at a cosine of 0 to all others, and gets no gradient. Rows whose squares would leave
+    float32 are divided by their largest number first; all others are left to TensorFlow, to the last bit.
+    """
+    z = tf.cast(z, tf.float32) if z.dtype.size < 4 else z
+    sizes = tf.stop_gradient(tf.abs(z))
+    largest = tf.reduce_max(sizes, axis=1, keepdims=True)
+    is_zero = tf.reduce_all(sizes <= ZERO, axis=1, keepdims=True)
+    is_ordinary = is_zero | ((largest > ORDINARY[0]) & (largest < ORDINARY[1]))
+    scaled = tf.where(is_zero, tf.zeros_like(z), z / tf.where(is_ordinary, tf.ones_like(largest), largest))
+    return tf.math.l2_normalize(scaled, axis=1, epsilon=ZERO)
 
 
 def contrastive_logits(z_a: tf.Tensor, z_b: tf.Tensor, temperature: float) -> tf.Tensor:
     """Return the cosine similarities of all 2n embeddings over the temperature, an embedding with itself left out.
 
     Args:
-        z_a: Embeddings of the first views, shape (n, d); any length, also zero.
+        z_a: Embeddings of the first views, shape (n, d); any length, also zero (see `normalised`).
         z_b: Embeddings of the second views, likewise.
         temperature: Above 0.
 
     Returns:
         Shape (2n, 2n), minus the largest float on the diagonal.
     """
-    z = tf.math.l2_normalize(tf.concat([z_a, z_b], axis=0), axis=1)  # (2n, d); a zero vector stays zero
+    z = normalised(tf.concat([z_a, z_b], axis=0))  # (2n, d)
     logits = tf.matmul(z, z, transpose_b=True) / temperature  # (2n, 2n)
     return tf.linalg.set_diag(logits, tf.fill(tf.shape(logits)[:1], logits.dtype.min))
 
@@ -34,13 +53,14 @@ class NTXent(keras.losses.Loss):
     """Normalised temperature-scaled cross-entropy between two views.
 
     `call(z_a, z_b)` takes embeddings of shape (n, d) and returns (n,): for each image, the mean over its two views of
-    -log softmax of the positive pair among the 2n - 1 other views. The default reduction is their mean.
+    -log softmax of the positive pair among the 2n - 1 other views. The default reduction is their mean. Only directions
+    count; a zero vector (no number beyond 1e-30) has cosine 0 to all others and no gradient.
 
     Args:
         temperature: Divides the cosine similarities; above 0. The paper takes 0.07.
 
     Raises:
-        UserError: The temperature is not above 0.
+        UserError: The temperature is no number above 0.
     """
 
     def __init__(
@@ -52,12 +72,19 @@ class NTXent(keras.losses.Loss):
     ):
         """Store the temperature."""
         super().__init__(name=name, reduction=reduction, dtype=dtype)
-        if not temperature > 0:
-            raise UserError(f"`temperature` must be above 0.0; got {temperature}.")
-        self.temperature = temperature
+        self.temperature = checked("temperature", temperature)
 
     def call(self, y_true, y_pred):
-        """Return the loss of each image; the two arguments are symmetric."""
+        """Return the loss of each image; the two arguments are symmetric.
+
+        Raises:
+            UserError: They are not two arrays of one shape (n, d).
+        """
+        if y_true.shape.rank != 2 or not y_true.shape.is_compatible_with(y_pred.shape):
+            raise UserError(
+                f"NTXent must be given two views' embeddings of one shape (n, d); got {tuple(y_true.shape)} and "
+                f"{tuple(y_pred.shape)}."
+            )
         logits = contrastive_logits(y_true, y_pred, self.temperature)
         n = tf.shape(y_true)[0]
         losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=positives(n), logits=logits)  # (2n,)

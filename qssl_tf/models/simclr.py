@@ -10,6 +10,7 @@ from keras import layers
 
 from qssl_tf.config import Config
 from qssl_tf.data.transform import RandomTransform
+from qssl_tf.errors import UserError, reason, shown
 from qssl_tf.models.batch_norm import BatchNormalization
 from qssl_tf.models.encoders import build_encoder
 from qssl_tf.models.heads import build_head, head_inputs
@@ -27,21 +28,27 @@ class SimCLR(keras.Model):
     `call(images)` returns embeddings z, shape (n, d), for the loss; `features(images)` returns what the head puts out,
     shape (n, features), which is where probes cut. Images are float32 in [0, 1], shape (n, height, width, channels).
 
-    Compile it with an optimizer and `NTXent`, and fit it on pairs (view_a, view_b). Batch statistics are taken per
-    view. The logs hold `loss` and `contrastive_accuracy` (top-1): Keras's means since the epoch began, or each step's
-    own values once `step_logs` is set to True, before `fit`.
+    Compile it with an optimizer and `NTXent`, and fit it on pairs (view_a, view_b), `validation_data` alike; labels,
+    weights of samples and further metrics are refused. Batch statistics are taken per view. The logs hold `loss` and
+    `contrastive_accuracy` (top-1): Keras's means since the epoch began, or each step's own values once `step_logs` is
+    set to True, before `fit`.
 
     Made under the scope of a `tf.distribute` strategy, it learns from the global batch: each replica gets its share of
     the pairs, embeddings and batch statistics are exchanged, and the step is the one of a single replica with all.
 
     Args:
-        encoder: Model from images to angles, shape (n, width).
+        encoder: Model from images to angles, shape (n, width); it must know the shape of its images.
         head: Layer from angles to features.
         projector: Model from features to embeddings.
+
+    Raises:
+        UserError: A part is no layer, the encoder does not know its images, or one part does not take what the one
+            before it gives.
     """
 
     def __init__(self, encoder: keras.Model, head: layers.Layer, projector: keras.Model, **kwargs: Any):
         """Store the three parts."""
+        images = _image_shape(encoder)
         super().__init__(**kwargs)
         self.encoder, self.head, self.projector = encoder, head, projector
         self.loss_mean = keras.metrics.Mean(name="loss")
@@ -49,12 +56,13 @@ class SimCLR(keras.Model):
         self.step_logs = False
         # XLA makes the encoder's step several times slower on CPU, and TFQ has no XLA kernels.
         self.supports_jit = False
-        self.build((None, *encoder.input_shape[1:]))
+        self.build((None, *images))
 
     def build(self, input_shape):
-        """Build the head; encoder and projector come built."""
-        if not self.head.built:
-            self.head.build(self.encoder.output_shape)
+        """Build head and projector on what the part before them gives; the encoder comes built."""
+        angles = self.encoder.output_shape
+        features = _built("head", self.head, angles)
+        _built("projector", self.projector, features)
         self.built = True
 
     def features(self, images: tf.Tensor, training: bool = False) -> tf.Tensor:
@@ -87,9 +95,19 @@ class SimCLR(keras.Model):
         """The means that Keras resets at the start of each epoch."""
         return [self.loss_mean, self.accuracy_mean]
 
+    def fit(self, *args, class_weight=None, **kwargs):
+        """Train on pairs of views, as `keras.Model.fit` with the same arguments.
+
+        Raises:
+            UserError: The data are no pairs of views, or weights of samples or classes are given.
+        """
+        if class_weight is not None:
+            raise UserError("SimCLR knows no classes; leave `class_weight` out.")
+        return super().fit(*args, **kwargs)
+
     def train_step(self, data):
         """Take one optimizer step on a pair of views."""
-        view_a, view_b, _ = keras.utils.unpack_x_y_sample_weight(data)
+        view_a, view_b = self._pair(data)
         with tf.GradientTape() as tape:
             z_a, z_b = self._embeddings(view_a, view_b, training=True)
             loss = self.compute_loss(y=z_a, y_pred=z_b)  # Keras divides it by the number of replicas
@@ -103,9 +121,29 @@ class SimCLR(keras.Model):
 
     def test_step(self, data):
         """Return loss and contrastive accuracy of a pair of views without training."""
-        view_a, view_b, _ = keras.utils.unpack_x_y_sample_weight(data)
+        view_a, view_b = self._pair(data)
         z_a, z_b = self._embeddings(view_a, view_b, training=False)
         return self._log(self.compute_loss(y=z_a, y_pred=z_b), z_a, z_b)
+
+    def _pair(self, data: Any) -> tuple[tf.Tensor, tf.Tensor]:
+        """Return the two views of a batch.
+
+        Raises:
+            UserError: The data is something else, or asks for what this objective has no place for.
+        """
+        view_a, view_b, weight = keras.utils.unpack_x_y_sample_weight(data)
+        if weight is not None:
+            raise UserError("SimCLR weighs all images alike; leave `sample_weight` out.")
+        if self._compile_metrics is not None:
+            raise UserError("SimCLR has metrics of its own and no labels; leave `metrics` out of `compile`.")
+        shapes = [getattr(view, "shape", None) for view in (view_a, view_b)]
+        wanted = tf.TensorShape(self.encoder.input_shape)
+        if not all(shape is not None and wanted.is_compatible_with(shape) for shape in shapes):
+            raise UserError(
+                f"SimCLR must be given pairs (view_a, view_b), each of shape {('n', *self.encoder.input_shape[1:])}; "
+                f"got {' and '.join(_shape_of(view) for view in (view_a, view_b))}. It takes no labels."
+            )
+        return view_a, view_b
 
     def _embeddings(self, view_a: tf.Tensor, view_b: tf.Tensor, training: bool) -> tuple[tf.Tensor, tf.Tensor]:
         """Return the embeddings of both views of the global batch, (replicas * n, d) each, from n pairs of views."""
@@ -137,6 +175,49 @@ class SimCLR(keras.Model):
             for name in ("encoder", "head", "projector")
         }
         return cls(**parts, **config)
+
+
+def _shape_of(view: Any) -> str:
+    shape = getattr(view, "shape", None)
+    return f"a {type(view).__name__}" if shape is None else f"shape {('n', *shape[1:])}"
+
+
+def _image_shape(encoder: Any) -> tuple[int | None, ...]:
+    """Return height, width and channels of an encoder's images.
+
+    Raises:
+        UserError: It is no model that has one input of known shape and one output.
+    """
+    shapes: list[Any] = [getattr(encoder, name, None) for name in ("input_shape", "output_shape")]
+    if not all(isinstance(shape, tuple) and shape and not isinstance(shape[0], tuple) for shape in shapes):
+        raise UserError(
+            "`encoder` must be a Keras model with one output that knows the shape of its images, as one that begins "
+            f"with keras.Input; got {shown(encoder)}. Others become one by keras.Model(images, encoder(images))."
+        )
+    return shapes[0][1:]
+
+
+def _built(name: str, part: Any, given: tuple[int | None, ...]) -> tuple[int | None, ...]:
+    """Build a part on the shape that it is given, if it is not built, and return the shape that it gives.
+
+    Raises:
+        UserError: It is no layer, or does not take that shape.
+    """
+    if not isinstance(part, layers.Layer):
+        raise UserError(f"`{name}` must be a Keras layer or model; got {shown(part)}.")
+    known = getattr(part, "input_shape", given)
+    try:
+        if not tf.TensorShape(known).is_compatible_with(given):
+            raise ValueError(f"it takes {known}")
+        try:
+            shape = part.compute_output_shape(given)
+        except NotImplementedError:  # a class of a user's without this method; Keras then finds out by a call
+            return part(keras.KerasTensor(given)).shape
+        if not part.built:
+            part.build(given)
+        return shape
+    except (ValueError, TypeError) as error:
+        raise UserError(f"`{name}` must take what the part before it gives, shape {given}: {reason(error)}.") from error
 
 
 def build_projector(features: int, seed: int, widths: Sequence[int] = ()) -> keras.Model:

@@ -1,5 +1,6 @@
 """QuantumHead: TensorFlow Quantum's PQC layer on Keras 3, fed with the encoder's numbers instead of circuits."""
 
+import inspect
 from typing import Any
 
 import keras
@@ -7,8 +8,10 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_quantum as tfq
 
+from qssl_tf.config import checked
 from qssl_tf.errors import UserError
 from qssl_tf.quantum.frozen import MAX_FROZEN_WIDTH, frozen_expectations
+from qssl_tf.quantum.inputs import check_inputs, check_shape, finite
 from qssl_tf.quantum.measurement import Measurement
 from qssl_tf.quantum.simulators import choose_simulator, refuse_beyond_memory
 from qssl_tf.quantum.spec import circuit_spec
@@ -16,13 +19,21 @@ from qssl_tf.quantum.tfq_simulator import tfq_expectations
 from qssl_tf.quantum.xla_simulator import xla_expectations
 from qssl_tf.replicas import replica_count, replica_number
 
+# Arguments of the parent that are decided here; `shots`, `gradient` and `simulator` say how the circuit is run.
+DECIDED = {"autocast", *inspect.signature(tfq.layers.PQC).parameters} - {"regularizer", "constraint", "kwargs"}
+
 
 @keras.saving.register_keras_serializable(package="qssl_tf")
 class QuantumHead(tfq.layers.PQC):
     """A parametrized quantum circuit between the encoder and its features (arXiv:2103.14653, Fig. 2).
 
-    Input: float32, shape (n, inputs): angles in [0, pi] radians, one for each qubit (`amplitude`: 2^width numbers).
-    Output: float32, shape (n, observables): expectations in [-1, 1], in the order of the observables.
+    Input: real numbers of any type, shape (n, inputs), or with more axes in front: angles in radians, one for each
+    qubit (`amplitude`: 2^width numbers, of which the sizes count). The encoder bounds its own to [0, pi]; any finite
+    angle will do, as rotations repeat themselves.
+    Output: the same axes with the observables as the last: expectations in [-1, 1], in the order of the observables.
+
+    The circuit and its weights are float32 under every dtype policy; the output has the policy's compute type. A row
+    with NaN or infinity, of float32, gives NaN.
 
     Weights start from a normal distribution with standard deviation 1 / sqrt(width), as the paper's.
 
@@ -42,9 +53,11 @@ class QuantumHead(tfq.layers.PQC):
         simulator: `tfq`, `xla` (this package's own, on CPU or GPU) or `auto`, the faster one that can do it. Weights
             and checkpoints are the same.
         seed: Seed of the initial weights, and of the shots of `xla`; None draws one.
+        **kwargs: As every Keras layer's (`name`, `dtype`, ...); `regularizer` and `constraint` of the weights.
 
     Raises:
-        UserError: An unknown name, a combination that does not exist, or angles that are not.
+        UserError: An argument of the wrong type or out of range, an unknown name, a combination that does not exist,
+            or inputs that are no numbers of a fitting shape.
     """
 
     def __init__(
@@ -64,6 +77,13 @@ class QuantumHead(tfq.layers.PQC):
         **kwargs: Any,
     ):
         """Build the circuit and the weights."""
+        _check_parents(kwargs)
+        width, layers, shots = checked("width", width), checked("layers", layers), checked("shots", shots)
+        seed = None if seed is None else checked("seed", seed)
+        words = {"ansatz": ansatz, "encoding": encoding, "observables": observables, "gradient": gradient}
+        words |= {"noise": noise, "noise_level": noise_level, "simulator": simulator}
+        for name, value in (words | {"partial_measurement": partial_measurement}).items():
+            checked(name, value)
         measured = Measurement(shots, gradient, noise, noise_level, partial_measurement)
         refuse_beyond_memory(width, measured)
         runs_on = choose_simulator(simulator, measured)
@@ -73,8 +93,12 @@ class QuantumHead(tfq.layers.PQC):
             list(self.spec.observables),
             differentiator=tfq.differentiators.Adjoint(),
             initializer=keras.initializers.RandomNormal(stddev=width**-0.5, seed=seed),
+            autocast=False,  # inputs keep their digits until they are float32
             **kwargs,
         )
+        if not tf.as_dtype(self.compute_dtype).is_floating:
+            raise UserError(f"`dtype` must compute in a floating type for a quantum head; got '{self.compute_dtype}'.")
+        self._executor.dtype_policy = "float32"  # a layer as well, which would cast by the policy that is set globally
         self.width, self.ansatz, self.layers, self.seed = width, ansatz, layers, seed
         self.encoding, self.observables, self.shots, self.gradient = encoding, observables, shots, gradient
         self.noise, self.noise_level, self.partial_measurement = noise, noise_level, partial_measurement
@@ -90,8 +114,8 @@ class QuantumHead(tfq.layers.PQC):
             self.expectations = xla_expectations(self.spec, measured)
 
     def add_weight(self, name=None, shape=None, **kwargs):
-        """Add a weight; PQC passes the name first, where Keras 3 expects the shape."""
-        return super().add_weight(shape=shape, name=name, **kwargs)
+        """Add a weight; PQC passes the name first, where Keras 3 expects the shape. No policy casts it."""
+        return super().add_weight(shape=shape, name=name, autocast=False, **kwargs)
 
     def _exact(self, values: tf.Tensor) -> tf.Tensor:
         n = tf.shape(values)[0]
@@ -102,12 +126,28 @@ class QuantumHead(tfq.layers.PQC):
             operators=tf.repeat(self._operators, n, axis=0),
         )
 
+    def __call__(self, inputs, *args, **kwargs):
+        """Refuse what is no input of this head, before Keras adds its own words; then as every layer."""
+        check_inputs(inputs, self.spec)
+        return super().__call__(inputs, *args, **kwargs)
+
+    def build(self, input_shape):
+        """Check the shape; the weights are there already."""
+        check_shape(input_shape, self.spec)
+        super().build(input_shape)
+
     def call(self, inputs):
         """Return the expectations for each row of the encoder's numbers."""
-        if tf.executing_eagerly():
-            check_angles(np.asarray(inputs))
-        angles = self.spec.encoding.values(inputs, keras.ops, self.width)  # (n, input symbols)
-        return self.expectations(angles, tf.convert_to_tensor(self.parameters), self._next_seed())
+        x = tf.cast(inputs, tf.float32)
+        x = tf.ensure_shape(x, (*x.shape[:-1], self.spec.features))
+        rows = x if x.shape.rank == 2 else tf.reshape(x, (-1, self.spec.features))
+        angles = self.spec.encoding.values(rows, keras.ops, self.width)  # (n, input symbols)
+        angles, weights, mark = finite(rows, angles, tf.convert_to_tensor(self.parameters))
+        found = self.expectations(angles, weights, self._next_seed()) + mark  # (n, observables)
+        shape = self.compute_output_shape(x.shape)
+        if len(shape) != 2:
+            found = tf.reshape(found, tf.concat([tf.shape(x)[:-1], shape[-1:]], 0))
+        return tf.cast(tf.ensure_shape(found, shape), self.compute_dtype)
 
     def _next_seed(self) -> tf.Tensor:
         """Return a new seed for the shots, int32, shape (2,), of its own on each replica."""
@@ -123,36 +163,48 @@ class QuantumHead(tfq.layers.PQC):
         in batches.
 
         Args:
-            angles: In radians, in [0, pi], shape (n, inputs).
+            angles: In radians, shape (n, inputs), or with more axes in front.
 
         Returns:
-            Expectations in [-1, 1], shape (n, observables).
+            Expectations in [-1, 1], float32, the same axes with the observables as the last.
         """
+        check_inputs(angles, self.spec)
+        shape = self.compute_output_shape(angles.shape)
+        if 0 in shape:
+            return np.zeros(shape, np.float32)
+        rows = tf.reshape(tf.cast(angles, tf.float32), (-1, self.spec.features))
         is_matrix = self.encoding == "angle" and self.width <= MAX_FROZEN_WIDTH and not self.partial_measurement
         if self.shots is None and is_matrix:
-            return frozen_expectations(self.spec, self.parameters.numpy(), angles)
-        return np.concatenate([self(angles[start : start + 512]).numpy() for start in range(0, len(angles), 512)])
+            turned, weights, mark = finite(rows, rows, tf.convert_to_tensor(self.parameters))
+            found = frozen_expectations(self.spec, weights.numpy(), turned.numpy()) + mark.numpy()
+        else:
+            found = np.concatenate([self(rows[start : start + 512]).numpy() for start in range(0, len(rows), 512)])
+        return found.astype(np.float32).reshape(shape)
 
     def compute_output_shape(self, input_shape):
-        """Return (n, number of observables)."""
-        return (input_shape[0], len(self.spec.observables))
+        """Return the shape of the inputs with the number of observables in the place of a row's numbers."""
+        check_shape(input_shape, self.spec)
+        return (*input_shape[:-1], len(self.spec.observables))
 
     def get_config(self):
         """Return the constructor's arguments: names and numbers, no circuit."""
         names = ("width", "ansatz", "layers", "encoding", "observables", "shots", "gradient", "noise", "noise_level")
         own = {name: getattr(self, name) for name in (*names, "partial_measurement", "simulator", "seed")}
+        if self.regularizer is not None:
+            own["regularizer"] = keras.regularizers.serialize(self.regularizer)
+        if self.constraint is not None:
+            own["constraint"] = keras.constraints.serialize(self.constraint)
         return keras.layers.Layer.get_config(self) | own
 
 
-def check_angles(angles: np.ndarray) -> None:
-    """Refuse angles outside [0, pi].
+def _check_parents(arguments: dict[str, Any]) -> None:
+    """Refuse what this class decides for its parent.
 
     Raises:
-        UserError: It gives the first that is wrong.
+        UserError: It names the first.
     """
-    wrong = ~((angles >= -1e-6) & (angles <= np.pi + 1e-6))
-    if np.any(wrong):
+    if decided := sorted(DECIDED & set(arguments)):
         raise UserError(
-            f"angles of the quantum head must be finite and in [0, pi] radians; got {angles[wrong].flat[0]}; "
-            "bound them first, as BoundedAngle does."
+            f"`{decided[0]}` belongs to PQC and is decided by QuantumHead; leave it out: its own arguments `shots`, "
+            "`gradient` and `simulator` say how the circuit is run."
         )

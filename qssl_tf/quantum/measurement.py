@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import cirq
 
 from qssl_tf.errors import UserError, unknown_name
-from qssl_tf.quantum.noise import noisy_blocks, read_noise, readout_errors
+from qssl_tf.quantum.noise import LEVELS, noisy_blocks, read_noise, readout_errors
 from qssl_tf.quantum.spec import CircuitSpec
 
 # Name -> what it does. `two_term` is the published code's rule and wrong by sqrt(2) on the half-frequency part of
@@ -31,6 +31,8 @@ class Measurement:
         """Check the settings."""
         if self.gradient not in GRADIENTS:
             raise unknown_name("gradient", self.gradient, GRADIENTS)
+        if self.noise_level not in LEVELS:
+            raise unknown_name("noise_level", self.noise_level, LEVELS)
         if self.shots is not None and self.shots < 1:
             raise UserError(f"`shots` must be at least 1, or none for exact expectations; got {self.shots}.")
         if self.channels:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
+from qssl_tf.quantum.inputs import folded
 from qssl_tf.quantum.measurement import Measurement
 from qssl_tf.quantum.observables import basis_change, members
 from qssl_tf.quantum.shift_rules import exact_estimator, perturbed, sampled_estimator, sampled_forward, shifted
@@ -26,7 +27,7 @@ def tfq_expectations(spec: CircuitSpec, measured: Measurement, exact: Callable[[
 
     def joined(angles, weights):
         rows = weights if len(weights.shape) == 2 else tf.tile(weights[tf.newaxis], (tf.shape(angles)[0], 1))
-        return tf.concat([angles, rows], axis=1)  # (n, symbols)
+        return tf.concat([folded(angles), rows], axis=1)  # (n, symbols)
 
     if measured.gradient == "adjoint" and measured.shots is None:
         return lambda angles, weights, seed: exact(joined(angles, weights))

@@ -31,6 +31,19 @@ def test_frozen_features_are_the_heads_output(model, digits_data):
     np.testing.assert_allclose(features[300:], model.features(images[300:] / np.float32(255)), atol=1e-5)
 
 
+@pytest.mark.parametrize("head", ["identity", "quantum"])
+def test_features_that_are_no_numbers_are_not_judged(head, digits_data):
+    broken = build_simclr(dataclasses.replace(SETTINGS, head=head), (8, 8, 1), AUGMENTATIONS["digits"](8))
+    kernel, bias = broken.encoder.get_layer("compress").get_weights()
+    broken.encoder.get_layer("compress").set_weights([kernel, np.full_like(bias, np.nan)])
+    with pytest.raises(UserError) as caught:
+        frozen_features(broken, digits_data.test.images[:7])
+    assert str(caught.value) == (
+        "the features of 7 of 7 images are NaN or infinite, first those of image 0; look at that image, at the "
+        "encoder, and at the loss of the training."
+    )
+
+
 def test_what_is_reported_agrees_with_itself(model, digits_data):
     result, fit = probe(model, digits_data, SETTINGS, step=3)
     counts = np.array(result.confusion)

@@ -73,6 +73,58 @@ def test_no_overflow_when_cold_and_no_nan_at_zero():
     assert np.isfinite(value) and np.all(np.isfinite(tape.gradient(value, z)))
 
 
+@pytest.mark.parametrize("size", [1e-29, 1e-20, 1e-15, 1e-12, 1e-7, 1e-6, 1.0, 1e15, 1e25, 1e37])
+def test_length_does_not_matter_at_any_size(size):
+    """The loop from the paper in float64; every length that float32 holds with a gradient of its own."""
+    a, b = (np.float32(size) * z.astype(np.float32) for z in embeddings(4, 3))
+    z = tf.constant(a)
+    with tf.GradientTape() as tape:
+        tape.watch(z)
+        loss = NTXent(0.2)(z, tf.constant(b))
+    interleaved = np.stack([a, b], axis=1).reshape(8, 3).astype(float)
+    np.testing.assert_allclose(loss, algorithm_1(interleaved, 0.2), rtol=1e-5)
+    # The loss does not change along z itself, so size * gradient is that of vectors of ordinary length.
+    slope = size * tape.gradient(loss, z).numpy().astype(float)
+    for place in [(0, 0), (3, 2)]:
+        shift = np.zeros((8, 3))
+        shift[2 * place[0], place[1]] = 1e-6
+        ahead, behind = (algorithm_1(interleaved / size + way * shift, 0.2) for way in (1, -1))
+        assert slope[place] == pytest.approx((ahead - behind) / 2e-6, rel=1e-3, abs=1e-5)
+
+
+@pytest.mark.parametrize("size", [0.0, 1e-31, 1e-38])
+def test_a_vector_of_zeros_has_cosine_0_and_no_gradient(size):
+    a, b = (tf.constant(z, tf.float32) for z in embeddings(3, 4))
+    a = tf.concat([size * a[:1], a[1:]], 0)
+    with tf.GradientTape() as tape:
+        tape.watch(a)
+        loss = NTXent(0.5)(a, b)
+    gradient = tape.gradient(loss, a).numpy()
+    assert np.all(gradient[0] == 0) and np.all(np.isfinite(gradient)) and np.all(gradient[1:] != 0)
+    units = np.stack([a, b], axis=1).reshape(6, 4).astype(float)
+    units /= np.maximum(np.linalg.norm(units, axis=1, keepdims=True), 1e-20)
+    units[0] = 0
+    cosines = units @ units.T / 0.5
+    others = np.log(np.sum(np.exp(cosines) * (1 - np.eye(6)), axis=1))
+    judge = np.mean(others - cosines[np.arange(6), np.arange(6) ^ 1])
+    np.testing.assert_allclose(loss, judge, rtol=1e-5)
+
+
+def test_nan_is_no_zero_vector():
+    a, b = embeddings(3, 4)
+    for bad in (np.nan, np.inf):
+        a[1, 2] = bad
+        assert np.isnan(NTXent(0.5)(a, b))
+
+
+@pytest.mark.parametrize("kind", ["float16", "bfloat16", "float64"])
+def test_embeddings_of_other_types(kind):
+    a, b = (tf.cast(z, kind) for z in embeddings(5, 4))
+    interleaved = np.stack([tf.cast(z, tf.float64) for z in (a, b)], axis=1).reshape(10, 4)
+    np.testing.assert_allclose(NTXent(0.2)(a, b), algorithm_1(interleaved, 0.2), rtol=1e-5)
+    assert float(tf.reduce_mean(contrastive_accuracy(a, a))) == 1.0
+
+
 def test_contrastive_accuracy_counts_nearest_positives():
     a = np.eye(4, dtype=np.float32)
     shuffled = a[[1, 0, 2, 3]]
@@ -87,5 +139,5 @@ def test_it_reloads():
 
 
 def test_temperature_must_be_positive():
-    with pytest.raises(UserError, match=r"^`temperature` must be above 0\.0; got 0\.$"):
+    with pytest.raises(UserError, match=r"^`temperature` must be above 0\.0; got 0\.0\.$"):
         NTXent(0)

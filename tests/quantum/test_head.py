@@ -6,7 +6,6 @@ import pytest
 from judges import qiskit_circuits
 from judges.cirq_values import expectations
 
-from qssl_tf.errors import UserError
 from qssl_tf.quantum.ansatze import ANSATZE
 from qssl_tf.quantum.encodings import ENCODINGS
 from qssl_tf.quantum.head import QuantumHead
@@ -77,11 +76,3 @@ def test_every_combination_reloads_and_predicts_the_same(ansatz, encoding, tmp_p
     model.save(tmp_path / "model.keras")
     angles = random_angles(2, head.spec.features)
     np.testing.assert_array_equal(keras.models.load_model(tmp_path / "model.keras")(angles), model(angles))
-
-
-@pytest.mark.parametrize("wrong", [-0.1, 3.3, np.nan, np.inf])
-def test_angles_are_checked_at_the_door(wrong):
-    angles = random_angles(2, 3)
-    angles[1, 2] = wrong
-    with pytest.raises(UserError, match=r"angles of the quantum head must be finite and in \[0, pi\] radians; got"):
-        QuantumHead(3)(angles)

@@ -1,0 +1,171 @@
+"""Every argument of the public layers and models: what is of the wrong type or out of range ends in one line."""
+
+import inspect
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+import qssl_tf as q
+
+NOT_NUMBERS = ("4", None, [4], 4.0, 4.5, float("nan"), True)
+NOT_TEXTS = (3, None, ["z"], True)
+TEMPERATURES = ("0.1", None, [0.1], 0, -1.0, float("nan"), float("inf"), True)
+
+
+def encoder():
+    return keras.Sequential([keras.Input((4, 4, 1)), layers.Flatten(), layers.Dense(3)])
+
+
+def projector(features=3):
+    return keras.Sequential([keras.Input((features,)), layers.Dense(2)])
+
+
+class Unaware(keras.Model):
+    """A user's class without shapes."""
+
+    def __init__(self):
+        super().__init__()
+        self.flatten, self.dense = layers.Flatten(), layers.Dense(3)
+
+    def call(self, inputs):
+        return self.dense(self.flatten(inputs))
+
+
+def head(**changes):
+    return q.QuantumHead(**{"width": 3, "layers": 1} | changes)
+
+
+def learner(**changes):
+    parts = {"encoder": encoder, "head": head, "projector": projector}
+    return q.SimCLR(**{name: changes[name] if name in changes else make() for name, make in parts.items()})
+
+
+# (class, argument) -> how it is made, and what must be refused.
+WRONG = {
+    ("QuantumHead", "width"): (head, (*NOT_NUMBERS, 0, -1, 10**9)),
+    ("QuantumHead", "ansatz"): (head, (*NOT_TEXTS, "rign")),
+    ("QuantumHead", "layers"): (head, (*NOT_NUMBERS, 0, -1, 10**9)),
+    ("QuantumHead", "encoding"): (head, (*NOT_TEXTS, "angel")),
+    ("QuantumHead", "observables"): (head, (*NOT_TEXTS, "", "Z9", "z,zz", "X0,Z0")),
+    ("QuantumHead", "shots"): (head, ("4", [4], 4.5, True, 0, -1, 10**9)),
+    ("QuantumHead", "gradient"): (head, (*NOT_TEXTS, "autograd")),
+    ("QuantumHead", "noise"): (head, (*NOT_TEXTS, "depolarizing", "depolarizing=2", "dephasing=0.1")),
+    ("QuantumHead", "noise_level"): (head, (*NOT_TEXTS, "gates")),
+    ("QuantumHead", "partial_measurement"): (head, ("yes", 1, None, [])),
+    ("QuantumHead", "simulator"): (head, (*NOT_TEXTS, "cirq")),
+    ("QuantumHead", "seed"): (head, ("4", [4], 4.5, True, -1, 10**12)),
+    ("NTXent", "temperature"): (q.NTXent, TEMPERATURES),
+    ("SimCLR", "encoder"): (learner, (None, 3, keras.Sequential, Unaware(), layers.Dense(3), keras.Sequential([]))),
+    ("SimCLR", "head"): (learner, (None, "ring", q.QuantumHead, q.QuantumHead(4), projector(4))),
+    ("SimCLR", "projector"): (learner, (None, layers.Dense, projector(4))),
+}
+KERAS = {"reduction", "name", "dtype", "kwargs"}  # checked by Keras, in sentences of its own
+CASES = [(key, value) for key, (_, values) in WRONG.items() for value in values]
+
+
+@pytest.mark.parametrize(("key", "value"), CASES, ids=lambda part: str(part)[:40])
+def test_a_wrong_argument_ends_in_one_line_that_names_it(key, value):
+    with pytest.raises(q.UserError) as caught:
+        WRONG[key][0](**{key[1]: value})
+    sentence = str(caught.value)
+    assert f"`{key[1]}`" in sentence and "\n" not in sentence and len(sentence) < 500, sentence
+
+
+def test_the_table_has_every_argument():
+    for name in ("QuantumHead", "NTXent", "SimCLR"):
+        known = {argument for owner, argument in WRONG if owner == name}
+        assert set(inspect.signature(getattr(q, name)).parameters) - KERAS == known
+
+
+@pytest.mark.parametrize(
+    "decided", ["repetitions", "backend", "differentiator", "initializer", "operators", "autocast"]
+)
+def test_what_the_head_decides_for_its_parent_is_refused(decided):
+    with pytest.raises(q.UserError, match=rf"^`{decided}` belongs to PQC and is decided by QuantumHead; leave it out"):
+        head(**{decided: 10})
+
+
+def test_a_head_computes_in_a_floating_type():
+    with pytest.raises(q.UserError, match=r"^`dtype` must compute in a floating type .*; got 'int32'\.$"):
+        head(dtype="int32")
+
+
+def test_numpy_numbers_are_numbers():
+    made = head(width=np.int64(3), layers=np.int8(1), shots=np.uint16(5), seed=np.int32(2))
+    assert made.get_config() == head(shots=5, seed=2, name=made.name).get_config()
+    assert all(type(made.get_config()[name]) is int for name in ("width", "layers", "shots", "seed"))
+    assert q.Config(width=np.int64(3), learning_rate=np.float32(0.5)) == q.Config(width=3, learning_rate=0.5)
+    assert q.NTXent(np.float32(0.5)).temperature == 0.5
+
+
+def test_regularizer_and_constraint_are_kept(tmp_path):
+    made = head(regularizer=keras.regularizers.L2(0.5), constraint=keras.constraints.MaxNorm(0.1))
+    keras.Sequential([keras.Input((3,)), made]).save(tmp_path / "model.keras")
+    again = keras.models.load_model(tmp_path / "model.keras").layers[0]
+    assert again.get_config() == made.get_config() and again.regularizer.l2 == 0.5
+    np.testing.assert_allclose(again.losses[0], 0.5 * np.sum(made.parameters.numpy() ** 2), rtol=1e-5)
+
+
+VIEWS = np.zeros((4, 4, 4, 1), np.float32)
+LABELS = np.zeros(4)
+PAIRS = (
+    "SimCLR must be given pairs (view_a, view_b), each of shape ('n', 4, 4, 1); got shape ('n', 4, 4, 1) and {}. "
+    "It takes no labels."
+)
+WEIGHED = "SimCLR weighs all images alike; leave `sample_weight` out."
+REFUSED = {
+    "labels": (lambda m: m.fit(VIEWS, LABELS, verbose=0), PAIRS.format("shape ('n',)")),
+    "one view": (lambda m: m.fit(VIEWS, verbose=0), PAIRS.format("a NoneType")),
+    "labels to judge by": (
+        lambda m: m.fit(VIEWS, VIEWS, validation_data=(VIEWS, LABELS), verbose=0),
+        PAIRS.format("shape ('n',)"),
+    ),
+    "sample_weight": (lambda m: m.fit(VIEWS, VIEWS, sample_weight=LABELS, verbose=0), WEIGHED),
+    "of a batch": (lambda m: m.train_on_batch(VIEWS, VIEWS, sample_weight=LABELS), WEIGHED),
+    "evaluated": (lambda m: m.evaluate(VIEWS, VIEWS, sample_weight=LABELS, verbose=0), WEIGHED),
+    "class_weight": (
+        lambda m: m.fit(VIEWS, VIEWS, class_weight={0: 1.0}, verbose=0),
+        "SimCLR knows no classes; leave `class_weight` out.",
+    ),
+    "metrics": (
+        lambda m: (m.compile("sgd", q.NTXent(0.2), metrics=["mse"]), m.fit(VIEWS, VIEWS, verbose=0)),
+        "SimCLR has metrics of its own and no labels; leave `metrics` out of `compile`.",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", REFUSED)
+def test_what_contrastive_learning_has_no_place_for_is_refused_in_a_line(what):
+    """It was ignored without a word, or ended in an error of some operation."""
+    model = learner(head=layers.Identity())
+    model.compile("sgd", q.NTXent(0.2))
+    act, sentence = REFUSED[what]
+    with pytest.raises(q.UserError) as caught:
+        act(model)
+    assert str(caught.value) == sentence
+
+
+def test_held_out_pairs_are_judged():
+    model = learner(head=layers.Identity())
+    model.compile("sgd", q.NTXent(0.2))
+    views = np.random.default_rng(0).random((2, 4, 4, 4, 1), np.float32)
+    history = model.fit(*views, validation_data=tuple(views), epochs=1, verbose=0).history
+    judged = model.evaluate(*views, return_dict=True, verbose=0)
+    assert history["val_loss"] == [pytest.approx(judged["loss"], rel=1e-5)]
+
+
+@pytest.mark.parametrize("place", ["head", "projector"])
+def test_parts_of_a_users_own_class_need_no_shapes(place):
+    model = learner(**{"head": layers.Identity(), place: Unaware()})
+    assert len(model.trainable_variables) == (6 if place == "head" else 4)
+    model.compile("sgd", q.NTXent(0.2))
+    model.fit(VIEWS, VIEWS, verbose=0)
+
+
+@pytest.mark.parametrize(("a", "b"), [((4, 3), (4, 2)), ((4,), (4,)), ((4, 2, 2), (4, 2, 2))])
+def test_embeddings_are_two_tables_of_one_shape(a, b):
+    with pytest.raises(q.UserError) as caught:
+        q.NTXent(0.2)(np.ones(a), np.ones(b))
+    assert str(caught.value) == f"NTXent must be given two views' embeddings of one shape (n, d); got {a} and {b}."
