@@ -19,6 +19,7 @@ from qssl_tf.hardware.drawing import draw_gates
 from qssl_tf.hardware.jobs import run_jobs
 from qssl_tf.hardware.ledger import Ledger, planned
 from qssl_tf.hardware.preparing import compiled_for, quantum_seconds, rows_a_job, translated
+from qssl_tf.interrupts import how_to_go_on
 from qssl_tf.quantum.observables import members
 from qssl_tf.training.runs import Run, check_own, point_latest, versions
 
@@ -97,9 +98,15 @@ def plan(
         "seconds": 0.0,
     }
     ledger = Ledger.create(_fresh(run, chosen.name), settings, circuits, _stored(given, names), jobs)
+    how_to_go_on(going_on(run, ledger))
     point_latest(ledger.folder)
     draw_gates(ledger.folder / "circuit.png", best.circuit)
     return ledger, chosen
+
+
+def going_on(run: Run, ledger: Ledger) -> str:
+    """Return how to go on with a device run that was stopped."""
+    return f"continue with: python -m qssl_tf.ibmq_infer --run {run.folder} --resume {ledger.folder.name}"
 
 
 def _versions() -> dict[str, str]:

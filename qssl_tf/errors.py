@@ -15,9 +15,27 @@ def shown(value: object) -> str:
 
 
 def reason(error: BaseException) -> str:
-    """Return why something failed, for a message: the first line of the error, cut where it is long."""
+    """Return why something failed, for a message: the first line of the error, cut where it is long.
+
+    Raises:
+        KeyboardInterrupt: It failed because of Ctrl-C.
+    """
+    pass_on_interrupt(error)
     text = f"it lacks {error}" if isinstance(error, KeyError) else str(error)
     return (text.strip().splitlines() or [type(error).__name__])[0][:200].rstrip(".")
+
+
+def pass_on_interrupt(error: BaseException) -> None:
+    """Raise KeyboardInterrupt where Ctrl-C is behind an error.
+
+    C extensions that meet one turn it into an error of their own, which names it as its context. Whoever catches
+    whatever a library may raise, to call a file damaged, asks here first.
+    """
+    link: BaseException | None = error
+    while link is not None:
+        if isinstance(link, KeyboardInterrupt):
+            raise KeyboardInterrupt from None
+        link = link.__cause__ or link.__context__
 
 
 def unknown_name(what: str, value: object, valid: Iterable[str], otherwise: str = "") -> UserError:

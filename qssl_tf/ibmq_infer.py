@@ -11,6 +11,7 @@ from qssl_tf.errors import UserError
 from qssl_tf.files import sweep
 from qssl_tf.flags import Parser, run_command
 from qssl_tf.hardware.asked import METHODS, check_asked
+from qssl_tf.interrupts import how_to_go_on
 from qssl_tf.lock import locked
 
 
@@ -57,7 +58,10 @@ def main() -> None:
     elif asked.cancel:
         device_records.cancel(folder, asked.cancel)
     elif asked.resume is not None:
+        from qssl_tf.device_run import going_on
+
         ledger = device_records.chosen(folder, asked.resume)
+        how_to_go_on(going_on(run, ledger))
         device, costs = device_records.reopened(ledger)
         submit(run, ledger, device, costs and not asked.yes)
     elif asked.export:

@@ -4,7 +4,7 @@ import stat
 from pathlib import Path
 from typing import Any
 
-from qssl_tf.errors import UserError
+from qssl_tf.errors import UserError, pass_on_interrupt
 from qssl_tf.reading import read_json
 
 CHANNEL = "ibm_quantum_platform"
@@ -34,6 +34,7 @@ def told_apart(error: BaseException) -> UserError:
     """Return the user's error for what the client raised: it calls a missing network a bad token."""
     import requests
 
+    pass_on_interrupt(error)
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, (requests.exceptions.ConnectionError, ConnectionError)):
