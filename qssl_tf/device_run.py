@@ -21,7 +21,7 @@ from qssl_tf.hardware.ledger import Ledger, planned
 from qssl_tf.hardware.preparing import compiled_for, quantum_seconds, rows_a_job, translated
 from qssl_tf.interrupts import how_to_go_on
 from qssl_tf.quantum.observables import members
-from qssl_tf.training.runs import Run, check_own, point_latest, versions
+from qssl_tf.training.runs import Run, check_own, point_latest, unfinished, versions
 
 RECORDED = ("qiskit", "qiskit-aer", "qiskit-ibm-runtime")
 
@@ -61,7 +61,8 @@ def plan(
     chosen = device(backend)
     check_suppression(suppression, chosen)
     given = problem(run, checkpoint, images, seed, data)
-    say(f"{run.folder}: step {given.step}, {len(given.labels)} test images on {chosen.name}, {shots} shots each")
+    which = unfinished(run, given.step) or f"step {given.step}"
+    say(f"{run.folder}: {which}, {len(given.labels)} test images on {chosen.name}, {shots} shots each")
     names = [str(symbol) for symbol in given.spec.inputs]
     belongs = members(given.spec.observables, given.spec.qubits)
     circuit = translated(given.spec, given.weights)

@@ -25,17 +25,21 @@ def reason(error: BaseException) -> str:
     return (text.strip().splitlines() or [type(error).__name__])[0][:200].rstrip(".")
 
 
+def is_interrupt(error: BaseException) -> bool:
+    """Return whether Ctrl-C is behind an error: C extensions turn it into one of their own, which has it as context."""
+    link: BaseException | None = error
+    while link is not None and not isinstance(link, KeyboardInterrupt):
+        link = link.__cause__ or link.__context__
+    return link is not None
+
+
 def pass_on_interrupt(error: BaseException) -> None:
     """Raise KeyboardInterrupt where Ctrl-C is behind an error.
 
-    C extensions that meet one turn it into an error of their own, which names it as its context. Whoever catches
-    whatever a library may raise, to call a file damaged, asks here first.
+    Whoever catches whatever a library may raise, to call a file damaged, asks here first.
     """
-    link: BaseException | None = error
-    while link is not None:
-        if isinstance(link, KeyboardInterrupt):
-            raise KeyboardInterrupt from None
-        link = link.__cause__ or link.__context__
+    if is_interrupt(error):
+        raise KeyboardInterrupt from None
 
 
 def unknown_name(what: str, value: object, valid: Iterable[str], otherwise: str = "") -> UserError:

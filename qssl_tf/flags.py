@@ -11,7 +11,7 @@ from typing import Any, NoReturn, get_args, get_type_hints
 
 from qssl_tf.config import CHOICES, Config
 from qssl_tf.errors import UserError
-from qssl_tf.interrupts import CODE, listening
+from qssl_tf.interrupts import listening
 from qssl_tf.plugins import load_plugins
 from qssl_tf.presets import PRESETS, preset
 
@@ -128,8 +128,9 @@ def run_command(main: Callable[[], int | None]) -> int:
         except BaseException as error:
             if not isinstance(error, SystemExit) and (ctrl_c.came or isinstance(error, KeyboardInterrupt)):
                 print(ctrl_c.line(error), file=sys.stderr)
-                return CODE
-            return _told(error)
+            else:
+                return _told(error)
+    return ctrl_c.end()
 
 
 def _told(error: BaseException) -> int:

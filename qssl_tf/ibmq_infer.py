@@ -5,6 +5,7 @@ arXiv:2103.14653, Section 5, classifies 900 unseen images on ibmq_paris.
 
 import sys
 from argparse import Namespace
+from dataclasses import replace
 from pathlib import Path
 
 from qssl_tf.errors import UserError
@@ -18,7 +19,7 @@ from qssl_tf.lock import locked
 def parser() -> Parser:
     """Return the command line."""
     made = Parser(prog="python -m qssl_tf.ibmq_infer", description="Run a trained and probed head on a device.")
-    made.add_argument("--run", type=Path, metavar="RUN", help="run folder (default: the newest run)")
+    made.add_argument("--run", type=Path, metavar="RUN", help="run folder, or ready weights (default: newest)")
     made.add_argument("--runs-dir", type=Path, default=Path("runs"), metavar="DIR", help="folder of all runs")
     made.add_argument("--checkpoint", default="last", metavar="STEP", help="the step that was probed (default: last)")
     made.add_argument(
@@ -47,9 +48,10 @@ def main() -> None:
     """Do what the command line asks."""
     asked = parser().parse_args()
     check_asked(asked.shots, asked.mitigation, asked.seed)
-    from qssl_tf.training.runs import newest_run, open_run
+    from qssl_tf.training.runs import newest_run, open_run, own_folder
 
     run = open_run(asked.run) if asked.run else newest_run(asked.runs_dir)
+    run = replace(run, folder=own_folder(run.folder, asked.runs_dir))
     folder = run.folder / "ibmq"
     from qssl_tf import device_records
 

@@ -18,15 +18,26 @@ AGAIN_SECONDS = 0.01
 
 
 class CtrlC:
-    """Whether the signal came, and what the user is to do then."""
+    """Whether the signal came, what the user is to do then, and the process it ends."""
 
     came = False
     remedy = ""
+    own_process = False  # whether the command is all that it does
+    terminal = 2  # file descriptor of stderr, which is held back at times
 
     def line(self, error: BaseException | None = None) -> str:
         """Return the line that a stopped command ends with; what ended it may name another signal."""
         named = isinstance(error, KeyboardInterrupt) and error.args
         return f"stopped by {error.args[0] if error and named else 'Ctrl-C'}; {self.remedy}"
+
+    def end(self) -> int:
+        """Return the exit code of a stopped command, or end the process with it if that does nothing else.
+
+        Python itself would end it by the signal where a C extension was at a line of Python as it came.
+        """
+        if self.own_process:
+            _end_now()
+        return CODE
 
 
 _heard = CtrlC()
@@ -69,9 +80,11 @@ def listening() -> Iterator[CtrlC]:
     """Note a Ctrl-C that comes within the block and raise KeyboardInterrupt there; a second one ends the process."""
     _heard.came, _heard.remedy = False, the_same_command()
     before = signal.getsignal(signal.SIGINT)
+    _heard.own_process = before is _not_begun
     if before == signal.SIG_IGN:  # started in the background by a shell
         yield _heard
         return
+    _heard.terminal = os.dup(2)
     hook, alarm = sys.unraisablehook, signal.signal(signal.SIGALRM, _interrupt)
     sys.unraisablehook = lambda lost: _raise_again() if lost.exc_type is KeyboardInterrupt else hook(lost)
     signal.signal(signal.SIGINT, _on_signal)
@@ -79,9 +92,12 @@ def listening() -> Iterator[CtrlC]:
         yield _heard
     finally:
         # Behind its last line a command has nothing to be stopped; within another program all is as it was.
-        signal.signal(signal.SIGINT, signal.SIG_IGN if before is _not_begun else before)
+        signal.signal(signal.SIGINT, signal.SIG_IGN if _heard.own_process else before)
+        signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, alarm)
         sys.unraisablehook = hook
+        os.close(_heard.terminal)
+        _heard.terminal = 2
 
 
 def _on_signal(number: int, frame: FrameType | None) -> None:
@@ -100,10 +116,10 @@ def _raise_again() -> None:
     signal.setitimer(signal.ITIMER_REAL, AGAIN_SECONDS)
 
 
-def _end_now(line: str) -> None:
+def _end_now(line: str = "") -> None:
     """Leave at once, as a kill does: every file is written under another name and renamed."""
     with suppress(Exception):  # the signal may have come within the same stream's own flush
         sys.stdout.flush()
     with suppress(OSError):
-        os.write(2, f"{line}\n".encode())
+        os.write(_heard.terminal, f"{line}\n".encode() if line else b"")
     os._exit(CODE)

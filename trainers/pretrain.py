@@ -17,7 +17,7 @@ from qssl_tf.files import sweep
 from qssl_tf.flags import Parser, add_base_flags, add_config_flags, config_from_flags, given_settings, run_command
 from qssl_tf.interrupts import how_to_go_on
 from qssl_tf.lock import locked
-from qssl_tf.training.runs import PARTS, Run, create_run, newest_run, open_run, point_latest, versions
+from qssl_tf.training.runs import PARTS, Run, check_own, create_run, newest_run, open_run, point_latest, versions
 
 
 def parser() -> Parser:
@@ -122,7 +122,9 @@ def to_resume(arguments) -> Run | None:
     given += [f"--{name}" for name in ("preset", "config", "name") if getattr(arguments, name) is not None]
     if given:
         raise UserError(f"--resume takes every setting from the run folder; leave out {', '.join(given)}.")
-    return open_run(Path(arguments.resume)) if arguments.resume else newest_run(arguments.runs_dir)
+    run = open_run(Path(arguments.resume)) if arguments.resume else newest_run(arguments.runs_dir)
+    check_own(run.folder)
+    return run
 
 
 def describe(config: Config) -> str:
