@@ -8,7 +8,7 @@ CODE := qssl_tf trainers tuning benchmarks docs examples tests setup.py
 PEERS := .peers
 
 .DEFAULT_GOAL := help
-.PHONY: help install pretrain linear-eval search ibmq-infer reproduce bench bench-peers tour docs test check format clean
+.PHONY: help install pretrain linear-eval search ibmq-infer reproduce bench bench-peers tour tensorboard docs test check format clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -54,6 +54,9 @@ reproduce: $(STAMP) ## Train and judge the paper's arms and controls (hours; ARG
 
 tour: $(STAMP) ## Run examples/tour.ipynb anew and keep its outputs (2 minutes)
 	@$(PY) docs/tour.py
+
+tensorboard: $(STAMP) ## Curves of all runs, each once: TensorBoard on runs/ would follow runs/latest as well
+	@$(VENV)/bin/tensorboard --logdir_spec "$$(find runs -mindepth 1 -maxdepth 1 -type d -printf '%f:%p\n' | sort | paste -sd,)" $(ARGS)
 
 docs: $(STAMP) ## Build the documentation into site/ (ARGS="--site-dir DIR" elsewhere)
 	@NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build --strict $(ARGS)

@@ -3,7 +3,11 @@
 from importlib import import_module
 from typing import Any
 
-from qssl_tf import environment as _environment
+from qssl_tf import interrupts as _interrupts
+
+_interrupts.listen_as_module()  # before what takes time
+
+from qssl_tf import environment as _environment  # noqa: E402
 
 _environment.prepare()
 

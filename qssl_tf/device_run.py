@@ -22,8 +22,9 @@ from qssl_tf.hardware.jobs import run_jobs
 from qssl_tf.hardware.ledger import Ledger, planned
 from qssl_tf.hardware.preparing import compiled_for, quantum_seconds, rows_a_job, translated
 from qssl_tf.hardware.usable import check_width, left_out
+from qssl_tf.interrupts import how_to_go_on
 from qssl_tf.quantum.observables import members
-from qssl_tf.training.runs import Run, check_own, point_latest, versions
+from qssl_tf.training.runs import Run, check_own, point_latest, unfinished, versions
 
 RECORDED = ("qiskit", "qiskit-aer", "qiskit-ibm-runtime")
 
@@ -68,7 +69,8 @@ def plan(
     _check_calibration(given, mitigation)
     if line := left_out(chosen.backend):
         say(line)
-    say(f"{run.folder}: step {given.step}, {len(given.labels)} test images on {chosen.name}, {shots} shots each")
+    which = unfinished(run, given.step) or f"step {given.step}"
+    say(f"{run.folder}: {which}, {len(given.labels)} test images on {chosen.name}, {shots} shots each")
     names = [str(symbol) for symbol in given.spec.inputs]
     belongs = members(given.spec.observables, given.spec.qubits)
     circuit = translated(given.spec, given.weights)
@@ -106,6 +108,7 @@ def plan(
         "seconds": 0.0,
     }
     ledger = Ledger.create(_fresh(run, chosen.name), settings, circuits, _stored(given, names), jobs)
+    how_to_go_on(going_on(run, ledger))
     point_latest(ledger.folder)
     draw_gates(ledger.folder / "circuit.png", best.circuit)
     return ledger, chosen
@@ -121,6 +124,11 @@ def _check_calibration(given: Problem, mitigation: str) -> None:
         )
     if rows < CALIBRATION_ROWS:
         say(f"calibration: all {rows} training images, where {CALIBRATION_ROWS} are taken of larger sets")
+
+
+def going_on(run: Run, ledger: Ledger) -> str:
+    """Return how to go on with a device run that was stopped."""
+    return f"continue with: python -m qssl_tf.ibmq_infer --run {run.folder} --resume {ledger.folder.name}"
 
 
 def _versions() -> dict[str, str]:

@@ -15,9 +15,31 @@ def shown(value: object) -> str:
 
 
 def reason(error: BaseException) -> str:
-    """Return why something failed, for a message: the first line of the error, cut where it is long."""
+    """Return why something failed, for a message: the first line of the error, cut where it is long.
+
+    Raises:
+        KeyboardInterrupt: It failed because of Ctrl-C.
+    """
+    pass_on_interrupt(error)
     text = f"it lacks {error}" if isinstance(error, KeyError) else str(error)
     return (text.strip().splitlines() or [type(error).__name__])[0][:200].rstrip(".")
+
+
+def is_interrupt(error: BaseException) -> bool:
+    """Return whether Ctrl-C is behind an error: C extensions turn it into one of their own, which has it as context."""
+    link: BaseException | None = error
+    while link is not None and not isinstance(link, KeyboardInterrupt):
+        link = link.__cause__ or link.__context__
+    return link is not None
+
+
+def pass_on_interrupt(error: BaseException) -> None:
+    """Raise KeyboardInterrupt where Ctrl-C is behind an error.
+
+    Whoever catches whatever a library may raise, to call a file damaged, asks here first.
+    """
+    if is_interrupt(error):
+        raise KeyboardInterrupt from None
 
 
 def unknown_name(what: str, value: object, valid: Iterable[str], otherwise: str = "") -> UserError:

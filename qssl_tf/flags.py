@@ -11,6 +11,7 @@ from typing import Any, NoReturn, get_args, get_type_hints
 
 from qssl_tf.config import CHOICES, Config
 from qssl_tf.errors import UserError
+from qssl_tf.interrupts import listening
 from qssl_tf.plugins import load_plugins
 from qssl_tf.presets import PRESETS, preset
 
@@ -121,18 +122,27 @@ def run_command(main: Callable[[], int | None]) -> int:
         The exit code: what `main` returns (nothing is 0), 2 a user's mistake or a file that cannot be written, 130
         stopped by Ctrl-C, 141 nobody reads its output.
     """
-    try:
-        return main() or 0
-    except UserError as error:
+    with listening() as ctrl_c:
+        try:
+            return main() or 0
+        except BaseException as error:
+            if not isinstance(error, SystemExit) and (ctrl_c.came or isinstance(error, KeyboardInterrupt)):
+                print(ctrl_c.line(error), file=sys.stderr)
+            else:
+                return _told(error)
+    return ctrl_c.end()
+
+
+def _told(error: BaseException) -> int:
+    """Say what a user can mend and return the exit code; raise anything else again."""
+    if isinstance(error, UserError):
         print(f"error: {error}", file=sys.stderr)
         return 2
-    except BrokenPipeError:  # the reader, such as `head`, has seen enough; Python would complain once more at its end
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if isinstance(error, BrokenPipeError):  # the reader, such as `head`, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python would complain once more at its end
         return 141
-    except OSError as error:
+    if isinstance(error, OSError):
         name = f"{error.filename}: " if error.filename else ""
         print(f"error: {name}{error.strerror or error}; make room or permission there and try again.", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
-        print("stopped by Ctrl-C.", file=sys.stderr)
-        return 130
+    raise error

@@ -5,19 +5,21 @@ arXiv:2103.14653, Section 5, classifies 900 unseen images on ibmq_paris.
 
 import sys
 from argparse import Namespace
+from dataclasses import replace
 from pathlib import Path
 
 from qssl_tf.errors import UserError
 from qssl_tf.files import sweep
 from qssl_tf.flags import Parser, run_command
 from qssl_tf.hardware.asked import METHODS, check_asked
+from qssl_tf.interrupts import how_to_go_on
 from qssl_tf.lock import locked
 
 
 def parser() -> Parser:
     """Return the command line."""
     made = Parser(prog="python -m qssl_tf.ibmq_infer", description="Run a trained and probed head on a device.")
-    made.add_argument("--run", type=Path, metavar="RUN", help="run folder (default: the newest run)")
+    made.add_argument("--run", type=Path, metavar="RUN", help="run folder, or ready weights (default: newest)")
     made.add_argument("--runs-dir", type=Path, default=Path("runs"), metavar="DIR", help="folder of all runs")
     made.add_argument("--checkpoint", default="last", metavar="STEP", help="the step that was probed (default: last)")
     made.add_argument(
@@ -46,9 +48,10 @@ def main() -> None:
     """Do what the command line asks."""
     asked = parser().parse_args()
     check_asked(asked.shots, asked.mitigation, asked.seed, asked.images, asked.job_rows)
-    from qssl_tf.training.runs import newest_run, open_run
+    from qssl_tf.training.runs import newest_run, open_run, own_folder
 
     run = open_run(asked.run) if asked.run else newest_run(asked.runs_dir)
+    run = replace(run, folder=own_folder(run.folder, asked.runs_dir))
     folder = run.folder / "ibmq"
     from qssl_tf import device_records
 
@@ -57,7 +60,10 @@ def main() -> None:
     elif asked.cancel:
         device_records.cancel(folder, asked.cancel)
     elif asked.resume is not None:
+        from qssl_tf.device_run import going_on
+
         ledger = device_records.chosen(folder, asked.resume)
+        how_to_go_on(going_on(run, ledger))
         device, costs = device_records.reopened(ledger)
         submit(run, ledger, device, costs and not asked.yes)
     elif asked.export:

@@ -8,8 +8,8 @@ from qssl_tf.device_run import finish, plan
 from qssl_tf.errors import UserError
 from qssl_tf.hardware.asked import check_asked
 from qssl_tf.lock import locked
-from qssl_tf.training.runs import open_run
-from qssl_tf.workflow import TrainedRun, images_of, load_run
+from qssl_tf.training.runs import open_run, own_folder
+from qssl_tf.workflow import TrainedRun, as_run, images_of
 
 
 def run_on_device(
@@ -30,7 +30,8 @@ def run_on_device(
     `python -m qssl_tf.ibmq_infer --resume`.
 
     Args:
-        run: A probed run with a quantum head, or its folder.
+        run: A probed run with a quantum head, or its folder. What comes of one that comes with the package goes to a
+            copy, `runs/NAME`.
         backend: `aer` (no noise but that of the shots), `fake_*` (a calibration snapshot), `least_busy`, or the name
             of a device of IBM Quantum.
         data: The images, where they were given to `pretrain`; None takes the run's own.
@@ -49,8 +50,8 @@ def run_on_device(
             real device without `submit`, which says how to go on.
     """
     check_asked(shots, mitigation, seed, images)
-    trained = run if isinstance(run, TrainedRun) else load_run(run)
-    opened = open_run(trained.folder)
+    trained = as_run(run)
+    opened = open_run(own_folder(trained.folder))
     found = images_of(trained, data)
     ledger, device = plan(opened, backend, str(trained.step), images, shots, mitigation, seed, data=found)
     if not device.is_local and not submit:

@@ -11,10 +11,13 @@ from matplotlib.figure import Figure
 
 from qssl_tf.files import replacing
 
-# Okabe and Ito's colours, the most different first; a marker goes with each, for prints without colour.
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#F0E442")
+# Okabe and Ito's eight colours, the most different first, and two as different from them, for ten classes; a marker
+# goes with each, for prints without colour.
+COLOURS = (
+    "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#F0E442", "#8F00FF", "#661100",
+)  # fmt: skip
 BLUE, ORANGE = COLOURS[:2]
-MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*", "<", ">")
 GRAY = "#777777"
 OUTLINE, OUTLINE_WIDTH = "#333333", 0.25  # points; light colours need one on white
 COLUMN, PAGE = 3.4, 7.0  # inches: one column of a paper, and both

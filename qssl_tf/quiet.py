@@ -10,10 +10,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from qssl_tf.errors import is_interrupt
+
 
 @contextmanager
 def stderr_held_back() -> Iterator[None]:
-    """Hold back what is written to file descriptor 2; print it after all if the block fails."""
+    """Hold back what is written to file descriptor 2; print it after all if the block fails, but for Ctrl-C."""
     sys.stderr.flush()
     terminal = os.dup(2)
     try:
@@ -21,9 +23,10 @@ def stderr_held_back() -> Iterator[None]:
             os.dup2(held.fileno(), 2)
             try:
                 yield
-            except BaseException:
-                held.seek(0)
-                os.write(terminal, held.read())
+            except BaseException as error:
+                if not is_interrupt(error):
+                    held.seek(0)
+                    os.write(terminal, held.read())
                 raise
             finally:
                 sys.stderr.flush()

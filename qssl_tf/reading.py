@@ -10,6 +10,8 @@ import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from qssl_tf.errors import pass_on_interrupt
+
 if TYPE_CHECKING:
     import numpy as np
 
@@ -96,4 +98,5 @@ def read_arrays(path: Path, at_most: int | None = None) -> "dict[str, np.ndarray
         except ValueError:
             raise
         except Exception as error:  # a damaged archive can raise anything from zlib to system errors
+            pass_on_interrupt(error)
             raise ValueError(f"{type(error).__name__}: {error}"[:200]) from None

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,7 @@ DEVICE = ("backend", "images", "shots", "mitigation", "two_qubit_gates", "accura
 def parser() -> Parser:
     """Return the command line."""
     made = Parser(prog="python -m qssl_tf.report", description="Draw a run and gather what it found on one page.")
-    made.add_argument("run", nargs="?", type=Path, metavar="RUN", help="run folder (default: the newest run)")
+    made.add_argument("run", nargs="?", type=Path, metavar="RUN", help="run folder, or ready weights (default: newest)")
     made.add_argument("--runs-dir", type=Path, default=Path("runs"), metavar="DIR", help="folder of all runs")
     made.add_argument("--checkpoint", default="last", metavar="STEP", help="whose weights are drawn (default: last)")
     return made
@@ -28,31 +29,36 @@ def main() -> None:
     """Draw, write the page, and say where it is."""
     arguments = parser().parse_args()
 
-    from qssl_tf.training.runs import newest_run
+    from qssl_tf.training.runs import newest_run, open_run, own_folder, unfinished
     from qssl_tf.workflow import load_run
 
     folder = arguments.run or newest_run(arguments.runs_dir).folder
     run = load_run(folder, arguments.checkpoint)
-    print(f"{run.folder}: drawing step {run.step}", flush=True)
+    run = replace(run, folder=own_folder(run.folder, arguments.runs_dir))
+    print(f"{run.folder}: drawing {unfinished(open_run(run.folder), run.step) or f'step {run.step}'}", flush=True)
     print(f"report: {write_report(run)}")
 
 
-def write_report(run: "TrainedRun", data: "ImageData | None" = None) -> Path:
+def write_report(run: "TrainedRun | str | Path", data: "ImageData | None" = None) -> Path:
     """Draw a run and write `report.html` into its folder: one page with everything, which needs no other file.
 
     Args:
-        run: The run.
+        run: The run, or its folder. The page of one that comes with the package goes to a copy, `runs/NAME`.
         data: The images, where they were given to `pretrain`; None takes the run's own.
 
     Returns:
         The page's path.
 
     Raises:
-        UserError: The run comes with the package (a copy can be drawn), was trained on other images, or holds a
-            damaged record.
+        UserError: The run was trained on other images or holds a damaged record, or `runs/NAME` is another run than
+            the package's.
     """
     from qssl_tf.pictures.of_run import draw_run
+    from qssl_tf.training.runs import own_folder
+    from qssl_tf.workflow import as_run
 
+    run = as_run(run)
+    run = replace(run, folder=own_folder(run.folder))
     return write_page(run, draw_run(run, data))
 
 
@@ -65,7 +71,7 @@ def write_page(run: "TrainedRun", drawn: dict[str, Path]) -> Path:
     """
     from qssl_tf.files import write_text
     from qssl_tf.pictures.page import page, pictures, settings_table, table, text
-    from qssl_tf.training.runs import read_record
+    from qssl_tf.training.runs import open_run, read_record, unfinished
 
     folder, figures = run.folder, run.folder / "figures"
     curves = {
@@ -89,7 +95,8 @@ def write_page(run: "TrainedRun", drawn: dict[str, Path]) -> Path:
         "Versions": table(read_record(folder / "versions.json").items()),
     }
     path = folder / "report.html"
-    write_text(path, page(f"{folder.name}: step {run.step}", sections))
+    which = unfinished(open_run(folder), run.step) or f"step {run.step}"
+    write_text(path, page(f"{folder.name}: {which}", sections))
     return path
 
 

@@ -9,7 +9,7 @@ from qssl_tf.flags import Parser, run_command
 def parser() -> Parser:
     """Return the command line."""
     made = Parser(prog="python -m qssl_tf.share", description="Write a run as a self-contained folder with a card.")
-    made.add_argument("run", nargs="?", type=Path, metavar="RUN", help="run folder (default: the newest run)")
+    made.add_argument("run", nargs="?", type=Path, metavar="RUN", help="run folder, or ready weights (default: newest)")
     made.add_argument("--runs-dir", type=Path, default=Path("runs"), metavar="DIR", help="folder of all runs")
     made.add_argument(
         "--output", type=Path, metavar="FOLDER", help="the new folder (default: shared/<name of the run>)"
@@ -27,7 +27,7 @@ def main() -> None:
     arguments = parser().parse_args()
 
     from qssl_tf.publishing.folder import share
-    from qssl_tf.training.runs import newest_run
+    from qssl_tf.training.runs import newest_run, open_run, unfinished
     from qssl_tf.workflow import load_run
 
     folder = arguments.run or newest_run(arguments.runs_dir).folder
@@ -42,7 +42,8 @@ def main() -> None:
         small=arguments.small,
     )
     size = sum(path.stat().st_size for path in output.rglob("*") if path.is_file())
-    print(f"{output}: weights after step {run.step}, {size / 1e6:.1f} MB; read its README.md before it goes out")
+    what = unfinished(open_run(run.folder), run.step) or f"step {run.step}"
+    print(f"{output}: weights after {what}, {size / 1e6:.1f} MB; read its README.md before it goes out")
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from qssl_tf.data.arrays import as_bytes
 from qssl_tf.data.augment import augmentation
 from qssl_tf.data.images import ImageData
 from qssl_tf.data.sources import SOURCES, load, prepared
-from qssl_tf.errors import UserError
+from qssl_tf.errors import UserError, shown
 from qssl_tf.evaluation.checkpoints import check_open_to_probes, draw_probes, probe_checkpoints, write_probes
 from qssl_tf.evaluation.features import frozen_features
 from qssl_tf.evaluation.overview import finish_run
@@ -21,7 +21,16 @@ from qssl_tf.lock import locked
 from qssl_tf.models.simclr import SimCLR, build_simclr
 from qssl_tf.training import pretrain as training
 from qssl_tf.training.checkpoints import load_weights
-from qssl_tf.training.runs import RUNS_DIR, Run, choose_step, create_run, open_run, point_latest, read_facts
+from qssl_tf.training.runs import (
+    RUNS_DIR,
+    Run,
+    check_own,
+    choose_step,
+    create_run,
+    open_run,
+    point_latest,
+    read_facts,
+)
 
 
 @dataclass(frozen=True)
@@ -103,6 +112,8 @@ def pretrain(
         UserError: Settings or images that cannot be used, or a name that is taken.
         KeyboardInterrupt: Ctrl-C; `resume` goes on from the step that it met.
     """
+    if config is not None and not isinstance(config, Config):
+        raise UserError(f"`config` must be a Config, such as qssl_tf.PRESETS['paper']; got {shown(config)}.")
     config = config or Config()
     if data is not None:
         config, data = replace(config, dataset=data.name), prepared(data, config)
@@ -124,6 +135,7 @@ def resume(folder: str | Path, data: ImageData | None = None) -> TrainedRun:
         UserError: It is no run folder, is damaged, or was trained on other images.
     """
     run = open_run(Path(folder))
+    check_own(run.folder)
     data = _images(run, data)
     model, augment = training.build(run.config, data)
     return _train(run, data, model, augment, again=True)
@@ -167,7 +179,7 @@ def load_run(folder: str | Path, checkpoint: str | int = "last") -> TrainedRun:
     """Read a run folder, yours or somebody else's; nothing in it is executed.
 
     Args:
-        folder: The run folder.
+        folder: The run folder, or the name of a run that comes with the package.
         checkpoint: `last`, or the step after which weights were kept.
 
     Raises:
@@ -182,6 +194,19 @@ def load_run(folder: str | Path, checkpoint: str | int = "last") -> TrainedRun:
     model = build_simclr(run.config, shape, augmentation(run.config, shape[0]))
     load_weights(run, model, step)
     return TrainedRun(run.folder, run.config, step, model, names)
+
+
+def as_run(run: TrainedRun | str | Path) -> TrainedRun:
+    """Return a run; of a folder, its last weights.
+
+    Raises:
+        UserError: It is neither a run nor a run's folder, or that is damaged.
+    """
+    if isinstance(run, TrainedRun):
+        return run
+    if not isinstance(run, str | Path):
+        raise UserError(f"`run` must be what `pretrain` and `load_run` return, or a run folder; got {shown(run)}.")
+    return load_run(run)
 
 
 def images_of(run: TrainedRun, data: ImageData | None = None) -> ImageData:

@@ -5,6 +5,7 @@ import pytest
 
 from qssl_tf.errors import UserError
 from qssl_tf.flags import Parser, add_base_flags, add_config_flags, config_from_flags, run_command
+from qssl_tf.interrupts import the_same_command
 from qssl_tf.presets import PRESETS
 
 
@@ -47,7 +48,7 @@ def test_preset_and_config_together_are_refused(tmp_path):
             2,
             "error: x.h5: No space left on device; make room or permission there and try again.\n",
         ),
-        (KeyboardInterrupt(), 130, "stopped by Ctrl-C.\n"),
+        (KeyboardInterrupt("SIGTERM"), 130, f"stopped by SIGTERM; {the_same_command()}\n"),
     ],
 )
 def test_commands_end_in_one_line(capsys, error, code, line):

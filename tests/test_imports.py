@@ -9,7 +9,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "qssl_tf"
 # From the bottom up: a module imports only from its own layer or one below.
 LAYERS = [
-    ("errors", "files", "lock", "reading", "quiet", "xla", "environment", "replicas", "plotting"),
+    ("errors", "files", "lock", "reading", "quiet", "xla", "environment", "interrupts", "replicas", "plotting"),
     ("config",),
     ("presets", "registration", "plugins"),
     ("arms",),

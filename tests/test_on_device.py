@@ -1,11 +1,14 @@
 """A device run from Python: what the command finds, on own images, and never on a real device unasked."""
 
 import json
+import subprocess
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from qiskit_aer import AerSimulator
 from sklearn.datasets import load_digits
 
 import qssl_tf as q
@@ -168,12 +171,58 @@ def test_what_a_device_cannot_do_is_said_before_any_work(own, chosen, words, sen
     assert sentence in str(error.value)
 
 
-def test_what_comes_with_the_package_stays_as_it_is():
+def test_ready_weights_reach_a_device_and_are_drawn_in_a_copy(tmp_path, monkeypatch):
+    before = {path: path.stat().st_mtime_ns for path in READY.rglob("*")}
+    monkeypatch.chdir(tmp_path)
     run = q.from_preset("digits-ring")
+    found = q.run_on_device(run, "aer", images=60, shots=4000, mitigation="none")
+    assert found["accuracy_exact"] == pytest.approx(88.06, abs=12.6)  # of 60 images: three standard deviations
+    assert (
+        q.write_report(run) == Path("runs/digits-ring/report.html") and Path("runs/digits-ring/report.html").is_file()
+    )
+    assert json.loads(Path("runs/digits-ring/ibmq/latest/result.json").read_text()) == found
+    done = subprocess.run(
+        [sys.executable, "-m", "qssl_tf.ibmq_infer", "--run", "digits-ring", "--status"], capture_output=True, text=True
+    )
+    assert done.returncode == 0 and "1/1 jobs done; result written" in done.stdout, done.stderr
+    assert {path: path.stat().st_mtime_ns for path in READY.rglob("*")} == before
+
+
+def test_another_run_of_that_name_is_not_written_over(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("runs/digits-ring").mkdir(parents=True)
+    with pytest.raises(q.UserError) as error:
+        q.draw_run(q.from_preset("digits-ring"))
+    assert str(error.value) == (
+        "runs/digits-ring is another run than digits-ring that comes with the package, whose results would go there; "
+        "rename it."
+    )
+    assert not list(Path("runs/digits-ring").iterdir())
+
+
+def test_ready_weights_are_not_trained_on():
+    with pytest.raises(q.UserError, match="comes with the package and stays as it is; train a run of your own"):
+        q.resume(READY)
+    assert not list(READY.parent.glob(".*"))
+
+
+@pytest.mark.parametrize(
+    ("backend", "name"),
+    [(snapshot("fake_manila"), "'fake_manila'"), (AerSimulator(), "'aer', or 'fake_paris' with noise")],
+)
+def test_a_backend_in_place_of_its_name_is_one_line(own, backend, name):
+    with pytest.raises(q.UserError) as error:
+        q.run_on_device(own, backend)
+    start = f"`backend` must be a device's name, by which a stopped run finds it again: {name}; got "
+    assert str(error.value).startswith(start) and "\n" not in str(error.value)
+
+
+def test_what_is_no_run_or_no_settings_is_one_line():
     for call in (q.run_on_device, q.draw_run, q.write_report):
-        with pytest.raises(q.UserError, match="stays as it is; copy the folder, and name the copy"):
-            call(run)
-    assert not (READY / "ibmq").exists()
+        with pytest.raises(q.UserError, match=r"`run` must be what `pretrain` and `load_run` return, or a run folder"):
+            call(q.Config())
+    with pytest.raises(q.UserError, match=r"`config` must be a Config, such as .*; got 'paper'\."):
+        q.pretrain("paper")
 
 
 @pytest.mark.parametrize(

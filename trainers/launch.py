@@ -2,8 +2,19 @@
 
 import importlib.util
 import os
+import signal
 import sys
 from pathlib import Path
+
+
+def stop(number, frame):
+    """End in one line where Ctrl-C comes while the package is looked for."""
+    os.write(2, b"stopped by Ctrl-C before anything was begun; run the same command again.\n")
+    os._exit(130)
+
+
+if sys.argv[0] in sys.orig_argv and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    signal.signal(signal.SIGINT, stop)  # not where the script is run within another program
 
 ROOT = Path(__file__).resolve().parents[1]
 VENV_PYTHON = ROOT / ".venv" / "bin" / "python"
@@ -15,6 +26,9 @@ if importlib.util.find_spec("qssl_tf") is None:
 
 try:
     import qssl_tf  # noqa: F401 -- checks the environment
+    from qssl_tf.interrupts import listen_from_the_start
+
+    listen_from_the_start(instead=stop)
 except ImportError as error:
     print(f"error: {error}", file=sys.stderr)
     sys.exit(2)

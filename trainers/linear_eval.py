@@ -36,7 +36,7 @@ def main() -> None:
         write_probes,
     )
     from qssl_tf.evaluation.probe import check_split
-    from qssl_tf.training.runs import choose_step, newest_run, open_run
+    from qssl_tf.training.runs import choose_step, newest_run, open_run, unfinished
 
     run = open_run(arguments.run) if arguments.run else newest_run(arguments.runs_dir)
     settings = Config.from_dict(run.config.to_dict() | given_settings(arguments))
@@ -47,6 +47,8 @@ def main() -> None:
     check_open_to_probes(run)
     with locked(run.probe):  # the run itself may go on training
         print(f"{run.folder}: {settings.probe_protocol} probe of step {', '.join(map(str, steps))}", flush=True)
+        if lacking := unfinished(run, steps[-1]):
+            print(f"note: {lacking}", flush=True)
         results = probe_checkpoints(
             run, settings, steps, report=lambda line: print(line, flush=True), split=arguments.split
         )

@@ -15,8 +15,9 @@ from qssl_tf.distribution.peers import Peers
 from qssl_tf.errors import UserError
 from qssl_tf.files import sweep
 from qssl_tf.flags import Parser, add_base_flags, add_config_flags, config_from_flags, given_settings, run_command
+from qssl_tf.interrupts import how_to_go_on
 from qssl_tf.lock import locked
-from qssl_tf.training.runs import PARTS, Run, create_run, newest_run, open_run, point_latest, versions
+from qssl_tf.training.runs import PARTS, Run, check_own, create_run, newest_run, open_run, point_latest, versions
 
 
 def parser() -> Parser:
@@ -41,6 +42,8 @@ def main() -> int:
     arguments = parser().parse_args()
     opened = to_resume(arguments)
     config = opened.config if opened else config_from_flags(arguments)
+    if opened:
+        how_to_go_on(going_on(opened))
     choice = read_choice(arguments, config.batch_size)
     with joined(choice, describe_settings(config, opened)) as peers:
         return train(arguments, config, opened, choice, peers)
@@ -66,6 +69,7 @@ def train(arguments, config: Config, opened: Run | None, choice: Choice, peers: 
         pretrain(run, data, model, augmentation, opened is not None, peers)
         return 0
     run = opened or create_run(config, arguments.runs_dir, arguments.name, data.name, data.facts())
+    how_to_go_on(going_on(run))
     with locked(run.folder):
         if opened:
             with suppress(UserError), locked(run.probe):  # somebody may be probing it, who has files of that kind
@@ -77,10 +81,15 @@ def train(arguments, config: Config, opened: Run | None, choice: Choice, peers: 
         if peers:
             peers.end(stopped_by)
         if stopped_by:
-            print(f"stopped by {stopped_by}; continue with: python trainers/pretrain.py --resume {run.folder}")
+            print(f"stopped by {stopped_by}; {going_on(run)}")
             return 130
         finish(run, model, data, time.perf_counter() - began)
     return 0
+
+
+def going_on(run: Run) -> str:
+    """Return how to go on with a run that was stopped."""
+    return f"continue with: python trainers/pretrain.py --resume {run.folder}"
 
 
 def describe_settings(config: Config, opened: Run | None) -> dict[str, Any]:
@@ -113,7 +122,9 @@ def to_resume(arguments) -> Run | None:
     given += [f"--{name}" for name in ("preset", "config", "name") if getattr(arguments, name) is not None]
     if given:
         raise UserError(f"--resume takes every setting from the run folder; leave out {', '.join(given)}.")
-    return open_run(Path(arguments.resume)) if arguments.resume else newest_run(arguments.runs_dir)
+    run = open_run(Path(arguments.resume)) if arguments.resume else newest_run(arguments.runs_dir)
+    check_own(run.folder)
+    return run
 
 
 def describe(config: Config) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from qssl_tf.errors import UserError, unknown_name
 from qssl_tf.flags import Parser, run_command
+from qssl_tf.interrupts import how_to_go_on
 
 AGAIN = "the same command goes on from there"
 
@@ -59,11 +60,8 @@ def main() -> None:
     elif asked.report:
         report(order)
     else:
-        try:
-            failed = run_study(order)
-        except KeyboardInterrupt:
-            print(f"stopped by Ctrl-C; {AGAIN}.", file=sys.stderr)
-            sys.exit(130)
+        how_to_go_on(f"{AGAIN}.")
+        failed = run_study(order)
         report(order)
         if failed:
             raise UserError(f"{failed} of the runs failed; their output is in {asked.folder}/*.log, and {AGAIN}.")

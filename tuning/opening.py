@@ -15,6 +15,7 @@ from qssl_tf.config import Config
 from qssl_tf.errors import UserError
 from qssl_tf.files import making, sweep
 from qssl_tf.flags import config_from_flags, given_settings, read_setting
+from qssl_tf.interrupts import how_to_go_on
 from qssl_tf.training.runs import LATEST, point_latest
 
 NEW_ONLY = ("name", "space", "vary", "algorithm", "objective", "search_seed", "preset", "config")
@@ -77,7 +78,13 @@ def begin(folder: Path, plan: Plan) -> None:
     else:
         with making(folder) as begun:
             write_plan(begun, plan)
+    how_to_go_on(going_on(folder))
     point_latest(folder)
+
+
+def going_on(folder: Path) -> str:
+    """Return how to go on with a search that was stopped."""
+    return f"continue with: python tuning/search.py --resume {folder}"
 
 
 def _longer(plan: Plan, trials: int) -> Plan:

@@ -6,10 +6,10 @@ import sys
 from pathlib import Path
 
 from qssl_tf.flags import Parser, add_base_flags, add_config_flags, run_command
+from qssl_tf.interrupts import how_to_go_on
 
 SHORT = "digits-short"  # the preset of a search for which nothing else is named
 TRIALS = 6
-AGAIN = "python tuning/search.py --resume"
 
 
 def parser() -> Parser:
@@ -44,17 +44,16 @@ def main() -> None:
     """Open or make the search, run it in the wanted role, look at the result."""
     arguments = parser().parse_args()
 
-    from opening import check_together, opened
+    from opening import check_together, going_on, opened
     from roles import ROLES
 
     check_together(arguments)
     folder, plan = opened(arguments, SHORT, TRIALS)
-    try:
-        ROLES[arguments.role or "alone"](folder, plan, arguments)
-    except KeyboardInterrupt:
-        worker = arguments.role == "worker"
-        print("stopped;", "its trial goes to another worker" if worker else f"continue with: {AGAIN} {folder}")
-        sys.exit(130)
+    if arguments.role == "worker":
+        how_to_go_on("its trial goes to another worker.")
+    elif arguments.resume is not None:
+        how_to_go_on(going_on(folder))
+    ROLES[arguments.role or "alone"](folder, plan, arguments)
 
 
 if __name__ == "__main__":

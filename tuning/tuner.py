@@ -16,7 +16,7 @@ from space import chosen_settings, declare
 from trials import OBJECTIVES, images, run_trial
 
 from qssl_tf.config import Config
-from qssl_tf.errors import UserError
+from qssl_tf.errors import UserError, pass_on_interrupt
 from qssl_tf.files import write_json, write_text
 from qssl_tf.training.schedule import schedule
 
@@ -90,6 +90,7 @@ class Tuner(base_tuner.BaseTuner):
         except OSError as error:
             raise keras_tuner.errors.FatalError from error
         except Exception as error:  # whatever a combination of settings can break
+            pass_on_interrupt(error)
             failure = _one_line(error)
             folder.mkdir(parents=True, exist_ok=True)
             write_text(folder / FAILURE, failure + ("" if isinstance(error, UserError) else traceback.format_exc()))

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import numpy as np
 
 from qssl_tf.data.images import MEMORY_LIMIT_GB, ImageData, Split
-from qssl_tf.errors import UserError, unknown_name
+from qssl_tf.errors import UserError, pass_on_interrupt, unknown_name
 
 
 def read(name: str, data_dir: str | None, image_size: int | None) -> ImageData:
@@ -86,6 +86,7 @@ def _prepare(builder: Any, name: str) -> None:
     try:
         builder.download_and_prepare()
     except Exception as error:  # network, disk, checksum, manual downloads: TFDS raises dozens of types
+        pass_on_interrupt(error)
         reason = (str(error).strip().splitlines() or [""])[0][:160]
         raise _not_prepared(builder, name, f"{type(error).__name__}: {reason}") from None
 

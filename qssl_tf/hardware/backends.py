@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from qssl_tf.errors import UserError, unknown_name
+from qssl_tf.errors import UserError, shown, unknown_name
 from qssl_tf.hardware.snapshot import snapshot, snapshot_names
 
 # Before Aer loads OpenMP: its threads would spin between experiments and slow each other down several times.
@@ -69,8 +69,14 @@ def device(name: str) -> Device:
     """Return the device called `name`.
 
     Raises:
-        UserError: No such backend, no account, or no way to the service.
+        UserError: No such backend, no account, or no way to the service; or a backend itself in place of its name.
     """
+    if not isinstance(name, str):
+        known = str(getattr(name, "name", ""))
+        own = f"'{known}'" if known.startswith(("fake_", "ibm_")) else "'aer', or 'fake_paris' with noise"
+        raise UserError(
+            f"`backend` must be a device's name, by which a stopped run finds it again: {own}; got {shown(name)}."
+        )
     if name == "aer":
         from qiskit_aer import AerSimulator
 

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from qssl_tf.errors import UserError
+from qssl_tf.errors import UserError, pass_on_interrupt
 from qssl_tf.reading import read_json
 
 CHANNEL = "ibm_quantum_platform"
@@ -53,6 +53,7 @@ def told_apart(error: BaseException) -> UserError:
     from qiskit_ibm_runtime.accounts import InvalidAccountError
     from qiskit_ibm_runtime.exceptions import IBMNotAuthorizedError
 
+    pass_on_interrupt(error)
     chain = list(_causes(error))
     if any(isinstance(e, (requests.ConnectionError, requests.Timeout, ConnectionError)) for e in chain):
         return UserError("IBM Quantum cannot be reached; check the network and try again.")

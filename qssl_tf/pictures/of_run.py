@@ -13,19 +13,19 @@ from qssl_tf.pictures.circuit import draw_circuit
 from qssl_tf.pictures.embedding import METHODS, embedding_map
 from qssl_tf.pictures.expectations import expectation_distributions
 from qssl_tf.pictures.projector import write_projector
-from qssl_tf.training.runs import check_own
-from qssl_tf.workflow import TrainedRun, images_of
+from qssl_tf.training.runs import own_folder
+from qssl_tf.workflow import TrainedRun, as_run, images_of
 
 AMPLITUDES = "amplitude"  # its numbers are no angles of single qubits
 
 
-def draw_run(run: TrainedRun, data: ImageData | None = None) -> dict[str, Path]:
+def draw_run(run: TrainedRun | str | Path, data: ImageData | None = None) -> dict[str, Path]:
     """Draw maps, distributions, angles and circuit of a run on its test images, into its `figures`.
 
     TensorBoard's projector files are written beside its curves.
 
     Args:
-        run: The run.
+        run: The run, or its folder. Pictures of one that comes with the package go to a copy, `runs/NAME`.
         data: The images, where they were given to `pretrain`; None takes the run's own. Where none are held out for
             testing, the training images are drawn.
 
@@ -33,12 +33,12 @@ def draw_run(run: TrainedRun, data: ImageData | None = None) -> dict[str, Path]:
         What each picture shows, and its PNG file; an SVG lies beside each.
 
     Raises:
-        UserError: The run comes with the package (a copy can be drawn), or was trained on other images.
+        UserError: The run was trained on other images, or `runs/NAME` is another run than the package's.
     """
-    check_own(run.folder)
-    data = images_of(run, data)
+    run = as_run(run)
+    data, folder = images_of(run, data), own_folder(run.folder)
     shown = data.test if len(data.test) else data.train
-    figures, features = run.folder / "figures", run.features(shown.images)
+    figures, features = folder / "figures", run.features(shown.images)
     drawn = {}
     for method in METHODS:
         drawn[f"map of the features ({method})"] = path = figures / f"map-{method}.png"
@@ -48,7 +48,7 @@ def draw_run(run: TrainedRun, data: ImageData | None = None) -> dict[str, Path]:
     expectation_distributions(path, features, shown.labels, data.class_names, names)
     if run.config.head == "quantum":
         drawn |= _draw_quantum(run, run.config, shown, figures)
-    write_projector(run.folder / "tensorboard", features, shown.labels, data.class_names, shown.images)
+    write_projector(folder / "tensorboard", features, shown.labels, data.class_names, shown.images)
     return drawn
 
 

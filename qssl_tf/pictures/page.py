@@ -12,7 +12,8 @@ STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; color: #222; }
 h1, h2 { line-height: 1.2; } h2 { border-bottom: 1px solid #ccc; margin-top: 2.5rem; }
 table { border-collapse: collapse; margin: 1rem 0; display: block; overflow-x: auto; }
-td, th { padding: .2rem .8rem .2rem 0; text-align: left; }
+td, th { padding: .2rem .8rem .2rem 0; text-align: left; overflow-wrap: normal; }
+td:nth-child(2):last-child { overflow-wrap: anywhere; }
 tr { border-bottom: 1px solid #eee; } figure { margin: 1.5rem 0; } img { max-width: 100%; }
 figcaption { color: #555; font-size: .9rem; } code { background: #f4f4f4; }
 body { background: #fff; overflow-wrap: anywhere; }

@@ -26,6 +26,7 @@ class Facts:
         probe: The run's `probe.json`; None where it was not probed.
         others: Accuracies of runs with the same settings and other seeds, by seed, in percent.
         licence: Of the weights.
+        unfinished: What the weights lack of the whole training, as `training.runs.unfinished` says it; may be empty.
         note: What a reader must know besides; may be empty.
     """
 
@@ -37,6 +38,7 @@ class Facts:
     probe: Mapping[str, Any] | None
     others: Mapping[int, float]
     licence: str
+    unfinished: str = ""
     note: str = ""
 
 
@@ -64,6 +66,7 @@ def _what(facts: Facts) -> str:
     return (
         f"An encoder `{config.encoder}` and {head}{shots}, trained together without labels by contrastive learning "
         f"as in {PAPER}."
+        + (f"\n\n**These are not the weights of a whole training: {facts.unfinished}.**" if facts.unfinished else "")
     )
 
 

@@ -11,7 +11,7 @@ from qssl_tf.files import making, write_json, write_text
 from qssl_tf.publishing.card import Facts, card, seeds_of
 from qssl_tf.publishing.checksums import write_sums
 from qssl_tf.training.checkpoints import save_weights
-from qssl_tf.training.runs import Run, open_run, read_facts, read_record
+from qssl_tf.training.runs import Run, open_run, read_facts, read_record, unfinished
 from qssl_tf.workflow import TrainedRun
 
 PICTURES = ("history.csv", "geometry.csv", "figures")  # what nobody needs to use the weights
@@ -45,7 +45,8 @@ def share(
     others = seeds_of(run.config, [(str(path), *_accuracy(path)) for path in seeds])
     versions = read_record(run.folder / "versions.json")
     config = replace(run.config, data_dir=None)  # a path of this machine is nobody else's business
-    about = Facts(folder.name, config, facts, versions, run.step, probe, others, licence, note)
+    lacking = unfinished(source, run.step)
+    about = Facts(folder.name, config, facts, versions, run.step, probe, others, licence, lacking, note)
     with making(folder) as begun:
         (begun / "checkpoints").mkdir()
         save_weights(Run(begun, config), run.model, run.step)

@@ -1,24 +1,17 @@
 """Trained runs that come with the package."""
 
-from pathlib import Path
-
 from qssl_tf.errors import unknown_name
 from qssl_tf.presets import PRESETS
 from qssl_tf.publishing.checksums import check_sums
+from qssl_tf.training.runs import WEIGHTS, ready_names
 from qssl_tf.workflow import TrainedRun, load_run
-
-WEIGHTS = Path(__file__).resolve().parents[1] / "weights"
-
-
-def ready_names() -> list[str]:
-    """Return the names that `from_preset` takes."""
-    return sorted(path.parent.name for path in WEIGHTS.glob("*/config.json"))
 
 
 def from_preset(name: str) -> TrainedRun:
     """Return a trained run that comes with the package; every file is compared with its checksum first.
 
-    Its folder has a model card, `README.md`: data, protocol, seeds, accuracy with interval, licence.
+    Its folder has a model card, `README.md`: data, protocol, seeds, accuracy with interval, licence. It stays as it is:
+    device runs, pictures and the report of it go to a copy, `runs/NAME`.
 
     Args:
         name: `digits-ring` (8 x 8 pixels, gray) or `cifar10-best` (32 x 32 pixels, colour).

@@ -70,8 +70,8 @@ def _trained(pair: Pair, place: Place):
     model, augment = build(config, data)
     resume = run is not None
     run = run or create_run(config, place.folder, pair.name, data.name, data.facts())
-    if pretrain(run, data, model, augment, resume):
-        raise KeyboardInterrupt
+    if stopped_by := pretrain(run, data, model, augment, resume):
+        raise KeyboardInterrupt(stopped_by)
     if not run.model.exists():
         with replacing(run.model) as temporary:
             model.save(temporary)

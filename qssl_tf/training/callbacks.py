@@ -185,7 +185,9 @@ class StateGeometry(StepCallback):
 
 
 class Progress(StepCallback):
-    """A bar with loss, contrastive accuracy, steps a second and the time left."""
+    """A bar with loss, contrastive accuracy, steps a second and the time left; whole in 80 columns."""
+
+    layout = "{percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}, {rate_fmt}{postfix}]"
 
     def on_train_begin(self, logs=None):
         """Open the bar."""
@@ -193,7 +195,7 @@ class Progress(StepCallback):
             total=self.schedule.steps,
             initial=self.start,
             unit="step",
-            desc="pretraining",
+            bar_format=self.layout,
             dynamic_ncols=True,
             mininterval=0.5 if sys.stderr.isatty() else 10.0,
         )

@@ -10,7 +10,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from qssl_tf.errors import UserError, reason
+from qssl_tf.errors import UserError, pass_on_interrupt, reason
 from qssl_tf.files import npz, replacing
 from qssl_tf.models.simclr import SimCLR
 from qssl_tf.reading import parse_json, read_arrays
@@ -196,6 +196,7 @@ def _read_state(path: Path) -> tuple[dict, dict[str, np.ndarray]]:
 def _way_back(run: Run) -> str:
     try:
         step = _read_state(run.previous_state)[0]["step"]
-    except Exception:  # missing or damaged as well
+    except Exception as error:  # missing or damaged as well
+        pass_on_interrupt(error)
         return "train again"
     return f"the state before it is of step {step}: --resume {run.folder} --previous-state goes on from there"

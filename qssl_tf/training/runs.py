@@ -3,8 +3,10 @@
 import os
 import platform
 import re
+import shutil
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -14,9 +16,11 @@ from qssl_tf.config import Config
 from qssl_tf.errors import UserError, reason
 from qssl_tf.files import making, write_json
 from qssl_tf.reading import parse_json, read_json
+from qssl_tf.training.schedule import schedule
 
 RUNS_DIR = Path("runs")
 PACKAGE = Path(__file__).resolve().parents[1]
+WEIGHTS = PACKAGE / "weights"  # trained runs that come with the package
 LATEST = "latest"
 SUMS = "SHA256SUMS"  # in folders that were made for others: their files stay as they are
 MAX_SIDE = 4096  # pixels; a damaged file must not ask for a network of any size
@@ -122,6 +126,22 @@ def read_facts(run: Run) -> dict[str, Any] | None:
         raise UserError(f"{path} does not describe images ({reason(error)}); restore it, or remove it.") from None
 
 
+def unfinished(run: Run, step: int) -> str:
+    """Return in a clause what the weights after `step` steps lack of the whole training; nothing where they lack none.
+
+    Raises:
+        UserError: `data.json` is damaged.
+    """
+    images = (read_facts(run) or {}).get("train_images")  # runs of earlier versions did not say
+    if type(images) is not int:
+        return ""
+    steps = schedule(run.config, images).steps
+    if step >= steps:
+        return ""
+    stopped = max(run.checkpoint_steps(), default=0) < steps
+    return f"step {step} of {steps}, {'training is unfinished' if stopped else 'not the last of its training'}"
+
+
 def read_record(path: Path) -> dict[str, Any]:
     """Return a JSON object of a run folder, an empty one where it is not there.
 
@@ -159,11 +179,13 @@ def point_latest(folder: Path) -> None:
 
 
 def open_run(path: Path) -> Run:
-    """Open a run folder.
+    """Open a run folder, or a run that comes with the package by its name.
 
     Raises:
         UserError: It is missing, is not a run folder, or its settings are damaged.
     """
+    if not path.exists() and str(path) in ready_names():
+        path = WEIGHTS / path
     if not path.is_dir():
         raise UserError(f"run folder {path} does not exist; {_known_runs(path.parent)}")
     if not (path / "config.json").is_file():
@@ -174,6 +196,35 @@ def open_run(path: Path) -> Run:
     return Run(path.resolve() if path.is_symlink() else path, Config.from_json(path / "config.json"))
 
 
+def ready_names() -> list[str]:
+    """Return the names of the runs that come with the package."""
+    return sorted(path.parent.name for path in WEIGHTS.glob("*/config.json"))
+
+
+def own_folder(folder: Path, runs_dir: Path = RUNS_DIR) -> Path:
+    """Return where results about a run belong: its folder, or a copy of one that comes with the package.
+
+    Args:
+        folder: The run's.
+        runs_dir: Where the copy is, and made if there is none.
+
+    Raises:
+        UserError: A folder of the copy's name holds something else.
+    """
+    if PACKAGE not in folder.resolve().parents:
+        return folder
+    copy = runs_dir / folder.name
+    if not copy.exists():
+        with suppress(FileExistsError), making(copy) as begun:  # or another process has made it meanwhile
+            shutil.copytree(folder, begun, dirs_exist_ok=True)
+    if not (copy / SUMS).is_file() or (copy / SUMS).read_bytes() != (folder / SUMS).read_bytes():
+        raise UserError(
+            f"{copy} is another run than {folder.name} that comes with the package, whose results would go there; "
+            "rename it."
+        )
+    return copy
+
+
 def check_own(folder: Path) -> None:
     """Refuse to write into a run that comes with the package.
 
@@ -181,7 +232,7 @@ def check_own(folder: Path) -> None:
         UserError: It is one.
     """
     if PACKAGE in folder.resolve().parents:
-        raise UserError(f"{folder} comes with the package and stays as it is; copy the folder, and name the copy.")
+        raise UserError(f"{folder} comes with the package and stays as it is; train a run of your own.")
 
 
 def newest_run(runs_dir: Path) -> Run:

@@ -1,5 +1,7 @@
 """Pictures: what is in their files, read back by other programs than the one that drew them."""
 
+import itertools
+
 import numpy as np
 import pytest
 from judges.drawn_words import words, words_in_order
@@ -20,9 +22,39 @@ NAMES = ("a", "b", "c")
 
 
 def test_colours_and_markers_together_tell_classes_apart():
-    looks = [tuple(mark(number).values()) for number in range(40)]
-    assert len(set(looks)) == 40 and len(COLOURS) == len(MARKERS) == 8
-    assert len({marker for _, marker in looks[:8]}) == 8
+    looks = [tuple(mark(number).values()) for number in range(100)]
+    assert len(set(looks)) == 100 and len(COLOURS) == len(MARKERS) == 10
+    assert len({colour for colour, _ in looks[:10]}) == len({marker for _, marker in looks[:10]}) == 10
+
+
+# Okabe and Ito's palette (2008), and Machado's matrices of colour vision (doi:10.1109/TVCG.2009.113), severity 1.
+OKABE_ITO = ("#000000", "#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7")
+EYES = {
+    "all cones": np.eye(3),
+    "no long": [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]],
+    "no medium": [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]],
+}
+XYZ = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])  # of sRGB, D65
+
+
+def lab(colour, eyes):
+    """Return a colour's place in CIELAB as some eyes see it (IEC 61966-2-1, CIE 15)."""
+    values = np.array([int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)])
+    linear = np.where(values <= 0.04045, values / 12.92, ((values + 0.055) / 1.055) ** 2.4)
+    shares = XYZ @ np.clip(EYES[eyes] @ linear, 0, 1) / XYZ.sum(axis=1)
+    x, y, z = np.where(shares > 216 / 24389, np.cbrt(shares), (24389 / 27 * shares + 16) / 116)
+    return np.array([116 * y - 16, 500 * (x - y), 200 * (y - z)])
+
+
+@pytest.mark.parametrize("eyes", EYES)
+def test_the_added_colours_are_as_far_from_all_as_the_palettes_own_from_each_other(eyes):
+    def distance(one, other):
+        return np.linalg.norm(lab(one, eyes) - lab(other, eyes))
+
+    assert set(OKABE_ITO) < set(COLOURS)
+    nearest = min(distance(*pair) for pair in itertools.combinations(OKABE_ITO, 2))
+    for new in set(COLOURS) - set(OKABE_ITO):
+        assert min(distance(new, other) for other in COLOURS if other != new) >= nearest
 
 
 @pytest.mark.parametrize("method", METHODS)

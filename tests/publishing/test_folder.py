@@ -123,6 +123,23 @@ def test_what_does_not_belong_together_is_refused(runs, tmp_path):
         assert not place.exists()
 
 
+def test_weights_of_a_part_of_the_training_are_called_so(runs, here, tmp_path):
+    whole, copy = runs[0].folder, tmp_path / "copy"
+    for made in (tmp_path / "finished", copy):
+        shutil.copytree(whole, made, ignore=shutil.ignore_patterns("probe.*"))
+    (copy / "checkpoints" / "step-000005.weights.h5").unlink()  # as if it had been stopped before its last step
+    for folder, told in (
+        (tmp_path / "finished", "step 0 of 5, not the last of its training"),
+        (copy, "step 0 of 5, training is unfinished"),
+    ):
+        output = tmp_path / f"{folder.name}-shared"
+        done = here("-m", "qssl_tf.share", folder, "--checkpoint", "0", "--output", output, "--small")
+        assert done.returncode == 0 and done.stdout.startswith(f"{output}: weights after {told}, "), done.stderr
+        assert f"**These are not the weights of a whole training: {told}.**" in (output / "README.md").read_text()
+    share(runs[0], tmp_path / "last", licence="x")
+    assert "whole training" not in (tmp_path / "last" / "README.md").read_text()
+
+
 def test_a_damaged_record_is_one_line(runs, tmp_path):
     copy = tmp_path / "copy"
     shutil.copytree(runs[0].folder, copy)

@@ -127,7 +127,7 @@ def test_ctrl_c_ends_a_search_and_says_how_to_go_on(tmp_path):
     process.send_signal(signal.SIGINT)
     output, _ = process.communicate(timeout=60)
     assert process.returncode == 130 and "Traceback" not in output
-    assert f"stopped; continue with: python tuning/search.py --resume {tmp_path / 's'}" in output
+    assert f"stopped by SIGINT; continue with: python tuning/search.py --resume {tmp_path / 's'}" in output
 
 
 def test_a_chief_and_two_workers_of_which_one_is_killed(tmp_path, free_ports):
