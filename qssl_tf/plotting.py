@@ -7,7 +7,9 @@ from typing import Any, ParamSpec, TypeVar
 
 import matplotlib
 from cycler import cycler
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogFormatter
 
 from qssl_tf.files import replacing
 
@@ -22,6 +24,7 @@ PIXELS_AN_INCH = 200
 STYLE: Any = {
     "figure.dpi": PIXELS_AN_INCH,
     "font.size": 8,
+    "text.parse_math": False,  # classes and devices have names of any kind, `$` among them
     "axes.titlesize": 8,
     "axes.labelsize": 8,
     "figure.labelsize": 8,
@@ -67,6 +70,12 @@ def subplots(rows: int = 1, columns: int = 1, *, figsize: tuple[float, float], *
     """
     figure = Figure(figsize=figsize, layout="constrained")
     return figure, figure.subplots(rows, columns, **words)
+
+
+def log_ticks(axis: Axis) -> None:
+    """Label a logarithmic axis with plain numbers; matplotlib's own are formulas, which this style shows raw."""
+    axis.set_major_formatter(LogFormatter())
+    axis.set_minor_formatter(LogFormatter(minor_thresholds=(1, 0.4)))
 
 
 def mark(number: int) -> dict[str, Any]:

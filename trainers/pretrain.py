@@ -94,6 +94,7 @@ def describe_settings(config: Config, opened: Run | None) -> dict[str, Any]:
 
 def begin(run: Run, data, replicas: int, previous_state: bool) -> None:
     """Say what is about to be trained, from which state."""
+    from qssl_tf.data.augment import say_recipe
     from qssl_tf.training.checkpoints import go_back
 
     if previous_state:
@@ -101,6 +102,7 @@ def begin(run: Run, data, replicas: int, previous_state: bool) -> None:
     point_latest(run.folder)
     shared = f", shared by {replicas} replicas" if replicas > 1 else ""
     print(f"{run.folder}: {describe(run.config)} on {len(data.train)} images of {data.name}{shared}", flush=True)
+    say_recipe(run.config, data.image_shape)
 
 
 def to_resume(arguments) -> Run | None:

@@ -9,6 +9,7 @@ from qssl_tf.config import MAX_INTEGER
 from qssl_tf.errors import UserError, reason
 from qssl_tf.evaluation.linear import LinearFit
 from qssl_tf.evaluation.probe import ProbeResult
+from qssl_tf.evaluation.scores import score
 from qssl_tf.files import npz
 from qssl_tf.reading import read_arrays, read_json
 
@@ -19,7 +20,7 @@ def save_classifier(path: Path, fit: LinearFit, step: int) -> None:
 
 
 def read_probe(path: Path) -> dict:
-    """Read `probe.json`.
+    """Read `probe.json`; what results of earlier versions do not say follows from their confusion matrix.
 
     Raises:
         UserError: It is missing or damaged.
@@ -30,6 +31,7 @@ def read_probe(path: Path) -> dict:
         raise UserError(f"{path} does not exist; probe the run with `python trainers/linear_eval.py`.") from None
     except (OSError, ValueError) as error:
         raise UserError(f"{path} cannot be read ({error}); probe the run again.") from None
+    values = _completed(values)
     kinds: dict[str, type] = {
         name: kind if isinstance(kind, type) else kind.__origin__ for name, kind in _HINTS.items()
     }
@@ -62,6 +64,18 @@ def probe_again(path: Path) -> str:
 
 
 _HINTS = get_type_hints(ProbeResult)
+
+
+def _completed(values: Any) -> Any:
+    """Return a result with its balanced accuracy and its majority share; without them where its counts are none."""
+    try:
+        counts = np.array(values["confusion"], np.int64)
+        if counts.ndim != 2 or counts.shape[0] != counts.shape[1] or counts.min() < 0 or not counts.any():
+            raise ValueError("no confusion matrix")
+    except (ValueError, TypeError, KeyError, OverflowError):
+        return values | {"confusion": None} if isinstance(values, dict) else values
+    found = score(counts)
+    return {"balanced_accuracy": found.balanced, "majority_share": found.majority} | values
 
 
 def _fits(value: Any, kind: type) -> bool:

@@ -164,10 +164,10 @@ def test_recipes_keep_the_range_and_reload(name, images):
 
 def test_settings_reach_the_recipe():
     config = Config(augmentation="simclr", crop_area=0.4, jitter=0.5)
-    crop, jitter = augmentation(config, 8).transforms[:2]
+    crop, jitter = augmentation(config, (8, 8, 3)).transforms[:2]
     assert (crop.min_area, jitter.brightness, jitter.hue) == (0.4, 0.2, 0.05)
-    assert augmentation(config, 8, probing=True).transforms[0].min_area == 0.08  # the paper's probe
-    papers = augmentation(Config(augmentation="simclr"), 8).transforms
+    assert augmentation(config, (8, 8, 3), probing=True).transforms[0].min_area == 0.08  # the paper's probe
+    papers = augmentation(Config(augmentation="simclr"), (8, 8, 3)).transforms
     assert (papers[0].min_area, papers[1].contrast, papers[1].hue) == (0.2, 0.4, 0.1)
 
 

@@ -8,7 +8,8 @@ from sklearn.datasets import load_digits
 
 from qssl_tf.config import Config
 from qssl_tf.data.images import Split
-from qssl_tf.data.sources import load, resized
+from qssl_tf.data.sources import load
+from qssl_tf.data.squares import resized
 from qssl_tf.errors import UserError
 from qssl_tf.presets import preset
 

@@ -34,6 +34,6 @@ def test_a_confusion_matrix_shows_counts_and_both_axes(tmp_path):
 def test_an_accuracy_says_on_which_images_the_best_was_chosen(tmp_path):
     accuracy_curve(tmp_path / "accuracy.png", [1, 100], [20.0, 40.0], [30.0, 41.0], 20.0, "validation")
     assert {
-        "training step of the checkpoint", "linear-probe validation accuracy (%)", "last epoch", "chance",
-        "best epoch (chosen on validation data)",
+        "training step of the checkpoint", "linear-probe validation accuracy (%)", "last epoch",
+        "largest class (20.0 %)", "best epoch (chosen on validation data)",
     } <= words(tmp_path / "accuracy.png")  # fmt: skip

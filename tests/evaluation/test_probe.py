@@ -12,8 +12,9 @@ from qssl_tf.errors import UserError
 from qssl_tf.evaluation import probe as probe_module
 from qssl_tf.evaluation.checkpoints import draw_probes, write_probes
 from qssl_tf.evaluation.features import fingerprint, frozen_features
-from qssl_tf.evaluation.probe import confusion_matrix, probe, probe_steps
+from qssl_tf.evaluation.probe import probe, probe_steps
 from qssl_tf.evaluation.probe_files import read_probe
+from qssl_tf.evaluation.scores import confusion_matrix
 from qssl_tf.models.simclr import build_simclr
 from qssl_tf.training.runs import create_run
 
