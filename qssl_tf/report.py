@@ -71,6 +71,7 @@ def write_page(run: "TrainedRun", drawn: dict[str, Path]) -> Path:
         drawn: What each picture of `draw_run` shows, and its file.
     """
     from qssl_tf.evaluation.probe_files import read_probe
+    from qssl_tf.evaluation.scores import completed
     from qssl_tf.files import write_text
     from qssl_tf.pictures.page import page, pictures, settings_table, table, text
     from qssl_tf.training.runs import read_record
@@ -87,7 +88,7 @@ def write_page(run: "TrainedRun", drawn: dict[str, Path]) -> Path:
         "accuracy of the checkpoints": figures / "accuracy.png",
     }
     results = [path for path in sorted(folder.glob("ibmq/*/result.json")) if not path.parent.is_symlink()]
-    devices = [read_record(path) | {"run": path.parent.name} for path in results]
+    devices = [completed(read_record(path)) | {"run": path.parent.name} for path in results]
     sections = {
         "Images": table(_rows(facts, [name for name in facts if name != "train_sha256"])),
         "Training": pictures(curves),

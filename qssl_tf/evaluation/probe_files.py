@@ -9,7 +9,7 @@ from qssl_tf.config import MAX_INTEGER
 from qssl_tf.errors import UserError, reason
 from qssl_tf.evaluation.linear import LinearFit
 from qssl_tf.evaluation.probe import ProbeResult
-from qssl_tf.evaluation.scores import score
+from qssl_tf.evaluation.scores import completed
 from qssl_tf.files import npz
 from qssl_tf.reading import read_arrays, read_json
 
@@ -31,11 +31,15 @@ def read_probe(path: Path) -> dict:
         raise UserError(f"{path} does not exist; probe the run with `python trainers/linear_eval.py`.") from None
     except (OSError, ValueError) as error:
         raise UserError(f"{path} cannot be read ({error}); probe the run again.") from None
-    values = _completed(values)
+    values = completed(values)
     kinds: dict[str, type] = {
         name: kind if isinstance(kind, type) else kind.__origin__ for name, kind in _HINTS.items()
     }
-    wrong = [name for name in kinds if not isinstance(values, dict) or not _fits(values.get(name), kinds[name])]
+    wrong = [
+        name
+        for name in ("confusion", *kinds)
+        if not isinstance(values, dict) or not _fits(values.get(name), kinds[name])
+    ]
     if wrong:
         raise UserError(f"{path} is not a probe's result (look at its {wrong[0]}); probe the run again.")
     return values
@@ -64,18 +68,6 @@ def probe_again(path: Path) -> str:
 
 
 _HINTS = get_type_hints(ProbeResult)
-
-
-def _completed(values: Any) -> Any:
-    """Return a result with its balanced accuracy and its majority share; without them where its counts are none."""
-    try:
-        counts = np.array(values["confusion"], np.int64)
-        if counts.ndim != 2 or counts.shape[0] != counts.shape[1] or counts.min() < 0 or not counts.any():
-            raise ValueError("no confusion matrix")
-    except (ValueError, TypeError, KeyError, OverflowError):
-        return values | {"confusion": None} if isinstance(values, dict) else values
-    found = score(counts)
-    return {"balanced_accuracy": found.balanced, "majority_share": found.majority} | values
 
 
 def _fits(value: Any, kind: type) -> bool:

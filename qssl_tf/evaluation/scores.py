@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -48,6 +49,21 @@ def score(confusion: Sequence[Sequence[int]] | np.ndarray) -> Score:
     return Score(
         100 * float(np.trace(counts) / total), 100 * float(balanced), 100 * float(counts.sum(axis=1).max() / total)
     )
+
+
+def completed(values: Any) -> Any:
+    """Return a result as its file holds it, with `balanced_accuracy` and `majority_share`, which older ones do not say.
+
+    A file may come from anybody: where it holds no confusion matrix, it is returned as it is.
+    """
+    try:
+        counts = np.array(values["confusion"], np.int64)
+    except (ValueError, TypeError, KeyError, OverflowError):
+        return values
+    if counts.ndim != 2 or counts.shape[0] != counts.shape[1] or counts.min(initial=0) < 0 or not counts.sum() > 0:
+        return values
+    found = score(counts)
+    return {"balanced_accuracy": found.balanced, "majority_share": found.majority} | values
 
 
 def confusion_matrix(labels: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray:
