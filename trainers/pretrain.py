@@ -129,11 +129,11 @@ def finish(run, model, data, seconds: float) -> None:
     from qssl_tf.evaluation.overview import finish_run
     from qssl_tf.training.history import read_history
 
-    found = finish_run(run, model, data)
+    found, judged = finish_run(run, model, data), data.class_names and len(data.test)
     print(
         f"done: {read_history(run.history)[-1]['step']} steps in {seconds:.0f} s, {found}\n"
         f"run folder: {run.folder} (figures/loss.png, figures/views.png)\n"
-        + (f"next: python trainers/linear_eval.py --run {run.folder}" if data.class_names else "no labels, no probe")
+        + (f"next: python trainers/linear_eval.py --run {run.folder}" if judged else "no labels to judge by, no probe")
     )
 
 
