@@ -72,10 +72,18 @@ def subplots(rows: int = 1, columns: int = 1, *, figsize: tuple[float, float], *
     return figure, figure.subplots(rows, columns, **words)
 
 
+class PlainLog(LogFormatter):
+    """Labels a logarithmic axis where matplotlib would, with plain numbers; its own are formulas, shown raw here."""
+
+    def __call__(self, x: float, pos: int | None = None) -> str:
+        """Return the label of one tick."""
+        return f"{x:,g}" if super().__call__(x, pos) else ""
+
+
 def log_ticks(axis: Axis) -> None:
-    """Label a logarithmic axis with plain numbers; matplotlib's own are formulas, which this style shows raw."""
-    axis.set_major_formatter(LogFormatter())
-    axis.set_minor_formatter(LogFormatter(minor_thresholds=(1, 0.4)))
+    """Give a logarithmic axis labels of plain numbers."""
+    axis.set_major_formatter(PlainLog())
+    axis.set_minor_formatter(PlainLog(minor_thresholds=(1, 0.4)))
 
 
 def mark(number: int) -> dict[str, Any]:
