@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from qssl_tf.plotting import BLUE, ORANGE, PAGE, save_figure, styled, subplots
+from qssl_tf.plotting import BLUE, ORANGE, PAGE, log_ticks, save_figure, styled, subplots
 
 # Beginning of `what`, the field that varies, its label.
 PANELS = (
@@ -28,6 +28,8 @@ def draw_cost(path: Path, results: list[dict]) -> None:
             cost = [1000 * result[seconds] / result["batch"] for result in points]
             axis.plot(places, cost, color=colour, marker=mark, label=name)
         axis.set(xlabel=label, yscale="log", xscale="linear" if field == "qubits" else "log")
+        for scale in (axis.yaxis,) if field == "qubits" else (axis.xaxis, axis.yaxis):
+            log_ticks(scale)
         axis.grid()
     axes[0].set_ylabel("forward + backward, ms a row")
     axes[0].legend()

@@ -37,7 +37,7 @@ def one(call: Any) -> float:
 def parts(preset: str, batch: int) -> dict[str, float]:
     """Return the seconds of the parts of a step on `batch` images that grow with the images or the parameters."""
     config = replace(PRESETS[preset], batch_size=batch)
-    augment = augmentation(config, IMAGES[preset][0])
+    augment = augmentation(config, IMAGES[preset])
     model = build_simclr(config, IMAGES[preset], augment)
     pixels = tf.random.stateless_uniform((batch, *IMAGES[preset]), (1, 2))
     views = view_maker(augment, 0)

@@ -22,7 +22,7 @@ ARMS = {
 def step_call(**settings):
     """Return a call of the train step on one batch of pairs of views, 32 x 32 x 3, that waits for its loss."""
     config = replace(PRESETS["paper"], **settings)
-    augment = augmentation(config, 32)
+    augment = augmentation(config, (32, 32, 3))
     model = build_simclr(config, (32, 32, 3), augment)
     shape = (config.batch_size, *augment.compute_output_shape((None, 32, 32, 3))[1:])
     views = tuple(tf.random.stateless_uniform(shape, (view, 0)) for view in (1, 2))

@@ -17,7 +17,7 @@ from qssl_tf.reading import read_json
 # The words each setting takes. The tables of the same names hold what they mean; a test keeps both equal,
 # and this copy lets `--help` and argument errors answer without loading TensorFlow.
 CHOICES: dict[str, list[str]] = {
-    "augmentation": ["digits", "simclr", "simclr_blur"],
+    "augmentation": ["auto", "digits", "simclr", "simclr_blur"],
     "encoder": ["small_cnn", "vgg_tiny", "vgg_small", "resnet18", "resnet18_cifar"],
     "angle_bound": ["sigmoid", "centred", "none"],
     "head": ["quantum", "classical", "trigonometric", "identity"],
@@ -80,12 +80,18 @@ class Config:
         None, "folder of your images, or of prepared TFDS data (none: $TFDS_DATA_DIR or TFDS's own default)"
     )
     skip_broken_images: bool = setting(False, "leave out files of a folder that cannot be read; they are named")
-    image_size: int | None = setting(None, "side in pixels to resize images to (none: as they are)", low=4, high=1024)
-    train_images: int | None = setting(
-        None, "training images to use, drawn evenly from the classes with the run's seed (none: all)", low=2
+    image_size: int | None = setting(
+        None, "side in pixels to resize the square in the middle of images to (none: as they are)", low=4, high=1024
     )
-    validation_fraction: float = setting(0.0, "part of the train split held out for validation", low=0.0, high=0.9)
-    augmentation: str = setting("digits", "recipe for the two views")
+    train_images: int | None = setting(
+        None,
+        "training images to use, drawn with the run's seed from each class by its share, one at least (none: all)",
+        low=2,
+    )
+    validation_fraction: float = setting(
+        0.0, "part of the train split held out for validation, one image of each class at least", low=0.0, high=0.9
+    )
+    augmentation: str = setting("auto", "recipe for the two views (auto: simclr for colour, digits for gray images)")
     crop_area: float | None = setting(
         None, "smallest part of the image a view shows (none: the recipe's)", above=0.0, high=1.0
     )

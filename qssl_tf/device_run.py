@@ -12,6 +12,7 @@ from qssl_tf.errors import UserError
 from qssl_tf.evaluation.device import Problem, problem
 from qssl_tf.evaluation.device_result import judged
 from qssl_tf.evaluation.figures import confusion
+from qssl_tf.evaluation.scores import score
 from qssl_tf.files import replacing, write_json
 from qssl_tf.hardware.asked import AFFINE_ROWS, CALIBRATION_ROWS
 from qssl_tf.hardware.backends import Device, check_suppression, device
@@ -171,15 +172,16 @@ def finish(run: Run, ledger: Ledger, chosen: Device) -> dict[str, Any]:
         ledger.save()
     result = judged(run.config, ledger)
     write_json(ledger.folder / "result.json", result)
-    names = ledger.record["class_names"]
-    for kind in ("confusion", "confusion_exact"):
-        share = result["accuracy_exact" if kind.endswith("exact") else "accuracy"]
-        where = "exact simulation" if kind.endswith("exact") else ledger.record["backend"]
-        confusion(ledger.folder / f"{kind}.png", np.array(result[kind]), names, f"{where}: {share:.1f} %")
+    names, backend = ledger.record["class_names"], ledger.record["backend"]
+    seen, exact = score(result["confusion"]), score(result["confusion_exact"])
+    for kind, where, found in (("confusion", backend, seen), ("confusion_exact", "exact simulation", exact)):
+        title = f"{where}: {found.accuracy:.1f} %\n{found.beside}"
+        confusion(ledger.folder / f"{kind}.png", np.array(result[kind]), names, title)
     low, high = result["accuracy_interval"]
     say(
-        f"accuracy {result['accuracy']:.1f} % (95 % interval {low:.1f} to {high:.1f}), "
-        f"exact {result['accuracy_exact']:.1f} % on the same {result['images']} images; "
+        f"accuracy {result['accuracy']:.1f} % (95 % interval {low:.1f} to {high:.1f}; {seen.beside}), "
+        f"exact {result['accuracy_exact']:.1f} % (balanced {exact.balanced:.1f} %) on the same {result['images']} "
+        "images; "
         f"rms error {result['rms_error']:.4f} (unmitigated {result['rms_error_raw']:.4f}), {result['seconds']:.0f} s"
     )
     say(f"result: {ledger.folder / 'result.json'}")

@@ -2,6 +2,7 @@
 
 import argparse
 import difflib
+import io
 import os
 import sys
 from collections.abc import Callable
@@ -122,6 +123,8 @@ def run_command(main: Callable[[], int | None]) -> int:
         The exit code: what `main` returns (nothing is 0), 2 a user's mistake or a file that cannot be written, 130
         stopped by Ctrl-C, 141 nobody reads its output.
     """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a file's name may hold what no terminal shows
     with listening() as ctrl_c:
         try:
             return main() or 0

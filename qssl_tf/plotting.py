@@ -7,7 +7,9 @@ from typing import Any, ParamSpec, TypeVar
 
 import matplotlib
 from cycler import cycler
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogFormatter
 
 from qssl_tf.files import replacing
 
@@ -25,6 +27,7 @@ PIXELS_AN_INCH = 200
 STYLE: Any = {
     "figure.dpi": PIXELS_AN_INCH,
     "font.size": 8,
+    "text.parse_math": False,  # classes and devices have names of any kind, `$` among them
     "axes.titlesize": 8,
     "axes.labelsize": 8,
     "figure.labelsize": 8,
@@ -70,6 +73,20 @@ def subplots(rows: int = 1, columns: int = 1, *, figsize: tuple[float, float], *
     """
     figure = Figure(figsize=figsize, layout="constrained")
     return figure, figure.subplots(rows, columns, **words)
+
+
+class PlainLog(LogFormatter):
+    """Labels a logarithmic axis where matplotlib would, with plain numbers; its own are formulas, shown raw here."""
+
+    def __call__(self, x: float, pos: int | None = None) -> str:
+        """Return the label of one tick."""
+        return f"{x:,g}" if super().__call__(x, pos) else ""
+
+
+def log_ticks(axis: Axis) -> None:
+    """Give a logarithmic axis labels of plain numbers."""
+    axis.set_major_formatter(PlainLog())
+    axis.set_minor_formatter(PlainLog(minor_thresholds=(1, 0.4)))
 
 
 def mark(number: int) -> dict[str, Any]:

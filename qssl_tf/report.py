@@ -12,8 +12,15 @@ if TYPE_CHECKING:
     from qssl_tf.data.images import ImageData
     from qssl_tf.workflow import TrainedRun
 
-PROBED = ("split", "protocol", "step", "features", "n_train", "n_test", "accuracy_last", "accuracy_best_epoch")
-DEVICE = ("backend", "images", "shots", "mitigation", "two_qubit_gates", "accuracy", "accuracy_exact", "rms_error")
+PROBED = (
+    "split", "protocol", "step", "features", "n_train", "n_test", "accuracy_last", "balanced_accuracy",
+    "majority_share", "accuracy_best_epoch",
+)  # fmt: skip
+DEVICE = (
+    "backend", "images", "shots", "mitigation", "two_qubit_gates", "accuracy", "accuracy_exact", "balanced_accuracy",
+    "majority_share", "rms_error",
+)  # fmt: skip
+PERCENT = ("accuracy", "balanced_accuracy", "majority_share")  # how names begin that are in percent
 
 
 def parser() -> Parser:
@@ -69,6 +76,8 @@ def write_page(run: "TrainedRun", drawn: dict[str, Path]) -> Path:
         run: The run.
         drawn: What each picture of `draw_run` shows, and its file.
     """
+    from qssl_tf.evaluation.probe_files import read_probe
+    from qssl_tf.evaluation.scores import completed
     from qssl_tf.files import write_text
     from qssl_tf.pictures.page import page, pictures, settings_table, table, text
     from qssl_tf.training.runs import open_run, read_record, unfinished
@@ -78,13 +87,14 @@ def write_page(run: "TrainedRun", drawn: dict[str, Path]) -> Path:
         "loss and contrastive accuracy in training": figures / "loss.png",
         "images and their two views": figures / "views.png",
     }
-    facts, probe = read_record(folder / "data.json"), read_record(folder / "probe.json")
+    facts = read_record(folder / "data.json")
+    probe = read_probe(folder / "probe.json") if (folder / "probe.json").is_file() else {}
     judged = {
         "test images by true and predicted class": figures / "confusion.png",
         "accuracy of the checkpoints": figures / "accuracy.png",
     }
     results = [path for path in sorted(folder.glob("ibmq/*/result.json")) if not path.parent.is_symlink()]
-    devices = [read_record(path) | {"run": path.parent.name} for path in results]
+    devices = [completed(read_record(path)) | {"run": path.parent.name} for path in results]
     sections = {
         "Images": table(_rows(facts, [name for name in facts if name != "train_sha256"])),
         "Training": pictures(curves),
@@ -115,7 +125,7 @@ def _rows(values: dict[str, Any], names: Iterable[str]) -> list[tuple[str, str]]
 
 def _shown(name: str, value: Any) -> str:
     if isinstance(value, float):
-        return f"{value:.2f} %" if name.startswith("accuracy") else f"{value:.3g}"
+        return f"{value:.2f} %" if name.startswith(PERCENT) else f"{value:.3g}"
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 

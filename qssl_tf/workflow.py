@@ -8,7 +8,7 @@ import numpy as np
 
 from qssl_tf.config import Config
 from qssl_tf.data.arrays import as_bytes
-from qssl_tf.data.augment import augmentation
+from qssl_tf.data.augment import augmentation, say_recipe
 from qssl_tf.data.images import ImageData
 from qssl_tf.data.sources import SOURCES, load, prepared
 from qssl_tf.errors import UserError, shown
@@ -120,6 +120,7 @@ def pretrain(
     else:
         data = load(config)
     model, augment = training.build(config, data)  # before a folder is made: what cannot be built ends here
+    say_recipe(config, data.image_shape)
     run = create_run(config, Path(runs_dir), name, data.name, data.facts())
     return _train(run, data, model, augment, again=False)
 
@@ -191,7 +192,7 @@ def load_run(folder: str | Path, checkpoint: str | int = "last") -> TrainedRun:
     (step,) = choose_step(run, str(checkpoint))
     facts = read_facts(run) or load(run.config).facts()  # runs of earlier versions did not say
     shape, names = tuple(facts["image_shape"]), tuple(facts["class_names"])
-    model = build_simclr(run.config, shape, augmentation(run.config, shape[0]))
+    model = build_simclr(run.config, shape, augmentation(run.config, shape))
     load_weights(run, model, step)
     return TrainedRun(run.folder, run.config, step, model, names)
 

@@ -30,7 +30,7 @@ def test_arms_with_equal_seeds_begin_with_the_same_encoder_and_the_same_data():
             getattr(arm_config("ring", 3), part) for part in data_settings
         ]
         small = type(config).from_dict(config.to_dict() | {"encoder": "vgg_tiny"})
-        model = build_simclr(small, (32, 32, 3), augmentation(small, 32))
+        model = build_simclr(small, (32, 32, 3), augmentation(small, (32, 32, 3)))
         weights = model.encoder.get_weights()
         first = first or weights
         for mine, theirs in zip(weights, first, strict=True):

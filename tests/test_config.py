@@ -133,7 +133,7 @@ def test_choices_are_the_tables():
     from qssl_tf.quantum.simulators import SIMULATORS
 
     tables = {
-        "augmentation": AUGMENTATIONS,
+        "augmentation": {"auto", *AUGMENTATIONS},
         "encoder": ENCODERS,
         "head": HEADS,
         "angle_bound": ANGLE_BOUNDS,

@@ -70,3 +70,10 @@ def test_a_reader_that_stops_reading_is_no_error():
     assert process.stderr.read() == ""
     process.stderr.close()
     assert process.wait() == 141
+
+
+def test_a_file_name_that_no_terminal_shows_ends_no_command():
+    """Python reads a name that is no UTF-8 with signs for its bytes, which printing refuses elsewhere."""
+    code = "from qssl_tf.flags import run_command; run_command(lambda: print('caf' + chr(0xDCE9)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.stdout, done.stderr) == ("caf\\udce9\n", "")

@@ -8,6 +8,7 @@ from html import escape
 from html.parser import HTMLParser
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import qssl_tf as q
@@ -64,6 +65,9 @@ def test_the_page_is_whole_and_needs_no_other(run):
         assert heading in page.words
     probe = json.loads((run.folder / "probe.json").read_text())
     assert f"{probe['accuracy_last']:.2f} %" in page.words and "48.25 %" in page.words
+    sizes = [sum(row) for row in probe["confusion"]]  # the file is of a version that did not say the two below
+    recalls = [100 * row[place] / sizes[place] for place, row in enumerate(probe["confusion"])]
+    assert {f"{np.mean(recalls):.2f} %", f"{100 * max(sizes) / sum(sizes):.2f} %"} <= set(page.words)
     assert page.words.count("fake_<paris>") == 1  # escaped, and the link `latest` is not a second run
 
 

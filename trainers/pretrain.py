@@ -103,6 +103,7 @@ def describe_settings(config: Config, opened: Run | None) -> dict[str, Any]:
 
 def begin(run: Run, data, replicas: int, previous_state: bool) -> None:
     """Say what is about to be trained, from which state."""
+    from qssl_tf.data.augment import say_recipe
     from qssl_tf.training.checkpoints import go_back
 
     if previous_state:
@@ -110,6 +111,7 @@ def begin(run: Run, data, replicas: int, previous_state: bool) -> None:
     point_latest(run.folder)
     shared = f", shared by {replicas} replicas" if replicas > 1 else ""
     print(f"{run.folder}: {describe(run.config)} on {len(data.train)} images of {data.name}{shared}", flush=True)
+    say_recipe(run.config, data.image_shape)
 
 
 def to_resume(arguments) -> Run | None:
@@ -138,11 +140,11 @@ def finish(run, model, data, seconds: float) -> None:
     from qssl_tf.evaluation.overview import finish_run
     from qssl_tf.training.history import read_history
 
-    found = finish_run(run, model, data)
+    found, judged = finish_run(run, model, data), data.class_names and len(data.test)
     print(
         f"done: {read_history(run.history)[-1]['step']} steps in {seconds:.0f} s, {found}\n"
         f"run folder: {run.folder} (figures/loss.png, figures/views.png)\n"
-        + (f"next: python trainers/linear_eval.py --run {run.folder}" if data.class_names else "no labels, no probe")
+        + (f"next: python trainers/linear_eval.py --run {run.folder}" if judged else "no labels to judge by, no probe")
     )
 
 

@@ -12,10 +12,11 @@ from results import Row
 from space import Range
 from trials import OBJECTIVES
 
-from qssl_tf.plotting import BLUE, GRAY, ORANGE, PAGE, save_figure, styled, subplots
+from qssl_tf.plotting import BLUE, GRAY, ORANGE, PAGE, log_ticks, save_figure, styled, subplots
 
 LABELS = {
     "validation_accuracy": "validation accuracy (%)",
+    "balanced_accuracy": "balanced validation accuracy (%)",
     "contrastive_accuracy": "contrastive top-1 accuracy (%)",
     "loss": "NT-Xent loss (nats)",
     "parameters": "parameters of encoder and head",
@@ -90,6 +91,7 @@ def _draw_costs(path: Path, plan: Plan, rows: Sequence[Row]) -> None:
         costs = [place for place, _ in points]
         if max(costs) > 5 * min(costs):
             axis.set_xscale("log")
+            log_ticks(axis.xaxis)
         else:
             axis.xaxis.set_major_locator(MaxNLocator(4))
             axis.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))

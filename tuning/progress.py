@@ -9,7 +9,7 @@ from plan import Plan
 from results import Row, best, table, write_results
 from tuner import trial_folder
 
-UNITS = {"validation_accuracy": " %", "contrastive_accuracy": " %", "seconds": " s"}
+UNITS = {"validation_accuracy": " %", "balanced_accuracy": " %", "contrastive_accuracy": " %", "seconds": " s"}
 
 
 class Progress:
@@ -58,7 +58,11 @@ class Progress:
 
     def _figure(self, row: Row) -> str:
         name = self.plan.objective
-        return f"{name} {row.figures[name]:.4g}{UNITS.get(name, '')}"
+        figure = f"{name} {row.figures[name]:.4g}{UNITS.get(name, '')}"
+        if name != "validation_accuracy" or "balanced_accuracy" not in row.figures:  # which earlier versions left out
+            return figure
+        balanced, majority = row.figures["balanced_accuracy"], row.figures["majority_share"]
+        return f"{figure} (balanced {balanced:.4g} %, largest class {majority:.4g} %)"
 
     @staticmethod
     def _seconds(row: Row) -> str:

@@ -11,7 +11,7 @@ from keras_tuner.engine.trial import Trial
 from oracles import ENDED, RUNGS, Kept
 from plan import Plan
 from space import chosen_settings
-from trials import OBJECTIVES
+from trials import FIGURES, OBJECTIVES
 from tuner import UNIT, reason, trial_folder
 
 from qssl_tf.config import Config
@@ -27,7 +27,7 @@ class Row:
     Attributes:
         trial: Its number, from 0.
         state: `completed`, `failed` or `running` (also where its worker was killed).
-        figures: Of OBJECTIVES; empty unless completed.
+        figures: Of FIGURES; empty unless completed.
         settings: The fields of Config that were chosen for it.
         share: Part of all training steps it was given: below 1 only in hyperband.
         reason: Why it failed.
@@ -51,7 +51,7 @@ def _row(plan: Plan, trial: Trial, folder: Path) -> Row:
     return Row(
         trial=int(trial.trial_id),
         state=trial.status.lower() if trial.status in ENDED else "running",
-        figures={name: trial.metrics.get_last_value(name) for name in OBJECTIVES if trial.metrics.exists(name)},
+        figures={name: trial.metrics.get_last_value(name) for name in FIGURES if trial.metrics.exists(name)},
         settings=chosen_settings(plan.parameters, trial.hyperparameters),
         share=units / RUNGS if units else 1.0,
         reason=reason(trial_folder(folder, trial.trial_id)) if trial.status == "FAILED" else "",
@@ -74,7 +74,7 @@ def best_config(plan: Plan, row: Row) -> Config:
 
 def write_results(folder: Path, plan: Plan, rows: Sequence[Row]) -> None:
     """Write the table and, once a trial is completed, the best settings."""
-    names = ["trial", "state", *OBJECTIVES, "share_of_steps", *plan.parameters, "reason"]
+    names = ["trial", "state", *FIGURES, "share_of_steps", *plan.parameters, "reason"]
     text = io.StringIO()
     writer = csv.DictWriter(text, names, restval="", lineterminator="\n")
     writer.writeheader()

@@ -29,7 +29,7 @@ def parser() -> Parser:
     made.add_argument(
         "--objective",
         metavar="NAME",
-        help="validation_accuracy (default), contrastive_accuracy, loss, parameters or seconds",
+        help="validation_accuracy (default), balanced_accuracy, contrastive_accuracy, loss, parameters or seconds",
     )
     made.add_argument("--search-seed", type=int, metavar="N", help="seed of the choices (default: 0)")
     made.add_argument("--role", choices=("chief", "worker"), help="part in a search on several processes or machines")

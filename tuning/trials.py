@@ -15,6 +15,7 @@ from qssl_tf.data.sources import check_batch_size, load
 from qssl_tf.errors import UserError, reason
 from qssl_tf.evaluation.checkpoints import write_probes
 from qssl_tf.evaluation.probe import probe
+from qssl_tf.evaluation.probe_files import read_probe
 from qssl_tf.files import write_json, write_text
 from qssl_tf.lock import locked
 from qssl_tf.reading import read_json
@@ -28,13 +29,18 @@ ATTEMPTS = 5  # deaths in one place until a trial counts as failed
 # What is logged for each trial -> whether more or less of it is better; a search takes one as its objective.
 OBJECTIVES = {
     "validation_accuracy": "max",
+    "balanced_accuracy": "max",
     "contrastive_accuracy": "max",
     "loss": "min",
     "parameters": "min",
     "seconds": "min",
 }
+# What a trial says of itself: the objectives, and the accuracy of always naming the largest class.
+FIGURES = (*OBJECTIVES, "majority_share")
 # The settings that decide which images are loaded; the others may differ from trial to trial.
-LOADED_BY = ("dataset", "classes", "data_dir", "image_size", "train_images", "validation_fraction", "seed")
+LOADED_BY = (
+    "dataset", "classes", "data_dir", "skip_broken_images", "image_size", "train_images", "validation_fraction", "seed",
+)  # fmt: skip
 
 
 class Stopped(KeyboardInterrupt):
@@ -63,7 +69,7 @@ def run_trial(config: Config, folder: Path) -> dict[str, float]:
         folder: Its run folder, made if it is not there.
 
     Returns:
-        A number for each of OBJECTIVES. Accuracies are in percent; the seconds are those of training and probing.
+        A number for each of FIGURES. Accuracies are in percent; the seconds are those of training and probing.
 
     Raises:
         Stopped: Ctrl-C or SIGTERM.
@@ -91,7 +97,12 @@ def _recorded(path: Path) -> dict[str, float]:
     """
     try:
         values = read_json(path)
-        return {name: float(values[name]) for name in OBJECTIVES}
+        if "balanced_accuracy" not in values:  # of an earlier version: its probe says it
+            probed = read_probe(path.with_name("probe-validation.json"))
+            values |= {name: probed[name] for name in ("balanced_accuracy", "majority_share")}
+        return {name: float(values[name]) for name in FIGURES}
+    except UserError:
+        raise
     except (ValueError, KeyError, TypeError, OverflowError) as error:
         raise UserError(
             f"{path} is damaged ({reason(error)}); restore it, or remove it to judge the trial again."
@@ -126,6 +137,8 @@ def _train_and_judge(config: Config, folder: Path) -> dict[str, float]:
     tail = rows[-max(1, len(rows) // 10) :]
     result = {
         "validation_accuracy": judged[0].accuracy_last,
+        "balanced_accuracy": judged[0].balanced_accuracy,
+        "majority_share": judged[0].majority_share,
         "contrastive_accuracy": 100 * float(np.mean([float(row["contrastive_accuracy"]) for row in tail])),
         "loss": float(np.mean([float(row["loss"]) for row in tail])),
         "parameters": float(sum(int(np.prod(w.shape)) for w in [*model.encoder.weights, *model.head.weights])),

@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from qssl_tf.data.images import ImageData, Split
+from qssl_tf.data.images import UNLABELLED, ImageData, Split
+from qssl_tf.data.strata import parted, say_single, too_few
 from qssl_tf.errors import UserError, shown
 
 SPLIT_SEED = 0  # the same test images each time the same arrays are given
@@ -26,10 +27,12 @@ def from_arrays(
     Args:
         images: Shape (n, height, width) or (n, height, width, channels) with 1 or 3 channels: bytes from 0 to 255, or
             fractions from 0 to 1.
-        labels: Shape (n,): whole numbers or names; None for images that have none, which can train but not be probed.
+        labels: Shape (n,) or (n, 1): whole numbers or names; -1, or None among names, for an image whose class is not
+            known, which trains and judges nothing; None for images that have none, which can train but not be probed.
         test_images: Images that judge, as `images`; None takes `test_fraction` of the images for it.
         test_labels: Of `test_images`.
-        test_fraction: Part of the images that becomes the test split, in equal shares of every class; from 0 to 0.9.
+        test_fraction: Part of the labelled images that becomes the test split, in equal shares of every class and at
+            least one image of each that has two; from 0 to 0.9.
         class_names: Names of the labels 0, 1, ...; None takes the labels themselves, in order.
         name: Of the data set.
 
@@ -42,7 +45,7 @@ def from_arrays(
     numbers, names = _numbered(labels, len(pixels), "labels", class_names)
     whole = Split(pixels, numbers)
     if test_images is None:
-        train, test = _cut(numbers if names else None, len(pixels), test_fraction)
+        train, test = _cut(numbers, names, test_fraction, name)
         return ImageData(name, whole.take(train), whole.take(test[:0]), whole.take(test), names)
     judging = as_bytes(test_images, "test_images")
     if judging.shape[1:] != pixels.shape[1:]:
@@ -90,17 +93,48 @@ def _numbered(
     """
     if labels is None:
         return np.zeros(count, np.int64), ()
+    given, known = _column(labels, count, what)
+    if not known.any():
+        return np.full(count, UNLABELLED if like else 0), tuple(like)
+    numbers = np.full(count, UNLABELLED, np.int64)
+    numbers[known], names = _counted(given[known], what, class_names, like)
+    return numbers, names
+
+
+def _column(labels: Any, count: int, what: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return labels as whole numbers or texts, and which of them are known, shape (count,) each."""
     given = np.asarray(labels)
+    if given.shape == (count, 1):  # as keras.datasets has them
+        given = given[:, 0]
     if given.shape != (count,):
-        raise UserError(
-            f"`{what}` must have the shape ({count},), one for each image; got {given.shape}. "
-            "Of one-hot rows take labels.argmax(axis=1)."
-        )
-    if given.dtype.kind not in "iuUS":
+        hint = " Of one-hot rows take labels.argmax(axis=1)." if given.ndim == 2 else ""
+        raise UserError(f"`{what}` must have the shape ({count},), one for each image; got {given.shape}.{hint}")
+    if given.dtype.kind in "SO":
+        return _of_objects(given, what)
+    if given.dtype.kind not in "iuU":
         raise UserError(f"`{what}` must be whole numbers or names; got {given.dtype}.")
-    if class_names is None or given.dtype.kind in "US":
+    return given, np.full(count, True) if given.dtype.kind == "U" else given != UNLABELLED
+
+
+def _of_objects(given: np.ndarray, what: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return what `_column` does of Python's objects, where None or NaN stands for what is missing."""
+    known = np.array([not (value is None or value != value) for value in given], bool)
+    values = [value.decode("utf-8", "surrogateescape") if isinstance(value, bytes) else value for value in given[known]]
+    for kind, dtype, filler in ((str, str, ""), (int | np.integer, np.int64, UNLABELLED)):
+        if all(isinstance(value, kind) and not isinstance(value, bool) for value in values):
+            plain = np.full(len(given), filler, np.array(values or [filler], dtype).dtype)
+            plain[known] = values
+            return plain, known & (plain != UNLABELLED) if dtype is np.int64 else known
+    raise UserError(f"`{what}` must be whole numbers or names; got both or others, such as {shown(values[0])}.")
+
+
+def _counted(
+    given: np.ndarray, what: str, class_names: Sequence[str] | None, like: Sequence[str]
+) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Return known labels counted from 0, and the names of the classes."""
+    if class_names is None or given.dtype.kind == "U":
         known = class_names or like
-        return _by_name(given.astype(str) if known or given.dtype.kind in "US" else given, what, known)
+        return _by_name(given.astype(str) if known else given, what, known)
     if given.min() < 0 or given.max() >= len(class_names):
         wrong = given[(given < 0) | (given >= len(class_names))][0]
         raise UserError(f"`{what}` must lie from 0 to {len(class_names) - 1}, as there are names; got {wrong}.")
@@ -116,25 +150,31 @@ def _by_name(given: np.ndarray, what: str, names: Sequence[str]) -> tuple[np.nda
         raise UserError(f"`{what}` must be among {', '.join(map(str, known))}; got {shown(strange[0])}.")
     if len(known) < 2:
         raise UserError(
-            f"`{what}` must name two classes or more; got {known[0]} alone. Leave them out to train without."
+            f"`{what}` must name two classes or more, beside {UNLABELLED} for unlabelled images; got {known[0]} alone. "
+            "Leave them out to train without."
         )
     return np.array([place[value] for value in given.tolist()], np.int64), tuple(str(value) for value in known)
 
 
-def _cut(labels: np.ndarray | None, count: int, fraction: float) -> tuple[np.ndarray, np.ndarray]:
-    """Return the rows of train and test; equal shares of every class where there are labels."""
+def _cut(labels: np.ndarray, names: Sequence[str], fraction: float, data: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return the rows of train and test; every class on both sides where there are labels."""
     from sklearn.model_selection import train_test_split
 
-    rows = np.arange(count)
+    rows = np.arange(len(labels))
     if not 0 <= fraction <= 0.9:
         raise UserError(f"`test_fraction` must be at least 0.0 and at most 0.9; got {fraction}.")
     if fraction == 0:
         return rows, rows[:0]
     try:
-        train, test = train_test_split(rows, test_size=fraction, stratify=labels, random_state=SPLIT_SEED)
+        if names:
+            train, test = parted(labels, fraction, SPLIT_SEED)
+            say_single(labels, names, data)
+            return train, test
+        train, test = train_test_split(rows, test_size=fraction, random_state=SPLIT_SEED)
+        return np.sort(train), np.sort(test)
     except ValueError:
+        why = too_few(labels, fraction, names) if names else f"there are {len(labels)} images; give more"
         raise UserError(
-            f"`test_fraction` must leave every class on both sides of the {count} images; got {fraction}. "
-            "Give more images, or `test_images` of your own."
+            f"`test_fraction` must leave every class on both sides; got {fraction}, so {why}, or `test_images` of your "
+            "own (files: in the folders train and test)."
         ) from None
-    return np.sort(train), np.sort(test)

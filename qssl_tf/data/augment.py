@@ -78,24 +78,42 @@ def digits(size: int, min_area: float = 0.5, strength: float = 1.0) -> Augmentat
 
 # Recipe name -> function of the views' side, the smallest crop and the jitter's strength.
 AUGMENTATIONS = {"digits": digits, "simclr": simclr, "simclr_blur": simclr_blur}
+AUTO = "auto"  # the word for the recipe that suits the images
+SUITED = {1: "digits", 3: "simclr"}  # channels -> recipe
 # Recipe name -> the smallest crop of the linear probe (the paper's for `simclr`).
 PROBE_AREAS = {"digits": 0.8, "simclr": 0.08, "simclr_blur": 0.08}
 
 
-def augmentation(config: Config, size: int, probing: bool = False) -> Augmentation:
+def recipe(config: Config, image_shape: Sequence[int]) -> str:
+    """Return the key of AUGMENTATIONS that `config` means for images of shape (height, width, channels)."""
+    return SUITED[image_shape[-1]] if config.augmentation == AUTO else config.augmentation
+
+
+def say_recipe(config: Config, image_shape: Sequence[int]) -> None:
+    """Say in one line that a recipe was chosen for images in colour, and how to choose another."""
+    if config.augmentation == AUTO and image_shape[-1] == 3:
+        print(
+            f"the images are in colour: views by the recipe {recipe(config, image_shape)} (crop, colour, gray, flip); "
+            "where a mirrored image means something else, choose --augmentation digits",
+            flush=True,
+        )
+
+
+def augmentation(config: Config, image_shape: Sequence[int], probing: bool = False) -> Augmentation:
     """Return what makes the views that `config` asks for.
 
     Args:
         config: The run's settings.
-        size: Side of the views in pixels.
+        image_shape: Height, width (equal, in pixels) and channels.
         probing: For the training images of the linear probe instead of pretraining.
     """
-    area = PROBE_AREAS[config.augmentation] if probing else config.crop_area
-    return _recipe(config.augmentation, size, config.jitter, area)
+    name = recipe(config, image_shape)
+    area = PROBE_AREAS[name] if probing else config.crop_area
+    return _views(name, image_shape[0], config.jitter, area)
 
 
 @functools.lru_cache(maxsize=64)
-def _recipe(name: str, size: int, strength: float, area: float | None) -> Augmentation:
+def _views(name: str, size: int, strength: float, area: float | None) -> Augmentation:
     """Return one recipe, the same object for the same numbers: it has no state, and XLA frees nothing it compiled."""
     areas = {} if area is None else {"min_area": area}
     return AUGMENTATIONS[name](size, strength=strength, **areas)

@@ -15,7 +15,8 @@ def from_dataset(train: tf.data.Dataset, test: tf.data.Dataset | None = None, **
 
     Args:
         train: Elements are images, pairs (image, label) or dictionaries with `image` and `label`, one by one or in
-            batches; images as `from_arrays` takes them, all of one size.
+            batches; images and labels as `from_arrays` takes them, images all of one size. Three axes are an image
+            where the last is of 1 or 3 channels, else a batch of gray images.
         test: Images that judge, likewise; None cuts a part of `train` off.
         **options: `test_fraction`, `class_names` and `name` of `from_arrays`.
 
@@ -38,7 +39,8 @@ def _read(dataset: Any, what: str) -> tuple[np.ndarray, np.ndarray | None]:
     images, labels, taken = [], [], 0
     for element in dataset.as_numpy_iterator():
         image, label = _parts(element, what)
-        batched = np.ndim(image) == 4
+        # (height, width, channels) is one image, (n, height, width) a batch of gray ones.
+        batched = np.ndim(image) == 4 or (np.ndim(image) == 3 and image.shape[-1] not in (1, 3))
         images.append(image if batched else np.asarray(image)[np.newaxis])
         if label is not None:
             labels.append(label if batched else np.asarray(label)[np.newaxis])
@@ -50,10 +52,7 @@ def _read(dataset: Any, what: str) -> tuple[np.ndarray, np.ndarray | None]:
             raise UserError(f"`{what}` must hold images of one size; got {sizes}. Resize them in a .map().")
     if not images:
         raise UserError(f"`{what}` must hold images; got an empty data set.")
-    together = np.concatenate(labels) if labels else None
-    if together is not None and together.dtype.kind in "SO":
-        together = np.array([label.decode() if isinstance(label, bytes) else str(label) for label in together])
-    return np.concatenate(images), together
+    return np.concatenate(images), np.concatenate(labels) if labels else None
 
 
 def _parts(element: Any, what: str) -> tuple[Any, Any]:

@@ -1,5 +1,6 @@
 """Your own images as files in a folder."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -7,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from qssl_tf.data.arrays import from_arrays
-from qssl_tf.data.images import MEMORY_LIMIT_GB, ImageData
+from qssl_tf.data.images import MEMORY_LIMIT_GB, ImageData, printable
+from qssl_tf.data.squares import middle_square, say_cropped
 from qssl_tf.errors import UserError, reason
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
@@ -20,12 +22,14 @@ def from_folder(
     """Make a data set of image files.
 
     `folder/train/cat/1.png` and `folder/test/cat/2.png` are two splits of labelled images, `folder/cat/1.png` labelled
-    images of which `test_fraction` judges, and `folder/1.png` images without labels. Gray images stay gray if all are;
-    else all become RGB.
+    images of which `test_fraction` judges, and `folder/1.png` images without labels. Folders within that of a class
+    belong to it. What is left out (other files, folders without images) is said in one line; names that begin with a
+    dot are passed over. Gray images stay gray if all are; else all become RGB.
 
     Args:
         folder: Where they lie.
-        image_size: Side in pixels to resize them to; None keeps images, which must then agree in size.
+        image_size: Side in pixels to which the square in the middle of each is resized; None keeps images, which must
+            then agree in size.
         skip_broken: Leave out files that cannot be read, and print their names.
         test_fraction: Part of the images that judges, where there is no folder `test`.
 
@@ -35,44 +39,85 @@ def from_folder(
     place = Path(folder)
     if not place.is_dir():
         raise UserError(f"the folder of images {place} does not exist; name one with --data-dir or as an argument.")
+    left_out: list[str] = []
+    places = [place]
     if (place / "train").is_dir():
         if not (place / "test").is_dir():
             raise UserError(f"{place} has a folder train and must have a folder test beside it.")
-        parts = [_labelled(place / name) for name in ("train", "test")]
-    else:
-        labelled, loose = _labelled(place), _images(place)
-        if labelled and loose:
-            raise UserError(f"{place} has folders of classes and must hold no images beside them; got {loose[0].name}.")
-        parts = [labelled or [(path, None) for path in loose]]
-    for where, part in zip((place / "train", place / "test") if len(parts) > 1 else (place,), parts, strict=True):
-        if not part:
-            raise UserError(f"{where} must hold images ({', '.join(SUFFIXES)}), or a folder of them for each class.")
+        places = [place / name for name in ("train", "test")]
+        left_out += [path.name for path in _visible(place) if path not in places]
+    parts = [_files(part, left_out) for part in places]
+    if left_out:
+        some, more = ", ".join(map(printable, left_out[:SHOWN])), len(left_out) - SHOWN
+        print(f"left out of {printable(str(place))}: {some}{f' and {more} more' if more > 0 else ''}", flush=True)
     read = _Reader(image_size, skip_broken)
     arrays = [read.split(part) for part in parts]
     read.report(place)
+    say_cropped(read.cropped, sum(len(images) for images, _ in arrays), printable(place.resolve().name))
     gray = all(image.shape[-1] == 1 for images, _ in arrays for image in images)
     (images, labels), *rest = [(_stacked(images, gray, place), labels) for images, labels in arrays]
     options: dict[str, Any] = {"test_images": rest[0][0], "test_labels": rest[0][1]} if rest else {}
     return from_arrays(images, labels, test_fraction=test_fraction, name=place.resolve().name, **options)
 
 
-def _images(folder: Path) -> list[Path]:
-    """Return the image files of a folder by name; hidden ones are left alone."""
-    found = (path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and not path.name.startswith("."))
-    return sorted(path for path in found if path.is_file())
+def _visible(folder: Path) -> list[Path]:
+    """Return what lies in a folder, by name; hidden things are passed over."""
+    return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
 
 
-def _labelled(folder: Path) -> list[tuple[Path, str | None]]:
-    """Return the files of each class, by the classes' names."""
-    classes = sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
-    return [(path, place.name) for place in classes for path in _images(place)]
+def _files(folder: Path, left_out: list[str]) -> list[tuple[Path, str | None]]:
+    """Return the image files of a split with their classes, by name; None for files that lie there without a folder.
+
+    Args:
+        folder: Of the split.
+        left_out: Gets a line for whatever is no image.
+
+    Raises:
+        UserError: There are both kinds of files, or none.
+    """
+    found: list[tuple[Path, str | None]] = []
+    others: Counter[str] = Counter()
+    for path in _visible(folder):
+        if not path.is_dir():
+            found += [(path, None)] if _is_image(path, others) else []
+            continue
+        inside = [file for file in _within(path, set()) if _is_image(file, others)]
+        found += [(file, path.name) for file in inside]
+        left_out += [] if inside else [f"the folder {path.name} without images"]
+    left_out += [f"{count} files{f' {suffix}' if suffix else ''}" for suffix, count in others.items()]
+    loose = [path for path, label in found if label is None]
+    if loose and len(loose) < len(found):
+        raise UserError(f"{folder} has folders of classes and must hold no images beside them; got {loose[0].name}.")
+    if not found:
+        raise UserError(f"{folder} must hold images ({', '.join(SUFFIXES)}), or a folder of them for each class.")
+    return found
+
+
+def _is_image(path: Path, others: Counter[str]) -> bool:
+    """Return whether a file's name is that of an image, and count the others by their suffix."""
+    if path.suffix.lower() in SUFFIXES and path.is_file():
+        return True
+    others[path.suffix] += 1
+    return False
+
+
+def _within(folder: Path, seen: set[Path]) -> Iterator[Path]:
+    """Yield all files of a folder and of those within, by name; links are followed, a ring of them once."""
+    if folder.resolve() in seen:
+        return
+    seen.add(folder.resolve())
+    for path in _visible(folder):
+        if path.is_dir():
+            yield from _within(path, seen)
+        else:
+            yield path
 
 
 class _Reader:
     """Reads files and remembers which were broken."""
 
     def __init__(self, side: int | None, skip_broken: bool):
-        self.side, self.skip_broken, self.taken = side, skip_broken, 0
+        self.side, self.skip_broken, self.taken, self.cropped = side, skip_broken, 0, 0
         self.broken: list[tuple[Path, str]] = []
 
     def split(self, files: Sequence[tuple[Path, str | None]]) -> tuple[list[np.ndarray], list[str] | None]:
@@ -84,10 +129,13 @@ class _Reader:
     def _each(self, files: Sequence[tuple[Path, str | None]]) -> Iterator[tuple[np.ndarray, str | None]]:
         for path, label in files:
             try:
-                image = _pixels(path, self.side)
+                image = _pixels(path)
             except Exception as error:  # Pillow raises dozens of types for what is no image
                 self.broken.append((path, f"{type(error).__name__}: {reason(error)}"))
                 continue
+            if self.side is not None:
+                self.cropped += image.shape[0] != image.shape[1]
+                image = _resized(image, self.side)
             self.taken += image.nbytes
             if self.taken > MEMORY_LIMIT_GB * 1e9:
                 raise UserError(f"the images take more than {MEMORY_LIMIT_GB:.0f} GB; choose a smaller --image-size.")
@@ -97,7 +145,7 @@ class _Reader:
         """Refuse broken files, or say that they are left out."""
         if not self.broken:
             return
-        some = ", ".join(f"{path.relative_to(folder)} ({why})" for path, why in self.broken[:SHOWN])
+        some = ", ".join(f"{printable(str(path.relative_to(folder)))} ({why})" for path, why in self.broken[:SHOWN])
         more = f" and {len(self.broken) - SHOWN} more" if len(self.broken) > SHOWN else ""
         if not self.skip_broken:
             raise UserError(
@@ -107,7 +155,7 @@ class _Reader:
         print(f"left out {len(self.broken)} images in {folder} that cannot be read: {some}{more}", flush=True)
 
 
-def _pixels(path: Path, side: int | None) -> np.ndarray:
+def _pixels(path: Path) -> np.ndarray:
     """Return one image as bytes, shape (height, width, 1 or 3), upright as its camera says."""
     from PIL import Image, ImageOps
 
@@ -118,9 +166,19 @@ def _pixels(path: Path, side: int | None) -> np.ndarray:
         if upright.mode.startswith("I;16"):
             upright = Image.fromarray((np.asarray(upright) >> 8).astype(np.uint8))  # Pillow would cut above 255
         image = upright.convert("L" if upright.mode in ("1", "L") else "RGB")
-    if side is not None and image.size != (side, side):
-        image = image.resize((side, side), Image.Resampling.BILINEAR)
     return np.asarray(image).reshape(image.height, image.width, -1)
+
+
+def _resized(pixels: np.ndarray, side: int) -> np.ndarray:
+    """Return the square in the middle of one image, resized to `side` x `side` pixels."""
+    from PIL import Image
+
+    height, width, channels = pixels.shape
+    square = middle_square(pixels, height, width, min(height, width))
+    if square.shape[0] == side:
+        return square
+    image = Image.fromarray(square if channels == 3 else square[..., 0])
+    return np.asarray(image.resize((side, side), Image.Resampling.BILINEAR)).reshape(side, side, channels)
 
 
 def _stacked(images: Sequence[np.ndarray], gray: bool, folder: Path) -> np.ndarray:

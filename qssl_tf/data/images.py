@@ -1,6 +1,7 @@
 """Images of one data set in memory: what every source returns and everything after it reads."""
 
 import hashlib
+import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,8 @@ from typing import Any
 import numpy as np
 
 MEMORY_LIMIT_GB = 8.0  # of one split, or of a folder
+UNLABELLED = -1  # label of an image whose class is hidden or unknown, as TensorFlow Datasets has it
+UNPRINTABLE = ("Cc", "Cs", "Zl", "Zp")  # Unicode's control characters, halves of pairs, separators of lines
 
 
 @dataclass(frozen=True, repr=False)
@@ -16,7 +19,8 @@ class Split:
 
     Attributes:
         images: uint8, shape (n, height, width, channels) with 1 or 3 channels.
-        labels: int64, shape (n,), counted from 0 in the order of `ImageData.class_names`.
+        labels: int64, shape (n,), counted from 0 in the order of `ImageData.class_names`; UNLABELLED where the class is
+            not known.
     """
 
     images: np.ndarray
@@ -41,6 +45,11 @@ class Split:
         """Return the images and labels of `rows`."""
         return Split(self.images[rows], self.labels[rows])
 
+    def labelled(self) -> "Split":
+        """Return the images whose class is known."""
+        known = self.labels != UNLABELLED
+        return self if known.all() else self.take(np.flatnonzero(known))
+
 
 @dataclass(frozen=True)
 class ImageData:
@@ -61,6 +70,11 @@ class ImageData:
     validation: Split
     test: Split
     class_names: tuple[str, ...]
+
+    def __post_init__(self):
+        """Make the names fit for files, figures and terminals; a folder's name may hold any byte."""
+        object.__setattr__(self, "name", printable(self.name))
+        object.__setattr__(self, "class_names", tuple(printable(name) for name in self.class_names))
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
@@ -100,3 +114,16 @@ class ImageData:
         from qssl_tf.data.datasets import from_dataset
 
         return from_dataset(train, test, **options)
+
+
+def printable(name: str) -> str:
+    r"""Return a name that can be written everywhere: `\n`, `\xff` and the like stand for what cannot."""
+
+    def written(letter: str) -> str:
+        if unicodedata.category(letter) not in UNPRINTABLE:
+            return letter
+        code = ord(letter)
+        # Python's sign for a byte of a file's name that is no UTF-8 is that byte and 0xDC00.
+        return f"\\x{code - 0xDC00:02x}" if 0xDC80 <= code <= 0xDCFF else ascii(letter)[1:-1]
+
+    return "".join(map(written, name))

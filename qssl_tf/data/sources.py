@@ -7,6 +7,8 @@ import numpy as np
 
 from qssl_tf.config import Config
 from qssl_tf.data.images import ImageData, Split
+from qssl_tf.data.squares import say_cropped, squared
+from qssl_tf.data.strata import drawn, parted, say_single, too_few
 from qssl_tf.errors import UserError
 
 DIGITS_SPLIT_SEED = 0  # the same test images for every run, whatever its seed
@@ -57,12 +59,13 @@ def load(config: Config) -> ImageData:
 def prepared(data: ImageData, config: Config) -> ImageData:
     """Cut whole data as `config` says: class subset, image size, held-out validation, fewer training images.
 
+    Images without a label train, and are left out where they would judge.
+
     Raises:
         UserError: Labels that do not exist, images that are not square, or a batch larger than the training split.
     """
-    data = _keep_classes(data, config.classes)
-    name, side = data.name, config.image_size
-    data = _map_splits(data, lambda split: Split(squared(split.images, side, name), split.labels))
+    data = _judged_by_labelled(_keep_classes(data, config.classes))
+    data = _sized(data, config.image_size)
     data = _hold_out(data, config.validation_fraction, config.seed)
     data = _take_train(data, config.train_images, config.seed)
     check_batch_size(config, data)
@@ -81,8 +84,16 @@ def check_batch_size(config: Config, data: ImageData) -> None:
         )
 
 
-def _map_splits(data: ImageData, change: Callable[[Split], Split]) -> ImageData:
-    return ImageData(data.name, change(data.train), change(data.validation), change(data.test), data.class_names)
+def _sized(data: ImageData, side: int | None) -> ImageData:
+    height, width, _ = data.image_shape
+    if side is not None and height != width:
+        count = len(data.train) + len(data.validation) + len(data.test)
+        say_cropped(count, count, data.name)
+    train, validation, test = (
+        Split(squared(split.images, side, data.name), split.labels)
+        for split in (data.train, data.validation, data.test)
+    )
+    return ImageData(data.name, train, validation, test, data.class_names)
 
 
 def _keep_classes(data: ImageData, classes: tuple[int, ...]) -> ImageData:
@@ -107,27 +118,33 @@ def _keep_classes(data: ImageData, classes: tuple[int, ...]) -> ImageData:
     return ImageData(data.name, keep(data.train), keep(data.validation), keep(data.test), names)
 
 
+def _judged_by_labelled(data: ImageData) -> ImageData:
+    """Leave out unlabelled images of test and validation, and say in one line how many there are."""
+    if not data.class_names:
+        return data
+    found = replace(data, validation=data.validation.labelled(), test=data.test.labelled())
+    training = len(data.train) - len(data.train.labelled())
+    judging = len(data.validation) + len(data.test) - len(found.validation) - len(found.test)
+    said = [f"{training} of {len(data.train)} training images are unlabelled: they train, and no probe sees them"]
+    said = (said if training else []) + ([f"{judging} unlabelled test images are left out"] if judging else [])
+    if said:
+        print(f"{data.name}: {'; '.join(said)}", flush=True)
+    return found
+
+
 def _hold_out(data: ImageData, fraction: float, seed: int) -> ImageData:
     if fraction == 0.0:
         return data
-    from sklearn.model_selection import train_test_split
-
+    labels, names = data.train.labels, data.class_names or ("images",)
     try:
-        train, validation = train_test_split(
-            np.arange(len(data.train)), test_size=fraction, stratify=data.train.labels, random_state=seed
-        )
+        train, validation = parted(labels, fraction, seed)
     except ValueError:
         raise UserError(
-            f"`validation_fraction` must leave every class on both sides of the {len(data.train)} training images; "
-            f"got {fraction}."
+            f"`validation_fraction` must leave every class on both sides of the {len(labels)} training images; got "
+            f"{fraction}, so {too_few(labels, fraction, names)}."
         ) from None
-    return ImageData(
-        data.name,
-        data.train.take(np.sort(train)),
-        data.train.take(np.sort(validation)),
-        data.test,
-        data.class_names,
-    )
+    say_single(labels, names, data.name)
+    return replace(data, train=data.train.take(train), validation=data.train.take(validation))
 
 
 def _take_train(data: ImageData, count: int | None, seed: int) -> ImageData:
@@ -139,36 +156,4 @@ def _take_train(data: ImageData, count: int | None, seed: int) -> ImageData:
             f"`train_images` must be at least {classes}, one for each class, and at most the {len(data.train)} "
             f"there are; got {count}."
         )
-    from sklearn.utils import resample
-
-    rows, labels = np.arange(len(data.train)), data.train.labels
-    kept = resample(rows, replace=False, n_samples=count, stratify=labels, random_state=seed)
-    return replace(data, train=data.train.take(np.sort(kept)))
-
-
-def squared(images: np.ndarray, side: int | None, name: str) -> np.ndarray:
-    """Return images as the network takes them: of `side` x `side` pixels, or as they are where it is None.
-
-    Raises:
-        UserError: They are not square, and no side is given.
-    """
-    height, width = images.shape[1:3]
-    if side is None and height != width:
-        raise UserError(
-            f"images of {name} must be square; they have {height} x {width} pixels: say with --image-size to which "
-            "side to resize them."
-        )
-    return images if side is None else resized(images, side)
-
-
-def resized(images: np.ndarray, side: int) -> np.ndarray:
-    """Return `images` resized to `side` x `side` pixels (bilinear, antialiased), as unsigned bytes."""
-    if images.shape[1:3] == (side, side):
-        return images
-    import tensorflow as tf
-
-    chunks = [
-        tf.cast(tf.round(tf.image.resize(images[start : start + 1024], (side, side), antialias=True)), tf.uint8).numpy()
-        for start in range(0, len(images), 1024)
-    ]
-    return np.concatenate(chunks) if chunks else np.zeros((0, side, side, images.shape[3]), np.uint8)
+    return replace(data, train=data.train.take(drawn(data.train.labels, count, seed)))

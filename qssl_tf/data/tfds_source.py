@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 import numpy as np
 
 from qssl_tf.data.images import MEMORY_LIMIT_GB, ImageData, Split
+from qssl_tf.data.squares import middle_square, say_cropped
 from qssl_tf.errors import UserError, pass_on_interrupt, unknown_name
 
 
@@ -17,7 +18,8 @@ def read(name: str, data_dir: str | None, image_size: int | None) -> ImageData:
     Args:
         name: A TFDS name, with a config and version if wanted: `cifar10`, `cifar10:3.0.2`.
         data_dir: Folder of prepared data; None takes `TFDS_DATA_DIR`, then TFDS's own default.
-        image_size: Side in pixels to resize to while reading; None keeps images, which must then agree in size.
+        image_size: Side in pixels to which the square in the middle of each image is resized while reading; None keeps
+            images, which must then agree in size.
 
     Raises:
         UserError: The name is unknown, the data are neither prepared nor downloadable, or they are not
@@ -92,8 +94,11 @@ def _prepare(builder: Any, name: str) -> None:
 
 
 def _unreachable_host(builder: Any) -> str | None:
-    """Return a host of the data set's files whose name cannot be resolved; TFDS would retry it for minutes."""
-    hosts = {urlsplit(url).hostname for url in builder.url_infos if url.startswith("http")}
+    """Return a host of the data set's files whose name cannot be resolved; TFDS would retry it for minutes.
+
+    A data set without recorded checksums names no files: then there is nothing to look up beforehand.
+    """
+    hosts = {urlsplit(url).hostname for url in builder.url_infos or () if url.startswith("http")}
     for host in sorted(filter(None, hosts)):
         try:
             socket.getaddrinfo(host, 443)
@@ -127,15 +132,18 @@ def _read_split(builder: Any, part: str, image_key: str, label_key: str, image_s
             f"{MEMORY_LIMIT_GB:.0f} GB; choose a smaller --image-size."
         )
 
-    def pixels(example: dict[str, Any]) -> tuple[Any, Any]:
+    def pixels(example: dict[str, Any]) -> tuple[Any, Any, Any]:
         image = example[image_key]
+        rows, columns = tf.shape(image)[0], tf.shape(image)[1]
         if image_size:
+            image = middle_square(image, rows, columns, tf.minimum(rows, columns))
             image = tf.cast(tf.round(tf.image.resize(image, (height, width), antialias=True)), tf.uint8)
-        return image, example[label_key]
+        return image, example[label_key], rows != columns
 
     wanted = tfds.decode.PartialDecoding({image_key: True, label_key: True})
     dataset = builder.as_dataset(split=part, shuffle_files=False, decoders=wanted)
     dataset = dataset.map(pixels, num_parallel_calls=tf.data.AUTOTUNE).batch(1024)
-    batches = list(dataset.as_numpy_iterator())
-    images = np.concatenate([batch[0] for batch in batches])
-    return Split(images, np.concatenate([batch[1] for batch in batches]).astype(np.int64))
+    images, labels, oblong = (np.concatenate(parts) for parts in zip(*dataset.as_numpy_iterator(), strict=True))
+    if image_size:
+        say_cropped(int(oblong.sum()), len(images), f"{builder.name}, {part}")
+    return Split(images, labels.astype(np.int64))

@@ -7,7 +7,7 @@ from qssl_tf.config import Config
 from qssl_tf.data.augment import augmentation
 from qssl_tf.data.images import ImageData
 from qssl_tf.data.pipeline import as_float, view_maker
-from qssl_tf.data.sources import squared
+from qssl_tf.data.squares import squared
 from qssl_tf.errors import UserError
 
 
@@ -31,6 +31,6 @@ def sample_views(
         raise UserError(f"`count` must be from 1 to the {len(data.train)} training images; got {count}.")
     config = config or Config()
     pixels = squared(data.train.images[:count], config.image_size, data.name)
-    images, make = as_float(tf.constant(pixels)), view_maker(augmentation(config, pixels.shape[1]), config.seed)
+    images, make = as_float(tf.constant(pixels)), view_maker(augmentation(config, pixels.shape[1:]), config.seed)
     view_a, view_b = make(images, tf.constant(0), tf.range(count))
     return images.numpy(), view_a.numpy(), view_b.numpy()

@@ -13,12 +13,15 @@ from qssl_tf.evaluation.figures import accuracy_curve, confusion
 from qssl_tf.evaluation.linear import LinearFit
 from qssl_tf.evaluation.probe import ProbeResult, probe_steps
 from qssl_tf.evaluation.probe_files import save_classifier
+from qssl_tf.evaluation.scores import score
 from qssl_tf.files import replacing, write_json
 from qssl_tf.training.checkpoints import load_weights
 from qssl_tf.training.pretrain import build
 from qssl_tf.training.runs import SUMS, Run
 
 Probed = tuple[ProbeResult, LinearFit]
+# What `probe.json` says of each checkpoint that was probed.
+OF_CHECKPOINTS = ("step", "accuracy_last", "accuracy_best_epoch", "balanced_accuracy", "seconds")
 
 
 def check_open_to_probes(run: Run) -> None:
@@ -60,7 +63,8 @@ def probe_checkpoints(
         name = "untrained network" if step == 0 else f"step {step}"
         report(
             f"{name}: {result.accuracy_last:.2f} % on {result.n_test} {split} images after the last epoch "
-            f"(best epoch {result.accuracy_best_epoch:.2f} %, chosen on {split} data), "
+            f"(balanced {result.balanced_accuracy:.2f} %, largest class {result.majority_share:.2f} %; "
+            f"best epoch {result.accuracy_best_epoch:.2f} %, chosen on {split} data), "
             f"{result.features} features, {result.seconds:.0f} s"
         )
     return results
@@ -74,7 +78,7 @@ def write_probes(run: Run, results: Sequence[Probed]) -> None:
     newest, fit = max(results, key=lambda pair: pair[0].step)
     path = result_path(run, newest)
     lines = [
-        {key: getattr(result, key) for key in ("step", "accuracy_last", "accuracy_best_epoch", "seconds")}
+        {key: getattr(result, key) for key in OF_CHECKPOINTS}
         for result, _ in sorted(results, key=lambda pair: pair[0].step)
     ]
     values = newest.to_dict() | {"checkpoints": lines, "classifier_sha256": fit.fingerprint()}
@@ -93,7 +97,8 @@ def draw_probes(run: Run, results: Sequence[Probed]) -> list[Path]:
     newest = max((result for result, _ in results), key=lambda result: result.step)
     suffix = "" if newest.split == "test" else f"-{newest.split}"
     paths = [run.figure(f"confusion{suffix}")]
-    title = f"step {newest.step}: {newest.accuracy_last:.1f} % of {newest.n_test} {newest.split} images"
+    found = score(newest.confusion)
+    title = f"step {newest.step}: {newest.accuracy_last:.1f} % of {newest.n_test} {newest.split} images\n{found.beside}"
     confusion(paths[0], np.array(newest.confusion), newest.class_names, title)
     if len(results) > 2:
         ordered = sorted((result for result, _ in results), key=lambda result: result.step)
@@ -103,7 +108,7 @@ def draw_probes(run: Run, results: Sequence[Probed]) -> list[Path]:
             [result.step for result in ordered],
             [result.accuracy_last for result in ordered],
             [result.accuracy_best_epoch for result in ordered],
-            chance=100 / len(newest.class_names),
+            majority=found.majority,
             split=newest.split,
         )
     return paths

@@ -6,7 +6,7 @@ import numpy as np
 
 from qssl_tf.config import Config
 from qssl_tf.evaluation.linear import LinearFit
-from qssl_tf.evaluation.probe import confusion_matrix
+from qssl_tf.evaluation.scores import confusion_matrix, score
 from qssl_tf.hardware.jobs import collected, row_shots
 from qssl_tf.hardware.ledger import Ledger
 from qssl_tf.hardware.mitigation import MITIGATIONS, Measured, standard_errors
@@ -35,6 +35,7 @@ def judged(config: Config, ledger: Ledger) -> dict[str, Any]:
     classifier, labels = LinearFit(stored["kernel"], stored["bias"], []), stored["labels"]
     found, ideal = classifier.predict(mitigated), classifier.predict(exact)
     classes, hits = len(record["class_names"]), int(np.sum(found == labels))
+    counts, counts_exact = (confusion_matrix(labels, said, classes) for said in (found, ideal))
     return {
         "backend": record["backend"],
         "images": len(labels),
@@ -46,13 +47,16 @@ def judged(config: Config, ledger: Ledger) -> dict[str, Any]:
         "accuracy": 100 * hits / len(labels),
         "accuracy_interval": list(wilson(hits, len(labels))),
         "accuracy_exact": 100 * float(np.mean(ideal == labels)),
+        "balanced_accuracy": score(counts).balanced,
+        "balanced_accuracy_exact": score(counts_exact).balanced,
+        "majority_share": score(counts).majority,
         "agreement": 100 * float(np.mean(ideal == found)),
         "rms_error": float(np.sqrt(np.mean((mitigated - exact) ** 2))),
         "rms_error_raw": float(np.sqrt(np.mean((wanted - exact) ** 2))),
         "rms_error_by_observable": np.sqrt(np.mean((mitigated - exact) ** 2, axis=0)).tolist(),
         "standard_error": float(np.sqrt(np.mean(errors**2))),
-        "confusion": confusion_matrix(labels, found, classes).tolist(),
-        "confusion_exact": confusion_matrix(labels, ideal, classes).tolist(),
+        "confusion": counts.tolist(),
+        "confusion_exact": counts_exact.tolist(),
         "two_qubit_gates": record["two_qubit_gates"],
         "depth": record["depth"],
         "initial_layout": record.get("initial_layout"),  # of older device runs it is not known

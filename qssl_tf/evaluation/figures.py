@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from qssl_tf.data.images import printable
 from qssl_tf.plotting import BLUE, COLUMN, GRAY, ORANGE, PAGE, save_figure, styled, subplots
 
 
@@ -51,6 +52,7 @@ def confusion(path: Path, counts: np.ndarray, names: Sequence[str], title: str) 
     for true, predicted in np.ndindex(counts.shape):
         colour = "white" if shares[true, predicted] > 0.5 else "black"
         axis.text(predicted, true, str(counts[true, predicted]), ha="center", va="center", color=colour, fontsize=7)
+    names = [printable(name) for name in names]  # a record's may come from elsewhere
     ticks, slanted = range(len(names)), max(map(len, names)) > 2
     axis.set_xticks(ticks, names, rotation=45 if slanted else 0, ha="right" if slanted else "center")
     axis.set_yticks(ticks, names)
@@ -61,13 +63,22 @@ def confusion(path: Path, counts: np.ndarray, names: Sequence[str], title: str) 
 
 @styled
 def accuracy_curve(
-    path: Path, steps: Sequence[int], last: Sequence[float], best: Sequence[float], chance: float, split: str
+    path: Path, steps: Sequence[int], last: Sequence[float], best: Sequence[float], majority: float, split: str
 ) -> None:
-    """Draw probe accuracy on `split` against the training step of the checkpoint; all accuracies in percent."""
+    """Draw probe accuracy on `split` against the training step of the checkpoint, in percent.
+
+    Args:
+        path: The PNG file; an SVG of the same name is written beside it.
+        steps: Of the checkpoints.
+        last: Accuracy after the last epoch of each probe.
+        best: Accuracy after its best one.
+        majority: Share of the largest class among the judged images, drawn as a line.
+        split: What was judged.
+    """
     figure, axis = subplots(figsize=(COLUMN, 2.6))
     axis.plot(steps, last, "o-", color=BLUE, label="last epoch")
     axis.plot(steps, best, "o--", color=ORANGE, markersize=3, linewidth=1, label=f"best epoch (chosen on {split} data)")
-    axis.axhline(chance, color=GRAY, linestyle=":", linewidth=1, label="chance")
+    axis.axhline(majority, color=GRAY, linestyle=":", linewidth=1, label=f"largest class ({majority:.1f} %)")
     axis.set(xlabel="training step of the checkpoint", ylabel=f"linear-probe {split} accuracy (%)")
     axis.legend()
     save_figure(figure, path)

@@ -3,11 +3,12 @@
 import math
 from collections.abc import Sequence
 
-from qssl_tf.data.images import ImageData
+from qssl_tf.data.images import ImageData, Split
 from qssl_tf.data.views import sample_views
 from qssl_tf.evaluation.features import frozen_features
 from qssl_tf.evaluation.figures import loss_curve, view_sheet
-from qssl_tf.evaluation.knn import knn_accuracy
+from qssl_tf.evaluation.knn import knn_labels
+from qssl_tf.evaluation.scores import Score, confusion_matrix, score
 from qssl_tf.files import replacing
 from qssl_tf.models.simclr import SimCLR
 from qssl_tf.training.history import read_history
@@ -31,17 +32,17 @@ def finish_run(run: Run, model: SimCLR, data: ImageData) -> str:
     draw_pretraining(run, data, rows)
     last = rows[-1]
     done = f"loss {float(last['loss']):.3f}, contrastive top-1 {100 * float(last['contrastive_accuracy']):.1f} %"
-    if not data.class_names or not (len(data.test) or len(data.validation)):
+    judged = {name: split for name in ("validation", "test") if len(split := getattr(data, name).labelled())}
+    if not data.class_names or not judged or not len(data.train.labelled()):
         return done  # without labels nobody knows which neighbours are right
-    split, accuracy, features = nearest_neighbours(model, data)
-    return (
-        f"{done}\nnearest neighbours in {features} features, {split} split: {accuracy:.1f} % "
-        f"(chance {100 / len(data.class_names):.0f} %)"
-    )
+    name = next(iter(judged))
+    found, features = nearest_neighbours(model, data, judged[name])
+    return f"{done}\nnearest neighbours in {features} features, {name} split: {found}"
 
 
-def nearest_neighbours(model: SimCLR, data: ImageData) -> tuple[str, float, int]:
-    """Return the split that was judged (validation where one is held out), its accuracy in percent, the features."""
-    name, split = ("validation", data.validation) if len(data.validation) else ("test", data.test)
-    train, judged = frozen_features(model, data.train.images), frozen_features(model, split.images)
-    return name, knn_accuracy(train, data.train.labels, judged, split.labels), train.shape[1]
+def nearest_neighbours(model: SimCLR, data: ImageData, judged: Split) -> tuple[Score, int]:
+    """Return how often the labelled training images next to `judged` have their class, and the number of features."""
+    known = data.train.labelled()
+    train, features = frozen_features(model, known.images), frozen_features(model, judged.images)
+    found = knn_labels(train, known.labels, features)
+    return score(confusion_matrix(judged.labels, found, len(data.class_names))), train.shape[1]

@@ -14,6 +14,7 @@ from qssl_tf.data.pipeline import image_batches
 from qssl_tf.errors import UserError, unknown_name
 from qssl_tf.evaluation.features import BATCH, features_of, fingerprint
 from qssl_tf.evaluation.linear import LinearFit, fit_linear
+from qssl_tf.evaluation.scores import confusion_matrix, score
 from qssl_tf.models.simclr import SimCLR
 
 # Protocol -> how many different augmented passes over the training images the classifier sees.
@@ -26,8 +27,8 @@ PROTOCOLS: dict[str, Callable[[Config], int]] = {
 }
 # What may judge a probe. Whatever is chosen by its result is chosen on `validation`, a held-out part of train.
 SPLITS: dict[str, Callable[[ImageData], Split]] = {
-    "test": lambda data: data.test,
-    "validation": lambda data: data.validation,
+    "test": lambda data: data.test.labelled(),
+    "validation": lambda data: data.validation.labelled(),
 }
 
 
@@ -40,10 +41,12 @@ class ProbeResult:
         protocol: Key of PROTOCOLS.
         step: Training steps of the probed checkpoint; 0 is the untrained network.
         features: Number of features.
-        n_train: Training images.
+        n_train: Training images that have labels.
         n_test: Judged images.
         accuracy_last: After the last epoch: the honest figure.
         accuracy_best_epoch: The best epoch's, chosen on the judged split and therefore optimistic.
+        balanced_accuracy: After the last epoch, the mean over the classes of the share of their images told right.
+        majority_share: Judged images of the largest class: the accuracy of always naming it.
         per_class_accuracy: After the last epoch, by class name.
         confusion: Counts after the last epoch; rows are true classes, columns predicted ones.
         class_names: In the order of rows and columns.
@@ -59,6 +62,8 @@ class ProbeResult:
     n_test: int
     accuracy_last: float
     accuracy_best_epoch: float
+    balanced_accuracy: float
+    majority_share: float
     per_class_accuracy: dict[str, float]
     confusion: list[list[int]]
     class_names: list[str]
@@ -114,15 +119,16 @@ def probe_steps(
         Result and classifier of each step; the wall time is shared equally among them.
 
     Raises:
-        UserError: No such split, or no images were held out for validation.
+        UserError: No such split, no images were held out for validation, or none has a label.
         RuntimeError: Encoder or head changed while they should have been frozen.
     """
     if config.probe_protocol not in PROTOCOLS:
         raise unknown_name("probe_protocol", config.probe_protocol, PROTOCOLS)
     check_split(split, config)
-    judged, began = SPLITS[split](data), time.perf_counter()
-    if not data.class_names or not len(judged):
-        what = "labels" if not data.class_names else f"{split} images"
+    judged, train, began = SPLITS[split](data), data.train.labelled(), time.perf_counter()
+    if not data.class_names or not len(judged) or not len(train):
+        what = f"labelled {split} images" if len(train) else "labelled training images"
+        what = what if data.class_names else "labels"
         raise UserError(f"a linear probe needs {what}, and {data.name} has none; train on images that have them.")
     prints: list[set[str]] = [set() for _ in steps]
     load_if_new = functools.lru_cache(maxsize=1)(load)
@@ -139,8 +145,8 @@ def probe_steps(
 
     judged_features = features(image_batches(judged.images, BATCH))
     fits = fit_linear(
-        _training_passes(features, data, config, len(steps)),
-        data.train.labels,
+        _training_passes(features, train, config, len(steps)),
+        train.labels,
         judged_features,
         judged.labels,
         classes=len(data.class_names),
@@ -161,16 +167,18 @@ def _result(
 ) -> ProbeResult:
     judged = SPLITS[split](data)
     confusion = confusion_matrix(judged.labels, fit.predict(features), len(data.class_names))
-    share = np.diag(confusion) / np.maximum(confusion.sum(axis=1), 1)
+    share, found = np.diag(confusion) / np.maximum(confusion.sum(axis=1), 1), score(confusion)
     return ProbeResult(
         split=split,
         protocol=config.probe_protocol,
         step=step,
         features=features.shape[1],
-        n_train=len(data.train),
+        n_train=len(data.train.labelled()),
         n_test=len(judged),
         accuracy_last=fit.test_accuracy[-1],
         accuracy_best_epoch=max(fit.test_accuracy),
+        balanced_accuracy=found.balanced,
+        majority_share=found.majority,
         per_class_accuracy={name: 100.0 * float(part) for name, part in zip(data.class_names, share, strict=True)},
         confusion=confusion.tolist(),
         class_names=list(data.class_names),
@@ -195,28 +203,21 @@ def check_split(split: str, config: Config) -> None:
 
 
 def _training_passes(
-    features: Callable[[Iterable], np.ndarray], data: ImageData, config: Config, steps: int
+    features: Callable[[Iterable], np.ndarray], train: Split, config: Config, steps: int
 ) -> Callable[[int], np.ndarray]:
     """Return epoch -> features of one pass, augmented or not; passes are kept while they will be needed again."""
     passes = PROTOCOLS[config.probe_protocol](config)
-    augment = augmentation(config, data.image_shape[0], probing=True) if passes else None
+    augment = augmentation(config, train.images.shape[1:], probing=True) if passes else None
     kept: dict[int, np.ndarray] = {}
 
     def of_epoch(epoch: int) -> np.ndarray:
         number = epoch % max(1, passes)
         if number in kept:
             return kept[number]
-        batches = image_batches(data.train.images, BATCH, augment, config.seed, number)
+        batches = image_batches(train.images, BATCH, augment, config.seed, number)
         fresh = features(batches.cache() if steps > 1 else batches)  # the views are made once for all checkpoints
         if passes < config.probe_epochs:
             kept[number] = fresh
         return fresh
 
     return of_epoch
-
-
-def confusion_matrix(labels: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray:
-    """Return counts, shape (classes, classes): rows true, columns predicted."""
-    from sklearn.metrics import confusion_matrix as count
-
-    return count(labels, predicted, labels=np.arange(classes))

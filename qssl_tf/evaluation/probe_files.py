@@ -9,6 +9,7 @@ from qssl_tf.config import MAX_INTEGER
 from qssl_tf.errors import UserError, reason
 from qssl_tf.evaluation.linear import LinearFit
 from qssl_tf.evaluation.probe import ProbeResult
+from qssl_tf.evaluation.scores import completed
 from qssl_tf.files import npz
 from qssl_tf.reading import read_arrays, read_json
 
@@ -19,7 +20,7 @@ def save_classifier(path: Path, fit: LinearFit, step: int) -> None:
 
 
 def read_probe(path: Path) -> dict:
-    """Read `probe.json`.
+    """Read `probe.json`; what results of earlier versions do not say follows from their confusion matrix.
 
     Raises:
         UserError: It is missing or damaged.
@@ -30,10 +31,15 @@ def read_probe(path: Path) -> dict:
         raise UserError(f"{path} does not exist; probe the run with `python trainers/linear_eval.py`.") from None
     except (OSError, ValueError) as error:
         raise UserError(f"{path} cannot be read ({error}); probe the run again.") from None
+    values = completed(values)
     kinds: dict[str, type] = {
         name: kind if isinstance(kind, type) else kind.__origin__ for name, kind in _HINTS.items()
     }
-    wrong = [name for name in kinds if not isinstance(values, dict) or not _fits(values.get(name), kinds[name])]
+    wrong = [
+        name
+        for name in ("confusion", *kinds)
+        if not isinstance(values, dict) or not _fits(values.get(name), kinds[name])
+    ]
     if wrong:
         raise UserError(f"{path} is not a probe's result (look at its {wrong[0]}); probe the run again.")
     return values

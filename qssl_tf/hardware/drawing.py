@@ -21,8 +21,9 @@ def draw_gates(path: Path, circuit: QuantumCircuit, idle_wires: bool = False) ->
     """
     from matplotlib import pyplot  # as Qiskit's drawer does
 
-    figure = circuit.draw("mpl", fold=FOLD, idle_wires=idle_wires, scale=SCALE)
-    try:
-        save_figure(figure, path)
-    finally:
-        pyplot.close(figure)
+    with pyplot.rc_context({"text.parse_math": True}):  # its names of qubits and angles are formulas
+        figure = circuit.draw("mpl", fold=FOLD, idle_wires=idle_wires, scale=SCALE)
+        try:
+            save_figure(figure, path)
+        finally:
+            pyplot.close(figure)

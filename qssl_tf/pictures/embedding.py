@@ -5,8 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
+from qssl_tf.data.images import UNLABELLED, printable
 from qssl_tf.errors import UserError, unknown_name
-from qssl_tf.plotting import COLUMN, OUTLINE, OUTLINE_WIDTH, mark, save_figure, styled, subplots
+from qssl_tf.plotting import COLUMN, GRAY, OUTLINE, OUTLINE_WIDTH, mark, save_figure, styled, subplots
 
 SHOWN = 2000  # points; more hide each other
 
@@ -41,7 +42,7 @@ def embedding_map(
     Args:
         path: The PNG file; an SVG of the same name is written beside it.
         features: Shape (n, features), n at least 4.
-        labels: Shape (n,): places in `names`; where there are no names all points are alike.
+        labels: Shape (n,): places in `names`, or UNLABELLED; where there are no names all points are alike.
         names: Of the classes.
         method: `pca` (linear; distances mean something) or `tsne` (neighbours mean something, distances do not).
         seed: Of the choice of points and of t-SNE.
@@ -60,15 +61,21 @@ def embedding_map(
     points, axis_names = METHODS[method](features[chosen], seed)
     figure, axis = subplots(figsize=(COLUMN, COLUMN * 0.9))
     kept = labels[chosen]
-    for number, name in enumerate(names or ("images",)):
+    looks = {number: (name, mark(number)) for number, name in enumerate(names or ("images",))}
+    if names and (kept == UNLABELLED).any():
+        looks = {UNLABELLED: ("unlabelled", {"color": GRAY, "marker": "."})} | looks
+    drawn = {}
+    for number, (_, look) in looks.items():
         rows = kept == number if names else np.full(len(kept), True)
         x, y = points[rows].T
-        axis.scatter(
-            x, y, 7, alpha=0.8, edgecolors=OUTLINE, linewidths=OUTLINE_WIDTH, label=name, rasterized=True,
-            **mark(number),
-        )  # fmt: skip
+        drawn[number] = axis.scatter(
+            x, y, 7, alpha=0.8, edgecolors=OUTLINE, linewidths=OUTLINE_WIDTH, rasterized=True, **look
+        )
     axis.set(xlabel=axis_names[0], ylabel=axis_names[1])
     if names:
-        axis.legend(markerscale=1.8, handletextpad=0.1, loc="center left", bbox_to_anchor=(1, 0.5))
+        shown = [printable(name) for name, _ in looks.values()]
+        axis.legend(
+            drawn.values(), shown, markerscale=1.8, handletextpad=0.1, loc="center left", bbox_to_anchor=(1, 0.5)
+        )
     save_figure(figure, path)
     return points

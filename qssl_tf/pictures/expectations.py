@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from qssl_tf.data.images import printable
 from qssl_tf.plotting import GRAY, OUTLINE, OUTLINE_WIDTH, PAGE, mark, save_figure, styled, subplots
 
 
@@ -21,7 +22,7 @@ def expectation_distributions(
     Args:
         path: The PNG file; an SVG of the same name is written beside it.
         features: Shape (n, features); expectations in [-1, 1] of a quantum head.
-        labels: Shape (n,): places in `names`.
+        labels: Shape (n,): places in `names`, or UNLABELLED.
         names: Of the classes; none draws the distributions alone.
         feature_names: Such as `Z0`, in order.
     """
@@ -33,18 +34,20 @@ def expectation_distributions(
         bodies: Any = axis.violinplot([features[:, place] for place in moving], moving, widths=0.8, showextrema=False)
         for body in bodies["bodies"]:
             body.set(facecolor=GRAY, alpha=0.35)
+    drawn, shown = [], []  # handed to the legend, which by itself leaves out names that begin with `_`
     for number, name in enumerate(names):
         rows = labels == number
         if rows.any():
-            axis.plot(
+            drawn += axis.plot(
                 places, features[rows].mean(axis=0), linestyle="none", markersize=3.5, markeredgecolor=OUTLINE,
-                markeredgewidth=OUTLINE_WIDTH, label=name, **mark(number),
+                markeredgewidth=OUTLINE_WIDTH, **mark(number),
             )  # fmt: skip
+            shown.append(printable(name))
     axis.set_xticks(places, feature_names, rotation=90 if count > 12 else 0)
     is_expectation = np.abs(features).max() <= 1 + 1e-6
     axis.set(xlabel="feature", ylabel="expectation (no unit)" if is_expectation else "feature (no unit)")
     if is_expectation:
         axis.set_ylim(-1.05, 1.05)
-    if names:
-        axis.legend(title="mean of class", loc="center left", bbox_to_anchor=(1, 0.5), handletextpad=0.1)
+    if drawn:
+        axis.legend(drawn, shown, title="mean of class", loc="center left", bbox_to_anchor=(1, 0.5), handletextpad=0.1)
     save_figure(figure, path)

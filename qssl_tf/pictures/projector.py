@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from qssl_tf.data.images import UNLABELLED, printable
 from qssl_tf.errors import UserError
 from qssl_tf.files import replacing, write_text
 
@@ -20,8 +21,8 @@ def write_projector(
     Args:
         folder: TensorBoard's folder; `projector_config.pbtxt` and three files beside it are written.
         features: Shape (n, features).
-        labels: Shape (n,): places in `names`.
-        names: Of the classes.
+        labels: Shape (n,): places in `names`, or UNLABELLED.
+        names: Of the classes; none where no image has a label.
         images: Bytes, shape (n, height, width, channels): the thumbnails.
 
     Returns:
@@ -41,7 +42,8 @@ def write_projector(
     folder.mkdir(parents=True, exist_ok=True)
     features, labels, images = features[:SHOWN], labels[:SHOWN], images[:SHOWN]
     write_text(folder / "features.tsv", "".join("\t".join(f"{x:.6g}" for x in row) + "\n" for row in features))
-    words = [names[label] if len(names) else "image" for label in labels]
+    words = [printable(names[label]) if label != UNLABELLED else "unlabelled" for label in labels]
+    words = words if len(names) else ["image"] * len(labels)
     write_text(folder / "classes.tsv", "".join(f"{word}\n" for word in words))
     with replacing(folder / "thumbnails.png") as temporary:
         Image.fromarray(sprite(images)).save(temporary)

@@ -87,12 +87,12 @@ def _accuracy(facts: Facts) -> str:
         return "## Accuracy\n\nThis run was not probed."
     probe = facts.probe
     low, high = wilson(probe["accuracy_last"], probe["n_test"])
-    chance = 100 / len(probe["class_names"])
     text = (
         f"## Accuracy\n\nA linear classifier on the {probe['features']} frozen features (protocol "
         f"`{probe['protocol']}`, last epoch) is right on **{probe['accuracy_last']:.1f} %** of {probe['n_test']} "
-        f"{probe['split']} images; chance is {chance:.0f} %. The 95 % interval for the choice of these images is "
-        f"{low:.1f} to {high:.1f} % (Wilson)."
+        f"{probe['split']} images, {probe['majority_share']:.1f} % of which are of the largest class; the mean over "
+        f"the classes (balanced accuracy) is {probe['balanced_accuracy']:.1f} %. The 95 % interval for the choice of "
+        f"these images is {low:.1f} to {high:.1f} % (Wilson)."
     )
     if facts.others:
         accuracies = {facts.config.seed: probe["accuracy_last"], **facts.others}

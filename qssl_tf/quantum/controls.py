@@ -67,4 +67,7 @@ def under(bare: cirq.Operation, controls: tuple[cirq.Qid, ...], word: tuple[int,
     It gets a copy of the operation: TensorFlow Quantum notes controls in the operation that they control, and a second
     use of the same object, bare or under other controls, would get them too.
     """
-    return cirq.ControlledOperation(controls, bare.gate.on(*bare.qubits), word) if controls else bare
+    if not controls:
+        return bare
+    assert bare.gate is not None  # `taken_apart` leaves no operation without one
+    return cirq.ControlledOperation(controls, bare.gate.on(*bare.qubits), word)

@@ -16,7 +16,7 @@ from qssl_tf.reproduction.studies import Study
 
 _SERIES = ("ring", "classical", "identity", "all_to_all", "ring_100_shots")
 STYLES = dict(zip(_SERIES, zip(COLOURS, MARKERS, strict=True), strict=False))
-CHANCE = 20.0  # percent, of five classes
+CHANCE = 20.0  # percent, of five classes with as many test images each
 
 
 COLUMNS = 3
@@ -155,7 +155,7 @@ def _line(axis, points: Sequence[tuple[Any, list[float]]], series: str) -> None:
 def _finish(figure, axis, path: Path, drawn: bool) -> bool:
     if not drawn:
         return False
-    axis.axhline(CHANCE, color=GRAY, linestyle=":", linewidth=1, label="chance")
+    axis.axhline(CHANCE, color=GRAY, linestyle=":", linewidth=1, label=f"largest class ({CHANCE:.0f} %)")
     axis.legend()
     save_figure(figure, path)
     return True

@@ -92,7 +92,8 @@ DIGITS_BATCHES = (1, 41, 81, 120)
 
 def _digits() -> tuple[Cell, ...]:
     """Three arms on the embedded digits: the same way of working in three minutes and without a download."""
-    base = replace(preset("digits"), steps=DIGITS_BATCHES[-1], checkpoint_every=40)
+    # The recipe by its name, as runs of this study were kept before `auto` was a word.
+    base = replace(preset("digits"), augmentation="digits", steps=DIGITS_BATCHES[-1], checkpoint_every=40)
     return tuple(
         Cell(f"digits-{name}", name, None, replace(base, **ARMS[name].settings), 3)
         for name in ("ring", "classical", "identity")

@@ -29,7 +29,7 @@ from qssl_tf.training.schedule import Schedule, schedule
 
 def build(config: Config, data: ImageData) -> tuple[SimCLR, Augmentation]:
     """Return the untrained model that `config` describes and what makes its views."""
-    augment = augmentation(config, data.image_shape[0])
+    augment = augmentation(config, data.image_shape)
     return build_simclr(config, data.image_shape, augment, schedule(config, len(data.train)).steps), augment
 
 

@@ -63,6 +63,58 @@ def test_settings_cut_them_like_any_other_data():
     assert data.image_shape == (4, 4, 3) and data.class_names == ("1", "3") and len(data.train) == 16
 
 
+def test_unlabelled_images_train_and_judge_nothing(capsys):
+    labels = LABELS.copy()
+    labels[::2] = -1
+    data = prepared(ImageData.from_arrays(BYTES, labels), Config(batch_size=8))
+    assert data.class_names == ("1", "3") and np.bincount(data.test.labels).tolist() == [2, 2]
+    assert np.sum(data.train.labels == -1) == 20 and len(data.train) == 36 and len(data.train.labelled()) == 16
+    assert capsys.readouterr().out == (
+        "arrays: 20 of 36 training images are unlabelled: they train, and no probe sees them\n"
+    )
+
+
+def test_unlabelled_judging_images_are_left_out(capsys):
+    given = ImageData.from_arrays(BYTES, LABELS, test_images=BYTES, test_labels=np.where(LABELS < 2, -1, LABELS))
+    data = prepared(given, Config(batch_size=8))
+    assert data.test.labels.tolist() == LABELS[LABELS > 1].tolist() and len(data.train) == 40
+    assert capsys.readouterr().out == "arrays: 20 unlabelled test images are left out\n"
+    none = ImageData.from_arrays(BYTES, LABELS, test_images=BYTES, test_labels=np.full(40, -1))
+    assert len(prepared(none, Config(batch_size=8)).test) == 0
+    assert ImageData.from_arrays(BYTES, np.full(40, -1)).class_names == ()
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        LABELS[:, None],
+        LABELS.astype(object),
+        np.array(["a", "b", "c", "d"], object)[LABELS],
+        np.array([b"a", b"b", b"c", b"d"])[LABELS],
+        np.array(["a", "b", "c", "d"])[LABELS][:, None],
+    ],
+    ids=["column", "objects", "names", "bytes", "column of names"],
+)
+def test_labels_of_other_libraries_mean_what_they_say(labels):
+    data = ImageData.from_arrays(BYTES, labels, test_fraction=0)
+    assert data.train.labels.tolist() == LABELS.tolist() and data.train.labels.dtype == np.int64
+
+
+def test_a_missing_name_is_no_class():
+    names = np.array(["a", "b", None, float("nan")], object)[LABELS]
+    data = ImageData.from_arrays(BYTES, names, test_fraction=0)
+    assert data.class_names == ("a", "b") and data.train.labels.tolist() == [0, 1, -1, -1] * 10
+    numbers = ImageData.from_arrays(BYTES, np.array([5, 7, None, -1], object)[LABELS], test_fraction=0)
+    assert numbers.class_names == ("5", "7") and numbers.train.labels.tolist() == [0, 1, -1, -1] * 10
+
+
+def test_a_name_of_any_bytes_can_be_written():
+    coffee = b"caf\xe9".decode("utf-8", "surrogateescape")  # as Python reads a folder's name that is no UTF-8
+    data = ImageData.from_arrays(BYTES, LABELS, class_names=["$$", coffee, "a\nb", "日本"])
+    assert data.class_names == ("$$", r"caf\xe9", r"a\nb", "日本")
+    "".join(data.class_names).encode("utf-8")
+
+
 BAD = [
     ({"images": BYTES[0, 0, 0]}, "`images` must have the shape (n, height, width) or (n, height, width, channels) with "
      "1 or 3 channels; got (3,)."),
@@ -72,20 +124,31 @@ BAD = [
     ({"images": np.full((40, 6, 6), np.nan)}, "`images` of type float64 must lie from 0 to 1; got nan to nan."),
     ({"images": BYTES.astype(int) - 1}, "`images` of type int64 must lie from 0 to 255; got -1 to 254."),
     ({"images": BYTES.astype(str)}, "`images` must be bytes (0 to 255) or fractions (0 to 1); got <U3."),
-    ({"labels": LABELS[:39]}, "`labels` must have the shape (40,), one for each image; got (39,). "
-     "Of one-hot rows take labels.argmax(axis=1)."),
+    ({"labels": LABELS[:39]}, "`labels` must have the shape (40,), one for each image; got (39,)."),
+    ({"labels": np.array(["a", 1] * 20, object)}, "`labels` must be whole numbers or names; got both or others, "
+     "such as 'a'."),
+    ({"labels": np.array([1, 1.5] * 20, object)}, "`labels` must be whole numbers or names; got both or others, "
+     "such as 1."),
+    ({"labels": np.where(LABELS > 1, 1, -1)}, "`labels` must name two classes or more, beside -1 for unlabelled "
+     "images; got 1 alone. Leave them out to train without."),
     ({"labels": np.eye(4)[LABELS]}, "got (40, 4). Of one-hot rows take labels.argmax(axis=1)."),
     ({"labels": LABELS / 2}, "`labels` must be whole numbers or names; got float64."),
-    ({"labels": np.zeros(40, int)}, "`labels` must name two classes or more; got 0 alone. Leave them out to train "
-     "without."),
+    ({"labels": np.zeros(40, int)}, "`labels` must name two classes or more, beside -1 for unlabelled images; got 0 "
+     "alone. Leave them out to train without."),
     ({"class_names": ["a", "b"]}, "`labels` must lie from 0 to 1, as there are names; got 2."),
     ({"test_images": BYTES}, "`labels` and `test_labels` must be given both or neither."),
     ({"test_images": BYTES[:, :3], "test_labels": LABELS}, "`test_images` must have the shape of `images`, (6, 6, 3); "
      "got (3, 6, 3)."),
     ({"test_images": BYTES, "test_labels": LABELS + 1}, "`test_labels` must be among 0, 1, 2, 3; got '4'."),
     ({"test_fraction": 1.0}, "`test_fraction` must be at least 0.0 and at most 0.9; got 1.0."),
-    ({"test_fraction": 0.05}, "`test_fraction` must leave every class on both sides of the 40 images; got 0.05. Give "
-     "more images, or `test_images` of your own."),
+    ({"test_fraction": 0.05}, "`test_fraction` must leave every class on both sides; got 0.05, so 2 of 40 images "
+     "judge, 38 train, and there are 4 classes, '0' with 10 images the rarest; give at least 0.088, or `test_images` "
+     "of your own (files: in the folders train and test)."),
+    ({"labels": np.arange(40)}, "got 0.2, so no class has two images; give more, or `test_images` of your own (files: "
+     "in the folders train and test)."),
+    ({"labels": np.arange(40) // 2, "test_fraction": 0.6}, "got 0.6, so 24 of 40 images judge, 16 train, and there are "
+     "20 classes, '0' with 2 images the rarest; give at most 0.487, or `test_images` of your own (files: in the "
+     "folders train and test)."),
 ]  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from PIL import Image, ImageEnhance
 from scipy import ndimage
 
 from qssl_tf.config import Config
-from qssl_tf.data.augment import AUGMENTATIONS, Augmentation, augmentation
+from qssl_tf.data.augment import AUGMENTATIONS, Augmentation, augmentation, say_recipe
 from qssl_tf.data.geometric import ATTEMPTS, RandomBlur, RandomFlip, RandomResizedCrop
 from qssl_tf.data.photometric import RandomColorJitter, RandomGrayscale
 from qssl_tf.data.resample import crop_and_resize
@@ -164,11 +164,29 @@ def test_recipes_keep_the_range_and_reload(name, images):
 
 def test_settings_reach_the_recipe():
     config = Config(augmentation="simclr", crop_area=0.4, jitter=0.5)
-    crop, jitter = augmentation(config, 8).transforms[:2]
+    crop, jitter = augmentation(config, (8, 8, 3)).transforms[:2]
     assert (crop.min_area, jitter.brightness, jitter.hue) == (0.4, 0.2, 0.05)
-    assert augmentation(config, 8, probing=True).transforms[0].min_area == 0.08  # the paper's probe
-    papers = augmentation(Config(augmentation="simclr"), 8).transforms
+    assert augmentation(config, (8, 8, 3), probing=True).transforms[0].min_area == 0.08  # the paper's probe
+    papers = augmentation(Config(augmentation="simclr"), (8, 8, 3)).transforms
     assert (papers[0].min_area, papers[1].contrast, papers[1].hue) == (0.2, 0.4, 0.1)
+
+
+@pytest.mark.parametrize(
+    ("word", "channels", "flips", "said"),
+    [
+        ("auto", 1, False, ""),
+        ("auto", 3, True, "the images are in colour: views by the recipe simclr (crop, colour, gray, flip); where a "
+         "mirrored image means something else, choose --augmentation digits\n"),
+        ("digits", 3, False, ""),
+        ("simclr", 1, True, ""),
+    ],
+)  # fmt: skip
+def test_views_suit_the_images_unless_a_recipe_is_named(word, channels, flips, said, capsys):
+    config = Config() if word == "auto" else Config(augmentation=word)
+    made = augmentation(config, (8, 8, channels))
+    assert any(isinstance(layer, RandomFlip) for layer in made.transforms) == flips
+    say_recipe(config, (8, 8, channels))
+    assert capsys.readouterr().out == said
 
 
 def test_digits_are_never_flipped():

@@ -20,12 +20,20 @@ EQUAL = ImageData.from_arrays(IMAGES, LABELS)
         PAIRS.batch(7),
         PAIRS.map(lambda image, label: {"image": image, "label": label}),
         PAIRS.map(lambda image, label: (tf.cast(image, tf.float32) / 255, label)),
+        PAIRS.map(lambda image, label: (image, label[None])).batch(7),
     ],
 )
 def test_it_is_read_whole(dataset):
     data = ImageData.from_dataset(dataset)
     assert data.train.fingerprint() == EQUAL.train.fingerprint()
     assert data.test.fingerprint() == EQUAL.test.fingerprint()
+
+
+@pytest.mark.parametrize("change", [lambda d: d, lambda d: d.batch(7), lambda d: d.batch(7).map(lambda i, y: i)])
+def test_gray_images_need_no_channel(change):
+    gray = tf.data.Dataset.from_tensor_slices((IMAGES[..., 0], LABELS))
+    data = ImageData.from_dataset(change(gray), test_fraction=0)
+    assert (data.train.images[..., 0] == IMAGES[..., 0]).all() and len(data.train) == 20
 
 
 def test_labels_may_be_words_or_missing():

@@ -32,6 +32,71 @@ def test_a_folder_for_each_class(classes, tmp_path):
             assert any((image == classes[data.class_names[label], number]).all() for number in range(10))
 
 
+def test_folders_within_a_class_belong_to_it_as_in_torchvision(tmp_path, capsys):
+    """ImageFolder walks the folder of a class to its leaves, along links too."""
+    for name in ("cat", "dog"):
+        for number in range(10):
+            write(tmp_path / name / f"{number}.png")
+            write(tmp_path / name / "more" / "indoors" / f"{number}.png")
+    (tmp_path / "cat" / "again").symlink_to(tmp_path / "cat")  # a ring
+    (tmp_path / "elsewhere").mkdir()
+    write(tmp_path.with_name(f"{tmp_path.name}-linked") / "1.png")
+    (tmp_path / "dog" / "linked").symlink_to(tmp_path.with_name(f"{tmp_path.name}-linked"))
+    data = ImageData.from_folder(tmp_path, test_fraction=0)
+    assert data.class_names == ("cat", "dog") and np.bincount(data.train.labels).tolist() == [20, 21]
+    assert capsys.readouterr().out == f"left out of {tmp_path}: the folder elsewhere without images\n"
+
+
+def test_what_is_no_image_is_left_out_in_a_line(classes, tmp_path, capsys):
+    for name in ("one.heic", "two.heic", "notes"):
+        (tmp_path / "cat" / name).write_text("no image")
+    (tmp_path / "cat" / ".hidden").write_text("nothing")
+    assert len(ImageData.from_folder(tmp_path, test_fraction=0).train) == 20
+    assert capsys.readouterr().out == f"left out of {tmp_path}: 1 files, 2 files .heic\n"
+
+
+def test_folders_beside_train_and_test_are_named(tmp_path, capsys):
+    for split in ("train", "test", "val"):
+        for name in ("a", "b"):
+            write(tmp_path / split / name / "1.png")
+    ImageData.from_folder(tmp_path)
+    assert capsys.readouterr().out == f"left out of {tmp_path}: val\n"
+    write(tmp_path / "train" / "2.png")
+    with pytest.raises(
+        UserError, match=r"train has folders of classes and must hold no images beside them; got 2\.png"
+    ):
+        ImageData.from_folder(tmp_path)
+
+
+def test_photos_are_cropped_to_their_middle_and_not_stretched(tmp_path, capsys):
+    """A disc stays a disc; as torchvision's CenterCrop to the shorter side, then Resize."""
+    rows, columns = np.mgrid[:40, :80]
+    disc = np.where((rows - 19.5) ** 2 + (columns - 39.5) ** 2 < 15**2, 255, 0).astype(np.uint8)
+    for number in range(4):
+        tmp_path.joinpath("c").mkdir(exist_ok=True)
+        Image.fromarray(disc if number % 2 else disc.T).save(tmp_path / "c" / f"{number}.png")
+    write(tmp_path / "d" / "square.png", (20, 20))
+    data = ImageData.from_folder(tmp_path, image_size=20, test_fraction=0)
+    expected = np.asarray(Image.fromarray(disc[:, 20:60]).resize((20, 20), Image.Resampling.BILINEAR))
+    for image in data.train.images[:4]:
+        np.testing.assert_array_equal(image[..., 0], expected)
+    assert capsys.readouterr().out == (
+        f"{tmp_path.name}: 4 of 5 images are not square; the square in their middle is taken\n"
+    )
+
+
+def test_a_class_of_any_name_is_read(tmp_path):
+    import os
+
+    for name in (b"caf\xe9", b"$$"):
+        place = os.path.join(os.fsencode(tmp_path), name)
+        os.mkdir(place)
+        for number in range(2):
+            write(tmp_path / "x.png")
+            os.rename(tmp_path / "x.png", os.path.join(place, b"%d.png" % number))
+    assert ImageData.from_folder(tmp_path, test_fraction=0).class_names == ("$$", r"caf\xe9")
+
+
 def test_folders_train_and_test(tmp_path):
     for split, count in (("train", 3), ("test", 2)):
         for name in ("a", "b"):

@@ -7,8 +7,9 @@ import tensorflow_datasets as tfds
 from sklearn.datasets import load_digits
 
 from qssl_tf.config import Config
-from qssl_tf.data.images import Split
-from qssl_tf.data.sources import load, resized
+from qssl_tf.data.images import ImageData, Split
+from qssl_tf.data.sources import load, prepared
+from qssl_tf.data.squares import resized
 from qssl_tf.errors import UserError
 from qssl_tf.presets import preset
 
@@ -53,6 +54,20 @@ def test_image_size_resizes_all_splits():
     data = load(Config(image_size=16, validation_fraction=0.1))
     assert {split.images.shape[1:] for split in (data.train, data.validation, data.test)} == {(16, 16, 1)}
     assert resized(np.zeros((0, 8, 8, 1), np.uint8), 4).shape == (0, 4, 4, 1)
+
+
+def test_what_is_not_square_is_cropped_to_its_middle(capsys):
+    images = np.random.default_rng(0).integers(0, 256, (12, 8, 20, 3), dtype=np.uint8)
+    data = ImageData.from_arrays(images, np.arange(12) % 2, test_fraction=0, name="wide")
+    with pytest.raises(UserError) as caught:
+        prepared(data, Config(batch_size=4))
+    assert str(caught.value) == (
+        "images of wide must be square; they have 8 x 20 pixels: say with --image-size to which side to resize their "
+        "middle squares."
+    )
+    found = prepared(data, Config(batch_size=4, image_size=8)).train.images
+    np.testing.assert_array_equal(found, images[:, :, 6:14])
+    assert capsys.readouterr().out == "wide: 12 of 12 images are not square; the square in their middle is taken\n"
 
 
 def prepare(name, folder, count=40, sides=None):
@@ -111,7 +126,9 @@ def test_real_cifar10(cifar_dir):
         ({"batch_size": 1438}, "`batch_size` must be at most the number of training images (1437); got 1438."),
         (
             {"validation_fraction": 0.001},
-            "`validation_fraction` must leave every class on both sides of the 1437 training images; got 0.001.",
+            "`validation_fraction` must leave every class on both sides of the 1437 training images; got 0.001, so 2 "
+            "of 1437 images judge, 1435 train, and there are 10 classes, '8' with 139 images the rarest; give at least "
+            "0.007.",
         ),
         (
             {"train_images": 9},
@@ -149,6 +166,31 @@ def test_unprepared_and_offline_is_one_quick_sentence(tmp_path, monkeypatch):
         f"data set 'cifar10' is not prepared in {tmp_path}/cifar10/3.0.2 and could not be downloaded"
     )
     assert "cannot be reached" in message and message.endswith("or use --preset digits, which needs neither.")
+
+
+def test_a_set_without_checksums_is_one_sentence(tmp_path):
+    class Unmade(tfds.core.GeneratorBasedBuilder):
+        """Nothing says where its files come from."""
+
+        VERSION = tfds.core.Version("1.0.0")
+
+        def _info(self):
+            features = {"image": tfds.features.Image(shape=(8, 8, 1)), "label": tfds.features.ClassLabel(num_classes=2)}
+            return self.dataset_info_from_configs(features=tfds.features.FeaturesDict(features))
+
+        def _split_generators(self, dl_manager):
+            raise OSError("no files anywhere")
+
+        def _generate_examples(self):
+            raise NotImplementedError
+
+    assert Unmade.url_infos is None
+    with pytest.raises(UserError) as caught:
+        load(Config(dataset="unmade", data_dir=str(tmp_path)))
+    assert str(caught.value).startswith(
+        f"data set 'unmade' is not prepared in {tmp_path}/unmade/1.0.0 and could not be "
+    )
+    assert "(OSError: no files anywhere)" in str(caught.value)
 
 
 @pytest.mark.filterwarnings("ignore")

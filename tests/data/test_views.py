@@ -18,7 +18,7 @@ DATA = ImageData.from_arrays(np.random.default_rng(0).random((20, 8, 8)), test_f
 def test_they_are_the_views_of_the_first_step():
     images, *views = sample_views(DATA, CONFIG, 20)
     np.testing.assert_array_equal(np.rint(255 * images), DATA.train.images)
-    batch = next(iter(view_pairs(DATA.train.images, augmentation(CONFIG, 8), 20, CONFIG.seed, steps=1)))
+    batch = next(iter(view_pairs(DATA.train.images, augmentation(CONFIG, (8, 8, 1)), 20, CONFIG.seed, steps=1)))
     order = epoch_order(20, CONFIG.seed, 0).numpy()
     for shown, trained in zip(views, batch, strict=True):
         np.testing.assert_allclose(shown[order], trained, atol=1e-6)

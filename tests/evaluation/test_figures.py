@@ -31,9 +31,16 @@ def test_a_confusion_matrix_shows_counts_and_both_axes(tmp_path):
     assert set(map(str, range(100, 200))) <= said
 
 
+def test_a_name_may_be_anything(tmp_path):
+    names = ["$$", "$x^$", "_hidden", "caf\udce9", "a\nb", "_"]
+    confusion(tmp_path / "confusion.png", np.eye(6, dtype=int), names, "$\\frac$: 1.0 %")
+    said = words(tmp_path / "confusion.png")
+    assert {"$$", "$x^$", "_hidden", r"caf\xe9", r"a\nb", "_", "$\\frac$: 1.0 %"} <= said
+
+
 def test_an_accuracy_says_on_which_images_the_best_was_chosen(tmp_path):
     accuracy_curve(tmp_path / "accuracy.png", [1, 100], [20.0, 40.0], [30.0, 41.0], 20.0, "validation")
     assert {
-        "training step of the checkpoint", "linear-probe validation accuracy (%)", "last epoch", "chance",
-        "best epoch (chosen on validation data)",
+        "training step of the checkpoint", "linear-probe validation accuracy (%)", "last epoch",
+        "largest class (20.0 %)", "best epoch (chosen on validation data)",
     } <= words(tmp_path / "accuracy.png")  # fmt: skip

@@ -6,15 +6,18 @@ import pytest
 
 from qssl_tf.config import Config
 from qssl_tf.data.augment import AUGMENTATIONS
+from qssl_tf.data.images import Split
 from qssl_tf.data.pipeline import image_batches
 from qssl_tf.data.sources import load
 from qssl_tf.errors import UserError
 from qssl_tf.evaluation import probe as probe_module
 from qssl_tf.evaluation.checkpoints import draw_probes, write_probes
 from qssl_tf.evaluation.features import fingerprint, frozen_features
-from qssl_tf.evaluation.probe import confusion_matrix, probe, probe_steps
+from qssl_tf.evaluation.probe import probe, probe_steps
 from qssl_tf.evaluation.probe_files import read_probe
+from qssl_tf.evaluation.scores import confusion_matrix
 from qssl_tf.models.simclr import build_simclr
+from qssl_tf.publishing.ready import WEIGHTS
 from qssl_tf.training.runs import create_run
 
 SETTINGS = Config(width=4, layers=1, probe_epochs=6, head="identity")
@@ -102,6 +105,35 @@ def test_checkpoints_probed_together_come_out_as_alone(digits_data, protocol):
         assert (result.step, result.frozen_sha256) == (alone.step, alone.frozen_sha256)
         assert result.accuracy_last == pytest.approx(alone.accuracy_last, abs=0.6)  # two of 360 images
         np.testing.assert_allclose(fit.kernel, judge.kernel, atol=1e-3)
+
+
+def test_unlabelled_images_are_seen_by_no_probe(model, digits_data):
+    """Half of the labels hidden: the probe is that of the other half alone."""
+    hidden = np.arange(len(digits_data.train)) % 2 == 0
+    known = dataclasses.replace(digits_data, train=digits_data.train.take(~hidden))
+    labels = np.where(hidden, -1, digits_data.train.labels)
+    judging = np.where(digits_data.test.labels < 5, -1, digits_data.test.labels)
+    half = dataclasses.replace(
+        digits_data, train=Split(digits_data.train.images, labels), test=Split(digits_data.test.images, judging)
+    )
+    result, fit = probe(model, half, SETTINGS, step=0)
+    assert result.n_train == np.sum(~hidden) and result.n_test == np.sum(judging >= 0) == np.sum(result.confusion)
+    np.testing.assert_array_equal(fit.kernel, probe(model, known, SETTINGS, step=0)[1].kernel)
+    nothing = dataclasses.replace(half, test=Split(half.test.images, np.full(360, -1)))
+    with pytest.raises(UserError) as caught:
+        probe(model, nothing, SETTINGS, step=0)
+    assert str(caught.value) == (
+        "a linear probe needs labelled test images, and digits has none; train on images that have them."
+    )
+
+
+def test_a_result_of_an_earlier_version_is_read(tmp_path):
+    """The ready weights' results do not say how balanced their accuracy is."""
+    written = json.loads((WEIGHTS / "digits-ring" / "probe.json").read_text())
+    assert "balanced_accuracy" not in written
+    read, counts = read_probe(WEIGHTS / "digits-ring" / "probe.json"), np.array(written["confusion"])
+    assert read["balanced_accuracy"] == pytest.approx(100 * np.mean(np.diag(counts) / counts.sum(axis=1)))
+    assert read["majority_share"] == pytest.approx(100 * counts.sum(axis=1).max() / 360)
 
 
 def test_it_notices_a_network_that_moves(model, digits_data, monkeypatch):

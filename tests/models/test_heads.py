@@ -40,7 +40,7 @@ def test_trigonometric_features_are_what_an_unentangled_circuit_measures():
 @pytest.mark.parametrize("name", ["quantum", "classical"])
 def test_a_frozen_head_keeps_its_weights(name, digits_data):
     config = Config(head=name, width=3, layers=1, train_head=False)
-    recipe = augmentation(config, 8)
+    recipe = augmentation(config, (8, 8, 1))
     model = build_simclr(config, (8, 8, 1), recipe)
     before = [weight.numpy() for weight in model.head.weights]
     first = model.encoder.trainable_weights[0].numpy()

@@ -79,6 +79,28 @@ def test_large_sets_are_thinned_and_unlabelled_ones_drawn(tmp_path):
     words(tmp_path / "map.png")
 
 
+ODD = ("$$", "_hidden", "caf\udce9\n")
+
+
+def test_classes_of_any_name_are_in_every_legend(tmp_path):
+    embedding_map(tmp_path / "map.png", FEATURES, LABELS, ODD)
+    expectation_distributions(tmp_path / "f.png", FEATURES, LABELS, ODD, list("01234"))
+    for name in ("map.png", "f.png"):
+        assert {"$$", "_hidden", r"caf\xe9\n"} <= words(tmp_path / name)
+    write_projector(tmp_path, FEATURES, LABELS, ODD, np.zeros((60, 4, 4, 1), np.uint8))
+    assert (tmp_path / "classes.tsv").read_text().splitlines()[:3] == ["$$", "_hidden", r"caf\xe9\n"]
+
+
+def test_unlabelled_images_are_drawn_as_such(tmp_path):
+    labels = np.where(LABELS == 2, -1, LABELS)
+    embedding_map(tmp_path / "map.png", FEATURES, labels, NAMES[:2])
+    assert {"a", "b", "unlabelled"} <= words(tmp_path / "map.png")
+    write_projector(tmp_path, FEATURES, labels, NAMES[:2], np.zeros((60, 4, 4, 1), np.uint8))
+    assert (tmp_path / "classes.tsv").read_text().splitlines()[:3] == ["a", "b", "unlabelled"]
+    expectation_distributions(tmp_path / "f.png", FEATURES, np.full(60, -1), NAMES, list("01234"))
+    assert "mean of class" not in words(tmp_path / "f.png")
+
+
 def test_what_cannot_be_mapped_is_one_line(tmp_path):
     path, labels = tmp_path / "m.png", LABELS
     for call, sentence in (

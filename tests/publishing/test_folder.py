@@ -54,7 +54,9 @@ def test_the_card_says_what_the_files_say(runs, shared):
     card = (shared / "README.md").read_text()
     probes = [json.loads((run.folder / "probe.json").read_text()) for run in runs]
     accuracies = [probe["accuracy_last"] for probe in probes]
-    assert f"is right on **{accuracies[0]:.1f} %** of 12 test images; chance is 33 %." in card
+    assert f"is right on **{accuracies[0]:.1f} %** of 12 test images, 33.3 % of which are of the largest class;" in card
+    recalls = [100 * row[place] / sum(row) for place, row in enumerate(probes[0]["confusion"])]
+    assert f"(balanced accuracy) is {np.mean(recalls):.1f} %." in card
     for seed, accuracy in enumerate(accuracies):
         assert f"{accuracy:.1f} (seed {seed})" in card
     assert f"with 2 seeds: {np.mean(accuracies):.1f} ± {np.std(accuracies, ddof=1):.1f} %" in card

@@ -188,7 +188,7 @@ def test_a_chief_and_two_workers_of_which_one_is_killed(tmp_path, free_ports):
         ),
         (["--width", "4", "--vary", "width=3,4"], "`width` is both set for all trials and varied; leave out one"),
         (["--head", "identity", "--space", "shots"], "nothing to search: shots, gradient cannot matter"),
-        (["--objective", "accuracy"], "`objective` must be one of validation_accuracy, contrastive_accuracy, loss,"),
+        (["--objective", "accuracy"], "`objective` must be one of validation_accuracy, balanced_accuracy,"),
         (["--algorithm", "randm"], "`algorithm` must be one of random, bayesian, hyperband, grid; got 'randm'."),
         (["--algorithm", "hyperband", "--trials", "4"], "--algorithm hyperband sets the number of trials by itself"),
         (["--trials", "0"], "`trials` must be at least 1; got 0."),

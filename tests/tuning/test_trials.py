@@ -3,7 +3,7 @@ import json
 
 import pytest
 import trials
-from trials import ATTEMPTS, OBJECTIVES, images, run_trial
+from trials import ATTEMPTS, FIGURES, images, run_trial
 
 from qssl_tf.config import Config
 from qssl_tf.errors import UserError
@@ -20,9 +20,9 @@ def done(tmp_path_factory):
     return folder, run_trial(CONFIG, folder)
 
 
-def test_every_objective_is_logged_and_true(done):
+def test_every_figure_is_logged_and_true(done):
     folder, result = done
-    assert set(result) == set(OBJECTIVES)
+    assert set(result) == set(FIGURES)
     rows = read_history(folder / "history.csv")
     assert len(rows) == 6 and result["loss"] == float(rows[-1]["loss"])  # the last tenth of six steps is one
     probed = json.loads((folder / "probe-validation.json").read_text())

@@ -1,0 +1,73 @@
+"""How often a classifier is right, beside what it takes to be right that often without looking at an image."""
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Score:
+    """Accuracies on some images, all in percent.
+
+    Attributes:
+        accuracy: Images told right.
+        balanced: Mean over the classes of the share of their images that was told right.
+        majority: Images of the largest class: the accuracy of always naming it.
+    """
+
+    accuracy: float
+    balanced: float
+    majority: float
+
+    def __str__(self) -> str:
+        """Return the three in words, the accuracy first."""
+        return f"{self.accuracy:.1f} % ({self.beside})"
+
+    @property
+    def beside(self) -> str:
+        """What belongs beside an accuracy, in words."""
+        return f"balanced {self.balanced:.1f} %, largest class {self.majority:.1f} %"
+
+
+def score(confusion: Sequence[Sequence[int]] | np.ndarray) -> Score:
+    """Return what a confusion matrix says; classes without images do not count.
+
+    Args:
+        confusion: Counts, rows true classes, columns predicted ones; at least one image.
+    """
+    from sklearn.metrics import balanced_accuracy_score
+
+    counts = np.asarray(confusion)
+    true, predicted = np.nonzero(counts)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "y_pred contains classes not in y_true")
+        balanced = balanced_accuracy_score(true, predicted, sample_weight=counts[true, predicted])
+    total = counts.sum()
+    return Score(
+        100 * float(np.trace(counts) / total), 100 * float(balanced), 100 * float(counts.sum(axis=1).max() / total)
+    )
+
+
+def completed(values: Any) -> Any:
+    """Return a result as its file holds it, with `balanced_accuracy` and `majority_share`, which older ones do not say.
+
+    A file may come from anybody: where it holds no confusion matrix, it is returned as it is.
+    """
+    try:
+        counts = np.array(values["confusion"], np.int64)
+    except (ValueError, TypeError, KeyError, OverflowError):
+        return values
+    if counts.ndim != 2 or counts.shape[0] != counts.shape[1] or counts.min(initial=0) < 0 or not counts.sum() > 0:
+        return values
+    found = score(counts)
+    return {"balanced_accuracy": found.balanced, "majority_share": found.majority} | values
+
+
+def confusion_matrix(labels: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray:
+    """Return counts, shape (classes, classes): rows true, columns predicted."""
+    from sklearn.metrics import confusion_matrix as count
+
+    return count(labels, predicted, labels=np.arange(classes))
