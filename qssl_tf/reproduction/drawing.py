@@ -10,7 +10,7 @@ from qssl_tf.arms import ARMS
 from qssl_tf.evaluation.published import published
 from qssl_tf.evaluation.statistics import summary
 from qssl_tf.plotting import BLUE, COLOURS, COLUMN, GRAY, MARKERS, PAGE, save_figure, styled, subplots
-from qssl_tf.reproduction.comparisons import accuracies, student_interval
+from qssl_tf.reproduction.comparisons import accuracies
 from qssl_tf.reproduction.records import Record
 from qssl_tf.reproduction.studies import Study
 
@@ -76,21 +76,20 @@ def draw_arms(path: Path, records: Sequence[Record], study: Study) -> bool:
     for place, (cell, found) in enumerate(rows):
         values = list(found.last.values())
         said = summary(values)
-        axis.plot(values, [place + 0.22] * len(values), "o", color=BLUE, alpha=0.45, markeredgewidth=0)
-        interval = student_interval(said)
-        if interval is not None:
-            axis.plot(interval, [place, place], color=BLUE, linewidth=2)
+        axis.plot(values, [place + 0.22] * len(values), "o", color=BLUE, alpha=0.45, markeredgewidth=0,
+                  label="one seed, last epoch")  # fmt: skip
+        if said.interval is not None:
+            axis.plot(said.interval, [place, place], color=BLUE, linewidth=2, label="mean, 95 % interval")
         axis.plot(said.mean, place, "|", color=BLUE, markersize=14, markeredgewidth=2)
         if cell.name == cell.series and ARMS[cell.series].published:
             theirs = published(cell.series)[study.table]
-            axis.errorbar(theirs.mean, place - 0.22, xerr=theirs.sd, fmt="d", color=GRAY, linewidth=1)
-    axis.plot([], [], "o", color=BLUE, alpha=0.45, label="one seed, last epoch")
-    axis.plot([], [], color=BLUE, linewidth=2, label="mean, 95 % interval (t)")
-    axis.errorbar([], [], xerr=[], fmt="d", color=GRAY, linewidth=1, label="published mean ± deviation, best epoch")
+            axis.errorbar(theirs.mean, place - 0.22, xerr=theirs.sd, fmt="d", color=GRAY, linewidth=1,
+                          label="published mean ± deviation, best epoch")  # fmt: skip
     axis.set_yticks(range(len(rows)), [f"{cell.name} ({len(found.last)})" for cell, found in rows])
     axis.set_ylim(len(rows) - 0.4, -0.6)
     axis.set_xlabel(f"linear-probe test accuracy after batch {study.table} (%)")
-    figure.legend(fontsize=7, loc="outside upper center", ncols=3)
+    shown = {label: handle for handle, label in zip(*axis.get_legend_handles_labels(), strict=True)}
+    figure.legend(shown.values(), shown.keys(), fontsize=7, loc="outside upper center", ncols=3)
     save_figure(figure, path)
     return True
 
