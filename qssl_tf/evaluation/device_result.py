@@ -10,7 +10,7 @@ from qssl_tf.evaluation.linear import LinearFit
 from qssl_tf.evaluation.probe import confusion_matrix
 from qssl_tf.hardware.jobs import collected
 from qssl_tf.hardware.ledger import Ledger
-from qssl_tf.hardware.mitigation import MITIGATIONS, Measured, standard_errors
+from qssl_tf.hardware.mitigation import MITIGATIONS, Measured
 from qssl_tf.quantum.observables import members
 from qssl_tf.quantum.spec import circuit_spec
 
@@ -28,10 +28,10 @@ def judged(config: Config, ledger: Ledger) -> dict[str, Any]:
         measured[:CALIBRATION_ROWS],
         stored["exact"][:CALIBRATION_ROWS],
         contrast,
+        record["shots"],
         amplified[0][CALIBRATION_ROWS:] if amplified else None,
     )
-    mitigated = MITIGATIONS[record["mitigation"]](seen)
-    errors = standard_errors(record["mitigation"], seen, record["shots"], seed=record["seed"])
+    mitigated, errors = MITIGATIONS[record["mitigation"]](seen)
     classifier, labels = LinearFit(stored["kernel"], stored["bias"], []), stored["labels"]
     found, ideal = classifier.predict(mitigated), classifier.predict(exact)
     classes, hits = len(record["class_names"]), int(np.sum(found == labels))
