@@ -51,7 +51,8 @@ def compiled_for(
             break
         if any(set(candidate.layout) == set(other.layout) for _, other in tried):
             continue
-        result = device.sampler(layout_seed(seed)).run([(candidate.circuit, {tuple(names): rows}, SCORE_SHOTS)]).result()
+        trial = (candidate.circuit, {tuple(names): rows}, SCORE_SHOTS)
+        result = device.sampler(layout_seed(seed)).run([trial]).result()
         measured = expectations(result[0].data.meas, members)
         slope, offset = affine_fit(measured, exact, SCORE_SHOTS)
         tried.append((float(np.sqrt(np.mean((slope * measured + offset - exact) ** 2))), candidate))

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from qssl_tf.arms import ARMS
+from qssl_tf.arms import arm
 from qssl_tf.evaluation.published import published
 from qssl_tf.evaluation.statistics import Paired, Summary, summary
 from qssl_tf.quantum.counting import training_circuits
@@ -42,7 +42,7 @@ def published_table(records: Sequence[Record], study: Study, protocol: str) -> l
     rows = []
     for cell in study.cells:
         found = accuracies(records, cell.name, study.table, protocol)
-        if found is None or not ARMS[cell.series].published:
+        if found is None or not arm(cell.series).published:
             continue
         last, best = (summary(list(values.values())) for values in (found.last, found.best))
         theirs = published(cell.series)[study.table]
@@ -66,7 +66,7 @@ def arms_table(records: Sequence[Record], study: Study, batch: int) -> list[str]
             continue
         said = summary(list(found.last.values()))
         values = ", ".join(f"{value:.1f}" for value in found.last.values())
-        rows.append([cell.name, ARMS[cell.series].about, str(said.n), spread(said), _interval(said), values])
+        rows.append([cell.name, arm(cell.series).about, str(said.n), spread(said), _interval(said), values])
     return markdown(["arm", "what it is", "seeds", "last epoch (%)", "95 % of the mean", "each seed"], rows)
 
 
