@@ -1,7 +1,8 @@
 """`make bench`: every speed figure of this package against its rivals, into benchmarks/results/ and docs/images/.
 
-Writes `latest.json`, a list of {what, qubits, batch, shots, ours_s, peer, peer_s, ratio} with seconds of one call (a
-ratio above 1: ours is faster), `machine.json` (processor, cores, load before and after) and the figure.
+Writes `latest.json`, a list of {what, qubits, batch, shots, ours_s, peer, peer_s, ratio, versions} with seconds of one
+call (a ratio above 1: ours is faster) and the versions of both sides' packages, `machine.json` (processor, cores, load
+before and after) and the figure.
 """
 
 import sys
@@ -16,7 +17,11 @@ SECTIONS = ("heads", "steps", "peers")
 
 
 def comparisons(sections: list[str], environments: Path | None) -> Iterator[dict]:
-    """Yield the results of each section as they come."""
+    """Yield the results of each section as they come; peers' environments are tried before anything is timed."""
+    if "peers" in sections:
+        from environments import checked
+
+        versions = checked(environments)
     if "heads" in sections:
         from heads import all_heads
 
@@ -28,7 +33,8 @@ def comparisons(sections: list[str], environments: Path | None) -> Iterator[dict
     if "peers" in sections:
         from peers import all_peers
 
-        yield from all_peers(environments)
+        assert environments is not None  # it was checked
+        yield from all_peers(environments, versions)
 
 
 def line(result: dict) -> str:

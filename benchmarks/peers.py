@@ -6,12 +6,13 @@ first, so that a figure is never of another problem.
 
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
+from environments import last_line
 from heads import training_call
 from timing import compared, medians
 
@@ -47,13 +48,14 @@ class Worker:
 
     def __init__(self, peer: Peer, environments: Path, problem: dict[str, np.ndarray], folder: Path):
         """Start it and wait for its first results."""
-        python = environments / peer.environment / "bin" / "python"
-        if not python.exists():
-            raise UserError(f"{python} does not exist; build the peers: sh benchmarks/peers.sh {environments}")
+        self.environment, self.errors = environments / peer.environment, folder / "stderr"
         given, found = folder / "given.npz", folder / "found.npz"
         np.savez(given, **problem)
-        command = [python, WORKERS / peer.worker[0], given, found, *peer.worker[1:]]
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        command = [self.environment / "bin" / "python", WORKERS / peer.worker[0], given, found, *peer.worker[1:]]
+        with open(self.errors, "w", encoding="utf-8") as errors:
+            self.process = subprocess.Popen(
+                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, text=True
+            )
         self._wait("ready")
         self.found = dict(np.load(found))
 
@@ -62,7 +64,11 @@ class Worker:
         for line in self.process.stdout:
             if line.strip() == word:
                 return
-        raise UserError(f"{self.process.args[1]} ended with status {self.process.wait()}; its message is above.")
+        status, said = self.process.wait(), last_line(self.errors.read_text(encoding="utf-8", errors="replace"))
+        raise UserError(
+            f"the peer's environment {self.environment} is broken: {self.process.args[1].name} ended with status "
+            f"{status} ({said}); remove it and build the peers: sh benchmarks/peers.sh {self.environment.parent}"
+        )
 
     def __call__(self) -> None:
         """Have it run once."""
@@ -78,16 +84,23 @@ class Worker:
         self.process.wait()
 
 
-def all_peers(environments: Path | None) -> Iterator[dict[str, object]]:
-    """Yield our times beside each peer's."""
-    if environments is None:
-        raise UserError("`--environments` must name the folder that benchmarks/peers.sh filled; got none.")
+def all_peers(environments: Path, versions: Mapping[str, Mapping[str, str]]) -> Iterator[dict[str, object]]:
+    """Yield our times beside each peer's.
+
+    Args:
+        environments: The folder that benchmarks/peers.sh filled.
+        versions: What `environments.checked` found there.
+    """
     for peer in RINGS:
-        yield _against(peer, environments, "exact: forward + backward, ring", *_ring(peer.rows))
-    yield _against(TORCH, environments, "encoder: forward + backward of two views", *_encoder(TORCH.rows))
+        found = versions[peer.environment]
+        yield _against(peer, environments, found, "exact: forward + backward, ring", *_ring(peer.rows))
+    found = versions[TORCH.environment]
+    yield _against(TORCH, environments, found, "encoder: forward + backward of two views", *_encoder(TORCH.rows))
 
 
-def _against(peer: Peer, environments: Path, what: str, call: Callable, problem: dict) -> dict[str, object]:
+def _against(
+    peer: Peer, environments: Path, versions: Mapping[str, str], what: str, call: Callable, problem: dict
+) -> dict[str, object]:
     with tempfile.TemporaryDirectory() as folder:
         worker = Worker(peer, environments, problem, Path(folder))
         for name, ours in zip(("values", "by_angles", "by_weights"), call(), strict=False):
@@ -95,7 +108,7 @@ def _against(peer: Peer, environments: Path, what: str, call: Callable, problem:
                 np.testing.assert_allclose(ours, worker.found[name], atol=2e-3)
         seconds = medians({"ours": call, peer.name: worker}, peer.rounds)
         worker.end()
-    return compared(what, 8, peer.rows, None, seconds)
+    return compared(what, 8, peer.rows, None, seconds, versions)
 
 
 def _ring(rows: int) -> tuple[Callable, dict[str, np.ndarray]]:

@@ -4,8 +4,10 @@ import os
 import statistics
 import time
 from collections.abc import Callable, Mapping
+from importlib.metadata import version
 
 ROUNDS = 7
+OWN = ("qssl-tf", "tensorflow", "tensorflow-quantum", "keras")  # packages of this process
 
 
 def medians(rivals: Mapping[str, Callable[[], object]], rounds: int = ROUNDS) -> dict[str, float]:
@@ -39,8 +41,24 @@ def machine() -> dict[str, object]:
     return {"processor": model, "cores": os.cpu_count(), "load_1_min": round(os.getloadavg()[0], 2)}
 
 
-def compared(what: str, qubits: int, batch: int, shots: int | None, seconds: Mapping[str, float]) -> dict[str, object]:
-    """Return one result: the first of `seconds` is ours, the second the peer's; a ratio above 1 says ours is faster."""
+def compared(
+    what: str,
+    qubits: int,
+    batch: int,
+    shots: int | None,
+    seconds: Mapping[str, float],
+    versions: Mapping[str, str] | None = None,
+) -> dict[str, object]:
+    """Return one result: the first of `seconds` is ours, the second the peer's; a ratio above 1 says ours is faster.
+
+    Args:
+        what: What was timed.
+        qubits: Of the circuit.
+        batch: Rows.
+        shots: None for exact expectations.
+        seconds: Median of each.
+        versions: Of the packages of a peer that runs in an environment of its own; None of one that runs in ours.
+    """
     (_, ours), (peer, theirs) = seconds.items()
     return {
         "what": what,
@@ -51,4 +69,5 @@ def compared(what: str, qubits: int, batch: int, shots: int | None, seconds: Map
         "peer": peer,
         "peer_s": theirs,
         "ratio": theirs / ours,
+        "versions": {name: version(name) for name in OWN} | dict(versions or {}),
     }

@@ -6,6 +6,7 @@ from typing import Any
 from qssl_tf.config import Config
 from qssl_tf.errors import unknown_name
 from qssl_tf.presets import preset
+from qssl_tf.registration import OWN
 
 
 @dataclass(frozen=True)
@@ -43,12 +44,38 @@ ARMS: dict[str, Arm] = {
 }
 
 
+OWN_ARMS = ("ansatz", "encoder")  # settings whose own words, registered by the user, are arms as well
+
+
+def own_arms() -> dict[str, Arm]:
+    """Return the arms that the user's own circuits and encoders make: the ring's settings with that word.
+
+    An arm has the word's name, or that of its setting before it where the name is taken.
+    """
+    found: dict[str, Arm] = {}
+    for setting in OWN_ARMS:
+        for word in OWN[setting]:
+            name = word if word not in ARMS and word not in found else f"{setting}_{word}"
+            found[name] = Arm(f"own {setting} {word}", {setting: word})
+    return found
+
+
+def arm(name: str) -> Arm:
+    """Return the arm of that name.
+
+    Raises:
+        UserError: There is none; the valid ones are listed.
+    """
+    known = own_arms() | ARMS
+    if name not in known:
+        raise unknown_name("arm", name, known)
+    return known[name]
+
+
 def arm_config(name: str, seed: int) -> Config:
     """Return the settings of one run of an arm.
 
     Raises:
         UserError: No arm has that name; the valid ones are listed.
     """
-    if name not in ARMS:
-        raise unknown_name("arm", name, ARMS)
-    return replace(preset("paper"), **ARMS[name].settings, seed=seed)
+    return replace(preset("paper"), **arm(name).settings, seed=seed)

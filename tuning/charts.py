@@ -87,7 +87,7 @@ def _draw_costs(path: Path, plan: Plan, rows: Sequence[Row]) -> None:
         for row in rows:
             place = (row.figures[cost], row.figures[plan.objective])
             if place in front:
-                axis.annotate(str(row.trial + 1), place, textcoords="offset points", xytext=(4, 4))
+                axis.annotate(str(row.trial), place, textcoords="offset points", xytext=(4, 4))
         costs = [place for place, _ in points]
         if max(costs) > 5 * min(costs):
             axis.set_xscale("log")

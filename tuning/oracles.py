@@ -1,5 +1,6 @@
 """ORACLES: keras-tuner's ways to choose the next trial, made safe to kill at any moment and to lose workers."""
 
+import math
 import time
 import warnings
 from collections.abc import Callable
@@ -18,6 +19,7 @@ from qssl_tf.files import write_json
 ENDED = ("COMPLETED", "FAILED")
 RUNGS = 9  # hyperband's units of training: trials run for 1/9, 1/3 or all of the steps
 NEVER = 10**9
+DRAWS = 1000  # until a combination that was not tried yet is taken not to exist; keras-tuner gives up after 20
 
 
 class Watcher(Protocol):
@@ -46,6 +48,7 @@ class Kept(keras_tuner.Oracle):
         """Let no number of failures end the search, and print nothing."""
         super().__init__(max_consecutive_failed_trials=NEVER, **options)
         self.verbose = 0
+        self._max_collisions = DRAWS
         self.last_seen: dict[str, float] = {}
 
     def save(self):
@@ -137,7 +140,79 @@ class Bayesian(Kept, keras_tuner.oracles.BayesianOptimizationOracle):
 
 
 class Hyperband(Kept, keras_tuner.oracles.HyperbandOracle):
-    """Many short trials, the best of which are run for longer (arXiv:1603.06560)."""
+    """Many short trials, the best of which are run for longer (arXiv:1603.06560).
+
+    A rung is as large as what is there: where combinations run out or trials fail, the best third of those that are
+    left goes on all the same. keras-tuner waits for a full rung, and ends.
+    """
+
+    def populate_space(self, trial_id):
+        """Choose the next values, for the bracket that was begun first if it has a trial to run."""
+        while True:
+            for bracket in self._brackets:
+                values = self._next_of(bracket, trial_id)
+                if values is not None:
+                    return {"status": "RUNNING", "values": values}
+            if self._current_bracket == 0:
+                return {"status": "IDLE" if self.ongoing_trials else "STOPPED"}
+            self._increment_bracket_num()
+            self._start_new_bracket()
+
+    def _next_of(self, bracket: dict[str, Any], trial_id: str) -> dict[str, Any] | None:
+        """Return the values of a bracket's next trial; None if none can be begun now."""
+        number, rungs = bracket["bracket_num"], bracket["rounds"]
+        size = self._get_size(number, 0)
+        if len(rungs[0]) < size:
+            values = self._random_values()
+            if values is not None:
+                rungs[0].append({"past_id": None, "id": trial_id})
+                return values | self._marks(number, 0)
+            size = len(rungs[0])  # there are no more combinations
+        sizes = self._sizes(size, rungs)
+        for rung in range(1, len(rungs)):
+            before = [self.trials[entry["id"]] for entry in rungs[rung - 1]]
+            open_ = sizes[rung - 1] - sum(trial.status in ENDED for trial in before)
+            gone_on = {entry["past_id"] for entry in rungs[rung]}
+            if len(gone_on) + open_ < sizes[rung]:  # whatever is still open, the best of the others is among the best
+                waiting = [t for t in before if t.status == "COMPLETED" and t.trial_id not in gone_on]
+                best = (max if self.objective.direction == "max" else min)(waiting, key=lambda trial: trial.score)
+                rungs[rung].append({"past_id": best.trial_id, "id": trial_id})
+                return best.hyperparameters.values | {"tuner/trial_id": best.trial_id} | self._marks(number, rung)
+        return None
+
+    def _sizes(self, first: int, rungs: list[list[dict]]) -> list[int]:
+        """Return how many trials each rung of a bracket will hold: a third of the one before, of those that are left.
+
+        Args:
+            first: Size of the first rung.
+            rungs: What they hold so far.
+        """
+        sizes = [first]
+        for rung in rungs[:-1]:
+            failed = sum(self.trials[entry["id"]].status == "FAILED" for entry in rung)
+            sizes.append(min(math.ceil(sizes[-1] / self.factor), sizes[-1] - failed))
+        return sizes
+
+    def _marks(self, bracket: int, rung: int) -> dict[str, int]:
+        """Return what keras-tuner notes of a trial: how long it trains, and why."""
+        before = self._get_epochs(bracket, rung - 1) if rung else 0
+        return {
+            "tuner/epochs": self._get_epochs(bracket, rung),
+            "tuner/initial_epoch": before,
+            "tuner/bracket": bracket,
+            "tuner/round": rung,
+        }
+
+    def planned(self, combinations: int | None) -> int:
+        """Return how many trials there will be of so many combinations (None: enough), where no more of them fail."""
+        left, total = math.inf if combinations is None else combinations, 0
+        begun = {bracket["bracket_num"]: bracket["rounds"] for bracket in self._brackets}
+        for number in reversed(range(self._get_num_brackets())):
+            rungs = begun.get(number, [[]] * self._get_num_rounds(number))
+            first = max(len(rungs[0]), int(min(self._get_size(number, 0), left)))
+            left -= first
+            total += sum(self._sizes(first, rungs))
+        return total
 
 
 class Grid(Kept, keras_tuner.oracles.GridSearchOracle):
@@ -153,12 +228,11 @@ class Grid(Kept, keras_tuner.oracles.GridSearchOracle):
             last = name
 
 
-def planned(oracle: Kept) -> int | None:
-    """Return how many trials a search will hold at most, or None for a whole grid."""
-    if not isinstance(oracle, Hyperband):
-        return oracle.max_trials
-    brackets = range(oracle._get_num_brackets())
-    return sum(oracle._get_size(b, rung) for b in brackets for rung in range(oracle._get_num_rounds(b)))
+def planned(oracle: Kept, combinations: int | None) -> int | None:
+    """Return how many trials a search will hold, of so many combinations; None where neither ends it."""
+    if isinstance(oracle, Hyperband):
+        return oracle.planned(combinations)
+    return min((count for count in (oracle.max_trials, combinations) if count is not None), default=None)
 
 
 def _counted(kind: type[Kept]) -> Callable[..., Kept]:

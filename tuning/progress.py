@@ -7,6 +7,7 @@ from keras_tuner.engine.trial import Trial
 from oracles import Kept, planned
 from plan import Plan
 from results import Row, best, table, write_results
+from space import combinations
 from tuner import trial_folder
 
 UNITS = {"validation_accuracy": " %", "balanced_accuracy": " %", "contrastive_accuracy": " %", "seconds": " s"}
@@ -24,8 +25,13 @@ class Progress:
     def __init__(self, plan: Plan, oracle: Kept, folder: Path):
         """Begin to count time."""
         self.plan, self.oracle, self.folder = plan, oracle, folder
-        self.total = planned(oracle)
+        self.combinations = combinations(plan.parameters)
         self.began, self.ended_here = time.monotonic(), 0
+
+    @property
+    def total(self) -> int | None:
+        """How many trials there will be, as far as that is known."""
+        return planned(self.oracle, self.combinations)
 
     def begun(self, trial: Trial) -> None:
         """Say which settings a trial has."""
@@ -33,7 +39,7 @@ class Progress:
         settings = ", ".join(f"{name} {'none' if value is None else value}" for name, value in row.settings.items())
         share = "" if row.share == 1 else f" ({row.share:.0%} of the steps)"
         again = "again: " if trial_folder(self.folder, trial.trial_id).exists() else ""
-        _say(f"trial {row.trial + 1}{self._of()}{share}: {again}{settings}")
+        _say(f"{self._named(row.trial)}{share}: {again}{settings}")
 
     def ended(self, trial: Trial) -> None:
         """Say how a trial ended, which is the best so far and how long the rest will take."""
@@ -43,18 +49,19 @@ class Progress:
         row = self._row(trial)
         outcome = f"failed: {row.reason}" if row.state == "failed" else f"{self._figure(row)}, {self._seconds(row)}"
         first = best(self.plan, rows)
-        top = f"; best so far {self._figure(first)} (trial {first.trial + 1})" if first else ""
-        _say(f"trial {row.trial + 1}{self._of()}: {outcome}{top}{self._left(rows)}")
+        top = f"; best so far {self._figure(first)} (trial {first.trial})" if first else ""
+        _say(f"{self._named(row.trial)}: {outcome}{top}{self._left(rows)}")
 
     def lost(self, trial: Trial) -> None:
         """Say that a trial waits for another worker."""
-        _say(f"trial {int(trial.trial_id) + 1}{self._of()}: its worker is silent; the trial waits for another")
+        _say(f"{self._named(int(trial.trial_id))}: its worker is silent; the trial waits for another")
 
     def _row(self, trial: Trial) -> Row:
         return next(row for row in table(self.plan, self.oracle, self.folder) if row.trial == int(trial.trial_id))
 
-    def _of(self) -> str:
-        return f" of {self.total}" if self.total else ""
+    def _named(self, trial: int) -> str:
+        """Return a trial by the number of its folder, and how far the search is with it."""
+        return f"trial {trial} ({trial + 1} of {self.total})" if self.total else f"trial {trial}"
 
     def _figure(self, row: Row) -> str:
         name = self.plan.objective

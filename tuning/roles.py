@@ -106,7 +106,8 @@ def _finish(folder: Path, plan: Plan, oracle: Kept) -> None:
     first = best(plan, rows)
     if first is None:
         raise UserError(f"no trial was completed; {folder / TABLE} says why.")
+    share = "" if first.share == 1 else f" after {first.share:.0%} of the steps: none was completed with more"
     print(
-        f"best: trial {first.trial + 1}, {plan.objective} {first.figures[plan.objective]:.4g}, the best of {len(rows)} "
-        f"and therefore an optimistic figure\nnext: python trainers/pretrain.py --config {folder / BEST}"
+        f"best: trial {first.trial}, {plan.objective} {first.figures[plan.objective]:.4g}{share}, the best of "
+        f"{len(rows)} and therefore an optimistic figure\nnext: python trainers/pretrain.py --config {folder / BEST}"
     )

@@ -1,7 +1,9 @@
 """SPACES: what a search may vary, field by field of Config, in named sub-spaces; the way to keras-tuner and back."""
 
+import itertools
 import json
-from collections.abc import Mapping
+import math
+from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
@@ -27,6 +29,11 @@ class Choice:
 
     values: tuple
     when: Conditions = field(default_factory=dict)
+
+    @property
+    def count(self) -> float:
+        """How many values it can take."""
+        return len(self.values)
 
     @property
     def words(self) -> list:
@@ -66,6 +73,11 @@ class Range:
     log: bool = False
     when: Conditions = field(default_factory=dict)
 
+    @property
+    def count(self) -> float:
+        """How many values it can take."""
+        return self.high - self.low + 1 if isinstance(self.low, int) and isinstance(self.high, int) else math.inf
+
     def declare(self, space: "HyperParameters", name: str, default: Any) -> None:
         """Add the field to keras-tuner's space."""
         add = space.Int if isinstance(self.low, int) and isinstance(self.high, int) else space.Float
@@ -84,6 +96,7 @@ class Range:
 
 
 Parameter = Choice | Range
+MANY = 100_000  # combinations; so many are not counted, and more than any search tries
 
 QUANTUM = {"head": ("quantum",)}
 CIRCUIT: dict[str, Parameter] = {
@@ -205,6 +218,32 @@ def declare(parameters: Mapping[str, Parameter], base: Config) -> "HyperParamete
                     scopes.enter_context(space.conditional_scope(other, words))
             parameter.declare(space, name, getattr(base, name))
     return space
+
+
+def combinations(parameters: Mapping[str, Parameter]) -> int | None:
+    """Return how many different trials there can be, or None if there are endlessly or very many.
+
+    A parameter counts only where it matters beside the others.
+    """
+    if math.prod(parameter.count for parameter in parameters.values()) > MANY:
+        return None
+    different = set()
+    for values in itertools.product(*(_all_values(parameter) for parameter in parameters.values())):
+        given = dict(zip(parameters, values, strict=True))
+        different.add(tuple(value if _matters(parameters, name, given) else "-" for name, value in given.items()))
+    return len(different)
+
+
+def _all_values(parameter: Parameter) -> Iterable:
+    if isinstance(parameter, Choice):
+        return parameter.values
+    return range(int(parameter.low), int(parameter.high) + 1)
+
+
+def _matters(parameters: Mapping[str, Parameter], name: str, given: Mapping[str, Any]) -> bool:
+    """Return whether a parameter is active beside the given values, as `declare` tells keras-tuner."""
+    conditions = [(other, wanted) for other, wanted in parameters[name].when.items() if other in parameters]
+    return all(given[other] in wanted for other, wanted in conditions if isinstance(parameters[other], Choice))
 
 
 def chosen_settings(parameters: Mapping[str, Parameter], trial: "HyperParameters") -> dict[str, Any]:

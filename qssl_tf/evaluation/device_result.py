@@ -9,7 +9,7 @@ from qssl_tf.evaluation.linear import LinearFit
 from qssl_tf.evaluation.scores import confusion_matrix, score
 from qssl_tf.hardware.jobs import collected, row_shots
 from qssl_tf.hardware.ledger import Ledger
-from qssl_tf.hardware.mitigation import MITIGATIONS, Measured, standard_errors
+from qssl_tf.hardware.mitigation import MITIGATIONS, Measured
 from qssl_tf.quantum.observables import members
 from qssl_tf.quantum.spec import circuit_spec
 
@@ -20,7 +20,8 @@ def judged(config: Config, ledger: Ledger) -> dict[str, Any]:
     spec = circuit_spec(config.width, config.ansatz, config.layers, config.encoding, config.observables)
     belongs = members(spec.observables, spec.qubits)
     measured, *amplified = collected(ledger, belongs)
-    calibration, shots = ledger.calibration, int(row_shots(ledger)[ledger.calibration :].min())
+    calibration, by_row = ledger.calibration, row_shots(ledger)
+    shots = int(by_row[calibration:].min())
     wanted, exact = measured[calibration:], stored["exact"][calibration:]
     contrast = np.prod(np.where(belongs > 0, np.array(record["contrast"])[:, np.newaxis], 1.0), axis=0)
     seen = Measured(
@@ -28,10 +29,11 @@ def judged(config: Config, ledger: Ledger) -> dict[str, Any]:
         measured[:calibration],
         stored["exact"][:calibration],
         contrast,
+        shots,
         amplified[0][calibration:] if amplified else None,
+        int(by_row[:calibration].min()),
     )
-    mitigated = MITIGATIONS[record["mitigation"]](seen)
-    errors = standard_errors(record["mitigation"], seen, shots, seed=record["seed"])
+    mitigated, errors = MITIGATIONS[record["mitigation"]](seen)
     classifier, labels = LinearFit(stored["kernel"], stored["bias"], []), stored["labels"]
     found, ideal = classifier.predict(mitigated), classifier.predict(exact)
     classes, hits = len(record["class_names"]), int(np.sum(found == labels))

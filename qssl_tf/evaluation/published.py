@@ -47,4 +47,4 @@ def published(arm: str) -> dict[int, Summary]:
     arms = _tables()["arms"]
     if arm not in arms:
         raise unknown_name("published arm", arm, arms)
-    return {batch: Summary(runs, mean, sd, None, None) for batch, mean, sd, runs in arms[arm]}
+    return {batch: Summary(runs, mean, sd) for batch, mean, sd, runs in arms[arm]}

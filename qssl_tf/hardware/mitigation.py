@@ -1,12 +1,15 @@
-"""MITIGATIONS: from what a device measured to an estimate of what it should have measured.
+"""MITIGATIONS: from what a device measured to an estimate of what it should have measured, and how far that may be off.
 
-Each takes measured expectations z (rows, observables) and what was learnt beside them.
+Each takes measured expectations z (rows, observables) and what was learnt beside them, and returns the estimates and
+their standard errors, both of the shape of z.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+
+TINY = 1e-12  # a spread of nothing but rounding
 
 
 @dataclass(frozen=True)
@@ -18,80 +21,120 @@ class Measured:
         calibration: Rows whose exact values are known, shape (m, observables).
         exact: Those values, shape (m, observables).
         contrast: 1 - 2 (readout error) of each observable's qubits, multiplied, shape (observables,).
+        shots: Measurements of each row, each of which gives 1 or -1 for an observable.
         amplified: The wanted rows with all two-qubit gates three times, for extrapolation; else None.
+        calibration_shots: Measurements of each calibration row, which several jobs repeat; None where it is `shots`.
     """
 
     rows: np.ndarray
     calibration: np.ndarray
     exact: np.ndarray
     contrast: np.ndarray
+    shots: int
     amplified: np.ndarray | None = None
+    calibration_shots: int | None = None
+
+    def calibration_noise(self) -> np.ndarray:
+        """Return the variance that the shots give each calibration value."""
+        return _shot_noise(self.calibration, self.calibration_shots or self.shots)
 
 
-def none(measured: Measured) -> np.ndarray:
+Estimates = tuple[np.ndarray, np.ndarray]
+
+
+def none(measured: Measured) -> Estimates:
     """Return the rows as they are."""
-    return measured.rows
+    return measured.rows, np.sqrt(_variance(measured.rows, measured.shots))
 
 
-def readout(measured: Measured) -> np.ndarray:
+def readout(measured: Measured) -> Estimates:
     """Undo independent symmetric readout errors: a product of k qubits shrinks by the product of 1 - 2 p."""
-    return np.clip(measured.rows / measured.contrast, -1, 1)
+    errors = np.sqrt(_variance(measured.rows, measured.shots)) / measured.contrast
+    return np.clip(measured.rows / measured.contrast, -1, 1), errors
 
 
-def zne(measured: Measured) -> np.ndarray:
+def zne(measured: Measured) -> Estimates:
     """Undo readout errors, then extrapolate linearly from gate noise times 1 and 3 to 0 (arXiv:1611.09301)."""
     assert measured.amplified is not None
-    return np.clip((1.5 * measured.rows - 0.5 * measured.amplified) / measured.contrast, -1, 1)
+    estimates = (1.5 * measured.rows - 0.5 * measured.amplified) / measured.contrast
+    single, triple = (_variance(rows, measured.shots) for rows in (measured.rows, measured.amplified))
+    return np.clip(estimates, -1, 1), np.sqrt(1.5**2 * single + 0.5**2 * triple) / measured.contrast
 
 
-def affine_fit(measured: np.ndarray, exact: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return slope and offset of each observable's least-squares line from measured to exact values."""
+def affine(measured: Measured) -> Estimates:
+    """Map each observable by the line z = a z' + b that the calibration rows show.
+
+    The standard error has three parts: the shots of the row itself, the line's own uncertainty (the sandwich estimate
+    of its estimating equations, which asks for no model of the residuals), and how far exact values scatter around the
+    line beyond the shots of the calibration rows, where a device's error is no line.
+    """
+    calibrated = measured.calibration_shots or measured.shots
+    slope, offset = affine_fit(measured.calibration, measured.exact, calibrated)
+    count = len(measured.calibration)
+    off_line = slope * measured.calibration + offset - measured.exact
+    shots = slope**2 * _variance(measured.rows, measured.shots)
+    free = max(1, count - 2)
+    scatter = np.sum(off_line**2, axis=0) / free
+    scatter -= slope**2 * np.mean(measured.calibration_noise(), axis=0)
+    variance = shots + np.maximum(scatter, 0.0) + _line_variance(measured, slope, off_line) * count / free
+    return np.clip(slope * measured.rows + offset, -1, 1), np.sqrt(variance)
+
+
+def affine_fit(measured: np.ndarray, exact: np.ndarray, shots: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return slope and offset of each observable's line from measured values, free of shot noise, to exact ones.
+
+    A least-squares line through noisy measured values is too flat: their spread holds the variance of the shots, which
+    is known and taken out here (errors in variables; Fuller, Measurement Error Models, 1987, section 1.2).
+
+    Args:
+        measured: Shape (m, observables).
+        exact: Same shape.
+        shots: Measurements behind each measured value.
+    """
     centre, target = measured.mean(axis=0), exact.mean(axis=0)
-    spread = np.sum((measured - centre) ** 2, axis=0)
-    slope = np.sum((measured - centre) * (exact - target), axis=0) / np.maximum(spread, 1e-12)
-    return slope, target - slope * centre
+    products = np.sum((measured - centre) * (exact - target), axis=0)
+    return products / _spread(measured, shots), target - products / _spread(measured, shots) * centre
 
 
-def affine(measured: Measured) -> np.ndarray:
-    """Map each observable by the line fitted on the calibration rows, z = a z' + b."""
-    slope, offset = affine_fit(measured.calibration, measured.exact)
-    return np.clip(slope * measured.rows + offset, -1, 1)
+def _spread(measured: np.ndarray, shots: int) -> np.ndarray:
+    """Return the sum of squares around the mean that the values would have without shot noise.
+
+    Of m values with shot variance v the noise adds (m - 1) v. Taking out 2 v less makes the slope, a ratio, right to
+    first order in 1/m: its mean is off by 1 + (4 - 2) v / spread from the terms of second order. What is left is at
+    least one standard deviation of the noise's own sum of squares, sqrt(2 (m - 1)) v: below, nothing was seen.
+    """
+    noise, count = np.mean(_shot_noise(measured, shots), axis=0), len(measured)
+    found = np.sum((measured - measured.mean(axis=0)) ** 2, axis=0) - max(0, count - 3) * noise
+    return np.maximum(found, np.sqrt(2 * max(1, count - 1)) * noise + TINY)
 
 
-MITIGATIONS: dict[str, Callable[[Measured], np.ndarray]] = {
+def _line_variance(measured: Measured, slope: np.ndarray, off_line: np.ndarray) -> np.ndarray:
+    """Return the variance of the line at each row: the sum of squares of what each calibration row did to it there."""
+    centred = measured.calibration - measured.calibration.mean(axis=0)
+    noise = max(0, len(centred) - 3) / len(centred) * measured.calibration_noise()
+    on_slope = (slope * noise - centred * off_line) / _spread(measured.calibration, measured.calibration_shots or measured.shots)
+    on_mean = -off_line / len(centred)
+    away = measured.rows - measured.calibration.mean(axis=0)
+    mixed = np.sum(on_slope * on_mean, axis=0)
+    return np.sum(on_mean**2, axis=0) + 2 * away * mixed + away**2 * np.sum(on_slope**2, axis=0)
+
+
+def _shot_noise(means: np.ndarray, shots: int) -> np.ndarray:
+    """Return the unbiased estimate of the variance of means of `shots` measurements of 1 or -1."""
+    return (1 - means**2) / max(1, shots - 1)
+
+
+def _variance(means: np.ndarray, shots: int) -> np.ndarray:
+    """Return the variance of such means for an interval: with two more measurements of either kind.
+
+    Without them an interval around a mean near 1 is much too narrow (Agresti and Coull, Am. Stat. 52, 1998).
+    """
+    return (1 - (means * shots / (shots + 4)) ** 2) / shots
+
+
+MITIGATIONS: dict[str, Callable[[Measured], Estimates]] = {
     "none": none,
     "readout": readout,
     "affine": affine,
     "zne": zne,
 }
-
-
-def standard_errors(method: str, measured: Measured, shots: int, resamples: int = 200, seed: int = 0) -> np.ndarray:
-    """Return the standard error of each mitigated value, shape (n, observables), by bootstrap.
-
-    Each resample draws the shots of every row anew from the measured means, and the calibration rows with replacement.
-
-    Args:
-        method: Key of MITIGATIONS.
-        measured: The run.
-        shots: Shots of each row.
-        resamples: How many.
-        seed: Of the draws.
-    """
-    rng, n = np.random.default_rng(seed), len(measured.calibration)
-
-    def drawn(means: np.ndarray) -> np.ndarray:
-        return 2 * rng.binomial(shots, np.clip((1 + means) / 2, 0, 1)) / shots - 1
-
-    found = []
-    for _ in range(resamples):
-        chosen = rng.integers(n, size=n)
-        again = Measured(
-            drawn(measured.rows),
-            drawn(measured.calibration[chosen]),
-            measured.exact[chosen],
-            measured.contrast,
-            None if measured.amplified is None else drawn(measured.amplified),
-        )
-        found.append(MITIGATIONS[method](again))
-    return np.std(found, axis=0, ddof=1)

@@ -104,10 +104,11 @@ def _accuracy(facts: Facts) -> str:
 def _over_seeds(accuracies: Mapping[int, float]) -> str:
     found = summary(list(accuracies.values()))
     each = ", ".join(f"{accuracy:.1f} (seed {seed})" for seed, accuracy in sorted(accuracies.items()))
-    assert found.sd is not None and found.low is not None and found.high is not None  # of two seeds or more
+    assert found.sd is not None and found.interval is not None  # of two seeds or more
+    low, high = found.interval
     return (
         f"\n\nThe same settings with {found.n} seeds: {found.mean:.1f} ± {found.sd:.1f} % (mean and sample standard "
-        f"deviation; 95 % interval of the mean {found.low:.1f} to {found.high:.1f} %): {each}."
+        f"deviation; Student's 95 % interval of the mean {low:.1f} to {high:.1f} %): {each}."
     )
 
 

@@ -1,12 +1,18 @@
 """What the records of a study say: accuracies by arm and batch, arms against each other and against the paper."""
 
-import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from scipy import stats
-
-from qssl_tf.evaluation.statistics import LEVEL, WILCOXON_MINIMUM, Paired, Summary, holm, paired, summary, welch
+from qssl_tf.evaluation.statistics import (
+    TEST_MINIMUM,
+    WILCOXON_MINIMUM,
+    Paired,
+    Summary,
+    holm,
+    paired,
+    summary,
+    welch,
+)
 from qssl_tf.reproduction.records import Record
 
 
@@ -18,6 +24,7 @@ class Accuracies:
         cell: Name of the cell.
         batch: Training batches before the probes.
         protocol: Of the probes.
+        test_images: How many judged it: accuracies come in steps of 100 / test images.
         last: Seed -> accuracy after the probe's last epoch.
         best: Seed -> accuracy after its best epoch, chosen on test images.
     """
@@ -25,6 +32,7 @@ class Accuracies:
     cell: str
     batch: int
     protocol: str
+    test_images: int
     last: dict[int, float]
     best: dict[int, float]
 
@@ -37,7 +45,7 @@ def accuracies(records: Iterable[Record], cell: str, batch: int, protocol: str) 
         found, top = record.accuracy(batch, protocol), record.accuracy(batch, protocol, best=True)
         if found is not None and top is not None:
             last[record.seed], best[record.seed] = found, top
-    return Accuracies(cell, batch, protocol, last, best) if last else None
+    return Accuracies(cell, batch, protocol, own[0].test_images, last, best) if last else None
 
 
 def summary_rows(records: Sequence[Record]) -> list[dict]:
@@ -52,17 +60,10 @@ def summary_rows(records: Sequence[Record]) -> list[dict]:
         row: dict = {"arm": cell, "batch": batch, "protocol": protocol}
         for name, values in (("last_epoch", found.last), ("best_epoch", found.best)):
             said = summary(list(values.values()))
-            row[name] = {"accuracies": values, "mean": said.mean, "sd": said.sd, "low": said.low, "high": said.high}
+            low, high = said.interval or (None, None)
+            row[name] = {"accuracies": values, "mean": said.mean, "sd": said.sd, "low": low, "high": high}
         rows.append(row)
     return rows
-
-
-def student_interval(values: Summary) -> tuple[float, float] | None:
-    """Return the 95 % interval of a mean known by mean, deviation and count alone; None for one value."""
-    if values.sd is None:
-        return None
-    half = float(stats.t.ppf((1 + LEVEL) / 2, values.n - 1)) * values.sd / math.sqrt(values.n)
-    return values.mean - half, values.mean + half
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ class AgainstPublished:
 
     Attributes:
         overlap: Whether the 95 % intervals of both means overlap (Student's for both); None for one run.
-        p: Two-sided p of Welch's test; None for one run.
+        p: Two-sided p of Welch's test; None for one run, or where neither side has a spread.
     """
 
     overlap: bool | None
@@ -80,7 +81,7 @@ class AgainstPublished:
 
 def against_published(ours: Summary, theirs: Summary) -> AgainstPublished:
     """Compare means of which nothing but mean, deviation and count is known on one side."""
-    mine, other = student_interval(ours), student_interval(theirs)
+    mine, other = ours.interval, theirs.interval
     if mine is None or other is None:
         return AgainstPublished(None, None)
     return AgainstPublished(mine[0] <= other[1] and other[0] <= mine[1], welch(ours, theirs))
@@ -117,19 +118,19 @@ def compared(
         if base is None or not base.last.keys() & other.last.keys():
             left_out.append(f"{cell} is not compared: it shares no finished seed with {baseline}.")
             continue
-        found[cell] = paired(other.last, base.last)
-    left_out += _left_out("t", 2, [cell for cell, pair in found.items() if pair.p_t is None])
-    left_out += _left_out(
-        "Wilcoxon", WILCOXON_MINIMUM, [cell for cell, pair in found.items() if pair.p_wilcoxon is None]
-    )
+        found[cell] = paired(other.last, base.last, 100 / base.test_images)
+    without_t = [cell for cell, pair in found.items() if pair.p_t is None]
+    without_wilcoxon = [cell for cell, pair in found.items() if pair.p_wilcoxon is None]
+    left_out += _left_out("t", f"{TEST_MINIMUM} pairs", without_t)
+    left_out += _left_out("Wilcoxon", f"{WILCOXON_MINIMUM} pairs that differ", without_wilcoxon)
     adjusted = holm({cell: pair.p_t for cell, pair in found.items() if pair.p_t is not None})
     return Comparisons(baseline, found, adjusted, left_out)
 
 
-def _left_out(test: str, needed: int, cells: Sequence[str]) -> list[str]:
+def _left_out(test: str, needed: str, cells: Sequence[str]) -> list[str]:
     if not cells:
         return []
-    return [f"No {test} test of {', '.join(cells)}: it needs {needed} pairs that differ."]
+    return [f"No {test} test of {', '.join(cells)}: it needs {needed}, and differences that are not all equal."]
 
 
 @dataclass(frozen=True)

@@ -6,16 +6,17 @@ from typing import Any
 
 import numpy as np
 
-from qssl_tf.arms import ARMS
+from qssl_tf.arms import arm
 from qssl_tf.evaluation.published import published
 from qssl_tf.evaluation.statistics import summary
 from qssl_tf.plotting import BLUE, COLOURS, COLUMN, GRAY, MARKERS, PAGE, save_figure, styled, subplots
-from qssl_tf.reproduction.comparisons import accuracies, student_interval
+from qssl_tf.reproduction.comparisons import accuracies
 from qssl_tf.reproduction.records import Record
 from qssl_tf.reproduction.studies import Study
 
 _SERIES = ("ring", "classical", "identity", "all_to_all", "ring_100_shots")
 STYLES = dict(zip(_SERIES, zip(COLOURS, MARKERS, strict=True), strict=False))
+OWN_STYLE = (GRAY, "x")  # of arms that the user registered
 CHANCE = 20.0  # percent, of five classes with as many test images each
 
 
@@ -25,7 +26,7 @@ COLUMNS = 3
 @styled
 def draw_accuracy(path: Path, records: Sequence[Record], study: Study) -> bool:
     """Draw accuracy against batches for each published arm: ours in colour, the published runs in grey behind."""
-    cells = [cell for cell in study.cells if ARMS[cell.series].published and _curve(records, cell.name, study)]
+    cells = [cell for cell in study.cells if arm(cell.series).published and _curve(records, cell.name, study)]
     if not cells:
         return False
     rows = -(-len(cells) // COLUMNS)
@@ -76,21 +77,20 @@ def draw_arms(path: Path, records: Sequence[Record], study: Study) -> bool:
     for place, (cell, found) in enumerate(rows):
         values = list(found.last.values())
         said = summary(values)
-        axis.plot(values, [place + 0.22] * len(values), "o", color=BLUE, alpha=0.45, markeredgewidth=0)
-        interval = student_interval(said)
-        if interval is not None:
-            axis.plot(interval, [place, place], color=BLUE, linewidth=2)
+        axis.plot(values, [place + 0.22] * len(values), "o", color=BLUE, alpha=0.45, markeredgewidth=0,
+                  label="one seed, last epoch")  # fmt: skip
+        if said.interval is not None:
+            axis.plot(said.interval, [place, place], color=BLUE, linewidth=2, label="mean, 95 % interval")
         axis.plot(said.mean, place, "|", color=BLUE, markersize=14, markeredgewidth=2)
-        if cell.name == cell.series and ARMS[cell.series].published:
+        if cell.name == cell.series and arm(cell.series).published:
             theirs = published(cell.series)[study.table]
-            axis.errorbar(theirs.mean, place - 0.22, xerr=theirs.sd, fmt="d", color=GRAY, linewidth=1)
-    axis.plot([], [], "o", color=BLUE, alpha=0.45, label="one seed, last epoch")
-    axis.plot([], [], color=BLUE, linewidth=2, label="mean, 95 % interval (t)")
-    axis.errorbar([], [], xerr=[], fmt="d", color=GRAY, linewidth=1, label="published mean ± deviation, best epoch")
+            axis.errorbar(theirs.mean, place - 0.22, xerr=theirs.sd, fmt="d", color=GRAY, linewidth=1,
+                          label="published mean ± deviation, best epoch")  # fmt: skip
     axis.set_yticks(range(len(rows)), [f"{cell.name} ({len(found.last)})" for cell, found in rows])
     axis.set_ylim(len(rows) - 0.4, -0.6)
     axis.set_xlabel(f"linear-probe test accuracy after batch {study.table} (%)")
-    figure.legend(fontsize=7, loc="outside upper center", ncols=3)
+    shown = {label: handle for handle, label in zip(*axis.get_legend_handles_labels(), strict=True)}
+    figure.legend(shown.values(), shown.keys(), fontsize=7, loc="outside upper center", ncols=3)
     save_figure(figure, path)
     return True
 
@@ -146,7 +146,7 @@ def draw_epochs(path: Path, records: Sequence[Record], study: Study) -> bool:
 def _line(axis, points: Sequence[tuple[Any, list[float]]], series: str) -> None:
     if not points:
         return
-    colour, marker = STYLES[series]
+    colour, marker = STYLES.get(series, OWN_STYLE)
     axis.plot(*zip(*((x, float(np.mean(values))) for x, values in points), strict=True), color=colour, label=series)
     for x, values in points:
         axis.plot([x] * len(values), values, marker, color=colour, alpha=0.5, markeredgewidth=0)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from qssl_tf.reproduction.records import Record
-from qssl_tf.reproduction.studies import STUDIES, Study
+from qssl_tf.reproduction.studies import Study, study
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Findings:
     @property
     def study(self) -> Study:
         """The study."""
-        return STUDIES[self.name]
+        return study(self.name)
 
     @property
     def command(self) -> str:

@@ -1,5 +1,6 @@
 """Where a study keeps its runs, and whose run a folder holds."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -59,3 +60,17 @@ def finished(pair: Pair, place: Place) -> tuple[Record, Run]:
             f"({pair.name}.json) away to train it again."
         )
     return record, run
+
+
+def require_weights(run: Run, steps: Sequence[int]) -> None:
+    """Refuse to probe weights that were not kept.
+
+    Raises:
+        UserError: It names the batches.
+    """
+    gone = sorted(set(steps) - set(run.checkpoint_steps()))
+    if gone:
+        raise UserError(
+            f"{run.folder} keeps no weights after batch {', '.join(map(str, gone))}; probe fewer batches with "
+            "--batches table, or move the run folder away to train it again."
+        )

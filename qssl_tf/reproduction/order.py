@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from qssl_tf.arms import ARMS
+from qssl_tf.arms import arm
 from qssl_tf.errors import UserError, unknown_name
 from qssl_tf.reproduction.costs import Job
 from qssl_tf.reproduction.records import Record, read_record, refuse_mixed_data
-from qssl_tf.reproduction.studies import BATCHES, SEEDS, STUDIES, Pair, Study, pairs, wanted_batches
+from qssl_tf.reproduction.studies import BATCHES, SEEDS, Pair, Study, pairs, study, wanted_batches
 
 UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 
@@ -62,7 +62,7 @@ class Order:
         probes = words["paper_probes"]
         return cls(
             name=name,
-            wanted=tuple(pairs(STUDIES[name], arms, read_seeds(words["seeds"]))),
+            wanted=tuple(pairs(study(name), arms, read_seeds(words["seeds"]))),
             batches=batches,
             paper_probes=(SEEDS if probes is None else probes) if name == "paper" else 0,
             budget=read_time(words["budget"]),
@@ -76,7 +76,7 @@ class Order:
     @property
     def study(self) -> Study:
         """The study."""
-        return STUDIES[self.name]
+        return study(self.name)
 
     def records(self) -> dict[Pair, Record]:
         """Return the records that are there, of all of the study's runs whoever ordered them.
@@ -135,7 +135,7 @@ def jobs(order: Order, records: Mapping[Pair, Record], device_done: bool) -> lis
     steps = wanted_batches(order.study, order.batches)
     left = []
     for pair in order.wanted:
-        lacking = len(records[pair].lacks(steps, "cached")) if pair in records else len(steps)
+        lacking = tuple(records[pair].lacks(steps, "cached") if pair in records else steps)
         if lacking:
             trained = pair in records and (order.folder / pair.name).is_dir()  # else its weights have to be made again
             train = 0 if trained else pair.config.steps or order.study.batches[-1]
@@ -144,10 +144,10 @@ def jobs(order: Order, records: Mapping[Pair, Record], device_done: bool) -> lis
         if _has_weights(order, pair, records) and (
             pair not in records or records[pair].lacks([order.study.table], "paper")
         ):
-            left.append(Job("paper_probe", pair, 0, 1))
+            left.append(Job("paper_probe", pair, 0, (order.study.table,)))
     shown = next((pair for pair in order.wanted if pair.cell.name == "ring"), None)
     if order.name == "paper" and shown and not device_done and _has_weights(order, shown, records):
-        left.append(Job("device", shown, 0, 1))
+        left.append(Job("device", shown, 0, (order.study.batches[-1],)))
     return left
 
 
@@ -157,7 +157,7 @@ def _has_weights(order: Order, pair: Pair, records: Mapping[Pair, Record]) -> bo
 
 
 def _for_paper_probes(order: Order) -> Sequence[Pair]:
-    published = [pair for pair in order.wanted if pair.cell.name in ARMS and ARMS[pair.cell.name].published]
+    published = [pair for pair in order.wanted if arm(pair.cell.series).published]
     cells = dict.fromkeys(pair.cell for pair in published)
     first = {cell: [pair for pair in published if pair.cell == cell][: order.paper_probes] for cell in cells}
     return [pair for pair in published if pair in first[pair.cell]]

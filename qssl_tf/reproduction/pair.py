@@ -1,19 +1,17 @@
 """One run of a study: train it, probe it, keep its record; from wherever it stopped before."""
 
 import shutil
-from collections.abc import Sequence
 from dataclasses import replace
 
 from qssl_tf.data.sources import load
-from qssl_tf.errors import UserError
 from qssl_tf.evaluation.checkpoints import draw_probes, probe_checkpoints, write_probes
 from qssl_tf.files import replacing
-from qssl_tf.reproduction.folders import Place, finished, held
+from qssl_tf.reproduction.folders import Place, finished, held, require_weights
 from qssl_tf.reproduction.recording import probed, recorded
 from qssl_tf.reproduction.records import read_record, write_record
 from qssl_tf.reproduction.studies import Pair, Study, wanted_batches
 from qssl_tf.training.pretrain import build, pretrain
-from qssl_tf.training.runs import Run, create_run
+from qssl_tf.training.runs import create_run
 
 CURVE_PASSES = 1  # augmented passes of the cached protocol: 45 numbers are fitted to 25,000 images either way
 
@@ -29,7 +27,7 @@ def finish_pair(study: Study, pair: Pair, place: Place, batches: str) -> None:
     if not lacking:
         return
     run, data, model = _trained(pair, place)
-    _require_weights(run, lacking)
+    require_weights(run, lacking)
     settings = replace(run.config, probe_protocol="cached", probe_passes=CURVE_PASSES)
     found = probe_checkpoints(run, settings, lacking, report=_say)
     if found[-1][0].step == steps[-1]:  # the newest weights' classifier is what a device runs
@@ -50,7 +48,7 @@ def add_paper_probe(study: Study, pair: Pair, place: Place, batches: str) -> Non
     record, run = finished(pair, place)
     if not record.lacks([study.table], "paper"):
         return
-    _require_weights(run, [study.table])
+    require_weights(run, [study.table])
     settings = replace(run.config, probe_protocol="paper", data_dir=place.data_dir or run.config.data_dir)
     found = probe_checkpoints(run, settings, [study.table], report=_say)
     write_record(place.results, pair, replace(record, probes=[*record.probes, *map(probed, found)]))
@@ -76,12 +74,3 @@ def _trained(pair: Pair, place: Place):
         with replacing(run.model) as temporary:
             model.save(temporary)
     return run, data, model
-
-
-def _require_weights(run: Run, steps: Sequence[int]) -> None:
-    gone = sorted(set(steps) - set(run.checkpoint_steps()))
-    if gone:
-        raise UserError(
-            f"{run.folder} keeps no weights after batch {', '.join(map(str, gone))}; probe fewer batches with "
-            "--batches table, or move the run folder away to train it again."
-        )

@@ -17,8 +17,8 @@ def write_report(found: Findings) -> Path:
         {
             "study": found.name,
             "command": found.command,
-            "unit": "percent of the test images; spread is the sample standard deviation, low and high the 95 % "
-            "bootstrap interval of the mean",
+            "unit": "percent of the test images; spread is the sample standard deviation, low and high are "
+            "Student's 95 % interval of the mean",
             "rows": summary_rows(found.records),
         },
     )

@@ -33,8 +33,7 @@ def _against_the_paper(found: Findings) -> list[str]:
     if lines:
         lines += [
             "",
-            f"Published: {source()}. Intervals in this table are Student's, for both sides, as of the published runs "
-            "only means and deviations enter.",
+            f"Published: {source()}. Intervals are Student's; of the published runs only means and deviations enter.",
         ]
     return lines[1:]
 
@@ -42,15 +41,17 @@ def _against_the_paper(found: Findings) -> list[str]:
 def _arms(found: Findings) -> list[str]:
     if found.study.axis or found.name == "states":
         return []
-    lines = [f"After batch {found.study.table}, cached probe, last epoch:", ""]
-    lines += tables.arms_table(found.records, found.study, found.study.table)
-    last = found.study.batches[-1]
-    if last != found.study.table:
-        lines += ["", f"After the last batch ({last}):", "", *tables.arms_table(found.records, found.study, last)]
+    table, last = found.study.table, found.study.batches[-1]
+    after = {table: f"After batch {table}, cached probe, last epoch; intervals are Student's:"}
+    after.setdefault(last, f"After the last batch ({last}):")
+    lines: list[str] = []
+    for batch, words in after.items():
+        rows = tables.arms_table(found.records, found.study, batch)
+        lines += ["", words, "", *rows] if rows else []
     path = _drawn(found, "arms")
     if drawing.draw_arms(path, found.records, found.study):
         lines += _figure(path, "All arms, each seed, mean and 95 % interval")
-    return lines
+    return lines[1:]
 
 
 def _seed_by_seed(found: Findings) -> list[str]:

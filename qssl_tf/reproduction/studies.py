@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from qssl_tf.arms import ARMS, arm_config
+from qssl_tf.arms import ARMS, arm_config, own_arms
 from qssl_tf.config import Config
 from qssl_tf.errors import UserError, unknown_name
 from qssl_tf.presets import preset
@@ -139,6 +139,24 @@ STUDIES: dict[str, Study] = {
 }
 
 
+def study(name: str) -> Study:
+    """Return a study with the arms that the user's own circuits and encoders make: the ring's cells with their word.
+
+    Raises:
+        UserError: No study has that name.
+    """
+    if name not in STUDIES:
+        raise unknown_name("study", name, STUDIES)
+    found = STUDIES[name]
+    own = tuple(
+        replace(cell, name=cell.name.replace("ring", word), series=word, config=config, seeds=CONTROL_SEEDS)
+        for word, arm in own_arms().items()
+        for cell in found.cells
+        if cell.series == "ring" and "ring" in cell.name and (config := replace(cell.config, **arm.settings))
+    )
+    return replace(found, cells=(*found.cells, *own))
+
+
 BATCHES = ("all", "table")
 
 
@@ -170,18 +188,18 @@ def pairs(study: Study, arms: Sequence[str] | None = None, seeds: Sequence[int] 
 
     Args:
         study: The study.
-        arms: Names of series to keep; None keeps all.
+        arms: Names of series or of single cells to keep; None keeps all.
         seeds: Which seeds; None takes as many of each cell as make it complete.
 
     Raises:
-        UserError: No series has that name, or seeds are repeated.
+        UserError: No series and no cell has that name, or seeds are repeated.
     """
-    series = list(dict.fromkeys(cell.series for cell in study.cells))
+    known = list(dict.fromkeys([cell.series for cell in study.cells] + [cell.name for cell in study.cells]))
     for name in arms or ():
-        if name not in series:
-            raise unknown_name("arm", name, series)
+        if name not in known:
+            raise unknown_name("arm", name, known)
     if seeds is not None and (len(set(seeds)) != len(seeds) or not seeds or min(seeds) < 0):
         raise UserError(f"`seeds` must be different numbers of at least 0; got {list(seeds)}.")
-    cells = [cell for cell in study.cells if arms is None or cell.series in arms]
+    cells = [cell for cell in study.cells if arms is None or {cell.series, cell.name} & set(arms)]
     wanted = range(max(cell.seeds for cell in cells)) if seeds is None else seeds
     return [Pair(cell, seed) for seed in wanted for cell in cells if seeds is not None or seed < cell.seeds]

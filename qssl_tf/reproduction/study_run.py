@@ -4,8 +4,8 @@ import os
 from pathlib import Path
 
 from qssl_tf.errors import UserError
-from qssl_tf.reproduction.costs import MEGABYTES_A_RUN, MEGABYTES_OF_WEIGHTS, Job, duration, guess, pace
-from qssl_tf.reproduction.folders import held
+from qssl_tf.reproduction.costs import Job, duration, expected, megabytes, size
+from qssl_tf.reproduction.folders import held, require_weights
 from qssl_tf.reproduction.order import Order, jobs
 from qssl_tf.reproduction.pool import Refused, Task, run_all
 from qssl_tf.reproduction.records import Record
@@ -24,10 +24,7 @@ def run_study(order: Order) -> int:
     """
     from qssl_tf.reproduction.progress import Progress
 
-    records = order.records()
-    for pair in order.wanted:
-        held(pair, order.folder)  # before anything is begun
-    tasks = _tasks(order, records)
+    tasks = _tasks(order, order.records())
     if not tasks:
         print(f"nothing is left to do: {len(order.wanted)} runs are finished", flush=True)
         return 0
@@ -55,7 +52,11 @@ def run_study(order: Order) -> int:
 
 
 def show_costs(order: Order) -> None:
-    """Print what is left to do, how long it takes and how much room."""
+    """Print what is left to do, how long it takes and how much room.
+
+    Raises:
+        UserError: What the study itself would refuse.
+    """
     records = order.records()
     tasks = _tasks(order, records)
     for kind, words in (("run", "train and probe"), ("paper_probe", "probe as the paper does"), ("device", "device")):
@@ -90,22 +91,38 @@ def report(order: Order) -> Path:
 
 
 def _tasks(order: Order, records: dict[Pair, Record]) -> list[Task]:
-    slower = pace(list(records.values()))
-    device_done = (order.results / "device.json").is_file()
-    return [Task(job, guess(job) * slower) for job in jobs(order, records, device_done)]
+    """Return what is left to do, none of it begun.
+
+    Raises:
+        UserError: A folder holds something else, or weights to be probed are gone.
+    """
+    left = jobs(order, records, (order.results / "device.json").is_file())
+    for pair in order.wanted:
+        run = held(pair, order.folder)
+        lacking = [batch for job in left if job.pair == pair and pair in records for batch in job.batches]
+        if run is not None and lacking:
+            require_weights(run, lacking)
+    finished = list(records.values())
+    return [Task(job, expected(job, finished)) for job in left]
 
 
 def _said(order: Order, tasks: list[Task]) -> str:
-    runs = sum(task.job.kind == "run" for task in tasks)
+    runs = [task.job for task in tasks if task.job.kind == "run"]
     seconds = sum(task.expected for task in tasks) / order.processes
-    checkpoints = max((task.job.probes for task in tasks if task.job.kind == "run"), default=0)
-    room = runs * (MEGABYTES_A_RUN + (checkpoints * MEGABYTES_OF_WEIGHTS if order.keep_weights else 0))
     limit = f", of which {duration(order.budget)} now" if order.budget is not None and order.budget < seconds else ""
-    cores = len(os.sched_getaffinity(0))
     return (
-        f"left to do: {runs} to train and probe, {len(tasks) - runs} more; about {duration(seconds)} on {cores} "
-        f"cores{limit}, {room / 1000:.1f} GB in {order.folder}"
+        f"left to do: {len(runs)} to train and probe, {len(tasks) - len(runs)} more; about {duration(seconds)} on "
+        f"{len(os.sched_getaffinity(0))} cores{limit}, {_room(order, runs)} in {order.folder}"
     )
+
+
+def _room(order: Order, runs: list[Job]) -> str:
+    """Return what the runs leave, with the weights that those at work keep until they are probed."""
+    ends = len({0, order.study.table, order.study.batches[-1]})
+    done = sum(megabytes(job, job.probes + 1 if order.keep_weights else ends) for job in runs)
+    at_work = sorted((job.probes * size(job.pair.config).weights for job in runs), reverse=True)[: order.processes]
+    room = done + (0.0 if order.keep_weights else sum(at_work))
+    return f"{room:.0f} MB" if room < 1000 else f"{room / 1000:.1f} GB"
 
 
 def _command(order: Order, job: Job) -> list[str]:

@@ -2,26 +2,24 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from qssl_tf.arms import ARMS
+from qssl_tf.arms import arm
 from qssl_tf.evaluation.published import published
 from qssl_tf.evaluation.statistics import Paired, Summary, summary
 from qssl_tf.quantum.counting import training_circuits
-from qssl_tf.reproduction.comparisons import (
-    Comparisons,
-    accuracies,
-    against_published,
-    student_interval,
-)
+from qssl_tf.reproduction.comparisons import Comparisons, accuracies, against_published
 from qssl_tf.reproduction.records import Record
 from qssl_tf.reproduction.studies import Study
 
-BOOTSTRAP_MINIMUM = 6  # seeds: of fewer the bootstrap's interval is much too narrow
-
 
 def markdown(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
-    """Return the lines of a table."""
-    lines = [f"| {' | '.join(head)} |", f"|{'---|' * len(head)}"]
-    return [*lines, *(f"| {' | '.join(row)} |" for row in rows)]
+    """Return the lines of a table, [] without rows; a column in which no row has anything to say is left out."""
+    columns = zip(head, *rows, strict=True)
+    said = [column for column in columns if set(column[1:]) - {"", "-"}]
+    if not said:
+        return []
+    first, *others = zip(*said, strict=True)
+    lines = [f"| {' | '.join(first)} |", f"|{'---|' * len(first)}"]
+    return [*lines, *(f"| {' | '.join(row)} |" for row in others)]
 
 
 def spread(values: Summary) -> str:
@@ -29,8 +27,8 @@ def spread(values: Summary) -> str:
     return f"{values.mean:.2f}" if values.sd is None else f"{values.mean:.2f} ± {values.sd:.2f}"
 
 
-def _interval(low: float | None, high: float | None) -> str:
-    return "-" if low is None or high is None else f"{low:.1f} to {high:.1f}"
+def _interval(values: Summary) -> str:
+    return "-" if values.interval is None else "{:.1f} to {:.1f}".format(*values.interval)
 
 
 def _p(value: float | None) -> str:
@@ -44,20 +42,19 @@ def published_table(records: Sequence[Record], study: Study, protocol: str) -> l
     rows = []
     for cell in study.cells:
         found = accuracies(records, cell.name, study.table, protocol)
-        if found is None or not ARMS[cell.series].published:
+        if found is None or not arm(cell.series).published:
             continue
         last, best = (summary(list(values.values())) for values in (found.last, found.best))
         theirs = published(cell.series)[study.table]
         judged = against_published(best, theirs)
-        ours, other = student_interval(best), student_interval(theirs)
         rows.append([
-            cell.name, str(best.n), spread(last), spread(best), _interval(*(ours or (None, None))),
-            f"{spread(theirs)} ({theirs.n})", _interval(*(other or (None, None))),
+            cell.name, str(best.n), spread(last), spread(best), _interval(best),
+            f"{spread(theirs)} ({theirs.n})", _interval(theirs),
             {True: "yes", False: "**no**", None: "-"}[judged.overlap], _p(judged.p),
         ])  # fmt: skip
     head = ["arm", "seeds", "last epoch (%)", "best epoch (%)", "its 95 %", "published, best epoch (runs)", "its 95 %",
             "overlap", "Welch p"]  # fmt: skip
-    return markdown(head, rows) if rows else []
+    return markdown(head, rows)
 
 
 def arms_table(records: Sequence[Record], study: Study, batch: int) -> list[str]:
@@ -69,12 +66,8 @@ def arms_table(records: Sequence[Record], study: Study, batch: int) -> list[str]
             continue
         said = summary(list(found.last.values()))
         values = ", ".join(f"{value:.1f}" for value in found.last.values())
-        about = ARMS[cell.series].about if cell.name == cell.series else ""
-        student = _interval(*(student_interval(said) or (None, None)))
-        drawn = _interval(said.low, said.high) if said.n >= BOOTSTRAP_MINIMUM else "-"
-        rows.append([cell.name, about, str(said.n), spread(said), student, drawn, values])
-    head = ["arm", "what it is", "seeds", "last epoch (%)", "95 % of the mean (t)", "(bootstrap)", "each seed"]
-    return markdown(head, rows)
+        rows.append([cell.name, arm(cell.series).about, str(said.n), spread(said), _interval(said), values])
+    return markdown(["arm", "what it is", "seeds", "last epoch (%)", "95 % of the mean", "each seed"], rows)
 
 
 def comparison_table(found: Comparisons) -> list[str]:
@@ -82,7 +75,7 @@ def comparison_table(found: Comparisons) -> list[str]:
     rows = [[cell, *_paired_words(pair), _p(found.adjusted.get(cell))] for cell, pair in found.found.items()]
     head = ["arm", "pairs", f"minus {found.baseline} (points)", "95 %", "p (t)", "p (Wilcoxon)", "detectable",
             "p (t, Holm)"]  # fmt: skip
-    return markdown(head, rows) if rows else []
+    return markdown(head, rows)
 
 
 def _paired_words(pair: Paired) -> list[str]:

@@ -6,7 +6,7 @@ import threading
 from pathlib import Path
 
 from qssl_tf.flags import Parser, run_command
-from qssl_tf.reproduction.studies import STUDIES, pairs
+from qssl_tf.reproduction.studies import STUDIES, pairs, study
 
 
 def parser() -> Parser:
@@ -37,12 +37,12 @@ def main() -> None:
     from qssl_tf.reproduction.pair import add_paper_probe, finish_pair
 
     tasks = {"run": finish_pair, "paper_probe": add_paper_probe, "device": run_on_device}
-    study = STUDIES[asked.study]
-    pair = next(pair for pair in pairs(study, seeds=[asked.seed]) if pair.cell.name == asked.cell)
+    of_study = study(asked.study)
+    pair = next(pair for pair in pairs(of_study, seeds=[asked.seed]) if pair.cell.name == asked.cell)
     asked.folder.mkdir(parents=True, exist_ok=True)
     place = Place(asked.folder, asked.results, asked.data_dir, asked.keep_weights)
     with locked(asked.folder / pair.name, wait=True):  # a process that lost its parent may be at it for a moment
-        tasks[asked.kind](study, pair, place, asked.batches)
+        tasks[asked.kind](of_study, pair, place, asked.batches)
 
 
 def _end_with_parent() -> None:

@@ -2,18 +2,21 @@
 
 import json
 import re
+import sys
 from pathlib import Path
 
 import pytest
+from environments import NEEDED
 
 ROOT = Path(__file__).resolve().parents[2]
 RESULTS = json.loads((ROOT / "benchmarks/results/latest.json").read_text(encoding="utf-8"))
 FIELDS = ["what", "qubits", "batch", "shots", "ours_s", "peer", "peer_s", "ratio"]
+PINS = sorted((ROOT / "benchmarks" / "pins").glob("*.txt"))
 
 
 def test_results_have_their_fields_and_ratios():
     for result in RESULTS:
-        assert list(result) == FIELDS
+        assert list(result) in (FIELDS, [*FIELDS, "versions"])  # of earlier figures the versions were not written down
         assert result["ratio"] == pytest.approx(result["peer_s"] / result["ours_s"])
 
 
@@ -31,8 +34,32 @@ def test_an_unknown_section_is_refused_in_one_line(script):
     assert done.stderr == "error: `sections` must be one of heads, steps, peers; got 'head'. Did you mean 'heads'?\n"
 
 
-def test_peers_need_their_environments(script, tmp_path):
-    done = script("benchmarks/bench.py", "--sections", "peers", "--environments", tmp_path / "none")
+def test_every_environment_is_pinned():
+    """Each package that a worker imports, and whatever comes with it, by one version."""
+    assert {path.stem for path in PINS} == set(NEEDED)
+    for path in PINS:
+        lines = [line for line in path.read_text().splitlines() if not line.startswith("#")]
+        assert all(re.fullmatch(r"[A-Za-z0-9_.-]+==[0-9][A-Za-z0-9.+]*( ; .+)?", line) for line in lines), path
+        pinned = {line.split("==")[0].lower() for line in lines}
+        assert {"numpy", *NEEDED[path.stem][1]} <= pinned
+
+
+def test_the_benchmark_says_which_environments_are_broken_and_why(script, tmp_path):
+    """One is there and lacks its packages, as after an update that no longer brings NumPy; the others are not built."""
+    python = tmp_path / "torch" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.write_text(f'#!/bin/sh\nexec {sys.executable} -S "$@"\n')  # without site-packages
+    python.chmod(0o755)
+    done = script("benchmarks/bench.py", "--sections", "peers,heads", "--environments", tmp_path)
+    assert done.returncode == 2 and not done.stdout
+    assert done.stderr == (
+        f"error: environments of peers in {tmp_path} are missing or broken (tensorcircuit: not built; pennylane: not "
+        "built; qiskit: not built; torch: ModuleNotFoundError: No module named 'numpy'); remove them and build the "
+        f"peers: sh benchmarks/peers.sh {tmp_path}\n"
+    )
+
+
+def test_peers_need_a_folder(script):
+    done = script("benchmarks/bench.py", "--sections", "peers")
     assert done.returncode == 2
-    assert done.stderr.endswith(f"build the peers: sh benchmarks/peers.sh {tmp_path / 'none'}\n")
-    assert "Traceback" not in done.stderr
+    assert done.stderr == "error: `--environments` must name the folder that benchmarks/peers.sh filled; got none.\n"

@@ -9,7 +9,6 @@ from qssl_tf.reproduction.comparisons import (
     against_published,
     agreement,
     compared,
-    student_interval,
     summary_rows,
 )
 
@@ -41,6 +40,8 @@ def test_rows_of_the_summary(records):
     assert rows[0]["last_epoch"]["mean"] == pytest.approx(statistics.mean(RING))
     assert rows[0]["last_epoch"]["sd"] == pytest.approx(statistics.stdev(RING))
     assert rows[0]["best_epoch"]["accuracies"][3] == 48.6
+    judge = stats.ttest_1samp(RING, 0).confidence_interval()
+    assert (rows[0]["last_epoch"]["low"], rows[0]["last_epoch"]["high"]) == pytest.approx((judge.low, judge.high))
 
 
 def test_against_the_baseline_is_scipys_paired_test(records):
@@ -60,28 +61,31 @@ def test_tests_that_need_more_seeds_are_named(records, made_up):
     found = compared(few, "ring", ["ring", "classical", "identity", "ry_only"], 176)
     assert found.left_out == [
         "identity is not compared: it shares no finished seed with ring.",
-        "No t test of ry_only: it needs 2 pairs that differ.",
-        "No Wilcoxon test of classical, ry_only: it needs 6 pairs that differ.",
+        "No t test of ry_only: it needs 2 pairs, and differences that are not all equal.",
+        "No Wilcoxon test of classical, ry_only: it needs 6 pairs that differ, and differences that are not all equal.",
     ]
     assert list(found.adjusted) == ["classical"]
 
 
-def test_student_interval_is_scipys():
-    said = summary(RING)
-    judge = stats.ttest_1samp(RING, 0).confidence_interval()
-    assert student_interval(said) == pytest.approx((judge.low, judge.high))
-    assert student_interval(summary([1.0])) is None
+def test_equal_differences_have_no_test(made_up):
+    made = []
+    for seed, (ring, other) in enumerate([(40.18, 41.30), (47.44, 48.56), (46.44, 47.56)]):
+        made.append(made_up("paper", "ring", seed, {(176, "cached"): (ring, ring)}))
+        made.append(made_up("paper", "identity", seed, {(176, "cached"): (other, other)}))
+    found = compared(made, "ring", ["identity"], 176)
+    assert found.found["identity"].p_t is None and found.adjusted == {}
+    assert found.left_out[0] == "No t test of identity: it needs 2 pairs, and differences that are not all equal."
 
 
 @pytest.mark.parametrize(("mean", "overlap"), [(46.5, True), (40.0, False)])
 def test_overlap_with_the_published_figure(mean, overlap):
-    judged = against_published(summary(RING), Summary(6, mean, 1.5, None, None))
+    judged = against_published(summary(RING), Summary(6, mean, 1.5))
     assert judged.overlap is overlap
     judge = stats.ttest_ind_from_stats(
         statistics.mean(RING), statistics.stdev(RING), 6, mean, 1.5, 6, equal_var=False
     ).pvalue
     assert judged.p == pytest.approx(judge)
-    assert against_published(summary([46.0]), Summary(6, mean, 1.5, None, None)).p is None
+    assert against_published(summary([46.0]), Summary(6, mean, 1.5)).p is None
 
 
 def test_agreement_of_two_protocols(made_up, records):

@@ -6,6 +6,8 @@ from qssl_tf.errors import UserError
 from qssl_tf.reproduction.order import Order, jobs, read_seeds, read_time
 from qssl_tf.reproduction.records import write_record
 from qssl_tf.reproduction.studies import STUDIES
+from qssl_tf.reproduction.study_run import run_study, show_costs
+from qssl_tf.training.runs import create_run
 
 WORDS = {
     "study": "paper",
@@ -103,3 +105,20 @@ def test_records_of_other_seeds_and_arms_are_reported_as_well(made_up, tmp_path)
     other = Order.from_words(WORDS | {"arms": "identity", "seeds": "12", "results": tmp_path})
     write_record(tmp_path, other.wanted[0], made_up("paper", "identity", 12, {(176, "cached"): (40.0, 41.0)}))
     assert [pair.name for pair in asked.records()] == ["identity-s12"]
+
+
+def test_what_the_study_refuses_its_list_refuses(made_up, tmp_path):
+    """Weights of a recorded run that were not kept, and a folder of something else."""
+    order = Order.from_words(WORDS | {"arms": "ring", "seeds": "0", "folder": tmp_path, "results": tmp_path})
+    (pair,) = order.wanted
+    run = create_run(pair.config, tmp_path, pair.name, "cifar10/3.0.2")
+    probes = {(176, "cached"): (40.0, 41.0), (194, "cached"): (40.0, 41.0)}
+    write_record(tmp_path, pair, made_up("paper", "ring", 0, probes))
+    for do in (show_costs, run_study):
+        with pytest.raises(UserError, match=rf"^{run.folder} keeps no weights after batch 1, 14, 27, .*; probe fewer"):
+            do(order)
+    (run.folder / "config.json").unlink()
+    (run.folder / "thesis.txt").write_text("mine")
+    for do in (show_costs, run_study):
+        with pytest.raises(UserError, match=r"ring-s0 is not a run folder"):
+            do(order)

@@ -14,7 +14,7 @@ from qssl_tf.reproduction.pool import Refused, Task, run_all
 
 
 def tasks(*seconds):
-    return [Task(Job("run", SimpleNamespace(name=f"job{index}"), 1, 1), each) for index, each in enumerate(seconds)]
+    return [Task(Job("run", SimpleNamespace(name=f"job{index}"), 1, (1,)), each) for index, each in enumerate(seconds)]
 
 
 def python(code):
@@ -72,7 +72,7 @@ from qssl_tf.reproduction.costs import Job
 from qssl_tf.reproduction.pool import Task, run_all
 child = "import os, sys, threading, time; from qssl_tf.reproduction.task import _end_with_parent as end;" \
         "threading.Thread(target=end, daemon=True).start(); print(os.getpid(), flush=True); time.sleep(60)"
-run_all([Task(Job("run", SimpleNamespace(name="job"), 1, 1), 1.0)], 1, lambda job: ["-c", child], Path(sys.argv[1]))
+run_all([Task(Job("run", SimpleNamespace(name="job"), 1, (1,)), 1.0)], 1, lambda job: ["-c", child], Path(sys.argv[1]))
 """
 
 

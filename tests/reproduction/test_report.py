@@ -64,7 +64,8 @@ def test_an_arm_outside_the_published_interval_is_said(paper, tmp_path):
 
 def test_one_run_is_enough_for_a_report(paper, tmp_path):
     text = write_report(Findings("paper", paper[:1], None, tmp_path)).read_text()
-    assert row_of(text, "ring", "1")[7] == "-" and "## Seed by seed" not in text
+    assert row_of(text, "ring", "1") == ["ring", "1", "46.20", "46.40", "46.51 ± 1.50 (6)", "44.9 to 48.1"]
+    assert "overlap" not in text and "## Seed by seed" not in text
 
 
 @pytest.mark.parametrize("name", [name for name in STUDIES if name != "paper"])
@@ -82,6 +83,24 @@ def test_reports_of_the_other_studies(made_up, tmp_path, name):
     for figure in re.findall(r"\]\((figures/[a-z-]+\.png)\)", text):
         assert (tmp_path / figure).read_bytes().startswith(b"\x89PNG")
     assert "](figures/" in text
+    for table in re.findall(r"(?:^\|.*\n)+", text, re.MULTILINE):
+        rows = [[part.strip() for part in line.strip("|").split("|")] for line in table.splitlines()]
+        for column in zip(*rows, strict=True):
+            assert set(column[2:]) - {"", "-"}, f"nothing in the column {column[0]!r}"
+
+
+def test_the_legend_names_what_is_drawn(made_up, paper, tmp_path):
+    """Published figures stand beside the paper's arms only, an interval beside two seeds or more."""
+    digits = [made_up("digits", "digits-ring", 0, {(120, "cached"): (80.0, 81.0)})]
+    for name, records, words in (
+        ("paper", paper, ["one seed", "interval", "published"]),
+        ("digits", digits, ["one seed"]),
+    ):
+        found = Findings(name, records, None, tmp_path / name)
+        write_report(found)
+        drawn = found.path("figures/arms", "svg").read_text()
+        legend = drawn[drawn.index('id="legend_1"') :]
+        assert [word for word in ("one seed", "interval", "published") if word in legend] == words
 
 
 def test_equal_records_give_equal_reports(paper, tmp_path):

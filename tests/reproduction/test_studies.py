@@ -1,10 +1,15 @@
+from dataclasses import replace
+
+import cirq
 import pytest
 
 from qssl_tf.arms import ARMS
 from qssl_tf.data.sources import load
 from qssl_tf.errors import UserError
 from qssl_tf.evaluation.published import published
-from qssl_tf.reproduction.studies import STUDIES, pairs, wanted_batches
+from qssl_tf.models.own_encoder import register_encoder
+from qssl_tf.quantum.own_ansatz import register_ansatz
+from qssl_tf.reproduction.studies import STUDIES, pairs, study, wanted_batches
 from qssl_tf.training.schedule import schedule
 
 
@@ -43,6 +48,29 @@ def test_seeds_come_one_after_the_other_so_that_pairs_are_complete_early():
     assert [pair.name for pair in made[-2:]] == ["ring-s5", "classical-s5"]
     assert made[-1].config.seed == 5 and made[-1].config.head == "classical"
     assert [pair.name for pair in pairs(STUDIES["paper"], ["ry_only"], [9, 7])] == ["ry_only-s9", "ry_only-s7"]
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_cells_are_arms_as_well(name):
+    """What --list prints can be asked for."""
+    for cell in STUDIES[name].cells:
+        assert cell in {pair.cell for pair in pairs(STUDIES[name], [cell.name])}
+
+
+def test_own_circuits_and_encoders_are_arms(own_words):
+    @register_ansatz("brick")
+    def brick(qubits, weights, layer):
+        return [cirq.ry(next(weights))(qubit) for qubit in qubits]
+
+    register_encoder("identity")(lambda image_shape: None)  # a word that is an arm already
+    paper = {cell.name: cell for cell in study("paper").cells}
+    assert set(paper) == {*ARMS, "brick", "encoder_identity"}
+    assert paper["brick"].config == replace(paper["ring"].config, ansatz="brick")
+    assert paper["encoder_identity"].config == replace(paper["ring"].config, encoder="identity")
+    assert [pair.name for pair in pairs(study("digits"), ["brick"])] == [f"digits-brick-s{seed}" for seed in range(3)]
+    widths = [pair.config.width for pair in pairs(study("width"), ["brick"], [0])]
+    assert widths == list(range(2, 17, 2))
+    assert study("states") == STUDIES["states"]  # about the published run's states
 
 
 def test_widths_run_from_2_to_16():

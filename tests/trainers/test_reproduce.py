@@ -63,6 +63,13 @@ def test_costs_are_shown_before_anything_is_done(here, tmp_path):
     assert "ring_100_shots_partial_measurement" in listed.stdout
 
 
+def test_arms_of_a_plugin(here, own_words, tmp_path):
+    asked = ("digits", "--plugin", "examples/own_circuit.py", "--arms", "brick", "--list")
+    listed = here(SCRIPT, *asked, "--folder", tmp_path)
+    assert listed.returncode == 0, listed.stderr
+    assert "digits-brick" in listed.stdout and "0 of 3 runs are finished; " in listed.stdout
+
+
 @pytest.mark.parametrize(
     ("flags", "sentence"),
     [

@@ -7,7 +7,7 @@ import pytest
 from keras_tuner.engine.hyperparameters import Choice as Entry
 from oracles import ORACLES, planned
 from plan import Plan
-from space import Choice, Range
+from space import Choice, Range, combinations
 from tuner import Tuner, make_oracle
 
 from qssl_tf.config import Config
@@ -33,12 +33,16 @@ def opened(plan, folder):
 
 
 def step(oracle, accuracy=None, worker="w"):
-    """Take a trial and end it; return its number, or None where there are no more."""
+    """Take a trial and end it; return its number, or None where there are no more.
+
+    Its accuracy is its number, or the value of the parameter that is named.
+    """
     trial = oracle.create_trial(worker)
     if trial.status != "RUNNING":
         return None
     number = int(trial.trial_id)
-    oracle.update_trial(trial.trial_id, {"validation_accuracy": float(number if accuracy is None else accuracy)})
+    found = number if accuracy is None else trial.hyperparameters.values[accuracy]
+    oracle.update_trial(trial.trial_id, {"validation_accuracy": float(found)})
     trial.status = "COMPLETED"
     oracle.end_trial(trial)
     return number
@@ -64,8 +68,7 @@ def test_a_search_that_is_reopened_after_each_trial_is_a_whole_search(algorithm,
     assert len(values(broken)) == len(values(straight)) and set(broken.end_order) == set(broken.start_order)
     if algorithm != "bayesian":  # its Gaussian process draws its starting points anew
         assert values(broken) == values(straight)
-    if algorithm != "grid":
-        assert len(values(straight)) == planned(straight)
+    assert len(values(straight)) == planned(straight, combinations(plan.parameters))
 
 
 def test_the_grid_is_every_combination_once(tmp_path):
@@ -192,6 +195,81 @@ def test_hyperband_trains_its_best_for_longer(tmp_path):
     ]
     for chosen in promoted:
         assert chosen["temperature"] == oracle.trials[chosen["tuner/trial_id"]].hyperparameters.values["temperature"]
+
+
+def rungs(oracle):
+    """Return {bracket: trials in each rung} of a hyperband search."""
+    notes = [oracle.trials[name].hyperparameters.values for name in oracle.start_order]
+    found = {}
+    for note in notes:
+        found.setdefault(note["tuner/bracket"], [0] * (note["tuner/bracket"] + 1))[note["tuner/round"]] += 1
+    return found
+
+
+@pytest.mark.parametrize(
+    ("choices", "expected"),
+    [
+        (1, {2: [1, 1, 1]}),
+        (2, {2: [2, 1, 1]}),
+        (8, {2: [8, 3, 1]}),
+        (9, {2: [9, 3, 1]}),
+        (11, {2: [9, 3, 1], 1: [2, 1]}),
+        (15, {2: [9, 3, 1], 1: [5, 2], 0: [1]}),
+        (23, {2: [9, 3, 1], 1: [5, 2], 0: [3]}),  # keras-tuner's sizes, where combinations do not run out
+    ],
+)
+def test_hyperband_ends_with_all_of_the_steps_however_few_combinations_there_are(tmp_path, choices, expected):
+    parameters = {"width": Range(2, 1 + choices) if choices > 1 else Choice((2,))}
+    plan = a_plan("hyperband", parameters=parameters)
+    oracle = opened(plan, tmp_path)
+    wanted = sum(map(sum, expected.values()))
+    while True:
+        assert planned(oracle, combinations(plan.parameters)) == wanted
+        if step(oracle, accuracy="width") is None:
+            break
+    assert rungs(oracle) == expected
+    widths = [oracle.trials[name].hyperparameters.values["width"] for name in oracle.start_order]
+    assert widths[sum(expected[2]) - 1] == max(widths[: min(choices, 9)])  # the best of the short trials
+
+
+@pytest.mark.parametrize(("failing", "expected"), [(1, [9, 3, 1]), (7, [9, 2, 1]), (8, [9, 1, 1]), (9, [9, 0, 0])])
+def test_hyperband_goes_on_with_those_that_did_not_fail(tmp_path, failing, expected):
+    plan = a_plan("hyperband", parameters={"width": Range(2, 10)})
+    oracle = opened(plan, tmp_path)
+    for _ in range(failing):
+        trial = oracle.create_trial("w")
+        trial.status = "FAILED"
+        oracle.end_trial(trial)
+    while step(oracle) is not None:
+        pass
+    assert rungs(oracle)[2] == expected
+    assert planned(oracle, combinations(plan.parameters)) == len(oracle.start_order)
+
+
+def test_hyperbands_workers_wait_for_what_may_still_be_better(tmp_path):
+    oracle = opened(a_plan("hyperband", parameters={"width": Range(2, 4)}), tmp_path)  # rungs of 3, 1 and 1
+    out = [oracle.create_trial(f"w{number}") for number in range(3)]
+    assert oracle.create_trial("w3").status == "IDLE"
+    for trial, accuracy in zip(out[:2], (5.0, 9.0), strict=True):
+        oracle.update_trial(trial.trial_id, {"validation_accuracy": accuracy})
+        trial.status = "COMPLETED"
+        oracle.end_trial(trial)
+    assert oracle.create_trial("w3").status == "IDLE"  # the third may have 10
+    oracle.update_trial(out[2].trial_id, {"validation_accuracy": 1.0})
+    out[2].status = "COMPLETED"
+    oracle.end_trial(out[2])
+    assert oracle.create_trial("w3").hyperparameters.values["tuner/trial_id"] == out[1].trial_id
+
+
+@pytest.mark.parametrize("algorithm", ["random", "grid", "hyperband"])
+def test_every_combination_is_found_and_counted(tmp_path, algorithm):
+    """3 layers x (no shots, or 100 of them with either gradient): 9, of which the last is drawn after many others."""
+    plan = a_plan(algorithm, trials=50)
+    oracle = opened(plan, tmp_path)
+    while step(oracle) is not None:
+        pass
+    assert combinations(plan.parameters) == 9
+    assert len(oracle.start_order) == planned(oracle, 9) == (13 if algorithm == "hyperband" else 9)
 
 
 def test_a_missing_trial_is_named(tmp_path):

@@ -67,6 +67,10 @@ def test_what_a_search_leaves(whole):
     chosen = Config.from_json(search / "best.json")
     assert str(chosen.width) == best["width"] and chosen.validation_fraction == 0.0
     assert f"next: python trainers/pretrain.py --config {search / 'best.json'}" in output
+    # The table's number is that of the folder, in every line.
+    assert f"best: trial {best['trial']}, " in output and "trial 0 (1 of 4): width 3, batch_size 64" in output
+    probed = json.loads((search / "trials" / f"trial-{int(best['trial']):04d}" / "trial.json").read_text())
+    assert float(best["validation_accuracy"]) == pytest.approx(probed["validation_accuracy"], rel=1e-5)
     assert "optimistic" in output and "4 trials, 2 failed" in output and "Traceback" not in output
 
 
@@ -156,7 +160,7 @@ def test_a_chief_and_two_workers_of_which_one_is_killed(tmp_path, free_ports):
         output, _ = worker.communicate(timeout=180)
         assert worker.returncode == 0 and "no more trials" in output, output
     assert leader.wait(timeout=60) == 0, told()
-    assert "trial 1 of 4: its worker is silent; the trial waits for another" in told()
+    assert "trial 0 (1 of 4): its worker is silent; the trial waits for another" in told()
     table = rows(search)
     assert [row["state"] for row in table] == ["completed"] * 4
     assert sorted(int(row["width"]) for row in table) == widths  # none lost
