@@ -112,7 +112,8 @@ def _line_variance(measured: Measured, slope: np.ndarray, off_line: np.ndarray) 
     """Return the variance of the line at each row: the sum of squares of what each calibration row did to it there."""
     centred = measured.calibration - measured.calibration.mean(axis=0)
     noise = max(0, len(centred) - 3) / len(centred) * measured.calibration_noise()
-    on_slope = (slope * noise - centred * off_line) / _spread(measured.calibration, measured.calibration_shots or measured.shots)
+    spread = _spread(measured.calibration, measured.calibration_shots or measured.shots)
+    on_slope = (slope * noise - centred * off_line) / spread
     on_mean = -off_line / len(centred)
     away = measured.rows - measured.calibration.mean(axis=0)
     mixed = np.sum(on_slope * on_mean, axis=0)
