@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from hypothesis import HealthCheck, Phase, given, settings
+from judges import qiskit_values
 from judges.drawn_circuits import WIDTH, Drawn, Step, heads
 from qiskit import QuantumCircuit, qasm3, qpy
-from qiskit.quantum_info import DensityMatrix, Kraus
 
 from qssl_tf.hardware.backends import device
 from qssl_tf.hardware.compiling import READ, compile_head
@@ -112,23 +112,6 @@ def check_perturbed(drawn, mix, by_inputs, by_weights, error):
     np.testing.assert_allclose(np.abs([*by_inputs, *by_weights]), abs(slope), atol=error)
 
 
-def of_qiskit(circuit, values, observables):
-    """Return the exact expectations of a Qiskit circuit; a measurement on the way leaves a mixture."""
-    bound = circuit.assign_parameters({p: values[p.name] for p in circuit.parameters})
-    measured = Kraus([np.diag([1.0, 0.0]), np.diag([0.0, 1.0])])
-    state = DensityMatrix.from_label("0" * circuit.num_qubits)
-    for item in bound.data:
-        wires = [bound.find_bit(qubit).index for qubit in item.qubits]
-        state = state.evolve(measured if item.operation.name == "measure" else item.operation, wires)
-    chances = state.probabilities().reshape([2] * circuit.num_qubits)  # the last qubit is the first axis
-    found = []
-    for bits in observables:
-        others = tuple(axis for axis in range(circuit.num_qubits) if circuit.num_qubits - 1 - axis not in bits)
-        parity = np.indices([2] * len(bits)).sum(axis=0) % 2
-        found.append(np.sum(chances.sum(axis=others) * (1 - 2 * parity)))
-    return np.array(found)
-
-
 def read_back(form, circuit):
     """Return a circuit as another program reads it from a file."""
     file = io.BytesIO()
@@ -174,7 +157,7 @@ def test_translator_exports_and_device(drawn):
     for form in (None, *FORMS):
         made = circuit if form is None else read_back(form, circuit)
         assert isinstance(made, QuantumCircuit) and {p.name for p in made.parameters} == set(told["parameters"])
-        np.testing.assert_allclose(of_qiskit(made, values, bits), judge, atol=1e-6, err_msg=str(form))
+        np.testing.assert_allclose(qiskit_values.expectations(made, values, bits), judge, atol=1e-6, err_msg=str(form))
     on = device("aer")
     compiled = compile_head(circuit, on.backend)[0].circuit
     pub = (compiled, {tuple(values): [list(values.values())]}, SHOTS)

@@ -61,7 +61,7 @@ def plain(operation: cirq.Operation) -> Iterator[cirq.Operation]:
     yield from (under(bare, controls, word) for word in values)
 
 
-def under(bare: cirq.Operation, controls: tuple[cirq.Qid, ...], word: tuple[int, ...]) -> cirq.Operation:
+def under(bare: Any, controls: tuple[cirq.Qid, ...], word: tuple[int, ...]) -> cirq.Operation:
     """Return an operation under controls that wait for one value each.
 
     It gets a copy of the operation: TensorFlow Quantum notes controls in the operation that they control, and a second

@@ -1,7 +1,10 @@
 """Compiled circuits against the circuit they came from, by Qiskit's simulators."""
 
+import cirq
 import numpy as np
 import pytest
+from judges import qiskit_values
+from judges.cirq_values import symbol_values
 from judges.compiled_circuits import z_values
 from qiskit.transpiler import generate_preset_pass_manager
 
@@ -74,6 +77,19 @@ def test_layouts_say_where_qubits_begin_and_end(paris):
         assert compiled.circuit.layout is None and compiled.circuit.num_qubits == 27  # lines are the device's qubits
         moved += compiled.layout != compiled.initial_layout
     assert moved
+
+
+def test_a_measurement_between_layers_is_compiled_in_its_place_and_the_layout_is_that_of_the_last():
+    spec = circuit_spec(4, "ring", 2, measured_between=True)
+    weights, features = np.random.default_rng(0).normal(0, 0.8, 16), [[0.4, 1.3, 2.2, 0.9]]
+    (values,) = symbol_values(spec, features, weights)
+    density = cirq.DensityMatrixSimulator(dtype=np.complex128).simulate(spec.circuit, values, qubit_order=spec.qubits)
+    order = {qubit: place for place, qubit in enumerate(spec.qubits)}
+    judge = [o.expectation_from_density_matrix(density.final_density_matrix, order).real for o in spec.observables]
+    named = {str(symbol): value for symbol, value in values.items()}
+    for compiled in compile_head(translated(spec, weights), device("fake_manila").backend):
+        bits = [[qubit] for qubit in compiled.layout]
+        np.testing.assert_allclose(qiskit_values.expectations(compiled.circuit, named, bits), judge, atol=1e-6)
 
 
 def test_folding_multiplies_two_qubit_gates_and_changes_nothing_else(paris):
