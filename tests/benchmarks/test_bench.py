@@ -40,7 +40,7 @@ def test_every_environment_is_pinned():
     for path in PINS:
         lines = [line for line in path.read_text().splitlines() if not line.startswith("#")]
         assert all(re.fullmatch(r"[A-Za-z0-9_.-]+==[0-9][A-Za-z0-9.+]*( ; .+)?", line) for line in lines), path
-        pinned = {line.split("==")[0].lower() for line in lines}
+        pinned = {line.split("==")[0].lower().replace("_", "-") for line in lines}
         assert {"numpy", *NEEDED[path.stem][1]} <= pinned
 
 
