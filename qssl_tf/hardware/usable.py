@@ -4,24 +4,36 @@ A calibration gives a dead gate the error 1, or no error where the same gate has
 as often as right tells nothing. Nothing is compiled onto these, and no average is taken over them.
 """
 
-from collections.abc import Iterable
-from typing import Any
+from __future__ import annotations
 
-from qiskit.circuit.library.standard_gates import get_standard_gate_name_mapping
-from qiskit.transpiler import InstructionProperties, Target
+import functools
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
 
 from qssl_tf.errors import UserError
 
-# Snapshots also name instructions of their own (`measure_2`, `reset_2`) and control flow, which heads do without; the
-# angles of `rzz` are bounded to [0, pi / 2] on devices of IBM Quantum, and angles here are symbols.
-KNOWN = get_standard_gate_name_mapping().keys() - {"rzz"}
+if TYPE_CHECKING:  # Qiskit is loaded on first use: help must not wait for it
+    from qiskit.transpiler import InstructionProperties, Target
+
 USELESS = {"measure": 0.5}  # error from which on an instruction is of no use; of gates it is 1
-Places = dict[tuple[int, ...], InstructionProperties | None]
+Places = dict[tuple[int, ...], "InstructionProperties | None"]
 
 
 def is_laid_out(backend: Any) -> bool:
     """Return whether a backend has qubits at places, coupled to some others; an ideal simulator has none."""
     return getattr(backend, "coupling_map", None) is not None
+
+
+@functools.cache
+def _known() -> frozenset[str]:
+    """Return the names of the gates that heads are compiled to.
+
+    Snapshots also name instructions of their own (`measure_2`, `reset_2`) and control flow, which heads do without; the
+    angles of `rzz` are bounded to [0, pi / 2] on devices of IBM Quantum, and angles here are symbols.
+    """
+    from qiskit.circuit.library.standard_gates import get_standard_gate_name_mapping
+
+    return frozenset(get_standard_gate_name_mapping()) - {"rzz"}
 
 
 def usable(backend: Any) -> Target:
@@ -35,7 +47,7 @@ def usable(backend: Any) -> Target:
     target = backend.target
     tables: dict[str, Places] = {}
     for name in target.operation_names:
-        if name in KNOWN and target[name] and None not in target[name]:
+        if name in _known() and target[name] and None not in target[name]:
             places = dict(target[name])
             tables[name] = {p: found for p, found in places.items() if not _is_dead(name, found, places)} or places
     alone = [table for table in tables.values() if all(len(place) == 1 for place in table)]
@@ -57,6 +69,8 @@ def part(target: Target, region: list[int]) -> Target:
 
 def _made(target: Target, tables: dict[str, Places], numbers: dict[int, int], count: int | None = None) -> Target:
     """Return a target of the qubits of `numbers`, renumbered."""
+    from qiskit.transpiler import Target
+
     made = Target(num_qubits=target.num_qubits if count is None else count, dt=target.dt)
     for name, places in tables.items():
         kept = {
