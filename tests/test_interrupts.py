@@ -48,9 +48,10 @@ def test_ctrl_c_while_weights_load_is_no_damage(alarm):
         try:
             alarm(whole * (moment + 0.5) / MOMENTS)
             load_weights(open_run(READY), run.model, run.step)  # a UserError would fail the test
-            alarm(0)
         except KeyboardInterrupt:
             stopped += 1
+        finally:
+            alarm(0)
     assert stopped > MOMENTS / 2
     load_weights(open_run(READY), run.model, run.step)
 
