@@ -19,7 +19,7 @@ from qiskit import ClassicalRegister, QuantumCircuit
 from qiskit.circuit import Gate, Parameter, ParameterExpression
 from qiskit.circuit import library as qk
 
-from qssl_tf.errors import UserError
+from qssl_tf.errors import UserError, pass_on_interrupt
 from qssl_tf.hardware.gates import GATES, Piece, Translated
 from qssl_tf.quantum.controls import taken_apart
 from qssl_tf.quantum.noise import DEPHASING
@@ -110,7 +110,8 @@ def _decomposed(operation: cirq.Operation) -> Sequence[cirq.Operation]:
         parts = cirq.decompose_once(operation, default=None)
         if parts is not None and _is_same(operation, parts):
             return parts
-    except Exception:  # Cirq's gates fail in ways of their own where a symbol stands in the place of a number
+    except Exception as error:  # Cirq's gates fail in ways of their own where a symbol stands in a number's place
+        pass_on_interrupt(error)
         raise _unknown(operation) from None
     raise _unknown(operation)
 
