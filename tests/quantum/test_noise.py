@@ -134,7 +134,7 @@ def test_training_under_noise_moves_downhill():
             {"partial_measurement": True, "layers": 1},
             "`layers` must be at least 2 with `partial_measurement`, which stands between two; got 1.",
         ),
-        ({"shots": 0}, "`shots` must be at least 1, or none for exact expectations; got 0."),
+        ({"shots": 0}, "`shots` must be at least 1 and at most 10000000; got 0."),
         ({"gradient": "finite"}, "`gradient` must be one of adjoint, parameter_shift, two_term, spsa; got 'finite'."),
     ],
 )

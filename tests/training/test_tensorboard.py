@@ -18,7 +18,7 @@ def test_each_run_is_listed_once(tmp_path, monkeypatch):
         (folder / "events.out.tfevents.1.host").touch()
         point_latest(folder.parent)
     command = subprocess.run(
-        ["make", "--dry-run", "tensorboard"], cwd=ROOT, capture_output=True, text=True, check=True, timeout=60
+        ["make", "--dry-run", "--no-print-directory", "tensorboard"], cwd=ROOT, capture_output=True, text=True, check=True, timeout=60
     ).stdout.splitlines()[-1]
     logdirs = subprocess.run(
         ["sh", "-c", command.replace(".venv/bin/tensorboard --logdir_spec", "echo")], cwd=tmp_path, capture_output=True,
