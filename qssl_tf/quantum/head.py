@@ -17,7 +17,7 @@ from qssl_tf.quantum.simulators import choose_simulator, refuse_beyond_memory
 from qssl_tf.quantum.spec import circuit_spec
 from qssl_tf.quantum.tfq_simulator import tfq_expectations
 from qssl_tf.quantum.xla_simulator import xla_expectations
-from qssl_tf.replicas import replica_count, replica_number
+from qssl_tf.replicas import replica_number, view_count
 
 # Arguments of the parent that are decided here; `shots`, `gradient` and `simulator` say how the circuit is run.
 DECIDED = {"autocast", *inspect.signature(tfq.layers.PQC).parameters} - {"regularizer", "constraint", "kwargs"}
@@ -52,7 +52,8 @@ class QuantumHead(tfq.layers.PQC):
             other than `adjoint`.
         simulator: `tfq`, `xla` (this package's own, on CPU or GPU) or `auto`, the faster one that can do it. Weights
             and checkpoints are the same.
-        seed: Seed of the initial weights, and of the shots of `xla`; None draws one.
+        seed: Seed of the initial weights, of the shots of `xla` and of SPSA's signs; None draws one. They belong to the
+            call and the row of the batch, the global one under a `tf.distribute` strategy.
         **kwargs: As every Keras layer's (`name`, `dtype`, ...); `regularizer` and `constraint` of the weights.
 
     Raises:
@@ -143,18 +144,26 @@ class QuantumHead(tfq.layers.PQC):
         rows = x if x.shape.rank == 2 else tf.reshape(x, (-1, self.spec.features))
         angles = self.spec.encoding.values(rows, keras.ops, self.width)  # (n, input symbols)
         angles, weights, mark = finite(rows, angles, tf.convert_to_tensor(self.parameters))
-        found = self.expectations(angles, weights, self._next_seed()) + mark  # (n, observables)
+        found = self._measured(angles, weights) + mark  # (n, observables)
         shape = self.compute_output_shape(x.shape)
         if len(shape) != 2:
             found = tf.reshape(found, tf.concat([tf.shape(x)[:-1], shape[-1:]], 0))
         return tf.cast(tf.ensure_shape(found, shape), self.compute_dtype)
 
-    def _next_seed(self) -> tf.Tensor:
-        """Return a new seed for the shots, int32, shape (2,), of its own on each replica."""
+    def _measured(self, angles: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
+        """Return the expectations, (n, observables), each view's rows from random numbers of their place in the batch.
+
+        Views that are stacked for replicas are measured one after the other, as they are where nothing is stacked: so
+        shots and SPSA's signs belong to (seed, call, row of the global batch), however many replicas share it.
+        """
         if not self._is_random:
-            return tf.zeros(2, tf.int32)
-        seed = tf.cast(self.perturbations.next(), tf.int32)
-        return seed if replica_count() == 1 else seed + tf.stack([replica_number() * 65536, 0])
+            return self.expectations(angles, weights, tf.zeros(2, tf.int32), tf.constant(0))
+        parts = tf.split(angles, view_count()) if view_count() > 1 else [angles]
+        seeds = [tf.cast(self.perturbations.next(), tf.int32) for _ in parts]
+        first_row = replica_number() * tf.shape(parts[0])[0]
+        return tf.concat(
+            [self.expectations(part, weights, seed, first_row) for part, seed in zip(parts, seeds, strict=True)], axis=0
+        )
 
     def frozen(self, angles: np.ndarray) -> np.ndarray:
         """Return what `call` returns, for weights that stand still and any number of rows, without gradients.

@@ -11,6 +11,7 @@ import tensorflow_quantum as tfq
 from tensorflow_quantum.core.ops import tfq_simulate_ops
 from tensorflow_quantum.core.ops.noise import noisy_samples_op
 
+from qssl_tf.quantum.sampling import uniform
 from qssl_tf.quantum.splitting import SPSA_STEP, SplitCircuit, shift_terms
 
 Estimator = Callable[[tf.Tensor], tf.Tensor]
@@ -86,8 +87,8 @@ def shifted(estimate: Estimator, circuit: SplitCircuit, exact: bool = True) -> C
     return expectations
 
 
-def perturbed(estimate: Estimator, circuit: SplitCircuit) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
-    """Return (values, seed of shape (2,)) -> expectations, differentiated by simultaneous perturbation.
+def perturbed(estimate: Estimator, circuit: SplitCircuit) -> Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tf.Tensor]:
+    """Return (values, seed of shape (2,), first row) -> expectations, differentiated by simultaneous perturbation.
 
     This is SPSA (Spall, IEEE TAC 37, 1992).
 
@@ -101,14 +102,15 @@ def perturbed(estimate: Estimator, circuit: SplitCircuit) -> Callable[[tf.Tensor
     matrix, offset = tf.constant(circuit.matrix), tf.constant(circuit.offset)
 
     @tf.custom_gradient
-    def expectations(values: tf.Tensor, key: tf.Tensor):
+    def expectations(values: tf.Tensor, seed: tf.Tensor, first_row: tf.Tensor):
         def backward(upstream: tf.Tensor):
-            signs = 2.0 * tf.cast(tf.random.stateless_uniform(tf.shape(values), key) < 0.5, tf.float32) - 1.0
+            coins = uniform(seed, first_row, tf.shape(values)[0], values.shape[1])  # a row's own, as on each replica
+            signs = 2.0 * tf.cast(coins < 0.5, tf.float32) - 1.0
             ahead, behind = (
                 estimate(tf.matmul(values + way * SPSA_STEP * signs, matrix) + offset) for way in (1.0, -1.0)
             )
             slope = tf.reduce_sum((ahead - behind) * upstream, axis=1, keepdims=True) / (2.0 * SPSA_STEP)  # (n, 1)
-            return slope * signs, None
+            return slope * signs, None, None
 
         return estimate(tf.matmul(values, matrix) + offset), backward
 

@@ -11,7 +11,7 @@ import tensorflow as tf
 from qssl_tf.quantum.fusion import Program, program
 from qssl_tf.quantum.observables import basis_change, members
 from qssl_tf.quantum.rows import Rows, probabilities, signs
-from qssl_tf.quantum.sampling import outcomes
+from qssl_tf.quantum.sampling import outcomes, uniform
 from qssl_tf.quantum.spec import CircuitSpec
 from qssl_tf.quantum.splitting import SplitCircuit, split
 from qssl_tf.quantum.statevector import evolve
@@ -66,27 +66,36 @@ class Simulation:
         order, chances = probabilities(states)  # (2^width, n)
         return tf.matmul(chances, signs(self.members, order), transpose_a=True)
 
-    def estimate(self, states: Rows, seed: tf.Tensor) -> tf.Tensor:
-        """Return the expectations, shape (n, observables): from fresh shots, the same for all, or exact."""
+    def estimate(self, states: Rows, seed: tf.Tensor, first_row: tf.Tensor) -> tf.Tensor:
+        """Return the expectations, shape (n, observables): from fresh shots, the same for all, or exact.
+
+        Args:
+            states: Before the measurement.
+            seed: Two integers, for shots.
+            first_row: Number of the first row in the whole batch; each row has shots of its own.
+        """
         if self.shots is None:
             return self.exact(states)
         order, chances = probabilities(states)
         values = tf.constant(signs(self.members, order))  # (2^width, observables)
-        drawn = outcomes(chances, self.shots, seed)  # (shots, n)
+        drawn = outcomes(chances, uniform(seed, first_row, tf.shape(chances)[1], self.shots))  # (shots, n)
         return tf.reduce_mean(tf.gather(values, drawn), axis=0)
 
-    def weighted(self, chances: list[tf.Tensor], values: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+    def weighted(self, chances: list[tf.Tensor], values: tf.Tensor, seed: tf.Tensor, first_row: tf.Tensor) -> tf.Tensor:
         """Return the mean value of each row under each of several distributions, shape (distributions, n).
 
         Args:
             chances: Probabilities of the outcomes, shape (2^width, n) each.
             values: What each outcome counts for each row, shape (2^width, n).
             seed: Two integers, for shots.
+            first_row: Number of the first row in the whole batch.
         """
         if self.shots is None:
             return tf.stack([tf.reduce_sum(chance * values, axis=0) for chance in chances])
-        drawn = outcomes(tf.concat(chances, axis=1), self.shots, seed)  # (shots, distributions * n)
         n = tf.shape(values)[1]
+        seeds = [tf.random.experimental.stateless_fold_in(seed, number) for number in range(len(chances))]
+        numbers = tf.concat([uniform(each, first_row, n, self.shots) for each in seeds], axis=0)
+        drawn = outcomes(tf.concat(chances, axis=1), numbers)  # (shots, distributions * n)
         column = tf.tile(tf.range(n), [len(chances)])
         counted = tf.gather(tf.reshape(values, [-1]), drawn * n + column)
         return tf.reshape(tf.reduce_mean(counted, axis=0), (len(chances), -1))

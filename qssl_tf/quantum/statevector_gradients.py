@@ -1,7 +1,8 @@
 """Every mode of the quantum head by state vectors, as functions for XLA to compile.
 
-They take the encoding's angles (n, input symbols), the weights (weights,) and a seed (two integers) to expectations
-(n, observables); only shots and perturbations read the seed. All angles are in radians.
+They take the encoding's angles (n, input symbols), the weights (weights,), a seed (two integers) and the number of the
+first row in the whole batch to expectations (n, observables). Only shots and perturbations read the last two: a row has
+the same ones in any chunk and on any replica. All angles are in radians.
 """
 
 import math
@@ -11,20 +12,21 @@ import numpy as np
 import tensorflow as tf
 
 from qssl_tf.quantum.rows import Rows, probabilities, signs
+from qssl_tf.quantum.sampling import uniform
 from qssl_tf.quantum.simulation import Simulation
 from qssl_tf.quantum.splitting import FOUR_TERMS, SPSA_STEP, TWO_TERMS
 
-Expectations = Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tf.Tensor]
+Expectations = Callable[[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor], tf.Tensor]
 Terms = Sequence[tuple[float, float]]
 
 
 def differentiated(run: Simulation) -> Expectations:
     """Return expectations whose gradient is that of the exact ones."""
 
-    def expectations(inputs, weights, seed):
+    def expectations(inputs, weights, seed, first_row):
         states = run.states(*run.angles(inputs, weights))
         true = run.exact(states)
-        return true if run.shots is None else true + tf.stop_gradient(run.estimate(states, seed) - true)
+        return true if run.shots is None else true + tf.stop_gradient(run.estimate(states, seed, first_row) - true)
 
     return expectations
 
@@ -47,7 +49,7 @@ def shifted(run: Simulation, exact: bool = True) -> Expectations:
     )
 
     @tf.custom_gradient
-    def of_angles(rows, shared, seed):
+    def of_angles(rows, shared, seed, first_row):
         states = run.states(rows, shared)
 
         def backward(upstream):
@@ -64,16 +66,17 @@ def shifted(run: Simulation, exact: bool = True) -> Expectations:
                 turned = tf.map_fn(turned_by, tf.constant(ways))
                 ahead, back = turned[0], turned[1] if len(ways) == 2 else -turned[0]
                 chances = [probabilities(_at(shift, states, ahead, back))[1] for shift, _ in terms]
-                means = run.weighted(chances, values, tf.random.experimental.stateless_fold_in(seed, gate))
+                own_seed = tf.random.experimental.stateless_fold_in(seed, gate)
+                means = run.weighted(chances, values, own_seed, first_row)
                 return tf.linalg.matvec(means, [factor for _, factor in terms], transpose_a=True)  # (n,)
 
             by_gate = _of_each(slope, kinds)  # (gates, n)
             by_row = tf.matmul(by_gate, to_rows, transpose_a=True, transpose_b=True)  # (n, row gates)
-            return by_row, tf.reduce_sum(by_gate, axis=1) * not_own, None
+            return by_row, tf.reduce_sum(by_gate, axis=1) * not_own, None, None
 
-        return run.estimate(states, seed), backward
+        return run.estimate(states, seed, first_row), backward
 
-    return lambda inputs, weights, seed: of_angles(*run.angles(inputs, weights), seed)
+    return lambda inputs, weights, seed, first_row: of_angles(*run.angles(inputs, weights), seed, first_row)
 
 
 def _at(shift: float, states: Rows, ahead: tf.Tensor, back: tf.Tensor) -> Rows:
@@ -108,24 +111,24 @@ def perturbed(run: Simulation, by_row: Simulation) -> Expectations:
     """
 
     @tf.custom_gradient
-    def expectations(inputs, weights, seed):
+    def expectations(inputs, weights, seed, first_row):
         def backward(upstream):
             n, count = tf.shape(inputs)[0], inputs.shape[1] + weights.shape[0]
             seeds = [tf.random.experimental.stateless_fold_in(seed, number) for number in (1, 2, 3)]
-            coins = tf.random.stateless_uniform((n, count), seeds[0])
+            coins = uniform(seeds[0], first_row, n, count)
             signs = 2.0 * tf.cast(coins < 0.5, tf.float32) - 1.0
             by_inputs, by_weights = tf.split(signs, [inputs.shape[1], weights.shape[0]], axis=1)
 
             def turned(way, key):
                 step = way * SPSA_STEP
                 angles = by_row.angles(inputs + step * by_inputs, weights + step * by_weights)
-                return by_row.estimate(by_row.states(*angles), key)
+                return by_row.estimate(by_row.states(*angles), key, first_row)
 
             ahead, back = turned(1.0, seeds[1]), turned(-1.0, seeds[2])
             slope = tf.reduce_sum((ahead - back) * upstream, axis=1, keepdims=True) / (2.0 * SPSA_STEP)  # (n, 1)
-            return slope * by_inputs, tf.reduce_sum(slope * by_weights, axis=0), None
+            return slope * by_inputs, tf.reduce_sum(slope * by_weights, axis=0), None, None
 
-        return run.estimate(run.states(*run.angles(inputs, weights)), seed), backward
+        return run.estimate(run.states(*run.angles(inputs, weights)), seed, first_row), backward
 
     return expectations
 
@@ -133,11 +136,11 @@ def perturbed(run: Simulation, by_row: Simulation) -> Expectations:
 def in_chunks(expectations: Expectations, rows_at_once: int) -> Expectations:
     """Return the same function with at most `rows_at_once` rows in memory, their forward pass repeated for gradients.
 
-    A row's shots depend on its chunk; a batch of one chunk is passed on as it is.
+    A batch of one chunk is passed on as it is.
     """
 
     @tf.custom_gradient
-    def chunked(inputs, weights, seed):
+    def chunked(inputs, weights, seed, first_row):
         n = tf.shape(inputs)[0]
         count = -(-n // rows_at_once)
         rows = -(-n // count)  # chunks of equal size: a last one of few rows would cost as much as the others
@@ -149,7 +152,7 @@ def in_chunks(expectations: Expectations, rows_at_once: int) -> Expectations:
         numbers = tf.range(count)
 
         def of_chunk(chunk, number):
-            return expectations(chunk, weights, tf.random.experimental.stateless_fold_in(seed, number))
+            return expectations(chunk, weights, seed, first_row + number * rows)
 
         def backward(upstream):
             def gradients(entry):
@@ -161,13 +164,14 @@ def in_chunks(expectations: Expectations, rows_at_once: int) -> Expectations:
 
             kinds = (tf.float32, tf.float32)
             by_inputs, by_weights = tf.map_fn(gradients, (chunks, numbers, parted(upstream)), fn_output_signature=kinds)
-            return tf.reshape(by_inputs, (-1, inputs.shape[1]))[:n], tf.reduce_sum(by_weights, axis=0), None
+            by_inputs = tf.reshape(by_inputs, (-1, inputs.shape[1]))[:n]
+            return by_inputs, tf.reduce_sum(by_weights, axis=0), None, None
 
         values = tf.map_fn(lambda entry: of_chunk(*entry), (chunks, numbers), fn_output_signature=tf.float32)
         return tf.reshape(values, (-1, values.shape[-1]))[:n], backward
 
-    def chosen(inputs, weights, seed):
+    def chosen(inputs, weights, seed, first_row):
         n = inputs.shape[0]
-        return (expectations if n is not None and n <= rows_at_once else chunked)(inputs, weights, seed)
+        return (expectations if n is not None and n <= rows_at_once else chunked)(inputs, weights, seed, first_row)
 
     return chosen

@@ -11,13 +11,13 @@ from qssl_tf.quantum.shift_rules import exact_estimator, perturbed, sampled_esti
 from qssl_tf.quantum.spec import CircuitSpec
 from qssl_tf.quantum.splitting import split
 
-Expectations = Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tf.Tensor]
+Expectations = Callable[[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor], tf.Tensor]
 
 
 def tfq_expectations(spec: CircuitSpec, measured: Measurement, exact: Callable[[tf.Tensor], tf.Tensor]) -> Expectations:
-    """Return (angles (n, input symbols), weights (weights,) or (n, weights), seed) -> expectations (n, observables).
+    """Return (angles (n, input symbols), weights (weights,) or (n, weights), seed, first row) -> (n, observables).
 
-    The seed is for SPSA's signs; TFQ draws its shots without one.
+    Seed and number of the first row are for SPSA's signs; TFQ draws its shots without a seed.
 
     Args:
         spec: The circuit.
@@ -30,7 +30,7 @@ def tfq_expectations(spec: CircuitSpec, measured: Measurement, exact: Callable[[
         return tf.concat([folded(angles), rows], axis=1)  # (n, symbols)
 
     if measured.gradient == "adjoint" and measured.shots is None:
-        return lambda angles, weights, seed: exact(joined(angles, weights))
+        return lambda angles, weights, *_: exact(joined(angles, weights))
     symbols = spec.inputs + spec.weights
     if measured.shots is None:
         gates = split(spec.circuit, symbols)
@@ -41,11 +41,11 @@ def tfq_expectations(spec: CircuitSpec, measured: Measurement, exact: Callable[[
         estimate = sampled_estimator(gates, members(spec.observables, spec.qubits), measured.shots, noisy)
     if measured.gradient == "spsa":
         turned = perturbed(estimate, gates)
-        return lambda angles, weights, seed: turned(joined(angles, weights), seed)
+        return lambda angles, weights, seed, first_row: turned(joined(angles, weights), seed, first_row)
     choices = {
         "adjoint": lambda: sampled_forward(estimate, gates, exact),
         "parameter_shift": lambda: shifted(estimate, gates),
         "two_term": lambda: shifted(estimate, gates, exact=False),
     }
     chosen = choices[measured.gradient]()
-    return lambda angles, weights, seed: chosen(joined(angles, weights))
+    return lambda angles, weights, *_: chosen(joined(angles, weights))

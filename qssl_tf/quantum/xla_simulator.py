@@ -11,17 +11,17 @@ from qssl_tf.quantum.spec import CircuitSpec
 from qssl_tf.quantum.statevector_gradients import differentiated, in_chunks, perturbed, shifted
 from qssl_tf.xla import compiled
 
-Expectations = Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tf.Tensor]
+Expectations = Callable[[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor], tf.Tensor]
 _compiled: dict[tuple, Expectations] = {}
 AT_ONCE = 2**27  # bytes of states that one chunk of rows may take; larger ones cost page faults and gain nothing
 
 
 def xla_expectations(spec: CircuitSpec, measured: Measurement) -> Expectations:
-    """Return (angles (n, input symbols), weights (weights,), seed (2,)) -> expectations (n, observables).
+    """Return (angles (n, input symbols), weights (weights,), seed (2,), first row) -> expectations (n, observables).
 
-    Equal seeds draw equal shots. Rows beyond AT_ONCE bytes are run in chunks. Equal circuits with equal settings share
-    one function: compiling takes seconds, and XLA keeps what it compiled (48 MB for the ring on 8 qubits) until the
-    process ends.
+    Equal seeds draw equal shots for each row, whatever rows come with it. Rows beyond AT_ONCE bytes are run in chunks.
+    Equal circuits with equal settings share one function: compiling takes seconds, and XLA keeps what it compiled (48
+    MB for the ring on 8 qubits) until the process ends.
 
     Raises:
         UserError: A channel this simulator does not know.

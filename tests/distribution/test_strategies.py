@@ -44,6 +44,13 @@ def test_each_replica_measures_on_its_own(found, simulator):
     assert shots["largest correlation"] < 0.35  # 5.6 standard deviations of independent ones
 
 
+def test_shots_and_signs_belong_to_rows_of_the_global_batch(found):
+    """Any other draw moves an output by 1/10 or more, or turns the sign of a slope; rounding moves neither."""
+    assert len(found["views"]) == 4
+    for settings, parts in found["views"].items():
+        assert max(parts.values()) < 1e-3, settings
+
+
 def test_twenty_steps_end_in_the_same_weights(found):
     """Nearer to one process than that is to itself with another image in each batch: see judges/rounding.py."""
     training = found["training"]

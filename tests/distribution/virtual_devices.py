@@ -28,9 +28,15 @@ from qssl_tf.models.convolution import Conv2D  # noqa: E402
 from qssl_tf.models.losses import NTXent  # noqa: E402
 from qssl_tf.models.optimizers import AdamL2  # noqa: E402
 from qssl_tf.quantum.head import QuantumHead  # noqa: E402
-from qssl_tf.replicas import gather  # noqa: E402
+from qssl_tf.replicas import gather, stacked_views  # noqa: E402
 
 RNG = np.random.default_rng(0)
+MEASURED = (
+    {"shots": 20},
+    {"shots": 20, "gradient": "parameter_shift", "partial_measurement": True},
+    {"shots": 20, "gradient": "spsa"},
+    {"gradient": "spsa", "simulator": "tfq"},
+)
 
 
 def shares(array):
@@ -158,6 +164,43 @@ def compare_shots(simulator):
     }
 
 
+def compare_views(settings):
+    """Two stacked views on the replicas beside one view after the other on one: shots and signs are those of the rows.
+
+    Of 20 shots, so that another draw moves an expectation by a tenth.
+    """
+    views = RNG.uniform(0.3, 2.8, (2, 32, 3)).astype("f")
+    upstream = RNG.normal(size=(2, 32, 3)).astype("f")
+
+    def step(head, calls, upstream):
+        with tf.GradientTape() as tape:
+            tape.watch(calls)
+            outputs = [head(angles) for angles in calls]
+            value = tf.add_n([tf.reduce_sum(y * up) for y, up in zip(outputs, upstream, strict=True)])
+        return outputs, *tape.gradient(value, [calls, head.parameters.value])
+
+    def stacked(*parts):  # parts of view a, of view b and what comes from above for each
+        with stacked_views(2):
+            return step(head, [tf.concat(parts[:2], 0)], [tf.concat(parts[2:], 0)])
+
+    head = QuantumHead(3, "ring", 2, seed=5, **settings)
+    outputs, by_angles, by_weights = step(head, [tf.constant(view) for view in views], list(upstream))
+    with STRATEGY.scope():
+        head = QuantumHead(3, "ring", 2, seed=5, **settings)
+        head.build((None, 3))
+    found = STRATEGY.run(tf.function(stacked), args=[shares(part) for part in (*views, *upstream)])
+
+    def unstacked(per_replica):  # a replica's rows of view a, then of view b -> both views
+        parts = [part.numpy() for part in STRATEGY.experimental_local_results(per_replica)]
+        return np.concatenate([np.split(part, 2) for part in parts], axis=1)
+
+    return {
+        "outputs": distance(unstacked(found[0][0]), outputs),
+        "gradient by angles": distance(unstacked(found[1][0]), by_angles),
+        "gradient by weights": distance(total(found[2]), by_weights),
+    }
+
+
 def compare_training():
     """20 steps of the digits preset beside those of one process."""
     config = Config(batch_size=64, steps=20, learning_rate=2e-5, **json.loads(sys.argv[2]))
@@ -174,6 +217,7 @@ found = {
     "vectors": compare_batch_norm((64, 7)),
     "kernels": compare_kernels(),
     "shots": {simulator: compare_shots(simulator) for simulator in ("tfq", "xla")},
+    "views": {str(settings): compare_views(settings) for settings in MEASURED},
     "training": compare_training(),
 }
 print(json.dumps(found))

@@ -17,9 +17,9 @@ def test_each_run_is_listed_once(tmp_path, monkeypatch):
         folder.mkdir(parents=True)
         (folder / "events.out.tfevents.1.host").touch()
         point_latest(folder.parent)
-    command = subprocess.run(
-        ["make", "--dry-run", "--no-print-directory", "tensorboard"], cwd=ROOT, capture_output=True, text=True, check=True, timeout=60
-    ).stdout.splitlines()[-1]
+    dry = ["make", "--dry-run", "--no-print-directory", "tensorboard"]
+    done = subprocess.run(dry, cwd=ROOT, capture_output=True, text=True, check=True, timeout=60)
+    command = done.stdout.splitlines()[-1]
     logdirs = subprocess.run(
         ["sh", "-c", command.replace(".venv/bin/tensorboard --logdir_spec", "echo")], cwd=tmp_path, capture_output=True,
         text=True, check=True, timeout=60,
