@@ -1,7 +1,7 @@
 """All pictures of a run and one page with everything: `python -m qssl_tf.report` writes `report.html`."""
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -69,12 +69,12 @@ def write_report(run: "TrainedRun | str | Path", data: "ImageData | None" = None
     return write_page(run, draw_run(run, data))
 
 
-def write_page(run: "TrainedRun", drawn: dict[str, Path]) -> Path:
+def write_page(run: "TrainedRun", drawn: Mapping[str, Path | str]) -> Path:
     """Write `report.html` of what the run folder holds, and return its path.
 
     Args:
         run: The run.
-        drawn: What each picture of `draw_run` shows, and its file.
+        drawn: What each picture of `draw_run` shows, and its file, or why there is none.
     """
     from qssl_tf.evaluation.probe_files import read_probe
     from qssl_tf.evaluation.scores import completed

@@ -145,3 +145,16 @@ def test_the_command(run, here):
     assert done.returncode == 0 and done.stdout.endswith(f"report: {run.folder / 'report.html'}\n"), done.stderr
     done = here("-m", "qssl_tf.report", run.folder / "nowhere")
     assert done.returncode == 2 and done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("width", "images", "reason"),
+    [(2, 60, "all features are equal"), (1, 60, "a map needs at least 4 images and 2 features; got 6 and 1"),
+     (2, 24, "a map needs at least 4 images and 2 features; got 3 and 2")],
+)  # fmt: skip
+def test_black_images_few_images_and_a_single_feature_are_reported_without_a_map(tmp_path, width, images, reason):
+    pixels = np.zeros((images, 8, 8, 1), np.uint8)
+    black = q.ImageData.from_arrays(pixels, np.arange(images) % 2, test_fraction=0.1)
+    config = q.Config(width=width, ansatz="none", layers=1, batch_size=4, steps=1)
+    page = q.write_report(q.pretrain(config, black, runs_dir=tmp_path, name="black")).read_text()
+    assert page.count(f"): {reason}</p>") == 2

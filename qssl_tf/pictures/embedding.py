@@ -10,6 +10,7 @@ from qssl_tf.errors import UserError, unknown_name
 from qssl_tf.plotting import COLUMN, GRAY, OUTLINE, OUTLINE_WIDTH, mark, save_figure, styled, subplots
 
 SHOWN = 2000  # points; more hide each other
+LEAST = 4  # images
 
 
 def _pca(features: np.ndarray, seed: int) -> tuple[np.ndarray, tuple[str, str]]:
@@ -33,6 +34,19 @@ def _tsne(features: np.ndarray, seed: int) -> tuple[np.ndarray, tuple[str, str]]
 METHODS: dict[str, Callable[[np.ndarray, int], tuple[np.ndarray, tuple[str, str]]]] = {"pca": _pca, "tsne": _tsne}
 
 
+def no_map(features: np.ndarray) -> str | None:
+    """Return why features have no map, in a clause; None where they have one."""
+    images, count = features.shape
+    if images < LEAST or count < 2:
+        return f"a map needs at least {LEAST} images and 2 features; got {images} and {count}"
+    if not np.isfinite(features).all():
+        return "the features are not finite"
+    # Differences that rounding makes have no axes; t-SNE divides by their standard deviation, and crashes.
+    if np.ptp(features, axis=0).max() <= 1e-6 * np.abs(features).max():
+        return "all features are equal"
+    return None
+
+
 @styled
 def embedding_map(
     path: Path, features: np.ndarray, labels: np.ndarray, names: Sequence[str], method: str = "pca", seed: int = 0
@@ -51,12 +65,12 @@ def embedding_map(
         The points that were drawn, shape (m, 2).
 
     Raises:
-        UserError: An unknown method, or fewer than 4 images or 2 features.
+        UserError: An unknown method, fewer than 4 images or 2 features, or features that are all equal.
     """
     if method not in METHODS:
         raise unknown_name("method", method, METHODS)
-    if len(features) < 4 or features.shape[1] < 2:
-        raise UserError(f"a map needs at least 4 images and 2 features; got {len(features)} and {features.shape[1]}.")
+    if reason := no_map(features):
+        raise UserError(f"{reason}: there is no map of them.")
     chosen = np.sort(np.random.default_rng(seed).permutation(len(features))[:SHOWN])
     points, axis_names = METHODS[method](features[chosen], seed)
     figure, axis = subplots(figsize=(COLUMN, COLUMN * 0.9))

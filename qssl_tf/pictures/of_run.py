@@ -10,7 +10,7 @@ from qssl_tf.data.pipeline import image_batches
 from qssl_tf.evaluation.features import BATCH
 from qssl_tf.pictures.bloch import bloch_angles
 from qssl_tf.pictures.circuit import draw_circuit
-from qssl_tf.pictures.embedding import METHODS, embedding_map
+from qssl_tf.pictures.embedding import METHODS, embedding_map, no_map
 from qssl_tf.pictures.expectations import expectation_distributions
 from qssl_tf.pictures.projector import write_projector
 from qssl_tf.training.runs import own_folder
@@ -19,7 +19,7 @@ from qssl_tf.workflow import TrainedRun, as_run, images_of
 AMPLITUDES = "amplitude"  # its numbers are no angles of single qubits
 
 
-def draw_run(run: TrainedRun | str | Path, data: ImageData | None = None) -> dict[str, Path]:
+def draw_run(run: TrainedRun | str | Path, data: ImageData | None = None) -> dict[str, Path | str]:
     """Draw maps, distributions, angles and circuit of a run on its test images, into its `figures`.
 
     TensorBoard's projector files are written beside its curves.
@@ -30,7 +30,8 @@ def draw_run(run: TrainedRun | str | Path, data: ImageData | None = None) -> dic
             testing, the training images are drawn.
 
     Returns:
-        What each picture shows, and its PNG file; an SVG lies beside each.
+        What each picture shows, and its PNG file, beside which an SVG lies; or why there is none, as for a map of
+        features that are all equal.
 
     Raises:
         UserError: The run was trained on other images, or `runs/NAME` is another run than the package's.
@@ -39,10 +40,13 @@ def draw_run(run: TrainedRun | str | Path, data: ImageData | None = None) -> dic
     data, folder = images_of(run, data), own_folder(run.folder)
     shown = data.test if len(data.test) else data.train
     figures, features = folder / "figures", run.features(shown.images)
-    drawn = {}
+    drawn: dict[str, Path | str] = {}
+    reason = no_map(features)
     for method in METHODS:
-        drawn[f"map of the features ({method})"] = path = figures / f"map-{method}.png"
-        embedding_map(path, features, shown.labels, data.class_names, method)
+        path = figures / f"map-{method}.png"
+        drawn[f"map of the features ({method})"] = reason or path
+        if not reason:
+            embedding_map(path, features, shown.labels, data.class_names, method)
     drawn["distribution of each feature"] = path = figures / "features.png"
     names = feature_names(run, features.shape[1])
     expectation_distributions(path, features, shown.labels, data.class_names, names)
@@ -52,9 +56,9 @@ def draw_run(run: TrainedRun | str | Path, data: ImageData | None = None) -> dic
     return drawn
 
 
-def _draw_quantum(run: TrainedRun, config: Config, shown: Split, figures: Path) -> dict[str, Path]:
-    drawn = {"trained circuit": figures / "circuit.png"}
-    draw_circuit(drawn["trained circuit"], run.model.head)
+def _draw_quantum(run: TrainedRun, config: Config, shown: Split, figures: Path) -> dict[str, Path | str]:
+    drawn: dict[str, Path | str] = {"trained circuit": figures / "circuit.png"}
+    draw_circuit(figures / "circuit.png", run.model.head)
     if config.encoding != AMPLITUDES:
         drawn["angles of the encoder"] = path = figures / "angles.png"
         batches = image_batches(shown.images, BATCH)

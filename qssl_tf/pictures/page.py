@@ -47,13 +47,19 @@ def table(rows: Iterable[Sequence[Any]], heads: Sequence[str] = ()) -> str:
     return f"<table>\n{top}" + "\n".join(f"<tr>{line}</tr>" for line in lines) + "\n</table>" if lines else ""
 
 
-def pictures(shown: Mapping[str, Path]) -> str:
-    """Return PNG files with captions, their bytes within the page; files that do not exist are left out."""
+def pictures(shown: Mapping[str, Path | str]) -> str:
+    """Return PNG files with captions, their bytes within the page; files that do not exist are left out.
+
+    Args:
+        shown: Caption, and the file, or why there is none.
+    """
     return "\n".join(
-        f'<figure><img alt="{escape(caption)}" src="data:image/png;base64,'
+        text(f"no {caption}: {path}")
+        if isinstance(path, str)
+        else f'<figure><img alt="{escape(caption)}" src="data:image/png;base64,'
         f'{base64.b64encode(path.read_bytes()).decode()}">\n<figcaption>{escape(caption)}</figcaption></figure>'
         for caption, path in shown.items()
-        if path.is_file()
+        if isinstance(path, str) or path.is_file()
     )
 
 

@@ -110,7 +110,15 @@ def test_what_cannot_be_mapped_is_one_line(tmp_path):
         ),
         (
             lambda: embedding_map(path, FEATURES[:3], labels, NAMES),
-            "a map needs at least 4 images and 2 features; got 3 and 5.",
+            "a map needs at least 4 images and 2 features; got 3 and 5: there is no map of them.",
+        ),
+        *(
+            (lambda same=same: embedding_map(path, same, labels, NAMES, "tsne"), f"{reason}: there is no map of them.")
+            for same, reason in (
+                (np.full((60, 5), 0.3, "f"), "all features are equal"),
+                ((1 + 1e-7 * FEATURES).astype("f"), "all features are equal"),  # but for rounding
+                (np.full((60, 5), np.nan, "f"), "the features are not finite"),
+            )
         ),
         (
             lambda: write_projector(tmp_path, FEATURES, labels[:2], NAMES, labels),
