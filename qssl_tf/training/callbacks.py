@@ -14,7 +14,7 @@ from tqdm import tqdm
 from qssl_tf.distribution.peers import Peers
 from qssl_tf.errors import UserError
 from qssl_tf.quantum.hilbert_space import PairGeometry, encoded_states, pair_geometry
-from qssl_tf.training.checkpoints import save_state, save_weights
+from qssl_tf.training.checkpoints import SMALLER_STEPS, check_finite, save_state, save_weights
 from qssl_tf.training.history import append_history, start_history
 from qssl_tf.training.runs import Run
 from qssl_tf.training.schedule import Schedule
@@ -71,7 +71,7 @@ class HistoryLog(StepCallback):
         if not np.isfinite(row["loss"]):
             raise UserError(
                 f"the loss became {row['loss']} at step {step}; "
-                f"the last kept weights are in {self.run.folder / 'checkpoints'}; lower --learning-rate."
+                f"the last kept weights are in {self.run.folder / 'checkpoints'}; {SMALLER_STEPS}."
             )
         append_history(self.run.history, row)
         with self.writer.as_default():
@@ -125,12 +125,15 @@ class Checkpoints(SignalCallback):
     def on_train_begin(self, logs=None):
         """Keep the untrained weights and listen to signals."""
         if self.start == 0:
+            check_finite(self.run, self.model, 0)
             save_state(self.run, self.model, 0)
             save_weights(self.run, self.model, 0)
         super().on_train_begin(logs)
 
     def after_step(self, step, logs):
         """Keep what is due, the state last: a state of some step says that all weights up to it are kept."""
+        if self.schedule.keeps(step) or self.stopped_by:
+            check_finite(self.run, self.model, step)  # the loss was of the weights before this step
         if self.schedule.keeps(step):
             save_weights(self.run, self.model, step)
         if self.schedule.keeps(step) or self.stopped_by:

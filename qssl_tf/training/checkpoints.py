@@ -17,7 +17,26 @@ from qssl_tf.reading import parse_json, read_arrays
 from qssl_tf.training.history import history_checksum
 from qssl_tf.training.runs import Run, check_same_config
 
+SMALLER_STEPS = "lower --learning-rate or --weight-decay, or raise --temperature"
+NOT_FINITE = "it holds numbers that are not finite"
 CONFIG_KEY, CHECKSUM_KEY = "qssl_tf_config", "qssl_tf_sha256"
+
+
+def check_finite(run: Run, model: SimCLR, step: int) -> None:
+    """Refuse to keep weights or an optimizer's state that hold NaN or infinity: no step after them would be better.
+
+    Raises:
+        UserError: It names the first such variable and the last step whose weights are kept.
+    """
+    for variable in (*model.variables, *model.optimizer.variables):
+        if not _is_finite(variable.numpy()):
+            kept = max(run.checkpoint_steps(), default=None)
+            last = "no weights were kept" if kept is None else f"the last kept weights are of step {kept}"
+            raise UserError(f"`{variable.path}` is not finite after step {step}; {last}; {SMALLER_STEPS}.")
+
+
+def _is_finite(array: np.ndarray) -> bool:
+    return np.asarray(array).dtype.kind != "f" or bool(np.isfinite(array).all())
 
 
 def save_weights(run: Run, model: SimCLR, step: int) -> None:
@@ -57,12 +76,13 @@ def check_weights(path: Path, expected: int | None = None) -> str | None:
         expected: Bytes that the weights take; None takes those of the file.
 
     Raises:
-        OSError, ValueError: It is damaged, points elsewhere, or its arrays take far more bytes.
+        OSError, ValueError: It is damaged, points elsewhere, holds NaN or infinity, or its arrays take far more bytes.
     """
     with h5py.File(path) as file:
         _check_contents(file, path.stat().st_size if expected is None else expected)
         if CHECKSUM_KEY in file.attrs and file.attrs[CHECKSUM_KEY] != _checksum(file):
             raise ValueError("its checksum does not fit")
+        file.visititems(_refuse_not_finite)
         return file.attrs.get(CONFIG_KEY)
 
 
@@ -87,6 +107,11 @@ def _check_contents(file: h5py.File, expected: int) -> None:
         raise ValueError(f"its part {elsewhere[:80]!r} is elsewhere")
     if sum(arrays) > 2 * expected + (1 << 20):
         raise ValueError(f"its arrays take {sum(arrays)} bytes, those of the model {expected}")
+
+
+def _refuse_not_finite(name: str, item: h5py.Dataset | h5py.Group) -> None:
+    if isinstance(item, h5py.Dataset) and not _is_finite(item[()]):
+        raise ValueError(NOT_FINITE)
 
 
 def _checksum(file: h5py.File) -> str:
@@ -143,7 +168,7 @@ def restore_state(run: Run, model: SimCLR) -> int:
             return 0  # stopped before its first step was kept
         raise UserError(f"{run.folder} holds no state to resume from; start anew with another --name.")
     try:
-        record, arrays = _read_state(run.state)
+        record, arrays = read_state(run.state)
         check_same_config(run.state, json.dumps(record["config"]), run.config)
         model.optimizer.build(model.trainable_variables)
         variables = [*model.variables, *model.optimizer.variables]
@@ -173,7 +198,7 @@ def go_back(run: Run) -> Path:
     if not run.previous_state.is_file():
         raise UserError(f"{run.folder} keeps no state before the last; start anew with another --name.")
     try:
-        _read_state(run.previous_state)
+        read_state(run.previous_state)
     except Exception as error:
         raise UserError(
             f"{run.previous_state} is damaged ({reason(error)}) as well; start anew with another --name."
@@ -187,15 +212,22 @@ def go_back(run: Run) -> Path:
     return aside
 
 
-def _read_state(path: Path) -> tuple[dict, dict[str, np.ndarray]]:
-    """Return record and arrays; each is checked against the CRC that zip files hold."""
+def read_state(path: Path) -> tuple[dict, dict[str, np.ndarray]]:
+    """Return record and arrays; each is checked against the CRC that zip files hold.
+
+    Raises:
+        OSError, ValueError, KeyError: It is missing, damaged, or holds numbers that are not finite.
+    """
     arrays = read_arrays(path)
-    return parse_json(str(arrays.pop("record"))), arrays
+    record = parse_json(str(arrays.pop("record")))
+    if not all(map(_is_finite, arrays.values())):
+        raise ValueError(NOT_FINITE)
+    return record, arrays
 
 
 def _way_back(run: Run) -> str:
     try:
-        step = _read_state(run.previous_state)[0]["step"]
+        step = read_state(run.previous_state)[0]["step"]
     except Exception as error:  # missing or damaged as well
         pass_on_interrupt(error)
         return "train again"

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from qssl_tf.config import Config
 from qssl_tf.errors import UserError, reason
 from qssl_tf.reading import read_arrays, read_json
-from qssl_tf.training.checkpoints import check_weights
+from qssl_tf.training.checkpoints import check_weights, read_state
 from qssl_tf.training.history import read_history
 from qssl_tf.training.runs import Run
 
@@ -19,8 +19,8 @@ def damaged_files(run: Run) -> Iterator[str]:
         run.folder / "config.json": Config.from_json,
         run.folder / "versions.json": read_json,
         run.history: read_history,
-        run.state: read_arrays,
-        run.previous_state: read_arrays,
+        run.state: read_state,
+        run.previous_state: read_state,
         run.probe: read_json,
         run.probe.with_suffix(".npz"): read_arrays,
         **{run.checkpoint(step): check_weights for step in run.checkpoint_steps()},
@@ -32,5 +32,5 @@ def damaged_files(run: Run) -> Iterator[str]:
             read(path)
         except UserError as error:
             yield str(error)
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, KeyError) as error:
             yield f"{path} is damaged ({reason(error)})."

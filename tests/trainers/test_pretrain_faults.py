@@ -6,10 +6,14 @@ import json
 import re
 
 import numpy as np
+import pytest
 
-from qssl_tf.training.checkpoints import load_weights, restore_state
+from qssl_tf.config import Config
+from qssl_tf.errors import UserError
+from qssl_tf.training.checkpoints import load_weights, restore_state, save_state, save_weights
+from qssl_tf.training.history import start_history
 from qssl_tf.training.pretrain import build
-from qssl_tf.training.runs import open_run
+from qssl_tf.training.runs import create_run, open_run
 from qssl_tf.training.verify import damaged_files
 
 SHORT = ["--width", "3", "--layers", "1", "--steps", "30", "--batch-size", "64", "--checkpoint-every", "5"]
@@ -29,27 +33,57 @@ def rows(run):
         return list(csv.DictReader(file))
 
 
-def test_a_loss_that_is_no_number_stops_and_keeps_what_was_good(here, tmp_path, digits_data):
-    """Steps of such a size that the embeddings overflow float32 within a few of them."""
-    flags = ["--runs-dir", tmp_path, "--name", "run", *SHORT, "--learning-rate", "1e38", "--checkpoint-every", "1"]
-    done = here("trainers/pretrain.py", *flags)
+@pytest.mark.parametrize(
+    "flags",
+    [
+        ["--learning-rate", "1e38"],
+        ["--temperature", "1e-30", "--steps", "2"],
+        ["--weight-decay", "1e30", "--steps", "2"],
+    ],
+    ids=lambda flags: flags[0],
+)
+def test_only_finite_weights_and_states_are_kept(here, tmp_path, digits_data, flags):
+    """Embeddings, gradients or decay that overflow float32 within a few steps, also where no step follows."""
+    given = ["--runs-dir", tmp_path, "--name", "run", *SHORT, "--checkpoint-every", "1", *flags]
+    done = here("trainers/pretrain.py", *given)
     assert done.returncode == 2 and "Traceback" not in done.stderr, done.stderr
     run, last = open_run(tmp_path / "run"), done.stderr.strip().splitlines()[-1]
     found = re.fullmatch(
-        rf"error: the loss became (nan|inf) at step (\d+); the last kept weights are in {run.folder / 'checkpoints'}; "
-        r"lower --learning-rate\.",
+        rf"error: (?:the loss became (?:nan|inf) at step (\d+); the last kept weights are in {run.folder / 'checkpoints'}"
+        r"|`\S+` is not finite after step (\d+); the last kept weights are of step \d+); "
+        r"lower --learning-rate or --weight-decay, or raise --temperature\.",
         last,
     )
     assert found, last
-    step = int(found[2])
-    assert step > 1 and len(rows(run.folder)) == step - 1
+    step = int(found[1] or found[2])
+    assert len(rows(run.folder)) == (step - 1 if found[1] else step)
     assert all(np.isfinite(float(row["loss"])) for row in rows(run.folder))
     assert run.checkpoint_steps() == list(range(step))
     model, _ = build(run.config, digits_data)
-    assert restore_state(run, model) == step - 1 and not list(damaged_files(run))
+    assert not list(damaged_files(run))
+    assert run.previous_state.exists() == (step > 1)
+    start_history(run.history, step - 1)  # as resume does after a kill
+    assert restore_state(run, model) == step - 1
+    assert all(np.isfinite(variable.numpy()).all() for variable in (*model.variables, *model.optimizer.variables))
     for kept in run.checkpoint_steps():
         load_weights(run, model, kept)
         assert all(np.isfinite(weight.numpy()).all() for weight in model.trainable_weights)
+
+
+def test_kept_numbers_that_are_not_finite_are_named(tmp_path, digits_data):
+    run = create_run(Config(width=3, layers=1, batch_size=16), tmp_path, "run", "digits")
+    model, _ = build(run.config, digits_data)
+    start_history(run.history, 0)
+    save_state(run, model, 0)
+    model.head.parameters.assign(np.full(model.head.parameters.shape, np.nan))
+    save_state(run, model, 1)
+    save_weights(run, model, 1)
+    for path in (run.checkpoint(1), run.state):
+        assert f"{path} is damaged (it holds numbers that are not finite)." in list(damaged_files(run))
+    with pytest.raises(UserError, match="not finite.*train again"):
+        load_weights(run, model, 1)
+    with pytest.raises(UserError, match="not finite.*the state before it is of step 0: --resume .* --previous-state"):
+        restore_state(run, model)
 
 
 def test_a_jumping_clock_changes_nothing(script, here, tmp_path):
