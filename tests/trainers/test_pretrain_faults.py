@@ -35,11 +35,7 @@ def rows(run):
 
 @pytest.mark.parametrize(
     "flags",
-    [
-        ["--learning-rate", "1e38"],
-        ["--temperature", "1e-30", "--steps", "2"],
-        ["--weight-decay", "1e30", "--steps", "2"],
-    ],
+    [["--learning-rate=1e38"], ["--temperature=1e-30", "--steps=2"], ["--weight-decay=1e30", "--steps=2"]],
     ids=lambda flags: flags[0],
 )
 def test_only_finite_weights_and_states_are_kept(here, tmp_path, digits_data, flags):
@@ -48,10 +44,11 @@ def test_only_finite_weights_and_states_are_kept(here, tmp_path, digits_data, fl
     done = here("trainers/pretrain.py", *given)
     assert done.returncode == 2 and "Traceback" not in done.stderr, done.stderr
     run, last = open_run(tmp_path / "run"), done.stderr.strip().splitlines()[-1]
+    kept = re.escape(str(run.folder / "checkpoints"))
     found = re.fullmatch(
-        rf"error: (?:the loss became (?:nan|inf) at step (\d+); the last kept weights are in {run.folder / 'checkpoints'}"
-        r"|`\S+` is not finite after step (\d+); the last kept weights are of step \d+); "
-        r"lower --learning-rate or --weight-decay, or raise --temperature\.",
+        rf"error: (?:the loss became (?:nan|inf) at step (\d+); the last kept weights are in {kept}"
+        r"|`\S+` is not finite after step (\d+); the last kept weights are of step \d+)"
+        r"; lower --learning-rate or --weight-decay, or raise --temperature\.",
         last,
     )
     assert found, last
