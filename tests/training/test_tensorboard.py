@@ -6,7 +6,7 @@ from pathlib import Path
 from tensorboard.backend.event_processing.data_ingester import _parse_event_files_spec
 from tensorboard.backend.event_processing.io_wrapper import GetLogdirSubdirectories
 
-from qssl_tf.training.runs import point_latest
+from qssl_tf.links import point_latest
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -18,7 +18,12 @@ def test_each_run_is_listed_once(tmp_path, monkeypatch):
         (folder / "events.out.tfevents.1.host").touch()
         point_latest(folder.parent)
     command = subprocess.run(
-        ["make", "--dry-run", "--no-print-directory", "tensorboard"], cwd=ROOT, capture_output=True, text=True, check=True, timeout=60
+        ["make", "--dry-run", "--no-print-directory", "tensorboard"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
     ).stdout.splitlines()[-1]
     logdirs = subprocess.run(
         ["sh", "-c", command.replace(".venv/bin/tensorboard --logdir_spec", "echo")], cwd=tmp_path, capture_output=True,
