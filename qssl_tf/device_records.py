@@ -7,7 +7,7 @@ from qssl_tf.errors import UserError
 from qssl_tf.hardware.backends import Device, device
 from qssl_tf.hardware.jobs import cancel_jobs
 from qssl_tf.hardware.ledger import Ledger
-from qssl_tf.training.runs import LATEST
+from qssl_tf.links import LATEST, pointed
 
 
 def chosen(folder: Path, name: str) -> Ledger:
@@ -18,7 +18,7 @@ def chosen(folder: Path, name: str) -> Ledger:
     if not found:
         raise UserError(f"{folder} holds no device run; start one without --resume.")
     newest = folder / LATEST  # runs of older versions have no such link
-    last = newest.resolve() if newest.is_dir() else max(found, key=lambda path: path.stat().st_mtime).parent
+    last = pointed(folder) if newest.is_dir() else max(found, key=lambda path: path.stat().st_mtime).parent
     return Ledger.open(last)
 
 

@@ -24,8 +24,10 @@ from qssl_tf.hardware.ledger import Ledger, planned
 from qssl_tf.hardware.preparing import compiled_for, quantum_seconds, rows_a_job, translated
 from qssl_tf.hardware.usable import check_width, left_out
 from qssl_tf.interrupts import how_to_go_on
+from qssl_tf.links import point_latest
 from qssl_tf.quantum.observables import members
-from qssl_tf.training.runs import Run, check_own, point_latest, unfinished, versions
+from qssl_tf.training.facts import unfinished
+from qssl_tf.training.runs import Run, check_own, versions
 
 RECORDED = ("qiskit", "qiskit-aer", "qiskit-ibm-runtime")
 

@@ -12,6 +12,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from qssl_tf.reading import open_handle
+
 if TYPE_CHECKING:
     import numpy as np
 
@@ -73,6 +75,16 @@ def write_text(path: Path, text: str) -> None:
     """Write `text` to `path` in one step."""
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+def append_text(path: Path, text: str) -> None:
+    """Write `text` to the end of `path`, made if it is not there.
+
+    Raises:
+        ValueError: It is a link, or no file.
+    """
+    with open(open_handle(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND), "a", encoding="utf-8") as file:
+        file.write(text)
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -15,6 +15,7 @@ from qssl_tf.errors import UserError
 from qssl_tf.interrupts import listening
 from qssl_tf.plugins import load_plugins
 from qssl_tf.presets import PRESETS, preset
+from qssl_tf.reading import named
 
 
 class Parser(argparse.ArgumentParser):
@@ -78,7 +79,7 @@ def config_from_flags(arguments: argparse.Namespace, default: str = "digits") ->
     """
     if arguments.preset is not None and arguments.config is not None:
         raise UserError("--preset and --config both name settings to start from; give one of them.")
-    base = Config.from_json(arguments.config) if arguments.config else preset(arguments.preset or default)
+    base = Config.from_json(named(arguments.config)) if arguments.config else preset(arguments.preset or default)
     return Config.from_dict(base.to_dict() | given_settings(arguments))
 
 

@@ -1,11 +1,13 @@
 """A lock on a folder or file that ends with its owner, however that ends."""
 
 import fcntl
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from qssl_tf.errors import UserError
+from qssl_tf.reading import open_handle
 
 
 @contextmanager
@@ -17,9 +19,14 @@ def locked(folder: Path, wait: bool = False) -> Iterator[None]:
         wait: Wait for another owner to end, rather than refuse.
 
     Raises:
-        UserError: Another process holds it.
+        UserError: Another process holds it, or something else lies in the place of the lock's file.
     """
-    with open(folder.parent / f".{folder.name}.lock", "a") as file:
+    path = folder.parent / f".{folder.name}.lock"
+    try:
+        handle = open_handle(path, os.O_RDWR | os.O_CREAT)
+    except ValueError as error:
+        raise UserError(f"{path} must be an empty file, and {error}; remove it.") from None
+    with open(handle, "ab") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -3,8 +3,10 @@
 What a file should not be is a `ValueError` with the reason; callers say which file it was and what to do.
 """
 
+import errno
 import json
 import os
+import shutil
 import stat
 import zipfile
 from pathlib import Path
@@ -18,7 +20,32 @@ if TYPE_CHECKING:
 MAX_TEXT = 1 << 24  # bytes; the largest JSON file here, of a device run with 100,000 rows, takes 1 MB
 MAX_TABLE = 1 << 30  # bytes; a table of ten million steps
 MAX_ARRAYS = 1 << 36  # bytes
+MAX_PICTURE = 1 << 26  # bytes; a figure takes 0.3 MB
 HEADERS = 4096  # bytes for the name, type and shape of an array
+
+
+def open_handle(path: Path, flags: int) -> int:
+    """Open a file, of any folder, as itself: no link to it is followed, and no pipe waited for.
+
+    Args:
+        path: The file.
+        flags: Of `os.open`: for reading, for writing, whether it is made.
+
+    Raises:
+        OSError: It is missing, or must not be opened.
+        ValueError: It is a link, which may lead to any file of this machine, or a pipe, folder or device.
+    """
+    try:
+        handle = os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK, 0o666)
+    except OSError as error:
+        what = {errno.ELOOP: "it is a link", errno.ENXIO: "it is no file", errno.EISDIR: "it is no file"}
+        if error.errno in what:
+            raise ValueError(what[error.errno]) from None
+        raise
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise ValueError("it is no file")
+    return handle
 
 
 def open_regular(path: Path, at_most: int) -> Any:
@@ -26,15 +53,50 @@ def open_regular(path: Path, at_most: int) -> Any:
 
     Raises:
         OSError: It is missing or must not be read.
-        ValueError: It has more than `at_most` bytes, or is a pipe or device, whose end may never come.
+        ValueError: It has more than `at_most` bytes, is a link, or a pipe or device, whose end may never come.
     """
-    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # a pipe without a writer would block
-    found = os.fstat(handle)
-    if not stat.S_ISREG(found.st_mode) or found.st_size > at_most:
+    handle = open_handle(path, os.O_RDONLY)
+    size = os.fstat(handle).st_size
+    if size > at_most:
         os.close(handle)
-        size = f"it has {found.st_size} bytes, more than {at_most}"
-        raise ValueError(size if stat.S_ISREG(found.st_mode) else "it is no file")
+        raise ValueError(f"it has {size} bytes, more than {at_most}")
     return open(handle, "rb")
+
+
+def check_regular(path: Path) -> None:
+    """Refuse what is no file, for libraries that open it by its name themselves.
+
+    Raises:
+        OSError, ValueError: It is missing, a link, a pipe or a device.
+    """
+    os.close(open_handle(path, os.O_RDONLY))
+
+
+def named(path: Path) -> Path:
+    """Return a file that the user named: where it is a link, that is the user's own, and followed."""
+    return path.resolve() if path.is_symlink() else path
+
+
+def read_bytes(path: Path, at_most: int) -> bytes:
+    """Return the content of a file.
+
+    Raises:
+        OSError: It cannot be read.
+        ValueError: It is too large, or no file.
+    """
+    with open_regular(path, at_most) as file:
+        return file.read(at_most)
+
+
+def copy_file(source: Path, target: Path, at_most: int = MAX_ARRAYS) -> None:
+    """Copy a file of a folder.
+
+    Raises:
+        OSError: It cannot be read, or there is no room.
+        ValueError: It is too large, or no file.
+    """
+    with open_regular(source, at_most) as file, open(target, "xb") as copy:
+        shutil.copyfileobj(file, copy)
 
 
 def read_text(path: Path, at_most: int = MAX_TEXT) -> str:
@@ -44,8 +106,7 @@ def read_text(path: Path, at_most: int = MAX_TEXT) -> str:
         OSError: It cannot be read.
         ValueError: It is too large, no file, or no UTF-8.
     """
-    with open_regular(path, at_most) as file:
-        return file.read(at_most).decode("utf-8")
+    return read_bytes(path, at_most).decode("utf-8")
 
 
 def parse_json(text: str | bytes) -> Any:

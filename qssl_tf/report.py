@@ -36,7 +36,8 @@ def main() -> None:
     """Draw, write the page, and say where it is."""
     arguments = parser().parse_args()
 
-    from qssl_tf.training.runs import newest_run, open_run, own_folder, unfinished
+    from qssl_tf.training.facts import unfinished
+    from qssl_tf.training.runs import newest_run, open_run, own_folder
     from qssl_tf.workflow import load_run
 
     folder = arguments.run or newest_run(arguments.runs_dir).folder
@@ -75,26 +76,33 @@ def write_page(run: "TrainedRun", drawn: Mapping[str, Path | str]) -> Path:
     Args:
         run: The run.
         drawn: What each picture of `draw_run` shows, and its file, or why there is none.
+
+    Raises:
+        UserError: A record is damaged, a picture is no picture, or the folder was made for others with its report.
     """
+    from qssl_tf.checksums import refuse_listed
+    from qssl_tf.evaluation.device_result import read_result
     from qssl_tf.evaluation.probe_files import read_probe
-    from qssl_tf.evaluation.scores import completed
     from qssl_tf.files import write_text
     from qssl_tf.pictures.page import page, pictures, settings_table, table, text
-    from qssl_tf.training.runs import open_run, read_record, unfinished
+    from qssl_tf.training.facts import read_facts, read_versions, unfinished
+    from qssl_tf.training.runs import open_run
 
-    folder, figures = run.folder, run.folder / "figures"
+    opened, folder, figures = open_run(run.folder), run.folder, run.folder / "figures"
+    path = folder / "report.html"
+    refuse_listed(folder, [path], "report")
     curves = {
         "loss and contrastive accuracy in training": figures / "loss.png",
         "images and their two views": figures / "views.png",
     }
-    facts = read_record(folder / "data.json")
+    facts = read_facts(opened) or {}
     probe = read_probe(folder / "probe.json") if (folder / "probe.json").is_file() else {}
     judged = {
         "test images by true and predicted class": figures / "confusion.png",
         "accuracy of the checkpoints": figures / "accuracy.png",
     }
     results = [path for path in sorted(folder.glob("ibmq/*/result.json")) if not path.parent.is_symlink()]
-    devices = [completed(read_record(path)) | {"run": path.parent.name} for path in results]
+    devices = [read_result(result) | {"run": result.parent.name} for result in results]
     sections = {
         "Images": table(_rows(facts, [name for name in facts if name != "train_sha256"])),
         "Training": pictures(curves),
@@ -102,10 +110,9 @@ def write_page(run: "TrainedRun", drawn: Mapping[str, Path | str]) -> Path:
         "Representation": pictures(drawn),
         "Devices": _device_table(devices),
         "Settings": settings_table(run.config),
-        "Versions": table(read_record(folder / "versions.json").items()),
+        "Versions": table(read_versions(folder).items()),
     }
-    path = folder / "report.html"
-    which = unfinished(open_run(folder), run.step) or f"step {run.step}"
+    which = unfinished(opened, run.step) or f"step {run.step}"
     write_text(path, page(f"{folder.name}: {which}", sections))
     return path
 

@@ -27,7 +27,8 @@ def main() -> None:
     arguments = parser().parse_args()
 
     from qssl_tf.publishing.folder import share
-    from qssl_tf.training.runs import newest_run, open_run, unfinished
+    from qssl_tf.training.facts import unfinished
+    from qssl_tf.training.runs import newest_run, open_run
     from qssl_tf.workflow import load_run
 
     folder = arguments.run or newest_run(arguments.runs_dir).folder

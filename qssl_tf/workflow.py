@@ -17,19 +17,19 @@ from qssl_tf.evaluation.features import frozen_features
 from qssl_tf.evaluation.overview import finish_run
 from qssl_tf.evaluation.probe import ProbeResult, check_split
 from qssl_tf.evaluation.probe_files import read_classifier
+from qssl_tf.links import point_latest
 from qssl_tf.lock import locked
 from qssl_tf.models.simclr import SimCLR, build_simclr
 from qssl_tf.training import pretrain as training
 from qssl_tf.training.checkpoints import load_weights
+from qssl_tf.training.facts import read_facts
 from qssl_tf.training.runs import (
     RUNS_DIR,
     Run,
-    check_own,
+    check_open_to_training,
     choose_step,
     create_run,
     open_run,
-    point_latest,
-    read_facts,
 )
 
 
@@ -136,9 +136,9 @@ def resume(folder: str | Path, data: ImageData | None = None) -> TrainedRun:
         UserError: It is no run folder, is damaged, or was trained on other images.
     """
     run = open_run(Path(folder))
-    check_own(run.folder)
+    check_open_to_training(run)
     data = _images(run, data)
-    model, augment = training.build(run.config, data)
+    model, augment = training.build(run.config, data, run.state)
     return _train(run, data, model, augment, again=True)
 
 
@@ -192,7 +192,7 @@ def load_run(folder: str | Path, checkpoint: str | int = "last") -> TrainedRun:
     (step,) = choose_step(run, str(checkpoint))
     facts = read_facts(run) or load(run.config).facts()  # runs of earlier versions did not say
     shape, names = tuple(facts["image_shape"]), tuple(facts["class_names"])
-    model = build_simclr(run.config, shape, augmentation(run.config, shape))
+    model = build_simclr(run.config, shape, augmentation(run.config, shape), weights=run.checkpoint(step))
     load_weights(run, model, step)
     return TrainedRun(run.folder, run.config, step, model, names)
 

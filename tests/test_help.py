@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-HEAVY = ("tensorflow", "keras", "cirq", "qiskit", "sklearn", "matplotlib")
+HEAVY = ("tensorflow", "keras", "cirq", "qiskit", "sklearn", "matplotlib", "pydantic")
 SCRIPTS = sorted(
     str(path.relative_to(ROOT))
     for folder in ("trainers", "tuning", "benchmarks", "qssl_tf")

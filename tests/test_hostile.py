@@ -82,9 +82,9 @@ def test_a_classifier_runs_nothing(run, payload):
 
 PROBE = {
     "split": "test", "protocol": "cached", "step": 1, "features": 3, "n_train": 1437, "n_test": 360,
-    "accuracy_last": 50.0, "accuracy_best_epoch": 50.0, "per_class_accuracy": {}, "confusion": [[180, 180], [0, 0]],
-    "class_names": ["a", "b"],
-    "frozen_sha256": "", "seconds": 1.0,
+    "accuracy_last": 50.0, "accuracy_best_epoch": 50.0, "per_class_accuracy": {"a": 50.0, "b": 0.0},
+    "confusion": [[180, 180], [0, 0]], "class_names": ["a", "b"],
+    "frozen_sha256": "ab" * 32, "seconds": 1.0,
 }  # fmt: skip
 
 

@@ -9,7 +9,10 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "qssl_tf"
 # From the bottom up: a module imports only from its own layer or one below.
 LAYERS = [
-    ("errors", "files", "lock", "reading", "quiet", "xla", "environment", "interrupts", "replicas", "plotting"),
+    (
+        "errors", "reading", "files", "links", "lock", "checksums", "schema", "memory", "markup", "quiet", "xla",
+        "environment", "interrupts", "replicas", "plotting",
+    ),
     ("config",),
     ("presets", "registration", "plugins"),
     ("arms",),
@@ -21,7 +24,7 @@ LAYERS = [
     ("ibmq_infer", "on_device", "reproduction", "workflow"),
     ("publishing", "pictures"),
     ("share", "doctor", "report"),
-]
+]  # fmt: skip
 # Library -> the only places that may import it.
 HOMES = {
     "cirq": ("quantum", "hardware/bridge.py", "hardware/gates.py"),

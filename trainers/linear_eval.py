@@ -36,7 +36,8 @@ def main() -> None:
         write_probes,
     )
     from qssl_tf.evaluation.probe import check_split
-    from qssl_tf.training.runs import choose_step, newest_run, open_run, unfinished
+    from qssl_tf.training.facts import unfinished
+    from qssl_tf.training.runs import choose_step, newest_run, open_run
 
     run = open_run(arguments.run) if arguments.run else newest_run(arguments.runs_dir)
     settings = Config.from_dict(run.config.to_dict() | given_settings(arguments))

@@ -2,12 +2,12 @@
 
 import launch  # noqa: F401, I001 -- first: it finds the Python that has the package
 
-import hashlib
 import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from qssl_tf.checksums import digest
 from qssl_tf.config import Config
 from qssl_tf.distribution.choice import Choice, add_strategy_flags, read_choice
 from qssl_tf.distribution.meeting import end_process, joined
@@ -16,8 +16,9 @@ from qssl_tf.errors import UserError
 from qssl_tf.files import sweep
 from qssl_tf.flags import Parser, add_base_flags, add_config_flags, config_from_flags, given_settings, run_command
 from qssl_tf.interrupts import how_to_go_on
+from qssl_tf.links import point_latest
 from qssl_tf.lock import locked
-from qssl_tf.training.runs import PARTS, Run, check_own, create_run, newest_run, open_run, point_latest, versions
+from qssl_tf.training.runs import PARTS, Run, check_open_to_training, create_run, newest_run, open_run, versions
 
 
 def parser() -> Parser:
@@ -63,7 +64,7 @@ def train(arguments, config: Config, opened: Run | None, choice: Choice, peers: 
     if peers:
         peers.agree({"training images": data.train.fingerprint()})
     with strategy.scope():
-        model, augmentation = build(config, data)  # before a folder is made: what cannot be built ends here
+        model, augmentation = build(config, data, opened and opened.state)  # before a folder is made
     if peers and not peers.is_chief:
         run = Run(Path(peers.tell("")), config)
         pretrain(run, data, model, augmentation, opened is not None, peers)
@@ -73,7 +74,7 @@ def train(arguments, config: Config, opened: Run | None, choice: Choice, peers: 
     with locked(run.folder):
         if opened:
             with suppress(UserError), locked(run.probe):  # somebody may be probing it, who has files of that kind
-                sweep(run.folder, *(run.folder / part for part in PARTS[:4]))
+                sweep(run.folder, *(run.folder / part for part in PARTS))
         begin(run, data, strategy.num_replicas_in_sync, arguments.previous_state)
         if peers:
             peers.tell(str(run.folder))
@@ -96,7 +97,7 @@ def describe_settings(config: Config, opened: Run | None) -> dict[str, Any]:
     """Return what all workers must have in common; where the data lie may differ."""
     settings = {name: value for name, value in config.to_dict().items() if name != "data_dir"}
     state = opened.state if opened else None
-    kept = hashlib.sha256(state.read_bytes()).hexdigest() if state and state.is_file() else None
+    kept = digest(state) if state and state.is_file() else None
     same = {name: version for name, version in versions().items() if name != "machine"}
     return {**same, **settings, "run to resume": opened and opened.folder.name, "kept state": kept}
 
@@ -125,7 +126,7 @@ def to_resume(arguments) -> Run | None:
     if given:
         raise UserError(f"--resume takes every setting from the run folder; leave out {', '.join(given)}.")
     run = open_run(Path(arguments.resume)) if arguments.resume else newest_run(arguments.runs_dir)
-    check_own(run.folder)
+    check_open_to_training(run)
     return run
 
 

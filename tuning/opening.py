@@ -16,7 +16,8 @@ from qssl_tf.errors import UserError
 from qssl_tf.files import making, sweep
 from qssl_tf.flags import config_from_flags, given_settings, read_setting
 from qssl_tf.interrupts import how_to_go_on
-from qssl_tf.training.runs import LATEST, point_latest
+from qssl_tf.links import LATEST, point_latest, pointed
+from qssl_tf.reading import named
 
 NEW_ONLY = ("name", "space", "vary", "algorithm", "objective", "search_seed", "preset", "config")
 
@@ -57,8 +58,7 @@ def opened(arguments: Namespace, preset: str, trials: int) -> tuple[Path, Plan]:
         UserError: A bad plan, or a folder that is no search or another one.
     """
     if arguments.resume is not None:
-        folder = Path(arguments.resume) if arguments.resume else arguments.searches_dir / LATEST
-        folder = folder.resolve() if folder.is_symlink() else folder
+        folder = named(Path(arguments.resume)) if arguments.resume else pointed(arguments.searches_dir)
         plan = read_plan(folder)
         if arguments.trials is not None:
             plan = _longer(plan, arguments.trials)

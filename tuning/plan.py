@@ -4,16 +4,18 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
 from oracles import ORACLES
+from pydantic import Field, model_validator
 from space import Choice, Parameter, Range, reachable
 from trials import OBJECTIVES
 
 from qssl_tf.config import Config
 from qssl_tf.errors import UserError, reason, unknown_name
 from qssl_tf.files import write_json
-from qssl_tf.reading import read_json
+from qssl_tf.links import check_own_files
+from qssl_tf.schema import MAX_COUNT, Positive, Schema, Word, read_as
 
 FILE = "search.json"
 HELD_OUT = 0.2  # of the training images, where the settings hold out none
@@ -86,6 +88,43 @@ class Plan:
         ]
 
 
+Bound = Annotated[int, Field(ge=-MAX_COUNT, le=MAX_COUNT)] | float
+Value = bool | Bound | Word | None
+Values = Annotated[list[Value | list[Bound]], Field(min_length=1, max_length=1000)]
+
+
+class ParameterFile(Schema):
+    """A parameter as `search.json` has it: Choice or Range."""
+
+    kind: Literal["Choice", "Range"]
+    when: dict[Word, list[Value]]
+    values: Values | None = None
+    low: Bound | None = None
+    high: Bound | None = None
+    log: bool = False
+
+    @model_validator(mode="after")
+    def _bounds(self) -> "ParameterFile":
+        if self.kind == "Choice":
+            if self.values is None or len({repr(value) for value in self.values}) < len(self.values):
+                raise ValueError("a Choice must have values that differ")
+            return self
+        if self.low is None or self.high is None or not self.low < self.high or (self.log and self.low <= 0):
+            raise ValueError("a Range must have low below high, above 0 with log")
+        return self
+
+
+class PlanFile(Schema):
+    """`search.json`."""
+
+    algorithm: Word
+    trials: Positive | None
+    objective: Word
+    search_seed: Annotated[int, Field(ge=0, le=MAX_COUNT - 1)]
+    parameters: dict[Word, ParameterFile]
+    base: dict[str, Any]
+
+
 KINDS = {"Choice": Choice, "Range": Range}
 
 
@@ -125,8 +164,9 @@ def read_plan(folder: Path) -> Plan:
     if not path.is_file():
         known = ", ".join(sorted(found.parent.name for found in folder.parent.glob(f"*/{FILE}"))) or "none"
         raise UserError(f"{folder} is no search (it holds no {FILE}); searches in {folder.parent}: {known}.")
+    check_own_files(folder)
     try:
-        return Plan.from_dict(read_json(path))
+        return Plan.from_dict(read_as(path, PlanFile))
     except UserError as error:
         raise UserError(f"{path}: {error}") from None
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:

@@ -4,10 +4,12 @@ import functools
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Annotated
 
 import keras
 import numpy as np
 import tensorflow as tf
+from pydantic import Field
 
 from qssl_tf.config import Config
 from qssl_tf.data.images import ImageData
@@ -18,7 +20,8 @@ from qssl_tf.evaluation.probe import probe
 from qssl_tf.evaluation.probe_files import read_probe
 from qssl_tf.files import write_json, write_text
 from qssl_tf.lock import locked
-from qssl_tf.reading import read_json
+from qssl_tf.reading import read_json, read_text
+from qssl_tf.schema import Percent, Schema, Seconds, check
 from qssl_tf.training.history import read_history
 from qssl_tf.training.pretrain import build, pretrain
 from qssl_tf.training.runs import Run, create_run, open_run
@@ -41,6 +44,18 @@ FIGURES = (*OBJECTIVES, "majority_share")
 LOADED_BY = (
     "dataset", "classes", "data_dir", "skip_broken_images", "image_size", "train_images", "validation_fraction", "seed",
 )  # fmt: skip
+
+
+class TrialFile(Schema):
+    """`trial.json`: the figures of a trial that is done."""
+
+    validation_accuracy: Percent
+    balanced_accuracy: Percent
+    majority_share: Percent
+    contrastive_accuracy: Percent
+    loss: float
+    parameters: Annotated[float, Field(ge=0)]
+    seconds: Seconds
 
 
 class Stopped(KeyboardInterrupt):
@@ -100,10 +115,11 @@ def _recorded(path: Path) -> dict[str, float]:
         if "balanced_accuracy" not in values:  # of an earlier version: its probe says it
             probed = read_probe(path.with_name("probe-validation.json"))
             values |= {name: probed[name] for name in ("balanced_accuracy", "majority_share")}
+        check(TrialFile, values)
         return {name: float(values[name]) for name in FIGURES}
     except UserError:
         raise
-    except (ValueError, KeyError, TypeError, OverflowError) as error:
+    except (ValueError, TypeError) as error:
         raise UserError(
             f"{path} is damaged ({reason(error)}); restore it, or remove it to judge the trial again."
         ) from None
@@ -116,8 +132,11 @@ def _note_attempt(folder: Path) -> None:
         UserError: It did.
     """
     path, history = folder.with_name(f".{folder.name}.attempts"), folder / "history.csv"
-    done = str(max(0, len(history.read_text(encoding="utf-8").splitlines()) - 1) if history.is_file() else 0)
-    before = path.read_text(encoding="utf-8").split() if path.is_file() else []
+    done = str(len(read_history(history)) if history.is_file() else 0)
+    try:
+        before = read_text(path).split() if path.is_file() else []
+    except ValueError as error:
+        raise UserError(f"{path} cannot be read ({reason(error)}); remove it.") from None
     if len(before) >= ATTEMPTS and set(before[-ATTEMPTS:]) == {done}:
         raise UserError(f"its process died {ATTEMPTS} times after step {done} (out of memory?)")
     write_text(path, " ".join([*before, done]))

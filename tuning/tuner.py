@@ -18,6 +18,7 @@ from trials import OBJECTIVES, images, run_trial
 from qssl_tf.config import Config
 from qssl_tf.errors import UserError, pass_on_interrupt
 from qssl_tf.files import write_json, write_text
+from qssl_tf.reading import read_text
 from qssl_tf.training.schedule import schedule
 
 STATE = "keras_tuner"  # keras-tuner's own files, inside the search's folder
@@ -108,4 +109,4 @@ def _one_line(error: Exception) -> str:
 def reason(folder: Path) -> str:
     """Return in one line why the trial of a run folder failed; keras-tuner does not carry it from worker to chief."""
     path = folder / FAILURE
-    return path.read_text(encoding="utf-8").splitlines()[0] if path.is_file() else "the objective is no number"
+    return read_text(path).splitlines()[0] if path.is_file() else "the objective is no number"

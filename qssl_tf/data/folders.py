@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from qssl_tf.data.arrays import from_arrays
-from qssl_tf.data.images import MEMORY_LIMIT_GB, ImageData, printable
+from qssl_tf.data.images import MEMORY_LIMIT_GB, ImageData
 from qssl_tf.data.squares import middle_square, say_cropped
 from qssl_tf.errors import UserError, reason
+from qssl_tf.markup import printable
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
 SHOWN = 3  # names of broken files in a message

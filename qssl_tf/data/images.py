@@ -1,16 +1,16 @@
 """Images of one data set in memory: what every source returns and everything after it reads."""
 
 import hashlib
-import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from qssl_tf.markup import printable
+
 MEMORY_LIMIT_GB = 8.0  # of one split, or of a folder
 UNLABELLED = -1  # label of an image whose class is hidden or unknown, as TensorFlow Datasets has it
-UNPRINTABLE = ("Cc", "Cs", "Zl", "Zp")  # Unicode's control characters, halves of pairs, separators of lines
 
 
 @dataclass(frozen=True, repr=False)
@@ -114,16 +114,3 @@ class ImageData:
         from qssl_tf.data.datasets import from_dataset
 
         return from_dataset(train, test, **options)
-
-
-def printable(name: str) -> str:
-    r"""Return a name that can be written everywhere: `\n`, `\xff` and the like stand for what cannot."""
-
-    def written(letter: str) -> str:
-        if unicodedata.category(letter) not in UNPRINTABLE:
-            return letter
-        code = ord(letter)
-        # Python's sign for a byte of a file's name that is no UTF-8 is that byte and 0xDC00.
-        return f"\\x{code - 0xDC00:02x}" if 0xDC80 <= code <= 0xDCFF else ascii(letter)[1:-1]
-
-    return "".join(map(written, name))

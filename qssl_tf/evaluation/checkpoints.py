@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
+from qssl_tf.checksums import refuse_listed
 from qssl_tf.config import Config
 from qssl_tf.data.images import ImageData
 from qssl_tf.data.sources import load
-from qssl_tf.errors import UserError
 from qssl_tf.evaluation.figures import accuracy_curve, confusion
 from qssl_tf.evaluation.linear import LinearFit
 from qssl_tf.evaluation.probe import ProbeResult, probe_steps
@@ -17,7 +17,7 @@ from qssl_tf.evaluation.scores import score
 from qssl_tf.files import replacing, write_json
 from qssl_tf.training.checkpoints import load_weights
 from qssl_tf.training.pretrain import build
-from qssl_tf.training.runs import SUMS, Run
+from qssl_tf.training.runs import Run
 
 Probed = tuple[ProbeResult, LinearFit]
 # What `probe.json` says of each checkpoint that was probed.
@@ -25,15 +25,13 @@ OF_CHECKPOINTS = ("step", "accuracy_last", "accuracy_best_epoch", "balanced_accu
 
 
 def check_open_to_probes(run: Run) -> None:
-    """Refuse a run that was made for others, before anything is written into its folder.
+    """Refuse a run that was made for others with its probe, before anything is written into its folder.
 
     Raises:
-        UserError: It holds checksums, which a new probe would break.
+        UserError: Its checksums vouch for a probe, which a new one would replace.
     """
-    if (run.folder / SUMS).exists():
-        raise UserError(
-            f"{run.folder} was made for others and keeps its probe; copy it and remove {SUMS} there to probe it anew."
-        )
+    figures = [run.figure(name).with_suffix(kind) for name in ("confusion", "accuracy") for kind in (".png", ".svg")]
+    refuse_listed(run.folder, [run.probe, run.probe.with_suffix(".npz"), *figures], "probe")
 
 
 def probe_checkpoints(
@@ -56,7 +54,7 @@ def probe_checkpoints(
     """
     check_open_to_probes(run)
     data = data or load(settings)
-    model, _ = build(settings, data)
+    model, _ = build(settings, data, run.checkpoint(steps[-1]))
     results = probe_steps(model, lambda step: load_weights(run, model, step), data, settings, steps, split)
     for result, _ in results:
         step = result.step

@@ -71,7 +71,7 @@ def problem(run: Run, checkpoint: str, images: int | None, seed: int, data: Imag
     count = min(900, len(data.test)) if images is None else images
     if not 1 <= count <= len(data.test):
         raise UserError(f"`images` must be from 1 to {len(data.test)}, the test images of {data.name}; got {count}.")
-    model, _ = build(run.config, data)
+    model, _ = build(run.config, data, run.checkpoint(step))
     load_weights(run, model, step)
     chosen = stratified(data.test.labels, count, seed)
     calibrating = stratified(data.train.labels, CALIBRATION_ROWS, seed)

@@ -1,17 +1,22 @@
 """How well a device did: its classes and expectations beside the exact ones on the same images."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from qssl_tf.config import Config
+from qssl_tf.errors import UserError, reason
 from qssl_tf.evaluation.linear import LinearFit
-from qssl_tf.evaluation.scores import confusion_matrix, score
+from qssl_tf.evaluation.scores import completed, confusion_matrix, score
 from qssl_tf.hardware.jobs import collected, row_shots
 from qssl_tf.hardware.ledger import Ledger
 from qssl_tf.hardware.mitigation import MITIGATIONS, Measured
+from qssl_tf.hardware.record import DeviceResult
 from qssl_tf.quantum.observables import members
 from qssl_tf.quantum.spec import circuit_spec
+from qssl_tf.reading import read_json
+from qssl_tf.schema import check
 
 
 def judged(config: Config, ledger: Ledger) -> dict[str, Any]:
@@ -68,6 +73,18 @@ def judged(config: Config, ledger: Ledger) -> dict[str, Any]:
         "seed": record["seed"],
         "seconds": round(record["seconds"], 2),
     }
+
+
+def read_result(path: Path) -> dict[str, Any]:
+    """Read `result.json`; what results of earlier versions do not say follows from their confusion matrix.
+
+    Raises:
+        UserError: It is damaged.
+    """
+    try:
+        return check(DeviceResult, completed(read_json(path)))
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path} cannot be read ({reason(error)}); restore or remove it.") from None
 
 
 def wilson(hits: int, count: int) -> tuple[float, float]:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from qssl_tf.data.images import printable
+from qssl_tf.markup import printable
 from qssl_tf.plotting import BLUE, COLUMN, GRAY, ORANGE, PAGE, save_figure, styled, subplots
 
 

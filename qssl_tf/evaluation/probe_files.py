@@ -1,17 +1,69 @@
 """What a probe leaves in a run folder, written and read back: `probe.json` and the classifier, `probe.npz`."""
 
 from pathlib import Path
-from typing import Any, get_type_hints
 
 import numpy as np
+from pydantic import model_validator
 
-from qssl_tf.config import MAX_INTEGER
 from qssl_tf.errors import UserError, reason
 from qssl_tf.evaluation.linear import LinearFit
-from qssl_tf.evaluation.probe import ProbeResult
 from qssl_tf.evaluation.scores import completed
 from qssl_tf.files import npz
 from qssl_tf.reading import read_arrays, read_json
+from qssl_tf.schema import (
+    Confusion,
+    Count,
+    Names,
+    Percent,
+    Positive,
+    Schema,
+    Seconds,
+    Sha256,
+    Word,
+    check,
+    check_confusion,
+    check_finite_arrays,
+)
+
+
+class OfCheckpoint(Schema):
+    """What `probe.json` says of each checkpoint that was probed."""
+
+    step: Count
+    accuracy_last: Percent
+    accuracy_best_epoch: Percent
+    seconds: Seconds
+
+
+class Probe(Schema):
+    """`probe.json`: a ProbeResult, and what was found of each checkpoint."""
+
+    split: Word
+    protocol: Word
+    step: Count
+    features: Positive
+    n_train: Positive
+    n_test: Positive
+    accuracy_last: Percent
+    accuracy_best_epoch: Percent
+    balanced_accuracy: Percent
+    majority_share: Percent
+    per_class_accuracy: dict[Word, Percent]
+    confusion: Confusion
+    class_names: Names
+    frozen_sha256: Sha256
+    seconds: Seconds
+    checkpoints: list[OfCheckpoint] = []
+    classifier_sha256: Sha256 | None = None
+
+    @model_validator(mode="after")
+    def _belongs_together(self) -> "Probe":
+        check_confusion(self.confusion, self.class_names)
+        if sum(map(sum, self.confusion)) != self.n_test:
+            raise ValueError(f"its confusion matrix must count its {self.n_test} images")
+        if set(self.per_class_accuracy) != set(self.class_names):
+            raise ValueError("its per_class_accuracy must be of its class_names")
+        return self
 
 
 def save_classifier(path: Path, fit: LinearFit, step: int) -> None:
@@ -26,23 +78,11 @@ def read_probe(path: Path) -> dict:
         UserError: It is missing or damaged.
     """
     try:
-        values = read_json(path)
+        return check(Probe, completed(read_json(path)))
     except FileNotFoundError:
         raise UserError(f"{path} does not exist; probe the run with `python trainers/linear_eval.py`.") from None
     except (OSError, ValueError) as error:
-        raise UserError(f"{path} cannot be read ({error}); probe the run again.") from None
-    values = completed(values)
-    kinds: dict[str, type] = {
-        name: kind if isinstance(kind, type) else kind.__origin__ for name, kind in _HINTS.items()
-    }
-    wrong = [
-        name
-        for name in ("confusion", *kinds)
-        if not isinstance(values, dict) or not _fits(values.get(name), kinds[name])
-    ]
-    if wrong:
-        raise UserError(f"{path} is not a probe's result (look at its {wrong[0]}); probe the run again.")
-    return values
+        raise UserError(f"{path} is not a probe's result ({reason(error)}); probe the run again.") from None
 
 
 def read_classifier(path: Path) -> tuple[int, LinearFit]:
@@ -54,24 +94,19 @@ def read_classifier(path: Path) -> tuple[int, LinearFit]:
     probed, beside = read_probe(path), path.with_suffix(".npz")
     try:
         stored = read_arrays(beside)
-        step, fit = int(stored["step"]), LinearFit(stored["kernel"], stored["bias"], [])
-    except (OSError, ValueError, KeyError, TypeError, OverflowError) as error:
+        kernel, bias, step = stored["kernel"], stored["bias"], stored["step"]
+        check_finite_arrays({"kernel": kernel, "bias": bias, "step": step})
+        shape = (probed["features"], len(probed["class_names"]))
+        if kernel.shape != shape or bias.shape != shape[1:] or step.shape or step != probed["step"]:
+            raise ValueError(f"its arrays must be of step {probed['step']}, {shape[0]} features and {shape[1]} classes")
+    except (OSError, ValueError, KeyError) as error:
         raise UserError(f"{beside} cannot be read ({reason(error)}); {probe_again(path)}.") from None
+    fit = LinearFit(kernel, bias, [])
     if probed.get("classifier_sha256", fit.fingerprint()) != fit.fingerprint():  # older results name none
         raise UserError(f"{beside} is not the classifier of {path}; {probe_again(path)}.")
-    return step, fit
+    return probed["step"], fit
 
 
 def probe_again(path: Path) -> str:
     """Return the remedy for a result or classifier that cannot be used."""
     return f"probe it again: python trainers/linear_eval.py --run {path.parent}"
-
-
-_HINTS = get_type_hints(ProbeResult)
-
-
-def _fits(value: Any, kind: type) -> bool:
-    """Return whether a value of a file is of a kind; numbers are finite and not negative."""
-    if kind in (int, float):
-        return isinstance(value, kind | int) and not isinstance(value, bool) and 0 <= value < MAX_INTEGER
-    return isinstance(value, kind)

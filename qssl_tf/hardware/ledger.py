@@ -17,10 +17,11 @@ from qiskit import QuantumCircuit, qpy
 from qssl_tf.errors import UserError, reason
 from qssl_tf.files import making, npz, replacing, write_json
 from qssl_tf.hardware.asked import CALIBRATION_ROWS
-from qssl_tf.hardware.record import check_record, check_rows
+from qssl_tf.hardware.record import check_circuits, check_record, check_rows, check_values
 from qssl_tf.reading import open_regular, read_arrays, read_json
 
 MAX_CIRCUITS = 1 << 28  # bytes
+MAX_COUNTS = 1 << 32  # bytes of one job's bits
 SAFE_QPY = 13  # older formats could hold a pickle (CVE-2025-2000)
 
 
@@ -72,9 +73,10 @@ class Ledger:
             record = read_json(folder / "record.json")
             check_record(record)
             ledger = cls(folder, record)
-            rows = ledger.values()["rows"]
-            damaged = checksum(rows) != record["checksum"]
-            check_rows(record, len(rows))
+            stored = ledger.values()
+            check_values(record, stored)
+            damaged = checksum(stored["rows"]) != record["checksum"]
+            check_rows(record, len(stored["rows"]))
         except FileNotFoundError:
             raise UserError(f"{folder} holds no device run; --status lists those of a run.") from None
         except (OSError, ValueError, KeyError, TypeError) as error:
@@ -109,7 +111,9 @@ class Ledger:
                 if magic != b"QISKIT" or not version or version[0] < SAFE_QPY:
                     raise ValueError("it is no QPY file of this program")
                 file.seek(0)
-                return qpy.load(file)
+                found = qpy.load(file)
+            check_circuits(self.record, found)
+            return found
         except OSError:
             raise
         except Exception as error:  # a damaged file can raise anything from Qiskit
@@ -150,7 +154,7 @@ class Ledger:
         path, rows, shots = self.path(number), len(self.record["jobs"][number]["rows"]), self.shots(number)
         width = (len(self.record["layout"]) + 7) // 8  # bytes a shot
         try:
-            stored = read_arrays(path, at_most=2 * rows * shots * width)  # at most two circuits
+            stored = read_arrays(path, at_most=min(2 * rows * shots * width, MAX_COUNTS))  # at most two circuits
             arrays = [stored[f"circuit_{place}"] for place in range(len(stored))]
             wrong = [array.shape for array in arrays if array.shape != (rows, shots, width) or array.dtype != np.uint8]
             if wrong or not arrays:

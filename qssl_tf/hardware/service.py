@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from qssl_tf.errors import UserError, pass_on_interrupt
-from qssl_tf.reading import read_json
+from qssl_tf.reading import named, read_json
 
 CHANNEL = "ibm_quantum_platform"
 ACCOUNT_FILE = Path.home() / ".qiskit" / "qiskit-ibm.json"
@@ -97,7 +97,7 @@ def saved_accounts(path: Path = ACCOUNT_FILE) -> dict[str, str]:
     """
     if not path.exists():
         return {}
-    accounts = read_json(path)
+    accounts = read_json(named(path))
     if not isinstance(accounts, dict):
         raise ValueError("it holds no accounts")
     return {str(name): str(entry.get("channel", "?")) for name, entry in accounts.items() if isinstance(entry, dict)}

@@ -95,6 +95,9 @@ ENCODERS: dict[str, Callable[[Any, SeedStream], Any]] = {
     "resnet18_cifar": resnet18_cifar,
 }
 
+# Name -> how many features an encoder gives, by which settings are weighed before a network of theirs is made.
+FEATURES = {"small_cnn": 128, "vgg_tiny": 256, "vgg_small": 256, "resnet18": 512, "resnet18_cifar": 512}
+
 # Channel means and standard deviations by number of channels: CIFAR-10's, as the paper, and plain centring for gray.
 CHANNEL_STATISTICS = {1: ((0.5,), (0.5,)), 3: ((0.4914, 0.4822, 0.4465), (0.2023, 0.1994, 0.2010))}
 

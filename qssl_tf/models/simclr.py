@@ -2,6 +2,7 @@
 
 import functools
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -18,6 +19,7 @@ from qssl_tf.models.initializers import SeedStream, dense
 from qssl_tf.models.learning_rates import SCHEDULES
 from qssl_tf.models.losses import NTXent, contrastive_accuracy
 from qssl_tf.models.optimizers import AdamL2
+from qssl_tf.models.sizes import refuse_beyond_file, refuse_beyond_memory
 from qssl_tf.replicas import gather, replica_count, stacked_views
 
 
@@ -248,7 +250,11 @@ def _no_projector(features: int) -> keras.Model:
 
 
 def build_simclr(
-    config: Config, image_shape: tuple[int, int, int], augmentation: RandomTransform, steps: int | None = None
+    config: Config,
+    image_shape: tuple[int, int, int],
+    augmentation: RandomTransform,
+    steps: int | None = None,
+    weights: Path | None = None,
 ) -> SimCLR:
     """Return the compiled model that `config` describes.
 
@@ -257,7 +263,14 @@ def build_simclr(
         image_shape: Height, width and channels of the data set's images.
         augmentation: Makes the views; it decides their size.
         steps: Training steps, on which the learning rate may depend; None takes those of `config`.
+        weights: The file from which its weights will be read; None where they are new.
+
+    Raises:
+        UserError: Settings of more weights than that file, or this machine, can hold; or that do not go together.
     """
+    if weights is not None:
+        refuse_beyond_file(config, weights)
+    refuse_beyond_memory(config)
     view_shape = augmentation.compute_output_shape((None, *image_shape))[1:]
     head, inputs = build_head(config), head_inputs(config)
     encoder = build_encoder(config.encoder, view_shape, inputs, config.seed, config.angle_norm, config.angle_bound)

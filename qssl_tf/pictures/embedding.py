@@ -5,8 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
-from qssl_tf.data.images import UNLABELLED, printable
+from qssl_tf.data.images import UNLABELLED
 from qssl_tf.errors import UserError, unknown_name
+from qssl_tf.markup import printable
 from qssl_tf.plotting import COLUMN, GRAY, OUTLINE, OUTLINE_WIDTH, mark, save_figure, styled, subplots
 
 SHOWN = 2000  # points; more hide each other

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from qssl_tf.data.images import printable
+from qssl_tf.markup import printable
 from qssl_tf.plotting import GRAY, OUTLINE, OUTLINE_WIDTH, PAGE, mark, save_figure, styled, subplots
 
 

@@ -7,6 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from qssl_tf.config import Config
+from qssl_tf.errors import UserError
+from qssl_tf.reading import MAX_PICTURE, read_bytes
+
+PNG = b"\x89PNG\r\n\x1a\n"  # how such a file begins
 
 STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; color: #222; }
@@ -57,10 +61,25 @@ def pictures(shown: Mapping[str, Path | str]) -> str:
         text(f"no {caption}: {path}")
         if isinstance(path, str)
         else f'<figure><img alt="{escape(caption)}" src="data:image/png;base64,'
-        f'{base64.b64encode(path.read_bytes()).decode()}">\n<figcaption>{escape(caption)}</figcaption></figure>'
+        f'{base64.b64encode(_png(path)).decode()}">\n<figcaption>{escape(caption)}</figcaption></figure>'
         for caption, path in shown.items()
         if isinstance(path, str) or path.is_file()
     )
+
+
+def _png(path: Path) -> bytes:
+    """Return the bytes of a picture of a run folder.
+
+    Raises:
+        UserError: It is no PNG file: anything else in its place would go out with the page.
+    """
+    try:
+        content = read_bytes(path, MAX_PICTURE)
+        if not content.startswith(PNG):
+            raise ValueError("it is no PNG file")
+        return content
+    except ValueError as error:
+        raise UserError(f"{path} cannot be shown ({error}); remove it, and draw the run again.") from None
 
 
 def settings_table(config: Config) -> str:

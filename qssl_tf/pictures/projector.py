@@ -5,9 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
-from qssl_tf.data.images import UNLABELLED, printable
+from qssl_tf.data.images import UNLABELLED
 from qssl_tf.errors import UserError
 from qssl_tf.files import replacing, write_text
+from qssl_tf.markup import printable
 
 SHOWN = 5000  # rows; thumbnails of more make a picture that browsers refuse
 SPRITE_SIDE = 8192  # pixels; the projector takes no larger picture

@@ -9,6 +9,7 @@ from scipy import stats
 from qssl_tf.config import Config
 from qssl_tf.errors import UserError
 from qssl_tf.evaluation.statistics import summary
+from qssl_tf.markup import code, plain, quoted
 
 PAPER = "Jaderberg et al., *Quantum Self-Supervised Learning* ([arXiv:2103.14653](https://arxiv.org/abs/2103.14653))"
 
@@ -27,7 +28,7 @@ class Facts:
         others: Accuracies of runs with the same settings and other seeds, by seed, in percent.
         licence: Of the weights.
         unfinished: What the weights lack of the whole training, as `training.runs.unfinished` says it; may be empty.
-        note: What a reader must know besides; may be empty.
+        note: What a reader must know besides, in Markdown; may be empty. All other texts are shown as they are.
     """
 
     name: str
@@ -50,21 +51,22 @@ def wilson(percent: float, n: int) -> tuple[float, float]:
 
 def card(facts: Facts) -> str:
     """Return the card as Markdown."""
-    parts = [f"# {facts.name}", _what(facts), _use(facts), _accuracy(facts), _data(facts), _protocol(facts)]
+    parts = [f"# {plain(facts.name)}", _what(facts), _use(facts), _accuracy(facts), _data(facts), _protocol(facts)]
     if facts.note:
         parts.append(f"## Note\n\n{facts.note}")
-    parts.append(f"## Licence\n\nWeights: {facts.licence}. The images keep the licence of their source.")
+    parts.append(f"## Licence\n\nWeights: {plain(facts.licence)}. The images keep the licence of their source.")
     return "\n\n".join(parts) + "\n"
 
 
 def _what(facts: Facts) -> str:
     config = facts.config
-    head = f"the circuit `{config.ansatz}` on {config.width} qubits, {config.layers} layer{'s' * (config.layers > 1)}"
+    head = f"the circuit {code(config.ansatz)} on {config.width} qubits"
+    head += f", {config.layers} layer{'s' * (config.layers > 1)}"
     if config.head != "quantum":
         head = f"the head `{config.head}` of width {config.width}"
     shots = "" if config.head != "quantum" else f" ({'exact' if config.shots is None else f'{config.shots} shots'})"
     return (
-        f"An encoder `{config.encoder}` and {head}{shots}, trained together without labels by contrastive learning "
+        f"An encoder {code(config.encoder)} and {head}{shots}, trained together without labels by contrastive learning "
         f"as in {PAPER}."
         + (f"\n\n**These are not the weights of a whole training: {facts.unfinished}.**" if facts.unfinished else "")
     )
@@ -74,7 +76,7 @@ def _use(facts: Facts) -> str:
     shape = " x ".join(map(str, facts.data["image_shape"]))
     return (
         "## Use\n\n```python\nimport qssl_tf as q\n\n"
-        f'run = q.load_run("{facts.name}")  # this folder\n'
+        f"run = q.load_run({quoted(facts.name)})  # this folder\n"
         "features = run.features(images)\n```\n\n"
         f"`images` are bytes or fractions of {shape} pixels (height x width x channels). It is made for research on "
         "quantum heads; its features serve images like those below and promise nothing for others. `sha256sum --check "
@@ -89,15 +91,15 @@ def _accuracy(facts: Facts) -> str:
     low, high = wilson(probe["accuracy_last"], probe["n_test"])
     text = (
         f"## Accuracy\n\nA linear classifier on the {probe['features']} frozen features (protocol "
-        f"`{probe['protocol']}`, last epoch) is right on **{probe['accuracy_last']:.1f} %** of {probe['n_test']} "
-        f"{probe['split']} images, {probe['majority_share']:.1f} % of which are of the largest class; the mean over "
-        f"the classes (balanced accuracy) is {probe['balanced_accuracy']:.1f} %. The 95 % interval for the choice of "
-        f"these images is {low:.1f} to {high:.1f} % (Wilson)."
+        f"{code(probe['protocol'])}, last epoch) is right on **{probe['accuracy_last']:.1f} %** of {probe['n_test']} "
+        f"{plain(probe['split'])} images, {probe['majority_share']:.1f} % of which are of the largest class; the mean "
+        f"over the classes (balanced accuracy) is {probe['balanced_accuracy']:.1f} %. The 95 % interval for the choice "
+        f"of these images is {low:.1f} to {high:.1f} % (Wilson)."
     )
     if facts.others:
         accuracies = {facts.config.seed: probe["accuracy_last"], **facts.others}
         text += _over_seeds(accuracies)
-    by_class = ", ".join(f"{name}: {value:.0f}" for name, value in probe["per_class_accuracy"].items())
+    by_class = ", ".join(f"{plain(name)}: {value:.0f}" for name, value in probe["per_class_accuracy"].items())
     return f"{text}\n\nBy class, in percent: {by_class}."
 
 
@@ -115,18 +117,22 @@ def _over_seeds(accuracies: Mapping[int, float]) -> str:
 def _data(facts: Facts) -> str:
     data = facts.data
     return (
-        f"## Data\n\n`{data['name']}`: {data['train_images']} training images, used without labels; "
-        f"{data['test_images']} test images. Classes: {', '.join(data['class_names']) or 'none'}. SHA-256 of the "
-        f"training images: `{data['train_sha256']}`."
+        f"## Data\n\n{code(data['name'])}: {data['train_images']} training images, used without labels; "
+        f"{data['test_images']} test images. Classes: {', '.join(map(plain, data['class_names'])) or 'none'}. SHA-256 "
+        f"of the training images: `{data['train_sha256']}`."
     )
 
 
 def _protocol(facts: Facts) -> str:
     default, values = Config().to_dict(), facts.config.to_dict()
-    changed = [f"| `{name}` | {value} |" for name, value in values.items() if value != default[name]]
+    changed = [
+        f"| `{name}` | {plain(value) if isinstance(value, str) else value} |"
+        for name, value in values.items()
+        if value != default[name]
+    ]
     table = "\n".join(["", "", "| setting | value |", "|---|---|", *changed]) if changed else ""
     packages = [name for name in ("qssl-tf", "tensorflow", "keras") if name in facts.versions]
-    used = ", ".join(f"{name} {facts.versions[name]}" for name in packages)
+    used = ", ".join(f"{name} {plain(facts.versions[name])}" for name in packages)
     which = "those that are not the package's defaults:" if changed else "they are the package's defaults."
     return (
         f"## Protocol\n\nSeed {facts.config.seed}, {facts.step} steps of {facts.config.batch_size} images, with {used}."

@@ -1,17 +1,19 @@
 """A run as a folder for others: settings, images' facts, one checkpoint, probe, pictures, card and checksums."""
 
-import shutil
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
+from qssl_tf.checksums import write_sums
 from qssl_tf.errors import UserError
 from qssl_tf.evaluation.probe_files import read_classifier, read_probe
 from qssl_tf.files import making, write_json, write_text
 from qssl_tf.publishing.card import Facts, card, seeds_of
-from qssl_tf.publishing.checksums import write_sums
+from qssl_tf.reading import MAX_TABLE, copy_file
 from qssl_tf.training.checkpoints import save_weights
-from qssl_tf.training.runs import Run, open_run, read_facts, read_record, unfinished
+from qssl_tf.training.facts import read_facts, read_versions, unfinished
+from qssl_tf.training.runs import Run, open_run
 from qssl_tf.workflow import TrainedRun
 
 PICTURES = ("history.csv", "geometry.csv", "figures")  # what nobody needs to use the weights
@@ -43,7 +45,7 @@ def share(
         raise UserError(f"{run.folder} was trained by an earlier version and does not say on what; train it again.")
     probe = _probe(source, run.step)
     others = seeds_of(run.config, [(str(path), *_accuracy(path)) for path in seeds])
-    versions = read_record(run.folder / "versions.json")
+    versions = read_versions(run.folder)
     config = replace(run.config, data_dir=None)  # a path of this machine is nobody else's business
     lacking = unfinished(source, run.step)
     about = Facts(folder.name, config, facts, versions, run.step, probe, others, licence, lacking, note)
@@ -53,7 +55,7 @@ def share(
         write_json(begun / "config.json", config.to_dict())
         write_json(begun / "versions.json", {name: entry for name, entry in versions.items() if name != "machine"})
         for name in ("data.json", *(("probe.json", "probe.npz") if probe else ())):
-            shutil.copyfile(run.folder / name, begun / name)
+            _copy(run.folder / name, begun / name)
         for name in () if small else PICTURES:
             _copy(run.folder / name, begun / name)
         write_text(begun / "README.md", card(about))
@@ -79,9 +81,18 @@ def _accuracy(path: Path) -> tuple:
 
 
 def _copy(source: Path, target: Path) -> None:
+    """Copy a file, or the pictures of a folder; where there is none, nothing.
+
+    Raises:
+        UserError: It is no file of the run's folder, or too large.
+    """
     if source.is_dir():
         target.mkdir()
         for picture in sorted(source.glob("*.png")):
-            shutil.copyfile(picture, target / picture.name)
-    elif source.is_file():
-        shutil.copyfile(source, target)
+            _copy(picture, target / picture.name)
+        return
+    try:
+        with suppress(FileNotFoundError):
+            copy_file(source, target, MAX_TABLE)
+    except ValueError as error:
+        raise UserError(f"{source} cannot be shared ({error}); remove it.") from None

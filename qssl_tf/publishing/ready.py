@@ -2,7 +2,6 @@
 
 from qssl_tf.errors import unknown_name
 from qssl_tf.presets import PRESETS
-from qssl_tf.publishing.checksums import check_sums
 from qssl_tf.training.runs import WEIGHTS, ready_names
 from qssl_tf.workflow import TrainedRun, load_run
 
@@ -24,5 +23,4 @@ def from_preset(name: str) -> TrainedRun:
             f"Settings without weights: qssl_tf.PRESETS['{name}'] for qssl_tf.pretrain." if name in PRESETS else ""
         )
         raise unknown_name("name", name, ready_names(), settings)
-    check_sums(WEIGHTS / name)
     return load_run(WEIGHTS / name)

@@ -1,19 +1,59 @@
 """A study's trained circuit on the calibration snapshot of the paper's device, beside the exact one."""
 
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from qssl_tf.errors import UserError
+from pydantic import Field, model_validator
+
+from qssl_tf.errors import UserError, reason
 from qssl_tf.files import write_json
-from qssl_tf.reading import read_json
 from qssl_tf.reproduction.folders import Place, finished
 from qssl_tf.reproduction.studies import Pair, Study
+from qssl_tf.schema import (
+    Confusion,
+    Count,
+    Names,
+    Percent,
+    Positive,
+    Schema,
+    Seconds,
+    Word,
+    check_confusion,
+    read_as,
+)
 
 BACKEND, IMAGES, SHOTS, MITIGATION = "fake_paris", 900, 8192, "affine"
 KEPT = (
     "backend", "images", "shots", "mitigation", "accuracy", "accuracy_interval", "accuracy_exact", "rms_error",
     "rms_error_raw", "two_qubit_gates", "confusion", "confusion_exact", "step", "seconds",
 )  # fmt: skip
+
+
+class StudyResult(Schema):
+    """`device.json` of a study: KEPT of a device run's result, which run it was, and its classes."""
+
+    run: Word
+    class_names: Names
+    backend: Word
+    images: Positive
+    shots: Positive
+    mitigation: Word
+    accuracy: Percent
+    accuracy_interval: Annotated[list[float], Field(min_length=2, max_length=2)]
+    accuracy_exact: Percent
+    rms_error: Annotated[float, Field(ge=0, le=2)]
+    rms_error_raw: Annotated[float, Field(ge=0, le=2)]
+    two_qubit_gates: Count
+    confusion: Confusion
+    confusion_exact: Confusion
+    step: Count
+    seconds: Seconds
+
+    @model_validator(mode="after")
+    def _belongs_together(self) -> "StudyResult":
+        for counts in (self.confusion, self.confusion_exact):
+            check_confusion(counts, self.class_names)
+        return self
 
 
 def run_on_device(study: Study, pair: Pair, place: Place, batches: str) -> None:
@@ -46,7 +86,7 @@ def read_device(results: Path) -> dict[str, Any] | None:
     if not path.is_file():
         return None
     try:
-        values = read_json(path)
+        values = read_as(path, StudyResult)
         return {key: values[key] for key in ("run", "class_names", *KEPT)}
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{path} is no device's result ({error!r}); move it away.") from None
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path} is no device's result ({reason(error)}); move it away.") from None

@@ -59,11 +59,11 @@ def draw_device(path: Path, device: Mapping[str, Any]) -> bool:
     figure, axes = subplots(1, len(panels), figsize=(PAGE, 3.0), sharey=True)
     for axis, (title, counts) in zip(axes, panels.items(), strict=True):
         matrix = np.array(counts)
-        image = axis.imshow(matrix / matrix.sum(axis=1, keepdims=True), cmap="Blues", vmin=0, vmax=1)
+        shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
+        image = axis.imshow(shares, cmap="Blues", vmin=0, vmax=1)
         for true, predicted in np.ndindex(matrix.shape):
-            share = matrix[true, predicted] / matrix[true].sum()
             axis.text(predicted, true, str(matrix[true, predicted]), ha="center", va="center",
-                      color="white" if share > 0.5 else "black")  # fmt: skip
+                      color="white" if shares[true, predicted] > 0.5 else "black")  # fmt: skip
         axis.set_title(title)
         axis.set_xlabel("predicted class")
         axis.set_xticks(range(len(names)), names, rotation=45, ha="right")

@@ -33,7 +33,7 @@ class Progress(AbstractContextManager):
     def __init__(self, study: Study, tasks: Sequence[Task], folder: Path, results: Path, processes: int):
         """Open the table."""
         self.study, self.tasks, self.folder, self.results, self.processes = study, tasks, folder, results, processes
-        self.console = Console()
+        self.console = Console(markup=False)  # messages hold what users typed
         self.live = Live(console=self.console, refresh_per_second=2) if sys.stdout.isatty() else None
 
     def __enter__(self):

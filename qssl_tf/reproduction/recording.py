@@ -9,14 +9,13 @@ from pathlib import Path
 import numpy as np
 
 from qssl_tf.data.images import ImageData
-from qssl_tf.errors import UserError, reason
 from qssl_tf.evaluation.linear import LinearFit
 from qssl_tf.evaluation.probe import ProbeResult
 from qssl_tf.models.simclr import SimCLR
-from qssl_tf.reading import read_json
 from qssl_tf.reproduction.records import Probed, Record
 from qssl_tf.reproduction.studies import Pair
 from qssl_tf.training.callbacks import StateGeometry
+from qssl_tf.training.facts import read_versions
 from qssl_tf.training.history import read_history
 from qssl_tf.training.runs import Run
 
@@ -61,12 +60,7 @@ def _versions(run: Run) -> dict[str, str]:
     Raises:
         UserError: The file is damaged.
     """
-    path = run.folder / "versions.json"
-    try:
-        values = dict(read_json(path))
-    except (ValueError, TypeError) as error:
-        raise UserError(f"{path} is damaged ({reason(error)}); restore it, or train the run again.") from None
-    return values | {
+    return read_versions(run.folder) | {
         "machine": f"{platform.machine()}, {len(os.sched_getaffinity(0))} cores",
         "commit": checkout_commit(),
     }

@@ -3,13 +3,26 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, get_type_hints
+
+from pydantic import ConfigDict, Field, create_model, model_validator
 
 from qssl_tf.config import Config
 from qssl_tf.errors import UserError, reason
 from qssl_tf.files import write_json
-from qssl_tf.reading import read_json
 from qssl_tf.reproduction.studies import Pair
+from qssl_tf.schema import (
+    Confusion,
+    Count,
+    Names,
+    Percent,
+    Positive,
+    Schema,
+    Seconds,
+    Word,
+    check_confusion,
+    read_as,
+)
 
 
 @dataclass(frozen=True)
@@ -24,11 +37,11 @@ class Probed:
         seconds: Wall time.
     """
 
-    batch: int
-    protocol: str
-    accuracy_last: float
-    accuracy_best_epoch: float
-    seconds: float
+    batch: Count
+    protocol: Word
+    accuracy_last: Percent
+    accuracy_best_epoch: Percent
+    seconds: Seconds
 
 
 @dataclass(frozen=True)
@@ -52,20 +65,20 @@ class Record:
         confusion: Counts after the last batch, cached protocol; rows are true classes.
     """
 
-    cell: str
-    seed: int
+    cell: Word
+    seed: Count
     config: dict[str, Any]
-    versions: dict[str, str]
-    train_images: int
-    test_images: int
-    steps: int
-    train_seconds: float
-    parameters: list[int]
+    versions: dict[Word, Word]
+    train_images: Positive
+    test_images: Positive
+    steps: Positive
+    train_seconds: Seconds
+    parameters: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=2, max_length=2)]
     losses: list[float]
-    geometry: list[dict[str, float]]
+    geometry: list[dict[Word, float]]
     probes: list[Probed]
-    class_names: list[str]
-    confusion: list[list[int]]
+    class_names: Names
+    confusion: Confusion
 
     def accuracy(self, batch: int, protocol: str, best: bool = False) -> float | None:
         """Return a probe's accuracy in percent, of its last or its best epoch; None if that was not probed."""
@@ -77,6 +90,36 @@ class Record:
     def lacks(self, batches: Iterable[int], protocol: str) -> list[int]:
         """Return the batches that were not probed."""
         return [batch for batch in batches if self.accuracy(batch, protocol) is None]
+
+
+def _columns(kind: type) -> dict[str, Any]:
+    """Return the fields of a record's class as a Schema takes them."""
+    return {name: (hint, ...) for name, hint in get_type_hints(kind, include_extras=True).items()}
+
+
+class _Exact(Schema):
+    model_config = ConfigDict(extra="forbid")
+
+
+ProbedFile: Any = create_model("ProbedFile", __base__=_Exact, **_columns(Probed))
+GEOMETRY = {"step", "positive_overlap", "hilbert_schmidt_distance", "purity_pair", "purity_others"}
+
+
+class _BelongsTogether(_Exact):
+    @model_validator(mode="after")
+    def _together(self: Any) -> Any:
+        check_confusion(self.confusion, self.class_names)
+        if len(self.losses) != self.steps:
+            raise ValueError(f"it must have a loss for each of its {self.steps} steps; got {len(self.losses)}")
+        for row in self.geometry:
+            if set(row) != GEOMETRY or not (row["step"].is_integer() and 0 <= row["step"] <= self.steps):
+                raise ValueError(f"its geometry must be of steps up to {self.steps}: {', '.join(sorted(GEOMETRY))}")
+        return self
+
+
+RecordFile: Any = create_model(
+    "RecordFile", __base__=_BelongsTogether, **_columns(Record) | {"probes": (list[ProbedFile], ...)}
+)
 
 
 def record_path(results: Path, pair: Pair) -> Path:
@@ -101,16 +144,16 @@ def read_record(results: Path, pair: Pair) -> Record | None:
     if not path.is_file():
         return None
     try:
-        values = read_json(path)
+        values = read_as(path, RecordFile)
         values["probes"] = [Probed(**probe) for probe in values["probes"]]
         record = Record(**values)
         made_with = Config.from_dict(record.config)
-    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from None
+    except (OSError, ValueError) as error:
         raise UserError(
             f"{path} is no record of a run ({reason(error)}); move it away, its run folder is kept."
         ) from None
-    except UserError as error:
-        raise UserError(f"{path}: {error}") from None
     refuse_other_settings(path, made_with, pair)
     return record
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from qssl_tf.files import write_json, write_text
+from qssl_tf.markup import code
 from qssl_tf.reproduction.comparisons import summary_rows
 from qssl_tf.reproduction.findings import Findings
 from qssl_tf.reproduction.sections import SECTIONS
@@ -42,7 +43,7 @@ def _opening(found: Findings) -> list[str]:
     seen = ", ".join(f"{train:,} training and {test:,} test images" for train, test in images)
     count = f"{len(found.records)} run{'s' if len(found.records) > 1 else ''}"
     lines = [
-        f"Made by `{found.command}` from {count} on {seen}. Accuracies are percentages of the test "
+        f"Made by {code(found.command)} from {count} on {seen}. Accuracies are percentages of the test "
         "images that a linear classifier on the frozen features gets right. The last epoch's is the honest figure; the "
         "best epoch's is chosen on test images, as the published figures are."
     ]

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from qssl_tf.evaluation.published import published_confusion, published_states, source
+from qssl_tf.markup import code, plain
 from qssl_tf.reproduction import drawing, drawing_states, tables
 from qssl_tf.reproduction.comparisons import agreement, compared
 from qssl_tf.reproduction.costs import duration
@@ -148,9 +149,10 @@ def _device(found: Findings) -> list[str]:
     low, high = device["accuracy_interval"]
     theirs = [f"{words} {_right(arm)}" for arm, words in (("ring", "ring on ibmq_paris"), ("classical", "classical"))]
     return [
-        f"`{device['run']}` on {device['images']} unseen images, {device['shots']:,} shots each, "
-        f"{device['two_qubit_gates']} two-qubit gates, {device['mitigation']} mitigation: {device['accuracy']:.1f} % "
-        f"on the snapshot `{device['backend']}` (95 %: {low:.1f} to {high:.1f}), {device['accuracy_exact']:.1f} % "
+        f"{code(device['run'])} on {device['images']} unseen images, {device['shots']:,} shots each, "
+        f"{device['two_qubit_gates']} two-qubit gates, {plain(device['mitigation'])} mitigation: "
+        f"{device['accuracy']:.1f} % on the snapshot {code(device['backend'])} (95 %: {low:.1f} to {high:.1f}), "
+        f"{device['accuracy_exact']:.1f} % "
         f"exactly; rms error of an expectation {device['rms_error_raw']:.3f}, mitigated "
         f"{device['rms_error']:.3f}. Published: {' and '.join(theirs)}.",
         *_figure(path, "Confusion matrices: exact, snapshot, published device"),

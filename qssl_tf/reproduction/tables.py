@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from qssl_tf.arms import arm
 from qssl_tf.evaluation.published import published
 from qssl_tf.evaluation.statistics import Paired, Summary, summary
+from qssl_tf.markup import plain
 from qssl_tf.quantum.counting import training_circuits
 from qssl_tf.reproduction.comparisons import Comparisons, accuracies, against_published
 from qssl_tf.reproduction.records import Record
@@ -162,5 +163,5 @@ def versions_table(records: Sequence[Record]) -> list[str]:
     rows = []
     for name in names:
         found = sorted({record.versions[name] for record in records if name in record.versions})
-        rows.append([name, ", ".join(found)])
+        rows.append([plain(name), plain(", ".join(found))])
     return markdown(["what", "version"], rows)

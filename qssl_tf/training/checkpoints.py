@@ -3,7 +3,6 @@
 import hashlib
 import json
 import os
-import shutil
 import time
 from pathlib import Path
 
@@ -13,7 +12,7 @@ import numpy as np
 from qssl_tf.errors import UserError, pass_on_interrupt, reason
 from qssl_tf.files import npz, replacing
 from qssl_tf.models.simclr import SimCLR
-from qssl_tf.reading import parse_json, read_arrays
+from qssl_tf.reading import check_regular, copy_file, open_handle, parse_json, read_arrays
 from qssl_tf.training.history import history_checksum
 from qssl_tf.training.runs import Run, check_same_config
 
@@ -78,6 +77,7 @@ def check_weights(path: Path, expected: int | None = None) -> str | None:
     Raises:
         OSError, ValueError: It is damaged, points elsewhere, holds NaN or infinity, or its arrays take far more bytes.
     """
+    check_regular(path)
     with h5py.File(path) as file:
         _check_contents(file, path.stat().st_size if expected is None else expected)
         if CHECKSUM_KEY in file.attrs and file.attrs[CHECKSUM_KEY] != _checksum(file):
@@ -137,7 +137,7 @@ def save_state(run: Run, model: SimCLR, step: int) -> None:
     record = {"step": step, "config": run.config.to_dict(), "history": history_checksum(run.history, step)}
     content = npz({"record": np.array(json.dumps(record)), **arrays})
     if run.history.exists():
-        with open(run.history, "rb") as table:
+        with open(open_handle(run.history, os.O_RDONLY), "rb") as table:
             os.fsync(table.fileno())  # the state vouches for it: it must not outlive it in a power failure
     with replacing(run.state) as temporary:
         temporary.write_bytes(content)
@@ -151,7 +151,7 @@ def _same_file(path: Path, twin: Path) -> None:
     try:
         os.link(path, twin)
     except OSError:
-        shutil.copyfile(path, twin)
+        copy_file(path, twin)
 
 
 def restore_state(run: Run, model: SimCLR) -> int:

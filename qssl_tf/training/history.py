@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from qssl_tf.errors import UserError, shown
-from qssl_tf.files import write_text
+from qssl_tf.files import append_text, write_text
 from qssl_tf.reading import MAX_TABLE, read_text
 
 COLUMNS = ("step", "epoch", "loss", "contrastive_accuracy", "learning_rate", "seconds")
@@ -30,8 +30,7 @@ def history_checksum(path: Path, step: int) -> str:
 
 def append_history(path: Path, row: Mapping[str, float]) -> None:
     """Append one row, its values in the order of the columns; numbers keep every digit."""
-    with open(path, "a", encoding="utf-8") as file:
-        file.write(",".join(str(value) for value in row.values()) + "\n")
+    append_text(path, ",".join(str(value) for value in row.values()) + "\n")
 
 
 def read_history(path: Path, columns: Sequence[str] = COLUMNS) -> list[dict[str, str]]:

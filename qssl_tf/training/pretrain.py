@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import tensorflow as tf
 from tensorflow.python.framework import config as determinism  # its public name can switch on, not off
@@ -27,10 +28,20 @@ from qssl_tf.training.runs import Run
 from qssl_tf.training.schedule import Schedule, schedule
 
 
-def build(config: Config, data: ImageData) -> tuple[SimCLR, Augmentation]:
-    """Return the untrained model that `config` describes and what makes its views."""
+def build(config: Config, data: ImageData, weights: Path | None = None) -> tuple[SimCLR, Augmentation]:
+    """Return the untrained model that `config` describes and what makes its views.
+
+    Args:
+        config: The run's settings.
+        data: The images.
+        weights: The file from which its weights or state will be read; None where they are new.
+
+    Raises:
+        UserError: Settings of more weights than that file, or this machine, can hold; or that do not go together.
+    """
     augment = augmentation(config, data.image_shape)
-    return build_simclr(config, data.image_shape, augment, schedule(config, len(data.train)).steps), augment
+    steps = schedule(config, len(data.train)).steps
+    return build_simclr(config, data.image_shape, augment, steps, weights), augment
 
 
 @contextmanager

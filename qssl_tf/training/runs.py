@@ -1,6 +1,5 @@
 """Run folders: settings, versions, checkpoints and the exact state of training, each file written in one step."""
 
-import os
 import platform
 import re
 import shutil
@@ -12,19 +11,17 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from qssl_tf.checksums import SUMS, check_sums, listed
 from qssl_tf.config import Config
-from qssl_tf.errors import UserError, reason
+from qssl_tf.errors import UserError
 from qssl_tf.files import making, write_json
-from qssl_tf.reading import parse_json, read_json
-from qssl_tf.training.schedule import schedule
+from qssl_tf.links import LATEST, check_own_files, pointed
+from qssl_tf.reading import named, parse_json
 
 RUNS_DIR = Path("runs")
 PACKAGE = Path(__file__).resolve().parents[1]
 WEIGHTS = PACKAGE / "weights"  # trained runs that come with the package
-LATEST = "latest"
-SUMS = "SHA256SUMS"  # in folders that were made for others: their files stay as they are
-MAX_SIDE = 4096  # pixels; a damaged file must not ask for a network of any size
-PARTS = ("checkpoints", "state", "figures", "tensorboard", "ibmq")  # folders in a run folder
+PARTS = ("checkpoints", "state", "figures", "tensorboard")  # folders in a run folder
 RECORDED_PACKAGES = (
     "qssl-tf", "tensorflow", "tensorflow-quantum", "keras", "cirq-core", "numpy", "tensorflow-datasets", "scikit-learn",
 )  # fmt: skip
@@ -97,63 +94,13 @@ def create_run(
     if folder.exists():
         raise UserError(f"{folder} exists already; choose another --name, or continue it with --resume {folder}.")
     with making(folder) as begun:  # a kill leaves no half of a folder, whose name would be taken
-        for part in PARTS[:4]:
+        for part in PARTS:
             (begun / part).mkdir()
         write_json(begun / "versions.json", versions() | {"dataset": dataset})
         if facts is not None:
             write_json(begun / "data.json", dict(facts))
         write_json(begun / "config.json", config.to_dict())
     return Run(folder, config)
-
-
-def read_facts(run: Run) -> dict[str, Any] | None:
-    """Return what `data.json` says of the run's images; None where an older run has none.
-
-    Raises:
-        UserError: It is damaged, or describes no images.
-    """
-    path = run.folder / "data.json"
-    if not path.exists():
-        return None
-    try:
-        facts = read_json(path)
-        height, width, channels = facts["image_shape"]
-        fits = all(type(side) is int and 1 <= side <= MAX_SIDE for side in (height, width)) and channels in (1, 3)
-        if not fits or not all(isinstance(name, str) for name in facts["class_names"]):
-            raise ValueError("its shape or class names are none")
-        return facts
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{path} does not describe images ({reason(error)}); restore it, or remove it.") from None
-
-
-def unfinished(run: Run, step: int) -> str:
-    """Return in a clause what the weights after `step` steps lack of the whole training; nothing where they lack none.
-
-    Raises:
-        UserError: `data.json` is damaged.
-    """
-    images = (read_facts(run) or {}).get("train_images")  # runs of earlier versions did not say
-    if type(images) is not int:
-        return ""
-    steps = schedule(run.config, images).steps
-    if step >= steps:
-        return ""
-    stopped = max(run.checkpoint_steps(), default=0) < steps
-    return f"step {step} of {steps}, {'training is unfinished' if stopped else 'not the last of its training'}"
-
-
-def read_record(path: Path) -> dict[str, Any]:
-    """Return a JSON object of a run folder, an empty one where it is not there.
-
-    Raises:
-        UserError: It is damaged.
-    """
-    if not path.is_file():
-        return {}
-    try:
-        return dict(read_json(path))
-    except (OSError, ValueError, TypeError) as error:
-        raise UserError(f"{path} cannot be read ({reason(error)}); restore or remove it.") from None
 
 
 def _fresh_name(config: Config, runs_dir: Path) -> str:
@@ -170,19 +117,15 @@ def versions() -> dict[str, str]:
     return {"python": platform.python_version(), "machine": platform.platform(), **found}
 
 
-def point_latest(folder: Path) -> None:
-    """Let `latest` beside `folder` point to it, in one step."""
-    temporary = folder.parent / f".{LATEST}-{os.getpid()}"
-    temporary.unlink(missing_ok=True)
-    temporary.symlink_to(folder.name)
-    os.replace(temporary, folder.parent / LATEST)
-
-
 def open_run(path: Path) -> Run:
     """Open a run folder, or a run that comes with the package by its name.
 
+    This is the door for folders of strangers: links in it are refused, and a folder with checksums is compared with
+    them, each time.
+
     Raises:
-        UserError: It is missing, is not a run folder, or its settings are damaged.
+        UserError: It is missing, is not a run folder, holds links or other files than it vouches for, or its settings
+            are damaged.
     """
     if not path.exists() and str(path) in ready_names():
         path = WEIGHTS / path
@@ -190,10 +133,9 @@ def open_run(path: Path) -> Run:
         raise UserError(f"run folder {path} does not exist; {_known_runs(path.parent)}")
     if not (path / "config.json").is_file():
         raise UserError(f"{path} is not a run folder: it holds no config.json; {_known_runs(path.parent)}")
-    outside = next((part for part in PARTS if (path / part).is_symlink()), None)
-    if outside:
-        raise UserError(f"{path / outside} is a link to another place; a run folder must hold its own files.")
-    return Run(path.resolve() if path.is_symlink() else path, Config.from_json(path / "config.json"))
+    check_own_files(path)
+    check_sums(path)
+    return Run(named(path), Config.from_json(path / "config.json"))
 
 
 def ready_names() -> list[str]:
@@ -217,7 +159,7 @@ def own_folder(folder: Path, runs_dir: Path = RUNS_DIR) -> Path:
     if not copy.exists():
         with suppress(FileExistsError), making(copy) as begun:  # or another process has made it meanwhile
             shutil.copytree(folder, begun, dirs_exist_ok=True)
-    if not (copy / SUMS).is_file() or (copy / SUMS).read_bytes() != (folder / SUMS).read_bytes():
+    if listed(open_run(copy).folder) != listed(folder):
         raise UserError(
             f"{copy} is another run than {folder.name} that comes with the package, whose results would go there; "
             "rename it."
@@ -235,20 +177,28 @@ def check_own(folder: Path) -> None:
         raise UserError(f"{folder} comes with the package and stays as it is; train a run of your own.")
 
 
+def check_open_to_training(run: Run) -> None:
+    """Refuse to train a run that comes with the package, or was made for others.
+
+    Raises:
+        UserError: It is one.
+    """
+    check_own(run.folder)
+    if (run.folder / SUMS).exists():
+        raise UserError(
+            f"{run.folder} was made for others and keeps its weights; copy it and remove {SUMS} there to go on with it."
+        )
+
+
 def newest_run(runs_dir: Path) -> Run:
     """Open the run that `latest` points to.
 
     Raises:
         UserError: There is none.
     """
-    latest = runs_dir / LATEST
-    if not latest.is_dir():
+    if not (runs_dir / LATEST).is_dir():
         raise UserError(f"no newest run in {runs_dir}; {_known_runs(runs_dir)}")
-    if latest.is_symlink():
-        latest = runs_dir / os.readlink(latest)
-        if latest.parent != runs_dir:
-            raise UserError(f"{runs_dir / LATEST} points out of its folder, to {latest}; name a run with its folder.")
-    return open_run(latest)
+    return open_run(pointed(runs_dir))
 
 
 def _known_runs(runs_dir: Path) -> str:

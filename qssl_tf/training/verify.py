@@ -1,11 +1,14 @@
 """Which files of a run folder are damaged, read back whole: for doubts about a disk, a copy or a crash."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
 
 from qssl_tf.config import Config
 from qssl_tf.errors import UserError, reason
 from qssl_tf.reading import read_arrays, read_json
 from qssl_tf.training.checkpoints import check_weights, read_state
+from qssl_tf.training.facts import read_facts, read_versions
 from qssl_tf.training.history import read_history
 from qssl_tf.training.runs import Run
 
@@ -15,9 +18,10 @@ def damaged_files(run: Run) -> Iterator[str]:
 
     Settings, table of steps, weights, states and the probe's result are read and compared with their checksums.
     """
-    readers = {
+    readers: dict[Path, Callable[[Path], Any]] = {
         run.folder / "config.json": Config.from_json,
-        run.folder / "versions.json": read_json,
+        run.folder / "data.json": lambda path: read_facts(run),
+        run.folder / "versions.json": lambda path: read_versions(run.folder),
         run.history: read_history,
         run.state: read_state,
         run.previous_state: read_state,

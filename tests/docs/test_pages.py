@@ -14,7 +14,7 @@ import pytest
 from blocks import DOCS, ROOT, blocks, pages
 from in_process import run_here
 
-from qssl_tf.training.runs import point_latest
+from qssl_tf.links import point_latest
 
 # Script -> flags that make it quick. Not appended where a flag of the second list is there.
 SHORT = {

@@ -66,7 +66,7 @@ def test_later_keys_are_checked_where_they_are(ledger, key, value):
     record = json.loads((ledger.folder / "record.json").read_text())
     assert Ledger.open(ledger.folder).calibration == 50  # as older records, which lack the key
     (ledger.folder / "record.json").write_text(json.dumps(record | {key: value}))
-    with pytest.raises(UserError, match=f"its {key} is"):
+    with pytest.raises(UserError, match=f"its {key}(\\.0)? is"):
         Ledger.open(ledger.folder)
 
 
@@ -75,7 +75,7 @@ def test_impossible_shots_of_a_job_are_refused(ledger, shots):
     record = json.loads((ledger.folder / "record.json").read_text())
     record["jobs"][1]["shots"] = shots
     (ledger.folder / "record.json").write_text(json.dumps(record))
-    with pytest.raises(UserError, match="its job 1 is"):
+    with pytest.raises(UserError, match=r"its jobs\.1\.shots is"):
         Ledger.open(ledger.folder)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import qssl_tf as q
-from qssl_tf.publishing.checksums import check_sums
+from qssl_tf.checksums import check_sums
 from qssl_tf.publishing.folder import share
 
 SETTINGS = q.Config(width=2, layers=1, steps=5, batch_size=16, probe_epochs=2, data_dir="/home/somebody/secret")

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 import qssl_tf as q
+from qssl_tf.checksums import check_sums
 from qssl_tf.data.sources import load
 from qssl_tf.publishing import ready
-from qssl_tf.publishing.checksums import check_sums
 
 
 @pytest.mark.parametrize("name", ready.ready_names())

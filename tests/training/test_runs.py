@@ -6,7 +6,8 @@ import pytest
 
 from qssl_tf.config import Config
 from qssl_tf.errors import UserError
-from qssl_tf.training.runs import choose_step, create_run, newest_run, open_run, point_latest
+from qssl_tf.links import point_latest
+from qssl_tf.training.runs import choose_step, create_run, newest_run, open_run
 
 
 def make(folder, name="one", **settings):
