@@ -104,7 +104,7 @@ def write_page(run: "TrainedRun", drawn: Mapping[str, Path | str]) -> Path:
     results = [path for path in sorted(folder.glob("ibmq/*/result.json")) if not path.parent.is_symlink()]
     devices = [read_result(result) | {"run": result.parent.name} for result in results]
     sections = {
-        "Images": table(_rows(facts, [name for name in facts if name != "train_sha256"])),
+        "Images": table(_rows(facts, [name for name in facts if not name.endswith("_sha256")])),
         "Training": pictures(curves),
         "Linear probe": table(_rows(probe, PROBED)) + pictures(judged) if probe else text("not probed yet"),
         "Representation": pictures(drawn),

@@ -10,7 +10,7 @@ from qssl_tf.config import Config
 from qssl_tf.data.arrays import as_bytes
 from qssl_tf.data.augment import augmentation, say_recipe
 from qssl_tf.data.images import ImageData
-from qssl_tf.data.sources import SOURCES, load, prepared
+from qssl_tf.data.sources import load, prepared
 from qssl_tf.errors import UserError, shown
 from qssl_tf.evaluation.checkpoints import check_open_to_probes, draw_probes, probe_checkpoints, write_probes
 from qssl_tf.evaluation.features import frozen_features
@@ -23,6 +23,7 @@ from qssl_tf.models.simclr import SimCLR, build_simclr
 from qssl_tf.training import pretrain as training
 from qssl_tf.training.checkpoints import load_weights
 from qssl_tf.training.facts import read_facts
+from qssl_tf.training.provenance import images_of_run, own_parts
 from qssl_tf.training.runs import (
     RUNS_DIR,
     Run,
@@ -121,7 +122,7 @@ def pretrain(
         data = load(config)
     model, augment = training.build(config, data)  # before a folder is made: what cannot be built ends here
     say_recipe(config, data.image_shape)
-    run = create_run(config, Path(runs_dir), name, data.name, data.facts())
+    run = create_run(config, Path(runs_dir), name, data.name, data.facts(), own_parts(config, model))
     return _train(run, data, model, augment, again=False)
 
 
@@ -137,7 +138,7 @@ def resume(folder: str | Path, data: ImageData | None = None) -> TrainedRun:
     """
     run = open_run(Path(folder))
     check_open_to_training(run)
-    data = _images(run, data)
+    data = images_of_run(run, data)
     model, augment = training.build(run.config, data, run.state)
     return _train(run, data, model, augment, again=True)
 
@@ -167,7 +168,7 @@ def linear_probe(
     config = Config.from_dict(opened.config.to_dict() | settings)
     check_split(split, config)
     step = run.step if isinstance(run, TrainedRun) else choose_step(opened, "last")[0]
-    images = images_of(run, data) if isinstance(run, TrainedRun) else _images(opened, data)
+    images = images_of(run, data) if isinstance(run, TrainedRun) else images_of_run(opened, data)
     check_open_to_probes(opened)
     with locked(opened.probe):
         results = probe_checkpoints(opened, config, [step], split=split, data=images)
@@ -220,23 +221,7 @@ def images_of(run: TrainedRun, data: ImageData | None = None) -> ImageData:
     Raises:
         UserError: The run was trained on others, or they cannot be found.
     """
-    return run.data if data is None and run.data is not None else _images(open_run(run.folder), data)
-
-
-def _images(run: Run, data: ImageData | None) -> ImageData:
-    """Return the run's images, cut as its settings say; given ones must be those it was trained on."""
-    facts, named = read_facts(run), run.config.dataset
-    if data is None:
-        if facts and facts.get("name") == named and named not in SOURCES:
-            raise UserError(
-                f"{run.folder} was trained on images of your own ('{named}'); pass them as `data`, or register the "
-                "data set first."
-            )
-        return load(run.config)
-    found = prepared(data, run.config)
-    if facts and facts["train_sha256"] != found.train.fingerprint():
-        raise UserError(f"{run.folder} was trained on other images than these {len(found.train)} of {found.name}.")
-    return found
+    return run.data if data is None and run.data is not None else images_of_run(open_run(run.folder), data)
 
 
 def _train(run: Run, data: ImageData, model: SimCLR, augment: Any, again: bool) -> TrainedRun:

@@ -59,8 +59,9 @@ def train(arguments, config: Config, opened: Run | None, choice: Choice, peers: 
 
     from qssl_tf.data.sources import load
     from qssl_tf.training.pretrain import build, pretrain
+    from qssl_tf.training.provenance import images_of_run, own_parts
 
-    data = load(config)
+    data = images_of_run(opened) if opened else load(config)
     if peers:
         peers.agree({"training images": data.train.fingerprint()})
     with strategy.scope():
@@ -69,7 +70,9 @@ def train(arguments, config: Config, opened: Run | None, choice: Choice, peers: 
         run = Run(Path(peers.tell("")), config)
         pretrain(run, data, model, augmentation, opened is not None, peers)
         return 0
-    run = opened or create_run(config, arguments.runs_dir, arguments.name, data.name, data.facts())
+    run = opened or create_run(
+        config, arguments.runs_dir, arguments.name, data.name, data.facts(), own_parts(config, model)
+    )
     how_to_go_on(going_on(run))
     with locked(run.folder):
         if opened:

@@ -20,10 +20,12 @@ from qssl_tf.evaluation.probe import probe
 from qssl_tf.evaluation.probe_files import read_probe
 from qssl_tf.files import write_json, write_text
 from qssl_tf.lock import locked
+from qssl_tf.models.simclr import SimCLR
 from qssl_tf.reading import read_json, read_text
 from qssl_tf.schema import Percent, Schema, Seconds, check
 from qssl_tf.training.history import read_history
 from qssl_tf.training.pretrain import build, pretrain
+from qssl_tf.training.provenance import own_parts
 from qssl_tf.training.runs import Run, create_run, open_run
 
 RESULT = "trial.json"
@@ -146,7 +148,7 @@ def _train_and_judge(config: Config, folder: Path) -> dict[str, float]:
     data = images(config)
     model, augmentation = build(config, data)
     resume = (folder / "config.json").is_file()
-    run = _reopened(folder, config) if resume else _fresh(folder, config, data)
+    run = _reopened(folder, config) if resume else _fresh(folder, config, data, model)
     stopped_by = pretrain(run, data, model, augmentation, resume)
     if stopped_by:
         raise Stopped(stopped_by)
@@ -167,10 +169,10 @@ def _train_and_judge(config: Config, folder: Path) -> dict[str, float]:
     return result
 
 
-def _fresh(folder: Path, config: Config, data: ImageData) -> Run:
+def _fresh(folder: Path, config: Config, data: ImageData, model: SimCLR) -> Run:
     if folder.exists():
         shutil.rmtree(folder)  # killed before its settings were written: nothing was trained in it
-    return create_run(config, folder.parent, folder.name, data.name, data.facts())
+    return create_run(config, folder.parent, folder.name, data.name, data.facts(), own_parts(config, model))
 
 
 def _reopened(folder: Path, config: Config) -> Run:

@@ -92,6 +92,8 @@ class ImageData:
             "validation_images": len(self.validation),
             "test_images": len(self.test),
             "train_sha256": self.train.fingerprint(),
+            "validation_sha256": self.validation.fingerprint(),
+            "test_sha256": self.test.fingerprint(),
         }
 
     @classmethod

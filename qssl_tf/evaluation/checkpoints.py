@@ -8,7 +8,6 @@ import numpy as np
 from qssl_tf.checksums import refuse_listed
 from qssl_tf.config import Config
 from qssl_tf.data.images import ImageData
-from qssl_tf.data.sources import load
 from qssl_tf.evaluation.figures import accuracy_curve, confusion
 from qssl_tf.evaluation.linear import LinearFit
 from qssl_tf.evaluation.probe import ProbeResult, probe_steps
@@ -17,6 +16,7 @@ from qssl_tf.evaluation.scores import score
 from qssl_tf.files import replacing, write_json
 from qssl_tf.training.checkpoints import load_weights
 from qssl_tf.training.pretrain import build
+from qssl_tf.training.provenance import images_of_run
 from qssl_tf.training.runs import Run
 
 Probed = tuple[ProbeResult, LinearFit]
@@ -53,7 +53,7 @@ def probe_checkpoints(
         data: The run's images; None loads what its settings name.
     """
     check_open_to_probes(run)
-    data = data or load(settings)
+    data = data or images_of_run(run, data_dir=settings.data_dir)
     model, _ = build(settings, data, run.checkpoint(steps[-1]))
     results = probe_steps(model, lambda step: load_weights(run, model, step), data, settings, steps, split)
     for result, _ in results:

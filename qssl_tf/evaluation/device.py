@@ -7,7 +7,6 @@ import numpy as np
 
 from qssl_tf.data.images import ImageData
 from qssl_tf.data.pipeline import image_batches
-from qssl_tf.data.sources import load
 from qssl_tf.errors import UserError
 from qssl_tf.evaluation.features import BATCH, check_finite
 from qssl_tf.evaluation.linear import LinearFit
@@ -18,6 +17,7 @@ from qssl_tf.quantum.head import QuantumHead
 from qssl_tf.quantum.spec import CircuitSpec
 from qssl_tf.training.checkpoints import load_weights
 from qssl_tf.training.pretrain import build
+from qssl_tf.training.provenance import images_of_run
 from qssl_tf.training.runs import Run
 
 
@@ -67,7 +67,7 @@ def problem(run: Run, checkpoint: str, images: int | None, seed: int, data: Imag
     if run.config.head != "quantum":
         raise UserError(f"`head` must be quantum for a device; {run.folder} has '{run.config.head}'.")
     step, classifier = _classifier(run, checkpoint)
-    data = data or load(run.config)
+    data = data or images_of_run(run)
     count = min(900, len(data.test)) if images is None else images
     if not 1 <= count <= len(data.test):
         raise UserError(f"`images` must be from 1 to {len(data.test)}, the test images of {data.name}; got {count}.")

@@ -11,6 +11,7 @@ from qssl_tf.reproduction.recording import probed, recorded
 from qssl_tf.reproduction.records import read_record, write_record
 from qssl_tf.reproduction.studies import Pair, Study, wanted_batches
 from qssl_tf.training.pretrain import build, pretrain
+from qssl_tf.training.provenance import own_parts
 from qssl_tf.training.runs import create_run
 
 CURVE_PASSES = 1  # augmented passes of the cached protocol: 45 numbers are fitted to 25,000 images either way
@@ -67,7 +68,7 @@ def _trained(pair: Pair, place: Place):
     data = load(config)
     model, augment = build(config, data)
     resume = run is not None
-    run = run or create_run(config, place.folder, pair.name, data.name, data.facts())
+    run = run or create_run(config, place.folder, pair.name, data.name, data.facts(), own_parts(config, model))
     if stopped_by := pretrain(run, data, model, augment, resume):
         raise KeyboardInterrupt(stopped_by)
     if not run.model.exists():

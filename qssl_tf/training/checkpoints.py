@@ -14,6 +14,7 @@ from qssl_tf.files import npz, replacing
 from qssl_tf.models.simclr import SimCLR
 from qssl_tf.reading import check_regular, copy_file, open_handle, parse_json, read_arrays
 from qssl_tf.training.history import history_checksum
+from qssl_tf.training.provenance import check_own_parts
 from qssl_tf.training.runs import Run, check_same_config
 
 SMALLER_STEPS = "lower --learning-rate or --weight-decay, or raise --temperature"
@@ -53,6 +54,7 @@ def load_weights(run: Run, model: SimCLR, step: int) -> None:
     Raises:
         UserError: The file is damaged, or was written with other settings.
     """
+    check_own_parts(run, model)
     path = run.checkpoint(step)
     try:
         stored = check_weights(path, sum(weight.value.numpy().nbytes for weight in model.weights))
@@ -167,6 +169,7 @@ def restore_state(run: Run, model: SimCLR) -> int:
         if not any(run.checkpoint_steps()):
             return 0  # stopped before its first step was kept
         raise UserError(f"{run.folder} holds no state to resume from; start anew with another --name.")
+    check_own_parts(run, model)
     try:
         record, arrays = read_state(run.state)
         check_same_config(run.state, json.dumps(record["config"]), run.config)

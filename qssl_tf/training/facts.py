@@ -23,6 +23,8 @@ class Facts(Schema):
     validation_images: Count
     test_images: Count
     train_sha256: Sha256
+    validation_sha256: Sha256 | None = None  # runs of earlier versions name the training images alone
+    test_sha256: Sha256 | None = None
 
     @model_validator(mode="after")
     def _shape(self) -> "Facts":

@@ -24,6 +24,7 @@ from qssl_tf.training.callbacks import (
     Stopped,
 )
 from qssl_tf.training.checkpoints import restore_state
+from qssl_tf.training.provenance import check_images
 from qssl_tf.training.runs import Run
 from qssl_tf.training.schedule import Schedule, schedule
 
@@ -77,7 +78,13 @@ def pretrain(
 
     Returns:
         The name of the signal that stopped training early, or None.
+
+    Raises:
+        UserError: What is resumed was trained on other images or with another own part, or is damaged; or a number
+            became infinite.
     """
+    if resume:
+        check_images(run, data)
     config = run.config
     plan = schedule(config, len(data.train))
     start = restore_state(run, model) if resume else 0

@@ -74,7 +74,12 @@ class Run:
 
 
 def create_run(
-    config: Config, runs_dir: Path, name: str | None, dataset: str, facts: Mapping[str, Any] | None = None
+    config: Config,
+    runs_dir: Path,
+    name: str | None,
+    dataset: str,
+    facts: Mapping[str, Any] | None = None,
+    own_parts: Mapping[str, str] | None = None,
 ) -> Run:
     """Make a new run folder with `config.json`, `versions.json` and, where the images are at hand, `data.json`.
 
@@ -84,6 +89,7 @@ def create_run(
         name: Name of the folder; None makes one of data set, head, seed and time.
         dataset: The data set's full name, with its version, for the record.
         facts: `ImageData.facts()` of the images.
+        own_parts: Fingerprints of the user's own parts of the model, see `provenance.own_parts`.
 
     Raises:
         UserError: The name holds a path, or a folder of that name exists.
@@ -96,7 +102,7 @@ def create_run(
     with making(folder) as begun:  # a kill leaves no half of a folder, whose name would be taken
         for part in PARTS:
             (begun / part).mkdir()
-        write_json(begun / "versions.json", versions() | {"dataset": dataset})
+        write_json(begun / "versions.json", versions() | {"dataset": dataset} | dict(own_parts or {}))
         if facts is not None:
             write_json(begun / "data.json", dict(facts))
         write_json(begun / "config.json", config.to_dict())

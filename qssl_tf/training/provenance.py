@@ -1,0 +1,125 @@
+"""What a run was trained on and with: recorded as it begins, compared whenever its folder is read again."""
+
+import hashlib
+import json
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import cirq
+import keras
+import numpy as np
+
+from qssl_tf.config import Config
+from qssl_tf.data.images import ImageData
+from qssl_tf.data.sources import SOURCES, load, prepared
+from qssl_tf.errors import UserError
+from qssl_tf.models.simclr import SimCLR
+from qssl_tf.quantum.spec import CircuitSpec
+from qssl_tf.registration import OWN
+from qssl_tf.training.facts import read_facts, read_versions
+from qssl_tf.training.runs import Run
+
+SPLITS = ("train", "validation", "test")
+DIGITS = 5  # of a gate's matrix elements; a weight that stands elsewhere changes the first of them
+
+
+def images_of_run(run: Run, data: ImageData | None = None, data_dir: str | None = None) -> ImageData:
+    """Return a run's images, cut as its settings say.
+
+    Args:
+        run: The run.
+        data: The images, where they were given to `pretrain`; None loads what the settings name.
+        data_dir: Where they lie now, if not where the settings say.
+
+    Raises:
+        UserError: They are not those that the run was trained on, or cannot be found.
+    """
+    if data is not None:
+        images = prepared(data, run.config)
+    else:
+        facts, named = read_facts(run), run.config.dataset
+        # Those of TensorFlow Datasets are recorded by their full name, with version.
+        if facts and facts["name"] == named and named not in SOURCES:
+            raise UserError(
+                f"{run.folder} was trained on images of your own ('{named}'); pass them as `data`, or register the "
+                "data set first."
+            )
+        images = load(Config.from_dict(run.config.to_dict() | ({"data_dir": data_dir} if data_dir else {})))
+    check_images(run, images)
+    return images
+
+
+def check_images(run: Run, images: ImageData) -> None:
+    """Refuse images that are not those that `data.json` describes; runs of earlier versions name the training split.
+
+    Raises:
+        UserError: It says which split differs.
+    """
+    facts = read_facts(run) or {}
+    for name in SPLITS:
+        split, recorded = getattr(images, name), facts.get(f"{name}_sha256")
+        if recorded is not None and recorded != split.fingerprint():
+            raise UserError(
+                f"{run.folder} was trained on other images than these {len(images.train)} of {images.name}: its {name} "
+                f"split was of {facts[f'{name}_images']} images and is of {len(split)} others now; restore them, or "
+                "train a new run."
+            )
+
+
+def own_parts(config: Config, model: SimCLR) -> dict[str, str]:
+    """Return a fingerprint of each part of a model that is of the user's own, by its name in `versions.json`.
+
+    Of a circuit these are its gates, of an encoder its layers, their settings and weights' shapes. What the code of an
+    own layer class does is not seen.
+    """
+    parts = {}
+    if config.head == "quantum" and config.ansatz in OWN["ansatz"]:
+        parts["ansatz_sha256"] = circuit_fingerprint(model.head.spec)
+    if config.encoder in OWN["encoder"]:
+        parts["encoder_sha256"] = layers_fingerprint(model.encoder)
+    return parts
+
+
+def check_own_parts(run: Run, model: SimCLR) -> None:
+    """Refuse a model whose own circuit or encoder is not the one that the run was trained with.
+
+    Raises:
+        UserError: It names the part.
+    """
+    now = own_parts(run.config, model)
+    recorded = read_versions(run.folder) if now else {}
+    for name, fingerprint in now.items():
+        if recorded.get(name, fingerprint) != fingerprint:
+            setting = name.removesuffix("_sha256")
+            raise UserError(
+                f"`{setting}` '{getattr(run.config, setting)}' is another than the one {run.folder} was trained with; "
+                "register that one, or train a new run."
+            )
+
+
+def circuit_fingerprint(spec: CircuitSpec) -> str:
+    """Return the SHA-256 of a circuit's gates as matrices, each symbol being an angle of its own, in order."""
+    symbols = (*spec.inputs, *spec.weights)
+    golden = (math.sqrt(5) - 1) / 2
+    angles = {symbol: 2 * math.pi * (golden * place % 1) for place, symbol in enumerate(symbols, 1)}
+    digest = hashlib.sha256()
+    for operation in cirq.resolve_parameters(spec.circuit, angles).all_operations():
+        digest.update(str([spec.qubits.index(qubit) for qubit in operation.qubits]).encode())
+        for matrix in cirq.kraus(operation):
+            digest.update((np.round(matrix, DIGITS) + 0.0).tobytes())  # no zero has a sign
+    return digest.hexdigest()
+
+
+def layers_fingerprint(model: keras.Model) -> str:
+    """Return the SHA-256 of a model's layers in order, without their names, which count on from model to model."""
+    return hashlib.sha256(json.dumps(list(_described(model)), sort_keys=True, default=str).encode()).hexdigest()
+
+
+def _described(model: keras.Model) -> Iterator[list[Any]]:
+    for layer in model.layers:
+        if isinstance(layer, keras.Model):
+            yield from _described(layer)
+            continue
+        settings = {name: value for name, value in layer.get_config().items() if name not in ("name", "dtype")}
+        yield [type(layer).__name__, settings, [list(weight.shape) for weight in layer.weights]]
