@@ -4,11 +4,13 @@ Qubit i is `cirq.GridQubit(0, i)`; Cirq counts it as the i-th most significant b
 All angles are in radians.
 """
 
+import hashlib
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 import cirq
+import numpy as np
 import sympy
 
 from qssl_tf.errors import UserError, unknown_name
@@ -49,6 +51,17 @@ class CircuitSpec:
         """What two specs share exactly if they are the same circuit; hashable."""
         blocks = tuple(block.freeze() for block in self.blocks)
         return self.encoding_name, self.qubits, blocks, self.inputs, self.weights, self.observables
+
+    def fingerprint(self) -> str:
+        """Return the SHA-256 of the gates as matrices on their qubits, in order, an angle of its own for each symbol."""
+        symbols, golden = (*self.inputs, *self.weights), (math.sqrt(5) - 1) / 2
+        angles = {symbol: 2 * math.pi * (golden * place % 1) for place, symbol in enumerate(symbols, 1)}
+        digest = hashlib.sha256()
+        for operation in cirq.resolve_parameters(self.circuit, angles).all_operations():
+            digest.update(str([self.qubits.index(qubit) for qubit in operation.qubits]).encode())
+            for matrix in cirq.kraus(operation):
+                digest.update((np.round(matrix, 5) + 0.0).tobytes())  # the same on each processor; no zero has a sign
+        return digest.hexdigest()
 
     @property
     def encoding(self) -> Encoding:

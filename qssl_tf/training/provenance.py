@@ -2,26 +2,21 @@
 
 import hashlib
 import json
-import math
 from collections.abc import Iterator
 from typing import Any
 
-import cirq
 import keras
-import numpy as np
 
 from qssl_tf.config import Config
 from qssl_tf.data.images import ImageData
 from qssl_tf.data.sources import SOURCES, load, prepared
 from qssl_tf.errors import UserError
 from qssl_tf.models.simclr import SimCLR
-from qssl_tf.quantum.spec import CircuitSpec
 from qssl_tf.registration import OWN
 from qssl_tf.training.facts import read_facts, read_versions
 from qssl_tf.training.runs import Run
 
 SPLITS = ("train", "validation", "test")
-DIGITS = 5  # of a gate's matrix elements; a weight that stands elsewhere changes the first of them
 
 
 def images_of_run(run: Run, data: ImageData | None = None, data_dir: str | None = None) -> ImageData:
@@ -75,7 +70,7 @@ def own_parts(config: Config, model: SimCLR) -> dict[str, str]:
     """
     parts = {}
     if config.head == "quantum" and config.ansatz in OWN["ansatz"]:
-        parts["ansatz_sha256"] = circuit_fingerprint(model.head.spec)
+        parts["ansatz_sha256"] = model.head.spec.fingerprint()
     if config.encoder in OWN["encoder"]:
         parts["encoder_sha256"] = layers_fingerprint(model.encoder)
     return parts
@@ -96,19 +91,6 @@ def check_own_parts(run: Run, model: SimCLR) -> None:
                 f"`{setting}` '{getattr(run.config, setting)}' is another than the one {run.folder} was trained with; "
                 "register that one, or train a new run."
             )
-
-
-def circuit_fingerprint(spec: CircuitSpec) -> str:
-    """Return the SHA-256 of a circuit's gates as matrices, each symbol being an angle of its own, in order."""
-    symbols = (*spec.inputs, *spec.weights)
-    golden = (math.sqrt(5) - 1) / 2
-    angles = {symbol: 2 * math.pi * (golden * place % 1) for place, symbol in enumerate(symbols, 1)}
-    digest = hashlib.sha256()
-    for operation in cirq.resolve_parameters(spec.circuit, angles).all_operations():
-        digest.update(str([spec.qubits.index(qubit) for qubit in operation.qubits]).encode())
-        for matrix in cirq.kraus(operation):
-            digest.update((np.round(matrix, DIGITS) + 0.0).tobytes())  # no zero has a sign
-    return digest.hexdigest()
 
 
 def layers_fingerprint(model: keras.Model) -> str:

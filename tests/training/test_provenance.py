@@ -13,7 +13,7 @@ import qssl_tf as q
 from qssl_tf.config import Config
 from qssl_tf.models.encoders import build_encoder
 from qssl_tf.quantum.spec import circuit_spec
-from qssl_tf.training.provenance import circuit_fingerprint, layers_fingerprint
+from qssl_tf.training.provenance import layers_fingerprint
 from qssl_tf.training.runs import open_run
 
 SETTINGS = {"width": 2, "layers": 1, "batch_size": 8, "steps": 2, "probe_epochs": 2}
@@ -121,7 +121,7 @@ def register(gates):
     def layer(qubits, weights, number):
         yield from gates(qubits, weights)
 
-    return circuit_fingerprint(circuit_spec(3, "provenance_circuit", 2))
+    return circuit_spec(3, "provenance_circuit", 2).fingerprint()
 
 
 def test_a_circuits_fingerprint_is_of_what_its_gates_do():
