@@ -53,7 +53,7 @@ class CircuitSpec:
         return self.encoding_name, self.qubits, blocks, self.inputs, self.weights, self.observables
 
     def fingerprint(self) -> str:
-        """Return the SHA-256 of the gates as matrices on their qubits, in order, an angle of its own for each symbol."""
+        """Return the SHA-256 of the gates as matrices on their qubits, in order, with an angle for each symbol."""
         symbols, golden = (*self.inputs, *self.weights), (math.sqrt(5) - 1) / 2
         angles = {symbol: 2 * math.pi * (golden * place % 1) for place, symbol in enumerate(symbols, 1)}
         digest = hashlib.sha256()
