@@ -32,6 +32,17 @@ def load_plugins(given: Iterable[str]) -> None:
             _loaded.add(path)
 
 
+def plugin_flags() -> list[str]:
+    """Return the flags that load this process's plugins in another: what a command line needs to be given again."""
+    paths = [Path(name) for name in filter(None, os.environ.get(VARIABLE, "").split(os.pathsep))]
+    here = Path.cwd()
+    return [
+        word
+        for path in paths
+        for word in ("--plugin", str(path.relative_to(here) if path.is_relative_to(here) else path))
+    ]
+
+
 def _run(path: Path) -> None:
     if path.suffix != ".py" or not path.is_file():
         raise UserError(f"--plugin must name a Python file (.py) that exists; got {path}.")

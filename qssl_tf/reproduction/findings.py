@@ -1,10 +1,12 @@
 """What a report is made of."""
 
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from qssl_tf.plugins import plugin_flags
 from qssl_tf.reproduction.records import Record
 from qssl_tf.reproduction.studies import Study, study
 
@@ -33,8 +35,8 @@ class Findings:
     @property
     def command(self) -> str:
         """What makes this report again."""
-        words = "" if self.name == "paper" else f" {self.name}"
-        return f"python trainers/reproduce.py{words}"
+        study = [] if self.name == "paper" else [self.name]
+        return shlex.join(["python", "trainers/reproduce.py", *study, *plugin_flags()])
 
     def path(self, stem: str, suffix: str) -> Path:
         """Return a file of the report; those of the paper's own study have plain names."""

@@ -1,11 +1,16 @@
 """`report.md`, `summary.json` and the figures of a study, from its records alone."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+
+from qssl_tf.evaluation.scores import score
 from qssl_tf.files import write_json, write_text
 from qssl_tf.markup import code
 from qssl_tf.reproduction.comparisons import summary_rows
 from qssl_tf.reproduction.findings import Findings
+from qssl_tf.reproduction.records import Record
 from qssl_tf.reproduction.sections import SECTIONS
 from qssl_tf.reproduction.studies import Pair, pairs
 
@@ -33,6 +38,19 @@ def write_report(found: Findings) -> Path:
     return path
 
 
+def _balance(records: Sequence[Record]) -> str:
+    """Say how the classes share the test images, and what accuracies are where all classes weigh alike."""
+    sizes = [[sum(row) for row in record.confusion] for record in records]
+    share = max((100 * max(row) / sum(row) for row in sizes), default=0.0)
+    if all(min(row) == max(row) for row in sizes):
+        return f"All classes have equally many, so these are balanced accuracies too, and a guess gets {share:.1f} %."
+    after: dict[str, list[float]] = {}
+    for record in records:
+        after.setdefault(record.cell, []).append(score(record.confusion).balanced)
+    words = ", ".join(f"{name} {np.mean(values):.1f} %" for name, values in after.items())
+    return f"The largest class has {share:.1f} % of them; balanced accuracies after the last batch: {words}."
+
+
 def _opening(found: Findings) -> list[str]:
     finished = {(record.cell, record.seed) for record in found.records}
     missing: dict[str, list[Pair]] = {}
@@ -47,6 +65,7 @@ def _opening(found: Findings) -> list[str]:
         "images that a linear classifier on the frozen features gets right. The last epoch's is the honest figure; the "
         "best epoch's is chosen on test images, as the published figures are."
     ]
+    lines[0] += f" {_balance(found.records)}"
     if missing:
         words = "; ".join(
             f"{name}: seed {', '.join(str(pair.seed) for pair in left)}" for name, left in missing.items()

@@ -1,5 +1,6 @@
 """Reports on made-up records: every number in them is checked against the records, figures against their format."""
 
+import dataclasses
 import json
 import re
 import statistics
@@ -50,6 +51,20 @@ def test_the_papers_report(paper, tmp_path):
     assert len(figures) == 4 and all((tmp_path / name).read_bytes().startswith(b"\x89PNG") for name in figures)
     rows = json.loads((tmp_path / "summary.json").read_text())["rows"]
     assert len(rows) == 2 * (17 + 1)
+
+
+def test_the_opening_says_how_the_classes_are_balanced_and_with_which_plugins(paper, tmp_path, monkeypatch):
+    """4 and 6 images: balanced accuracy is the mean of 3/4 and 4/6; of equal classes it is the accuracy."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("QSSL_TF_PLUGINS", f"{tmp_path / 'my circuits.py'}:/elsewhere/b.py")
+    text = write_report(Findings("paper", paper, None, tmp_path)).read_text()
+    assert (
+        "The largest class has 60.0 % of them; balanced accuracies after the last batch: ring 70.8 %, " in text
+    )
+    assert "`python trainers/reproduce.py --plugin 'my circuits.py' --plugin /elsewhere/b.py`" in text
+    equal = [dataclasses.replace(record, confusion=[[3, 2], [1, 4]]) for record in paper]
+    text = write_report(Findings("paper", equal, None, tmp_path)).read_text()
+    assert "All classes have equally many, so these are balanced accuracies too, and a guess gets 50.0 %." in text
 
 
 def test_an_arm_outside_the_published_interval_is_said(paper, tmp_path):
