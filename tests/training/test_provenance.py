@@ -181,3 +181,17 @@ def test_runs_that_did_not_say_are_read(tmp_path, digits_data):
         json.dumps({name: value for name, value in facts.items() if name not in ("test_sha256", "validation_sha256")})
     )
     assert q.linear_probe(run.folder).n_test == 360
+
+
+def test_a_data_set_that_is_another_each_time_is_refused(tmp_path):
+    rng = np.random.default_rng(0)
+
+    @q.register_dataset("provenance_random")
+    def images():
+        pixels = rng.integers(0, 256, (40, 8, 8, 1), np.uint8)
+        return q.ImageData.from_arrays(pixels, np.arange(40) % 2, name="provenance_random")
+
+    run = q.pretrain(Config(dataset="provenance_random", **SETTINGS), runs_dir=tmp_path, name="run")
+    for call in (lambda: q.linear_probe(run.folder), lambda: q.resume(run.folder), lambda: q.write_report(run.folder)):
+        with pytest.raises(q.UserError, match="was trained on other images than these 32 of provenance_random"):
+            call()
