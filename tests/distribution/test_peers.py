@@ -1,5 +1,6 @@
 """Workers that meet over real connections: what they agree on, and what each says when another ends."""
 
+import signal
 import socket
 import subprocess
 import sys
@@ -139,6 +140,15 @@ def test_a_worker_that_does_not_come(addresses, start):
     assert time.monotonic() - began < 30
     problem = f"error: worker 2 ({addresses[2]}) did not come within 2 s; start every worker, or raise --wait.\n"
     assert (codes, errors) == ([2, 2], [problem, problem])
+
+
+def test_ctrl_c_ends_a_chief_that_waits(addresses, start):
+    chief = start(addresses[:2], 0)
+    until_listening(int(addresses[0].split(":")[1]), chief)
+    chief.send_signal(signal.SIGINT)
+    codes, outputs, errors = results([chief])
+    assert (codes, outputs) == ([130], [""])
+    assert errors[0].startswith("stopped by Ctrl-C; begin again with: python ") and "Traceback" not in errors[0]
 
 
 def test_a_chief_that_does_not_come(addresses, start):

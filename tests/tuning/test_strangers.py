@@ -7,6 +7,7 @@ import csv
 import math
 import os
 import random
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -73,7 +74,10 @@ def test_strangers_and_the_worker_of_a_stopped_search(tmp_path, chief_of):
 
     other = worker(tmp_path / "stopped", f"127.0.0.1:{first_port}")
     other.create_trial("")
-    stopped.kill()
+    stopped.send_signal(signal.SIGINT)
+    assert stopped.wait(60) == 130
+    last = (tmp_path / "stopped.txt").read_text().splitlines()[-1]
+    assert last == f"stopped by Ctrl-C; continue with: python tuning/search.py --resume {tmp_path / 'stopped'}"
     other.chief = f"127.0.0.1:{port}"  # the port has gone to the other search
     wire = Wire(("127.0.0.1", port))
     client = worker(tmp_path / "goes-on", wire.address)
