@@ -201,6 +201,16 @@ def test_strangers_at_the_chiefs_door_do_no_harm(addresses, start, shared):
     assert outputs == [f"{refused}told runs/a\n", "told runs/a\n"]
 
 
+def test_strangers_at_the_port_of_a_worker_that_waits_for_the_chief(addresses, start):
+    """It keeps its place there for TensorFlow, and listens to nobody."""
+    port = int(addresses[1].split(":")[1])
+    worker = start(addresses[:2], 1, wait=600)
+    until_listening(port, worker)
+    Ports(port, answers=False).come(COUNT, seed=3)
+    codes, outputs, errors = results([start(addresses[:2], 0), worker])
+    assert (codes, outputs, errors) == ([0, 0], ["told runs/a\n"] * 2, ["", ""])
+
+
 def address_of(wire):
     host, port = wire.address.split(":")
     return host, int(port)
