@@ -5,6 +5,7 @@ Times on this machine, medians of seven; docs/scaling.md describes the model.
 
 import json
 import os
+import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -80,11 +81,12 @@ def messages(workers: int) -> dict[str, Any]:
     """Return what workers on this machine, each with its share of the cores, need to tell each other something."""
     cores = sorted(os.sched_getaffinity(0))
     where = ",".join(addresses(workers))
-    processes = [
-        started(["benchmarks/workers/messages.py", str(number), where], [cores[number % len(cores)]])
-        for number in range(workers)
-    ]
-    outputs = [process.communicate()[0] for process in processes]
+    with tempfile.TemporaryDirectory() as folder:  # for their secret
+        processes = [
+            started(["benchmarks/workers/messages.py", str(number), where, folder], [cores[number % len(cores)]])
+            for number in range(workers)
+        ]
+        outputs = [process.communicate()[0] for process in processes]
     return json.loads(outputs[0])
 
 

@@ -45,7 +45,7 @@ def main() -> int:
     config = opened.config if opened else config_from_flags(arguments)
     if opened:
         how_to_go_on(going_on(opened))
-    choice = read_choice(arguments, config.batch_size)
+    choice = read_choice(arguments, config.batch_size, opened.folder.parent if opened else arguments.runs_dir)
     with joined(choice, describe_settings(config, opened)) as peers:
         return train(arguments, config, opened, choice, peers)
 

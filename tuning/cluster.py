@@ -1,26 +1,24 @@
-"""One search on several processes or machines: a chief that hands out trials, and workers that run them (gRPC)."""
+"""A worker's side of a search on several processes or machines: what it asks the chief and tells it."""
 
-import os
-import socket
 import threading
 import time
 import uuid
 from collections.abc import Callable
-from concurrent import futures
-from pathlib import Path
+from typing import Any
 
-import grpc
 import keras_tuner
-from keras_tuner.src import protos
-from keras_tuner.src.distribute.oracle_chief import OracleServicer
-from keras_tuner.src.distribute.oracle_client import OracleClient
+from identity import Identity
+from keras_tuner.engine.trial import Trial
 from oracles import Kept
 
+from qssl_tf.distribution.cluster import host_and_port
+from qssl_tf.distribution.doors import Message, OtherSecret, call
+from qssl_tf.distribution.secret import SAME_SECRET, Secret
 from qssl_tf.errors import UserError
 
+ABOUT = "search"
 PATIENCE = 20.0  # seconds that a worker waits for an answer
-POLL = 1.0  # seconds between questions of a worker that has no trial
-FAREWELL = 10.0  # seconds that the chief stays after the last trial, for workers that still ask
+POLL = 1.0  # seconds between questions of a worker that has no trial, or no answer
 
 
 def address(text: str) -> tuple[str, int]:
@@ -32,90 +30,111 @@ def address(text: str) -> tuple[str, int]:
     host, _, port = text.rpartition(":")
     if not host or not port.isdecimal() or not 0 < int(port) < 65536:
         raise UserError(f"--chief must be HOST:PORT with a port from 1 to 65535; got '{text}'.")
-    return host, int(port)
+    return host_and_port(text)
 
 
-def join(chief: str) -> None:
-    """Tell keras-tuner that this process is a worker of `chief`, before its tuner is made."""
-    host, port = address(chief)
-    os.environ["KERASTUNER_ORACLE_IP"], os.environ["KERASTUNER_ORACLE_PORT"] = host, str(port)
-    os.environ["KERASTUNER_TUNER_ID"] = f"worker-{uuid.uuid4().hex[:12]}"  # a new one each time: a lost trial is lost
-
-
-class Client(OracleClient):
-    """A worker's view of the chief's oracle, with an end to its patience.
+class Client:
+    """A worker's view of the chief's oracle: keras-tuner's tuner talks to it as it would to the oracle itself.
 
     Args:
         oracle: The worker's own copy, for what needs no chief.
         chief: HOST:PORT.
+        secret: Of chief and workers.
+        identity: The search that the worker takes part in.
         beat: Seconds between signs of life.
 
+    Attributes:
+        worker: This worker's name, a new one each time: a lost trial is lost.
+
     Raises:
-        UserError: The chief does not answer.
+        UserError: The chief does not answer, or serves another search.
     """
 
-    def __init__(self, oracle: Kept, chief: str, beat: float):
+    def __init__(self, oracle: Kept, chief: str, secret: Secret, identity: Identity, beat: float):
         """Reach the chief."""
-        super().__init__(oracle)
-        self.chief, self.beat = chief, beat
-        channel = grpc.insecure_channel(chief)
+        self.objective, self.chief, self.beat = oracle.objective, chief, beat
+        self._secret, self._identity = secret, identity
+        self.worker = f"worker-{uuid.uuid4().hex[:12]}"
+        self._tickets: dict[str, str] = {}
         try:
-            grpc.channel_ready_future(channel).result(timeout=PATIENCE)
-        except grpc.FutureTimeoutError:
+            self._ask("join")
+        except TimeoutError:
             raise UserError(
                 f"no chief answers at {chief} (waited {PATIENCE:.0f} s); start it with --role chief --chief {chief}, "
                 "and check the address and the firewall between."
             ) from None
-        self.stub = _Impatient(protos.get_service_grpc().OracleStub(channel), chief)
+        except keras_tuner.errors.FatalError as error:
+            raise UserError(str(error)) from None
 
-    def create_trial(self, tuner_id):
+    def create_trial(self, tuner_id: str) -> Trial:
         """Return a trial to run, or STOPPED; wait while there is none."""
-        while (trial := super().create_trial(tuner_id)).status == "IDLE":
+        while True:
+            answer = self._told("create")
+            trial = Trial.from_state(answer["trial"])
+            if trial.status != "IDLE":
+                self._tickets[trial.trial_id] = answer["ticket"]
+                return trial
             time.sleep(POLL)
-        return trial
 
-    def check_space(self, folder: Path) -> None:
-        """Refuse a chief that searches something else than this worker's folder says.
+    def get_trial(self, trial_id: str) -> Trial:
+        """Return a trial as the chief has it; a sign of life as well."""
+        return Trial.from_state(self._told("look", trial_id)["trial"])
 
-        Raises:
-            UserError: It names the parameters.
-        """
-        mine, theirs = (_described(space) for space in (self._oracle.get_space(), self.get_space()))
-        different = sorted(name for name in mine.keys() | theirs.keys() if mine.get(name) != theirs.get(name))
-        if different:
-            raise UserError(
-                f"the chief at {self.chief} searches another space than {folder} (other: {', '.join(different)}); "
-                "name the chief's folder with --resume."
-            )
+    def update_trial(self, trial_id: str, metrics: dict[str, float], step: int = 0) -> None:
+        """Tell the figures of a trial."""
+        self._told("update", trial_id, metrics={name: float(value) for name, value in metrics.items()})
+
+    def end_trial(self, trial: Trial) -> None:
+        """Tell how a trial ended."""
+        self._told("end", trial.trial_id, status=trial.status)
 
     def alive(self, trial_id: str) -> "_Beating":
         """Return a context in which the chief hears that a trial is being run."""
         return _Beating(lambda: self.get_trial(trial_id), self.beat)
 
+    def _told(self, kind: str, trial_id: str | None = None, **values: Any) -> Message:
+        """Return the chief's answer.
 
-def _described(space: keras_tuner.HyperParameters) -> dict[str, list]:
-    return {entry.name: list(entry.values) for entry in space.space}
+        Raises:
+            FatalError: There is none.
+        """
+        try:
+            return self._ask(kind, trial_id, **values)
+        except TimeoutError as error:
+            raise keras_tuner.errors.FatalError(
+                f"the chief at {self.chief} does not answer ({error}); nothing is lost: "
+                "continue it with --resume and start the workers again."
+            ) from None
 
+    def _ask(self, kind: str, trial_id: str | None = None, **values: Any) -> Message:
+        """Ask until there is an answer; the chief does once what it is told twice.
 
-class _Impatient:
-    """The chief's methods, with a deadline of seconds instead of an hour."""
-
-    def __init__(self, stub, chief: str):
-        self._stub, self._chief = stub, chief
-
-    def __getattr__(self, name: str) -> Callable:
-        method = getattr(self._stub, name)
-
-        def ask(request, wait_for_ready=True, timeout=None):
+        Raises:
+            TimeoutError: Nobody answers.
+            FatalError: It refuses.
+        """
+        about = {} if trial_id is None else {"trial": trial_id, "ticket": self._tickets.get(trial_id)}
+        message = {"search": self._identity.search, "worker": self.worker, "ask": kind, **about, **values}
+        deadline, why = time.monotonic() + PATIENCE, "no answer"
+        while (left := deadline - time.monotonic()) > 0:
             try:
-                return method(request, wait_for_ready=True, timeout=PATIENCE)
-            except grpc.RpcError as error:
-                raise keras_tuner.errors.FatalError(
-                    f"the chief at {self._chief} does not answer ({error.code().name.lower()}); nothing is lost: "
-                    "continue it with --resume and start the workers again."
-                ) from None
+                answer, connection = call(address(self.chief), self._secret, ABOUT, message, left)
+            except OtherSecret as error:
+                raise self._refused(f"{error}; {SAME_SECRET}") from None
+            except UserError as error:
+                raise keras_tuner.errors.FatalError(str(error)) from None
+            except OSError as error:
+                why = error.strerror or str(error)
+                time.sleep(min(POLL, 0.2))
+                continue
+            connection.close()
+            if "refused" in answer:
+                raise self._refused(f"{answer['refused']}.")
+            return answer
+        raise TimeoutError(why)
 
-        return ask
+    def _refused(self, why: str) -> keras_tuner.errors.FatalError:
+        return keras_tuner.errors.FatalError(f"the chief at {self.chief} refuses this worker: {why}")
 
 
 class _Beating:
@@ -138,56 +157,3 @@ class _Beating:
 
     def __exit__(self, *error) -> None:
         self._over.set()
-
-
-def serve(oracle: Kept, chief: str, silence: float, say: Callable[[str], None]) -> None:
-    """Hand out trials until all have ended.
-
-    Args:
-        oracle: The search's.
-        chief: HOST:PORT to listen on.
-        silence: Seconds after which a worker's trial is given to another.
-        say: Called with a line where a user should do something.
-
-    Raises:
-        UserError: The address cannot be listened on.
-    """
-    host, port = address(chief)
-    _check_free(host, port)  # gRPC would add a message of its own
-    server = grpc.server(futures.ThreadPoolExecutor(max_workers=1), options=(("grpc.so_reuseport", 0),))
-    servicer = OracleServicer(oracle)
-    protos.get_service_grpc().add_OracleServicer_to_server(servicer, server)
-    if server.add_insecure_port(f"{host}:{port}") == 0:
-        raise UserError(f"cannot listen at {chief}; choose another --chief.")
-    server.start()
-    try:
-        _wait(oracle, servicer, silence, say)
-    finally:
-        server.stop(grace=1.0).wait()
-
-
-def _wait(oracle: Kept, servicer: OracleServicer, silence: float, say: Callable[[str], None]) -> None:
-    """Return when all trials have ended and all living workers know."""
-    over: float | None = None
-    quiet_since, told = time.monotonic(), False
-    while over is None or (oracle.tuner_ids and time.monotonic() - over < FAREWELL):
-        time.sleep(0.2)
-        oracle.requeue_silent(silence)
-        busy = bool(oracle.ongoing_trials)
-        if servicer.stop_triggered and not busy and over is None:
-            over = time.monotonic()
-        if busy or over is not None:
-            quiet_since, told = time.monotonic(), False
-        elif not told and time.monotonic() - quiet_since > 30:
-            told = True
-            say("no worker is running; start one with the same command and --role worker")
-
-
-def _check_free(host: str, port: int) -> None:
-    """Refuse an address that cannot be listened on."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            raise UserError(f"cannot listen at {host}:{port}: {error.strerror}; choose another --chief.") from None

@@ -40,6 +40,8 @@ def check_together(arguments: Namespace) -> None:
         raise UserError("a worker takes everything from the chief's folder; give it --resume SEARCH and no --trials.")
     if arguments.silence is not None and (arguments.role is None or not arguments.silence > 0):
         raise UserError(f"--silence must be above 0 and beside --role; got {arguments.silence}.")
+    if arguments.secret_file is not None and arguments.role is None:
+        raise UserError("--secret-file belongs to --role; leave it out where a search has one process.")
     if arguments.algorithm == "hyperband" and arguments.trials is not None:
         raise UserError("--algorithm hyperband sets the number of trials by itself; leave out --trials.")
     if arguments.chief is not None:

@@ -1,6 +1,8 @@
 """ORACLES: keras-tuner's ways to choose the next trial, made safe to kill at any moment and to lose workers."""
 
+import functools
 import math
+import threading
 import time
 import warnings
 from collections.abc import Callable
@@ -10,6 +12,8 @@ from typing import Any, Protocol
 
 import keras_tuner
 from keras_tuner.engine import trial as trials
+from keras_tuner.src.engine.metrics_tracking import MetricsTracker
+from keras_tuner.src.engine.oracle import LOCKS, THREADS
 from keras_tuner.src.tuners.gridsearch import LinkedList
 from sklearn.exceptions import ConvergenceWarning
 
@@ -20,6 +24,28 @@ ENDED = ("COMPLETED", "FAILED")
 RUNGS = 9  # hyperband's units of training: trials run for 1/9, 1/3 or all of the steps
 NEVER = 10**9
 DRAWS = 1000  # until a combination that was not tried yet is taken not to exist; keras-tuner gives up after 20
+
+
+def synchronized(method: Callable) -> Callable:
+    """Let one thread at a time into methods of an oracle, as `keras_tuner.synchronized` does.
+
+    That one keeps its lock for ever where a method raises, and whoever comes next hangs.
+    """
+    locked = keras_tuner.synchronized(method)
+
+    @functools.wraps(method)
+    def held(self, *arguments, **options):
+        mine = threading.current_thread().name
+        within = THREADS[self] == mine
+        try:
+            return locked(self, *arguments, **options)
+        except BaseException:
+            if not within and THREADS[self] == mine:
+                THREADS[self] = None
+                LOCKS[self].release()
+            raise
+
+    return held
 
 
 class Watcher(Protocol):
@@ -79,7 +105,7 @@ class Kept(keras_tuner.Oracle):
         self.end_order += [name for name in over if name not in self.end_order]
         self._retry_queue = sorted(set(self._retry_queue) - set(over), reverse=True)  # its end is taken first
 
-    @keras_tuner.synchronized
+    @synchronized
     def create_trial(self, tuner_id):
         """Hand out a trial; `IDLE` while others are out, since one of them may come back."""
         trial = super().create_trial(tuner_id)
@@ -94,10 +120,23 @@ class Kept(keras_tuner.Oracle):
 
     def get_trial(self, trial_id):
         """Return a trial; workers ask for theirs again and again, to show that they live."""
+        trial = super().get_trial(trial_id)
         self.last_seen[trial_id] = time.monotonic()
-        return super().get_trial(trial_id)
+        return trial
 
-    @keras_tuner.synchronized
+    @synchronized
+    def update_trial(self, trial_id, metrics, step=0):
+        """Keep a trial's figures until it has ended; told again they take the place of those before.
+
+        keras-tuner would keep the mean of both.
+        """
+        trial = self.trials[trial_id]
+        if trial_id in self.end_order:
+            return trial
+        trial.metrics = MetricsTracker()
+        return super().update_trial(trial_id, metrics, step)
+
+    @synchronized
     def end_trial(self, trial):
         """Record a trial's end, the first time it is told."""
         if trial.trial_id not in self.end_order:
@@ -113,7 +152,7 @@ class Kept(keras_tuner.Oracle):
         """Return a context in which a trial runs; in one process nobody needs signs of life."""
         return nullcontext()
 
-    @keras_tuner.synchronized
+    @synchronized
     def requeue_silent(self, seconds: float) -> None:
         """Take trials back from workers that were silent for so long."""
         for tuner_id, trial in list(self.ongoing_trials.items()):

@@ -3,11 +3,14 @@
 import time
 from argparse import Namespace
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import keras_tuner
 from charts import draw_search
-from cluster import Client, join, serve
+from chief import Desk, serve
+from cluster import Client
+from identity import begin_identity, read_identity
 from opening import begin
 from oracles import Kept
 from plan import Plan
@@ -16,6 +19,7 @@ from results import BEST, TABLE, best, table, write_results
 from trials import images
 from tuner import Tuner, make_oracle
 
+from qssl_tf.distribution.secret import find_secret
 from qssl_tf.errors import UserError
 from qssl_tf.lock import locked
 
@@ -41,24 +45,26 @@ def chief(folder: Path, plan: Plan, arguments: Namespace) -> None:
     """Hand out trials to workers and collect what came of them."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     with locked(folder):
+        secret = find_secret(folder.parent, arguments.secret_file)
         oracle, _ = _opened(folder, plan)
+        identity = begin_identity(folder, plan)
         print(
-            f"chief at {arguments.chief}; workers: --role worker --chief {arguments.chief} --resume {folder}",
+            f"chief at {arguments.chief}, secret of {secret.source}; "
+            f"workers: --role worker --chief {arguments.chief} --resume {folder}",
             flush=True,
         )
-        serve(oracle, arguments.chief, arguments.silence or SILENCE, lambda line: print(line, flush=True))
+        desk = Desk(oracle, identity)
+        serve(desk, arguments.chief, secret, arguments.silence or SILENCE, partial(print, flush=True))
         _finish(folder, plan, oracle)
 
 
 def worker(folder: Path, plan: Plan, arguments: Namespace) -> None:
     """Run trials for the chief until there are no more."""
-    join(arguments.chief)
-    oracle = make_oracle(plan)
-    client = Client(oracle, arguments.chief, (arguments.silence or SILENCE) / 6)
-    client.check_space(folder)
+    oracle, identity = make_oracle(plan), read_identity(folder, plan)
+    secret = find_secret(folder.parent, arguments.secret_file)
+    client = Client(oracle, arguments.chief, secret, identity, (arguments.silence or SILENCE) / 6)
     images(plan.base)
-    tuner = Tuner(plan, oracle, folder)
-    tuner.oracle = client
+    tuner = Tuner(plan, oracle, folder, client)
     print(f"{folder}: worker of {arguments.chief}", flush=True)
     _searching(tuner)
     print("no more trials", flush=True)

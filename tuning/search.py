@@ -5,6 +5,7 @@ import launch  # noqa: F401, I001 -- first: it finds the Python that has the pac
 import sys
 from pathlib import Path
 
+from qssl_tf.distribution.choice import add_secret_flag
 from qssl_tf.flags import Parser, add_base_flags, add_config_flags, run_command
 from qssl_tf.interrupts import how_to_go_on
 
@@ -34,6 +35,7 @@ def parser() -> Parser:
     made.add_argument("--search-seed", type=int, metavar="N", help="seed of the choices (default: 0)")
     made.add_argument("--role", choices=("chief", "worker"), help="part in a search on several processes or machines")
     made.add_argument("--chief", metavar="HOST:PORT", help="where the chief listens")
+    add_secret_flag(made)
     made.add_argument("--silence", type=float, metavar="S", help="seconds until a silent worker is lost (default: 60)")
     add_base_flags(made)
     add_config_flags(made)

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import keras_tuner
+from cluster import Client
 from keras_tuner.engine import base_tuner
 from oracles import ORACLES, RUNGS, Kept
 from plan import Plan
@@ -60,21 +61,29 @@ class Tuner(base_tuner.BaseTuner):
         plan: The search.
         oracle: Chooses the values.
         folder: The search's folder.
+        client: The way to the chief, where this is a worker; what is in the folder is the chief's then.
     """
 
-    def __init__(self, plan: Plan, oracle: Kept, folder: Path):
+    def __init__(self, plan: Plan, oracle: Kept, folder: Path, client: Client | None = None):
         """Read back what is in the folder, or begin it."""
-        self.plan, self.folder = plan, folder
+        self.plan, self.folder, self.client = plan, folder, client
         self.seconds_in_trials = 0.0
         with contextlib.redirect_stdout(None):  # it tells which file it read
             super().__init__(oracle, directory=str(folder), project_name=STATE)
+        if client is not None:
+            self.oracle, self.tuner_id = client, client.worker
         self.save()  # from now on a kill leaves something to read back
 
     def save(self):
         """Write the state of oracle and tuner; a worker has none."""
-        if not self._is_worker():
+        if self.client is None:
             self.oracle.save()
             write_json(Path(self._get_tuner_fname()), self.get_state())
+
+    def reload(self):
+        """Read the state back; a worker has none."""
+        if self.client is None:
+            super().reload()
 
     def run_trial(self, trial, *arguments, **options) -> Mapping[str, float]:
         """Return the figures of a trial.

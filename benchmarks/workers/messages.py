@@ -1,6 +1,6 @@
 """One of several workers that time what they tell each other; started by scaling.py, the first prints JSON.
 
-Arguments: this worker's number, all addresses.
+Arguments: this worker's number, all addresses, a folder that all share.
 """
 
 import json
@@ -8,12 +8,14 @@ import os
 import statistics
 import sys
 import time
+from pathlib import Path
 
 import tensorflow as tf
 
 from qssl_tf.distribution.choice import Choice
 from qssl_tf.distribution.cluster import claim
 from qssl_tf.distribution.meeting import joined
+from qssl_tf.distribution.secret import find_secret
 from qssl_tf.distribution.strategies import make_strategy
 
 NUMBER, ADDRESSES = int(sys.argv[1]), sys.argv[2].split(",")
@@ -24,7 +26,8 @@ BATCHES = (64, 256, 1024)
 
 def main() -> None:
     """Meet the others and take the times together."""
-    choice = Choice("multi_worker", cluster=claim(tuple(ADDRESSES), NUMBER))
+    secret = find_secret(Path(sys.argv[3]))
+    choice = Choice("multi_worker", cluster=claim(tuple(ADDRESSES), NUMBER), secret=secret)
     with joined(choice, {}):
         strategy = make_strategy(choice, 1024)
 

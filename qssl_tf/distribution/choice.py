@@ -3,11 +3,15 @@
 import argparse
 import os
 from dataclasses import dataclass
+from pathlib import Path
 
 from qssl_tf.distribution.cluster import Cluster, checked_addresses, claim, from_tf_config
+from qssl_tf.distribution.secret import FILE, VARIABLE, Secret, find_secret
 from qssl_tf.errors import UserError, unknown_name
 
 STRATEGY_NAMES = ("single", "mirrored", "multi_worker")
+# Flag -> the one strategy that it belongs to.
+OWNERS = {"replicas": "mirrored"} | dict.fromkeys(("workers", "worker_number", "secret_file"), "multi_worker")
 
 
 @dataclass(frozen=True)
@@ -18,12 +22,14 @@ class Choice:
         strategy: `single`, `mirrored` (devices of this machine) or `multi_worker` (machines).
         replicas: Devices of `mirrored`; None takes every GPU.
         cluster: The workers of `multi_worker`, whose place this process has taken.
+        secret: What the workers know each other by.
         wait: Seconds to wait for workers.
     """
 
     strategy: str
     replicas: int | None = None
     cluster: Cluster | None = None
+    secret: Secret | None = None
     wait: float = 45.0
 
 
@@ -44,17 +50,29 @@ def add_strategy_flags(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--worker-number", metavar="N", help="which of --workers this process is, from 0 (default: the first free one)"
     )
+    add_secret_flag(group)
     group.add_argument(
         "--wait", default="45", metavar="SECONDS", help="how long to wait for other workers (default 45)"
     )
 
 
-def read_choice(arguments: argparse.Namespace, batch_size: int) -> Choice:
+def add_secret_flag(parser: argparse._ActionsContainer) -> None:
+    """Add the flag that names what workers know each other by."""
+    parser.add_argument(
+        "--secret-file",
+        type=Path,
+        metavar="FILE",
+        help=f"the secret that all workers share (default: the variable {VARIABLE}, or {FILE} in the shared folder)",
+    )
+
+
+def read_choice(arguments: argparse.Namespace, batch_size: int, shared: Path) -> Choice:
     """Return what the flags say, and take this process's place among the workers if there are any.
 
     Args:
         arguments: With the flags of `add_strategy_flags`.
         batch_size: Of the run; all replicas share it.
+        shared: The folder of runs, which all workers see; their secret is in it where none is named.
 
     Raises:
         UserError: Flags that do not fit each other, bad addresses, or a batch that cannot be shared.
@@ -62,7 +80,7 @@ def read_choice(arguments: argparse.Namespace, batch_size: int) -> Choice:
     name = arguments.strategy
     if name not in STRATEGY_NAMES:
         raise unknown_name("strategy", name, STRATEGY_NAMES)
-    for flag, owner in (("replicas", "mirrored"), ("workers", "multi_worker"), ("worker_number", "multi_worker")):
+    for flag, owner in OWNERS.items():
         if getattr(arguments, flag) is not None and name != owner:
             raise UserError(f"--{flag.replace('_', '-')} belongs to --strategy {owner}; got --strategy {name}.")
     wait = _number(arguments.wait, "--wait", 1, 24 * 3600)
@@ -75,7 +93,8 @@ def read_choice(arguments: argparse.Namespace, batch_size: int) -> Choice:
     if name == "multi_worker":
         addresses, number = _addresses(arguments)
         check_shares(batch_size, len(addresses))
-        return Choice(name, cluster=claim(addresses, number), wait=wait)
+        secret = find_secret(shared, arguments.secret_file)
+        return Choice(name, cluster=claim(addresses, number), secret=secret, wait=wait)
     return Choice(name, wait=wait)
 
 

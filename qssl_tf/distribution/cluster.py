@@ -122,7 +122,7 @@ def claim(addresses: tuple[str, ...], number: int | None) -> Cluster:
         port = host_and_port(addresses[number])[1]
         try:
             # On any interface: behind a service's name the address itself may belong to no interface of this machine.
-            return Cluster(addresses, number, _listen("", port))
+            return Cluster(addresses, number, listen("", port))
         except OSError as error:
             raise UserError(
                 f"worker {number} ({addresses[number]}) cannot listen on port {port} ({error.strerror}); "
@@ -131,7 +131,7 @@ def claim(addresses: tuple[str, ...], number: int | None) -> Cluster:
     taken = []
     for place, address in enumerate(addresses):
         try:
-            return Cluster(addresses, place, _listen(*host_and_port(address)))
+            return Cluster(addresses, place, listen(*host_and_port(address)))
         except OSError as error:
             if error.errno == errno.EADDRINUSE:
                 taken.append(address)
@@ -140,7 +140,12 @@ def claim(addresses: tuple[str, ...], number: int | None) -> Cluster:
     raise UserError(f"--workers names no address of this machine ({', '.join(addresses[:4])}); give --worker-number.")
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def listen(host: str, port: int) -> socket.socket:
+    """Return a socket that listens; no host is every interface.
+
+    Raises:
+        OSError: It cannot.
+    """
     family = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0][0]
     if not host:
         family = socket.AF_INET

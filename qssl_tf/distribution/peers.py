@@ -16,10 +16,9 @@ from contextlib import suppress
 from typing import Any, NoReturn
 
 from qssl_tf.distribution.cluster import Cluster
+from qssl_tf.distribution.doors import MAX_MESSAGE, SECONDS
 from qssl_tf.errors import UserError
 from qssl_tf.reading import parse_json
-
-MAX_MESSAGE = 1 << 20  # bytes; the settings of a run take two thousand
 
 
 class Peers:
@@ -54,19 +53,31 @@ class Peers:
         for number, connection in self._connections.items():
             threading.Thread(target=self._listen_to, args=(number, connection.makefile("rb")), daemon=True).start()
 
-    def agree(self, values: dict[str, Any]) -> None:
+    def agree(self, values: dict[str, Any], seconds: float | None = None) -> None:
         """Compare values with all workers; all of them call it with the same names.
 
+        Args:
+            values: What this worker has.
+            seconds: How long the others may take to say what they have; None is for what takes them unknown time.
+
         Raises:
-            UserError: On every worker, where one has another value; it is named.
+            UserError: On every worker, where one has another value or says nothing; it is named.
         """
         if not self.is_chief:
             self.send(0, {"values": values})
-            self.answer()
+            self.answer(None if seconds is None else seconds + SECONDS)
             return
-        theirs = {number: self._inbox[number].get() for number in self._connections}
-        problems = [self._difference(number, found, values) for number, found in theirs.items()]
+        deadline = None if seconds is None else time.monotonic() + seconds
+        problems = [self._heard(number, values, deadline) for number in self._connections]
         self.verdict(next(filter(None, problems), None))
+
+    def _heard(self, number: int, values: dict[str, Any], deadline: float | None) -> str | None:
+        """Return what is wrong with what a worker has."""
+        try:
+            left = None if deadline is None else max(deadline - time.monotonic(), 0.01)
+            return self._difference(number, self._inbox[number].get(timeout=left), values)
+        except queue.Empty:
+            return f"{self.cluster.named(number)} came and then said nothing; start all workers again."
 
     def _difference(self, number: int, theirs: Any, values: dict[str, Any]) -> str | None:
         theirs = theirs if isinstance(theirs, dict) else {}

@@ -2,22 +2,25 @@
 
 import argparse
 import json
+from pathlib import Path
 
 import pytest
 
 from qssl_tf.distribution.choice import Choice, add_strategy_flags, check_shares, read_choice
+from qssl_tf.distribution.secret import VARIABLE
 from qssl_tf.errors import UserError
 
 
-def chosen(*flags, batch_size=64):
+def chosen(*flags, batch_size=64, shared=Path("nowhere")):
     parser = argparse.ArgumentParser()
     add_strategy_flags(parser)
-    return read_choice(parser.parse_args(flags), batch_size)
+    return read_choice(parser.parse_args(flags), batch_size, shared)
 
 
 @pytest.fixture(autouse=True)
 def no_cluster(monkeypatch):
-    monkeypatch.delenv("TF_CONFIG", raising=False)
+    for name in ("TF_CONFIG", VARIABLE):
+        monkeypatch.delenv(name, raising=False)
 
 
 def two_workers(ports, index=0):
@@ -35,16 +38,21 @@ def test_devices_of_this_machine():
 
 
 @pytest.mark.parametrize("number", [0, 1])
-def test_workers_by_flag(free_ports, number):
+def test_workers_by_flag(free_ports, number, tmp_path):
     workers = ",".join(f"127.0.0.1:{port}" for port in free_ports(2))
-    choice = chosen("--strategy", "multi_worker", "--workers", workers, "--worker-number", str(number), "--wait", "7")
+    flags = ["--strategy", "multi_worker", "--workers", workers, "--worker-number", str(number), "--wait", "7"]
+    choice = chosen(*flags, shared=tmp_path / "runs")
+    assert choice.secret.words == (tmp_path / "runs" / ".secret").read_bytes().strip()
     assert (choice.cluster.addresses, choice.cluster.number, choice.wait) == (tuple(workers.split(",")), number, 7)
     choice.cluster.listener.close()
 
 
-def test_workers_by_tf_config(free_ports, monkeypatch):
+def test_workers_by_tf_config(free_ports, monkeypatch, tmp_path):
     monkeypatch.setenv("TF_CONFIG", two_workers(free_ports(2), index=1))
-    choice = chosen("--strategy", "multi_worker")
+    (tmp_path / "key").write_text("k" * 40)
+    (tmp_path / "key").chmod(0o600)
+    choice = chosen("--strategy", "multi_worker", "--secret-file", str(tmp_path / "key"))
+    assert choice.secret.words == b"k" * 40
     assert choice.cluster.number == 1
     choice.cluster.listener.close()
 
@@ -63,6 +71,10 @@ MULTI = ["--strategy", "multi_worker"]
         ([*MULTI, "--replicas", "2"], "--replicas belongs to --strategy mirrored; got --strategy multi_worker."),
         (["--workers", "a:1,b:1"], "--workers belongs to --strategy multi_worker; got --strategy single."),
         (["--worker-number", "1"], "--worker-number belongs to --strategy multi_worker; got --strategy single."),
+        (
+            ["--secret-file", "key"],
+            "--secret-file belongs to --strategy multi_worker; got --strategy single.",
+        ),
         (
             ["--strategy", "mirrored", "--replicas", "two"],
             "--replicas must be a whole number from 1 to 1024; got 'two'.",

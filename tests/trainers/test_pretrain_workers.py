@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 from judges.rounding import judge, saved_arrays
+from strangers import COUNT, Ports, until_listening
 
 from qssl_tf.config import Config
 
@@ -81,9 +82,20 @@ def test_two_devices(alone, runs, script):
     assert_same_training(run, alone)
 
 
-def test_four_processes(alone, runs, free_ports):
-    run, flags = runs / "four", workers(free_ports(4))
-    processes = [start(run.parent, run.name, *flags, "--worker-number", number) for number in (3, 1, 0, 2)]
+def test_four_processes_and_strangers_at_their_ports(alone, runs, free_ports):
+    """They come to every port, while workers meet and while TensorFlow has it."""
+    run, ports = runs / "four", free_ports(4)
+    flags = [*workers(ports), "--wait", 300]
+    processes = [start(run.parent, run.name, *flags, "--worker-number", number) for number in (3, 1, 0)]
+    for port in ports[:2]:
+        until_listening(port, processes[0])
+        Ports(port, answers=port == ports[0]).come(COUNT // 2, seed=port)
+    processes.append(start(run.parent, run.name, *flags, "--worker-number", 2))
+    while not (run / "history.csv").exists():
+        assert all(process.poll() is None for process in processes)
+        time.sleep(0.05)
+    for port in ports:
+        Ports(port, answers=False).come(COUNT // 2, seed=port)
     codes, outputs, errors = ended(processes)
     assert codes == [0] * 4, errors
     assert ["shared by 4 replicas" in output for output in outputs] == [False, False, True, False]  # the chief speaks

@@ -2,9 +2,11 @@
 
 import itertools
 import json
+import threading
 
 import pytest
 from keras_tuner.engine.hyperparameters import Choice as Entry
+from keras_tuner.engine.trial import Trial
 from oracles import ORACLES, planned
 from plan import Plan
 from space import Choice, Range, combinations
@@ -288,3 +290,41 @@ def test_a_damaged_folder_is_named_and_kept(tmp_path):
     with pytest.raises(UserError, match=r"keras_tuner is damaged .*; restore it or start another search\.$"):
         opened(plan, tmp_path)
     assert len(path.read_text()) == 40
+
+
+def test_what_fails_within_an_oracle_keeps_nobody_else_out(tmp_path, monkeypatch):
+    """keras-tuner's own lock stays taken where a method raises: a trial that there is not, or a full disk."""
+    oracle = opened(a_plan("random"), tmp_path)
+    trial = oracle.create_trial("w")
+
+    def full():
+        raise OSError("No space left on device")
+
+    def elsewhere(call):
+        thread = threading.Thread(target=call, daemon=True)
+        thread.start()
+        thread.join(10)
+        assert not thread.is_alive()
+
+    with pytest.raises(KeyError):
+        oracle.end_trial(Trial(trial.hyperparameters, trial_id="77", status="COMPLETED"))
+    elsewhere(lambda: oracle.requeue_silent(60))
+    with monkeypatch.context() as patch, pytest.raises(OSError):
+        patch.setattr(oracle, "save", full)
+        oracle.create_trial("other")
+    elsewhere(lambda: oracle.requeue_silent(60))
+    elsewhere(lambda: step(oracle, worker="w"))
+    assert oracle.end_order == ["0"]
+
+
+def test_figures_that_are_told_again_replace_those_before_until_the_trial_has_ended(tmp_path):
+    oracle = opened(a_plan("random"), tmp_path)
+    trial = oracle.create_trial("w")
+    for accuracy in (10.0, 34.72):
+        oracle.update_trial("0", {"validation_accuracy": accuracy})
+    trial.status = "COMPLETED"
+    oracle.end_trial(trial)
+    oracle.update_trial("0", {"validation_accuracy": 99.0})
+    kept = json.loads((tmp_path / "keras_tuner" / "trial_0" / "trial.json").read_text())
+    assert oracle.trials["0"].score == kept["score"] == 34.72
+    assert oracle.trials["0"].metrics.get_last_value("validation_accuracy") == 34.72

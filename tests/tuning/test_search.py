@@ -157,7 +157,7 @@ def test_a_chief_and_two_workers_of_which_one_is_killed(tmp_path, free_ports):
     doomed.wait()
     workers = [start(tmp_path, *part, output=subprocess.PIPE) for _ in range(2)]
     for worker in workers:
-        output, _ = worker.communicate(timeout=180)
+        output, _ = worker.communicate(timeout=400)
         assert worker.returncode == 0 and "no more trials" in output, output
     assert leader.wait(timeout=60) == 0, told()
     assert "trial 0 (1 of 4): its worker is silent; the trial waits for another" in told()
@@ -203,6 +203,7 @@ def test_a_chief_and_two_workers_of_which_one_is_killed(tmp_path, free_ports):
         (["--role", "chief", "--chief", "here"], "--chief must be HOST:PORT with a port from 1 to 65535; got 'here'."),
         (["--role", "worker", "--chief", "127.0.0.1:99"], "a worker takes everything from the chief's folder"),
         (["--silence", "5"], "--silence must be above 0 and beside --role; got 5.0."),
+        (["--secret-file", "key"], "--secret-file belongs to --role; leave it out where a search has one process."),
         (["--resume", "nowhere"], "nowhere is no search (it holds no search.json); searches in .: "),
         (["--resume", "--width", "3"], "--resume takes everything but --trials from the search's folder; leave out"),
         (["--dataset", "cifra10"], "cifra10"),
@@ -243,14 +244,16 @@ def test_another_search_is_named_and_kept(whole, arguments, sentence, capsys, mo
 
 def test_a_worker_without_a_chief_ends_soon(whole, free_ports, capsys, monkeypatch):
     import cluster
+    from identity import FILE, begin_identity
+    from plan import read_plan
 
     monkeypatch.setattr(cluster, "PATIENCE", 1.0)
-    for name in ("IP", "PORT"):
-        monkeypatch.setenv(f"KERASTUNER_ORACLE_{name}", "")  # put back afterwards
-    monkeypatch.setenv("KERASTUNER_TUNER_ID", "")
     search, _ = whole
     arguments = ["--resume", search, "--role", "worker", "--chief", f"127.0.0.1:{free_ports(1)[0]}"]
+    refused(search.parent, arguments, "whole has had no chief yet; start one with --role chief", capsys, monkeypatch)
+    begin_identity(search, read_plan(search))
     refused(search.parent, arguments, "no chief answers at 127.0.0.1:", capsys, monkeypatch)
+    (search / FILE).unlink()
 
 
 def test_a_port_in_use(whole, capsys, monkeypatch):
