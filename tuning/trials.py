@@ -21,7 +21,7 @@ from qssl_tf.evaluation.probe_files import read_probe
 from qssl_tf.files import write_json, write_text
 from qssl_tf.lock import locked
 from qssl_tf.reading import read_json, read_text
-from qssl_tf.schema import Percent, Schema, Seconds, check
+from qssl_tf.schema import Measured, Percent, Schema, Seconds, check
 from qssl_tf.training.history import read_history
 from qssl_tf.training.pretrain import build, pretrain
 from qssl_tf.training.runs import Run, create_run, open_run
@@ -53,8 +53,8 @@ class TrialFile(Schema):
     balanced_accuracy: Percent
     majority_share: Percent
     contrastive_accuracy: Percent
-    loss: float
-    parameters: Annotated[float, Field(ge=0)]
+    loss: Measured
+    parameters: Annotated[float, Field(ge=0, le=2**53)]
     seconds: Seconds
 
 
