@@ -1,13 +1,14 @@
 """A run's report as one HTML page that needs no other file and no network."""
 
 import base64
+import html
 from collections.abc import Iterable, Mapping, Sequence
-from html import escape
 from pathlib import Path
 from typing import Any
 
 from qssl_tf.config import Config
 from qssl_tf.errors import UserError
+from qssl_tf.markup import printable
 from qssl_tf.reading import MAX_PICTURE, read_bytes
 
 PNG = b"\x89PNG\r\n\x1a\n"  # how such a file begins
@@ -22,6 +23,11 @@ tr { border-bottom: 1px solid #eee; } figure { margin: 1.5rem 0; } img { max-wid
 figcaption { color: #555; font-size: .9rem; } code { background: #f4f4f4; }
 body { background: #fff; overflow-wrap: anywhere; }
 """
+
+
+def escape(value: Any) -> str:
+    """Return a value as HTML shows it, and as every file can hold it: its text, never as markup."""
+    return html.escape(printable(str(value)))
 
 
 def page(title: str, sections: Mapping[str, str]) -> str:
@@ -46,7 +52,7 @@ def text(words: str) -> str:
 
 def table(rows: Iterable[Sequence[Any]], heads: Sequence[str] = ()) -> str:
     """Return rows of plain values as a table, nothing where there are none."""
-    lines = ["".join(f"<td>{escape(str(cell))}</td>" for cell in row) for row in rows]
+    lines = ["".join(f"<td>{escape(cell)}</td>" for cell in row) for row in rows]
     top = f"<tr>{''.join(f'<th>{escape(head)}</th>' for head in heads)}</tr>\n" if heads and lines else ""
     return f"<table>\n{top}" + "\n".join(f"<tr>{line}</tr>" for line in lines) + "\n</table>" if lines else ""
 
