@@ -29,6 +29,7 @@ from qssl_tf.pictures import of_run
 from qssl_tf.pictures.page import page, table
 from qssl_tf.publishing.card import Facts, card
 from qssl_tf.publishing.folder import share
+from qssl_tf.quantum import simulators
 from qssl_tf.report import write_page
 from qssl_tf.training.facts import read_facts, read_versions
 from qssl_tf.training.pretrain import build
@@ -298,7 +299,7 @@ def test_settings_beyond_their_weights_are_refused_before_anything_is_made(folde
     config = json.loads((folder / "config.json").read_text())
     (folder / "config.json").write_text(json.dumps(config | settings))
     for name in ("load_run", "linear_probe", "write_report", "run_on_device"):
-        with pytest.raises(q.UserError, match=r"is damaged \(it has 0\.5 MB, and `.*` in config\.json need .* GB of w"):
+        with pytest.raises(q.UserError, match=r"is damaged \(it has 0\.5 MB, and `.* in config\.json need .* GB of w"):
             ROUTES[name](folder)
 
 
@@ -312,7 +313,7 @@ def test_own_settings_beyond_memory_are_one_line(settings, here, tmp_path, monke
     done = here("trainers/pretrain.py", "--runs-dir", tmp_path, *flags)
     assert done.returncode == 2 and done.stderr.count("\n") == 1
     first = next(name for name in ("projector", "encoding", "width") if name in settings)
-    assert done.stderr.startswith(f"error: `{first}` ") and "; 2.0 GB are left on this machine; take" in done.stderr
+    assert done.stderr.startswith(f"error: `{first}` ") and "; 2.0 GB are left on this machine;" in done.stderr
     assert not list(tmp_path.iterdir())
 
 
@@ -340,8 +341,41 @@ def test_weights_are_counted_as_keras_makes_them(settings, digits_data):
     assert sizes.head_features(config) == model.head.compute_output_shape((None, model.encoder.output_shape[1]))[1]
 
 
+STEPS = [
+    (
+        {"batch_size": 1024}, 3 * 10**7,
+        "`batch_size` 1024 needs about 88.2 MB of memory for the views of a batch in `encoder` 'small_cnn'; 30.0 MB "
+        "are left on this machine; take a smaller value.",
+    ),
+    (
+        {"batch_size": 1024, "width": 2}, 10**7,
+        "`batch_size` 1024 needs about 16.8 MB of memory for weights and a batch; 10.0 MB are left on this machine; "
+        "take a smaller value.",
+    ),
+    (
+        {"batch_size": 2, "width": 10}, 2 * 10**5,
+        "`width` 10 needs about [\\d.]+ GB of memory for the states of a single row in training; this machine has "
+        "0.0002 GB left; take fewer qubits or layers.",
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("settings", "left", "sentence"), STEPS)
+def test_a_step_beyond_memory_is_one_line(settings, left, sentence, digits_data, monkeypatch):
+    for module in (sizes, simulators):
+        monkeypatch.setattr(module, "available", lambda: left)
+    config = q.Config.from_dict({"projector": [2], **settings})
+    with pytest.raises(q.UserError, match=f"^{sentence}$"):
+        build(config, digits_data)
+
+
+def test_what_is_read_needs_no_room_for_a_step(folder, monkeypatch):
+    monkeypatch.setattr(sizes, "available", lambda: 10**6)
+    q.load_run(folder)
+
+
 def test_each_encoder_s_features_are_known():
-    assert set(q.Config.__dataclass_fields__) and set(FEATURES) == {
+    assert set(FEATURES) == {
         "small_cnn", "vgg_tiny", "vgg_small", "resnet18", "resnet18_cifar"
     }  # fmt: skip
 
