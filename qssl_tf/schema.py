@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, RootModel, ValidationError
 
 from qssl_tf.errors import shown
 from qssl_tf.reading import read_json
@@ -41,11 +41,17 @@ class Schema(BaseModel):
     model_config = ConfigDict(strict=True, extra="allow", allow_inf_nan=False, protected_namespaces=())
 
 
-def check(kind: Any, values: Any) -> Any:
+class Texts(RootModel[dict[Word, Word]]):
+    """A JSON object of nothing but texts."""
+
+    model_config = ConfigDict(strict=True)
+
+
+def check(kind: type[BaseModel], values: Any) -> Any:
     """Refuse what is no record of a kind.
 
     Args:
-        kind: A Schema, or a type that pydantic can check.
+        kind: A Schema, or another model of pydantic.
         values: Parsed JSON.
 
     Returns:
@@ -55,13 +61,13 @@ def check(kind: Any, values: Any) -> Any:
         ValueError: It names the first place that is wrong, and what stands there.
     """
     try:
-        TypeAdapter(kind).validate_python(values)
+        kind.model_validate(values)
     except ValidationError as error:
         raise ValueError(_told(error)) from None
     return values
 
 
-def read_as(path: Path, kind: Any) -> Any:
+def read_as(path: Path, kind: type[BaseModel]) -> Any:
     """Return the values of a JSON file that must be a record of a kind.
 
     Raises:

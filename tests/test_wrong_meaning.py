@@ -9,6 +9,7 @@ import json
 import math
 import os
 import random
+import shutil
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -17,9 +18,10 @@ import pytest
 from plan import Plan, read_plan, write_plan
 from qiskit import QuantumCircuit
 from qiskit.circuit import Parameter
+from results import best, table, write_results
 from space import Choice, Range, combinations
 from trials import _recorded
-from tuner import make_oracle
+from tuner import Tuner, make_oracle
 
 from qssl_tf.config import Config
 from qssl_tf.device_records import chosen, show_status
@@ -114,10 +116,23 @@ def place(tmp_path_factory, made_up_record):
     plan = Plan(Config(validation_fraction=0.2), varied, "random", 5, "validation_accuracy", 0)
     (folder / "search").mkdir()
     write_plan(folder / "search", plan)
+    begin_search(folder / "search", plan)
     (folder / "trial.json").write_text(json.dumps(TRIAL))
     write_record(folder, PAIR, made_up_record)
     device_path(folder).write_text(json.dumps(STUDY_RESULT))
     return folder
+
+
+def begin_search(folder, plan):
+    """Leave keras-tuner's files of a search with two completed trials."""
+    oracle = make_oracle(plan)
+    tuner = Tuner(plan, oracle, folder)
+    for _ in range(2):
+        trial = oracle.create_trial("tuner0")
+        oracle.update_trial(trial.trial_id, TRIAL)
+        trial.status = "COMPLETED"
+        oracle.end_trial(trial)
+    tuner.save()
 
 
 @pytest.fixture(scope="module")
@@ -196,6 +211,21 @@ def used_plan(folder):
     return json.loads(json.dumps(plan.to_dict()))
 
 
+def used_search_state(folder):
+    """On a copy, as a search that goes on writes its files anew."""
+    copied = folder / "copy"
+    shutil.rmtree(copied, ignore_errors=True)
+    shutil.copytree(folder / "search", copied)
+    plan = read_plan(copied)
+    oracle = make_oracle(plan)
+    Tuner(plan, oracle, copied)
+    rows = table(plan, oracle, copied)
+    best(plan, rows)
+    write_results(copied, plan, rows)
+    oracle.create_trial("tuner0")
+    return {}
+
+
 def used_trial(folder):
     return _recorded(folder / "trial.json")
 
@@ -229,6 +259,8 @@ KINDS = {
     "device run": ("run/ibmq/one/record.json", used_ledger),
     "device result": ("run/ibmq/one/result.json", used_result),
     "search": ("search/search.json", used_plan),
+    "state of a search": ("search/keras_tuner/oracle.json", used_search_state),
+    "trial of a search": ("search/keras_tuner/trial_0/trial.json", used_search_state),
     "trial": ("trial.json", used_trial),
     "study record": (str(record_path(Path(), PAIR)), used_study_record),
     "study device": ("device.json", used_study_device),
