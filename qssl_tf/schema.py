@@ -23,7 +23,7 @@ Count = Annotated[int, Field(ge=0, le=MAX_COUNT)]
 Positive = Annotated[int, Field(ge=1, le=MAX_COUNT)]
 Percent = Annotated[float, Field(ge=0, le=100)]
 Seconds = Annotated[float, Field(ge=0, le=MAX_SECONDS)]
-Word = Annotated[str, Field(max_length=MAX_WORD)]
+Word = Annotated[str, Field(max_length=MAX_WORD, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")]  # nothing steers a terminal
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Interval = Annotated[list[Percent], Field(min_length=2, max_length=2)]
 Rms = Annotated[float, Field(ge=0, le=2)]  # of an error of expectations, which lie from -1 to 1
