@@ -9,9 +9,7 @@ from typing import Any
 from qssl_tf.config import Config
 from qssl_tf.errors import UserError
 from qssl_tf.markup import printable
-from qssl_tf.reading import MAX_PICTURE, read_bytes
-
-PNG = b"\x89PNG\r\n\x1a\n"  # how such a file begins
+from qssl_tf.reading import read_png
 
 STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; color: #222; }
@@ -74,10 +72,7 @@ def _png(path: Path) -> bytes:
         UserError: It is no PNG file: anything else in its place would go out with the page.
     """
     try:
-        content = read_bytes(path, MAX_PICTURE)
-        if not content.startswith(PNG):
-            raise ValueError("it is no PNG file")
-        return content
+        return read_png(path)
     except ValueError as error:
         raise UserError(f"{path} cannot be shown ({error}); remove it, and draw the run again.") from None
 
