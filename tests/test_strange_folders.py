@@ -13,7 +13,7 @@ from plan import Plan, read_plan, write_plan
 from space import Range
 
 import qssl_tf as q
-from qssl_tf.checksums import SUMS, check_sums, listed, write_sums
+from qssl_tf.checksums import SUMS, check_sums, write_sums
 from qssl_tf.device_records import chosen
 from qssl_tf.files import append_text
 from qssl_tf.links import check_own_files, point_latest
@@ -214,21 +214,6 @@ def test_a_checkpoint_that_was_added_is_not_taken_for_the_newest(shared):
     shutil.copyfile(first, first.with_name("step-000900.weights.h5"))
     with pytest.raises(q.UserError, match=r"step-000900\.weights\.h5 must stand in SHA256SUMS"):
         q.load_run(shared)
-
-
-def test_results_may_be_added_to_a_shared_folder(shared, digits_data):
-    """A run that was shared without a probe is probed by who got it, and stays what its list vouches for."""
-    without(shared, "probe.json", "probe.npz")
-    for name in ("probe.json", "probe.npz"):
-        (shared / name).unlink()
-    before = listed(shared)
-    result = q.linear_probe(shared, probe_epochs=2, probe_protocol="clean")
-    assert json.loads((shared / "probe.json").read_text())["accuracy_last"] == result.accuracy_last
-    run = q.load_run(shared)
-    assert run.predict(digits_data.test.images).shape == (360,)
-    write_page(run, {})
-    assert listed(shared) == before
-    q.load_run(shared)
 
 
 def test_a_listed_report_is_not_written_over(shared):

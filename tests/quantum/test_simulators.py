@@ -39,7 +39,7 @@ def test_xla_says_what_only_tfq_can_do():
 def test_states_beyond_memory_are_refused_with_their_size(simulator):
     with pytest.raises(
         UserError,
-        match=r"`width` 36 needs about 2199 GB of memory .* machine has \d+ GB left; take fewer",
+        match=r"`width` 36 needs about 2199 GB of memory .* machine has [\d.]+ GB left; take fewer",
     ):
         QuantumHead(36, simulator=simulator)
 
