@@ -25,6 +25,7 @@ from qssl_tf.hardware.preparing import compiled_for, quantum_seconds, rows_a_job
 from qssl_tf.hardware.usable import check_width, left_out
 from qssl_tf.interrupts import how_to_go_on
 from qssl_tf.links import point_latest
+from qssl_tf.models.sizes import head_features
 from qssl_tf.quantum.observables import members
 from qssl_tf.training.facts import unfinished
 from qssl_tf.training.runs import Run, check_own, versions
@@ -202,8 +203,8 @@ def check_fits(run: Run, ledger: Ledger) -> None:
     if missing:
         raise UserError(f"{ledger.folder / 'values.npz'} lacks {', '.join(missing)}; start a new device run.")
     shapes = {name: stored[name].shape for name in wanted}
-    images, classes = len(stored["labels"]), len(ledger.record["class_names"])
-    features = shapes["exact"][-1] if shapes["exact"] else 0
+    images, classes = stored["labels"].size, len(ledger.record["class_names"])
+    features = head_features(run.config)
     right = {
         "rows": (ledger.calibration + images, len(ledger.record["parameters"])),
         "exact": (ledger.calibration + images, features),
@@ -211,7 +212,7 @@ def check_fits(run: Run, ledger: Ledger) -> None:
         "kernel": (features, classes),
         "bias": (classes,),
     }
-    if qubits != run.config.width or shapes != right:
+    if run.config.head != "quantum" or qubits != run.config.width or shapes != right or not images:
         raise UserError(
             f"{ledger.folder} is of {qubits} qubits and arrays of shapes {list(shapes.values())}, which do not fit "
             f"{run.folder}; start a new device run."

@@ -22,7 +22,8 @@ def reason(error: BaseException) -> str:
     """
     pass_on_interrupt(error)
     text = f"it lacks {error}" if isinstance(error, KeyError) else str(error)
-    return (text.strip().splitlines() or [type(error).__name__])[0][:200].rstrip(".")
+    line = (text.strip().splitlines() or [type(error).__name__])[0][:200].rstrip(".")
+    return line.encode("utf-8", "backslashreplace").decode()  # it may quote what no file or terminal takes
 
 
 def is_interrupt(error: BaseException) -> bool:

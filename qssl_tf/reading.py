@@ -21,6 +21,7 @@ MAX_TEXT = 1 << 24  # bytes; the largest JSON file here, of a device run with 10
 MAX_TABLE = 1 << 30  # bytes; a table of ten million steps
 MAX_ARRAYS = 1 << 36  # bytes
 MAX_PICTURE = 1 << 26  # bytes; a figure takes 0.3 MB
+PNG = b"\x89PNG\r\n\x1a\n"  # how such a file begins
 HEADERS = 4096  # bytes for the name, type and shape of an array
 
 
@@ -86,6 +87,19 @@ def read_bytes(path: Path, at_most: int) -> bytes:
     """
     with open_regular(path, at_most) as file:
         return file.read(at_most)
+
+
+def read_png(path: Path) -> bytes:
+    """Return the content of a picture.
+
+    Raises:
+        OSError: It cannot be read.
+        ValueError: It is too large, or something else than a picture, which might be nobody's business.
+    """
+    content = read_bytes(path, MAX_PICTURE)
+    if not content.startswith(PNG):
+        raise ValueError("it is no PNG file")
+    return content
 
 
 def copy_file(source: Path, target: Path, at_most: int = MAX_ARRAYS) -> None:

@@ -4,12 +4,11 @@ A record may have been damaged, edited, or come from a stranger: valid JSON of t
 answer `--help` import this one late.
 """
 
-import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, RootModel, ValidationError
 
 from qssl_tf.errors import shown
 from qssl_tf.reading import read_json
@@ -18,14 +17,18 @@ MAX_COUNT = 2**31 - 1
 MAX_WORD = 4096  # characters
 MAX_SECONDS = 1e12
 MAX_CLASSES = 65_536
+LARGEST = 1e15  # number of an array: squares and sums of such stay below the largest float32
 
 Count = Annotated[int, Field(ge=0, le=MAX_COUNT)]
 Positive = Annotated[int, Field(ge=1, le=MAX_COUNT)]
 Percent = Annotated[float, Field(ge=0, le=100)]
 Seconds = Annotated[float, Field(ge=0, le=MAX_SECONDS)]
-Word = Annotated[str, Field(max_length=MAX_WORD)]
+Word = Annotated[str, Field(max_length=MAX_WORD, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")]  # nothing steers a terminal
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Interval = Annotated[list[Percent], Field(min_length=2, max_length=2)]
+Rms = Annotated[float, Field(ge=0, le=2)]  # of an error of expectations, which lie from -1 to 1
 Names = Annotated[list[Word], Field(max_length=MAX_CLASSES)]
+Measured = Annotated[float, Field(ge=-1e9, le=1e9)]  # a loss, an overlap and the like
 Confusion = Annotated[list[list[Count]], Field(min_length=1, max_length=MAX_CLASSES)]
 
 
@@ -38,11 +41,17 @@ class Schema(BaseModel):
     model_config = ConfigDict(strict=True, extra="allow", allow_inf_nan=False, protected_namespaces=())
 
 
-def check(kind: Any, values: Any) -> Any:
+class Texts(RootModel[dict[Word, Word]]):
+    """A JSON object of nothing but texts."""
+
+    model_config = ConfigDict(strict=True)
+
+
+def check(kind: type[BaseModel], values: Any) -> Any:
     """Refuse what is no record of a kind.
 
     Args:
-        kind: A Schema, or a type that pydantic can check.
+        kind: A Schema, or another model of pydantic.
         values: Parsed JSON.
 
     Returns:
@@ -52,13 +61,13 @@ def check(kind: Any, values: Any) -> Any:
         ValueError: It names the first place that is wrong, and what stands there.
     """
     try:
-        TypeAdapter(kind).validate_python(values)
+        kind.model_validate(values)
     except ValidationError as error:
         raise ValueError(_told(error)) from None
     return values
 
 
-def read_as(path: Path, kind: Any) -> Any:
+def read_as(path: Path, kind: type[BaseModel]) -> Any:
     """Return the values of a JSON file that must be a record of a kind.
 
     Raises:
@@ -89,7 +98,7 @@ def check_confusion(counts: list[list[int]], names: list[str]) -> None:
         raise ValueError("its confusion matrix counts no image")
 
 
-def check_finite_arrays(arrays: Mapping[str, Any], at_most: float = math.inf) -> None:
+def check_finite_arrays(arrays: Mapping[str, Any], at_most: float = LARGEST) -> None:
     """Refuse arrays that are no numbers, or hold infinite ones.
 
     Args:
@@ -102,6 +111,5 @@ def check_finite_arrays(arrays: Mapping[str, Any], at_most: float = math.inf) ->
     import numpy as np
 
     for name, array in arrays.items():
-        if array.dtype.kind not in "fiu" or not np.all(np.isfinite(array)) or np.any(np.abs(array) > at_most):
-            limit = "finite" if at_most == math.inf else f"from {-at_most:g} to {at_most:g}"
-            raise ValueError(f"its {name} must be numbers that are {limit}")
+        if array.dtype.kind not in "fiu" or not np.all(np.abs(array.astype(np.float64)) <= at_most):
+            raise ValueError(f"its {name} must be numbers from {-at_most:g} to {at_most:g}")

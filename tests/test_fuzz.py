@@ -33,7 +33,7 @@ TOKENS = [
 ]  # fmt: skip
 
 PROBE = {
-    "split": "test", "protocol": "cached", "step": 25, "features": 8, "n_train": 1437, "n_test": 360,
+    "split": "test", "protocol": "cached", "step": 25, "features": 8, "n_train": 1437, "n_test": 66,
     "accuracy_last": 88.3, "accuracy_best_epoch": 89.1, "per_class_accuracy": {"0": 90.0, "1": 80.5},
     "confusion": [[30, 2], [1, 33]], "class_names": ["0", "1"], "frozen_sha256": "ab" * 32, "seconds": 1.5,
 }  # fmt: skip
@@ -42,7 +42,7 @@ RECORD = {
     "backend": "fake_manila", "shots": 10, "mitigation": "affine", "seed": 3, "step": 25, "two_qubit_gates": 4,
     "depth": 9, "layout": [0, 1], "estimated_success": 0.9, "contrast": [0.9, 0.95], "class_names": ["0", "1"],
     "seconds": 0.5, "parameters": ["x_000", "x_001"], "checksum": checksum(ROWS),
-    "jobs": [{"rows": [0, 1, 2], "tag": "a", "id": None, "state": "planned"}],
+    "jobs": [{"rows": [0, 1, 2, 3, 4, 5], "tag": "a", "id": None, "state": "planned"}],
 }  # fmt: skip
 HISTORY = "step,epoch,loss,contrastive_accuracy,learning_rate,seconds\n" + "".join(
     f"{step},1,{5 / step:.4f},0.{step},0.002,0.1\n" for step in range(1, 9)

@@ -139,7 +139,7 @@ def test_rows_and_names_of_jobs_are_checked(ledger, part):
     record = json.loads((ledger.folder / "record.json").read_text())
     record["jobs"][0][part] = [-1] if part == "rows" else 3
     (ledger.folder / "record.json").write_text(json.dumps(record))
-    with pytest.raises(UserError, match="cannot be read .its job 0 "):
+    with pytest.raises(UserError, match=rf"cannot be read .its jobs\.0\.{part}"):
         Ledger.open(ledger.folder)
 
 
@@ -254,7 +254,8 @@ def test_a_run_folder_holds_its_own_files(run, tmp_path):
     with pytest.raises(UserError) as caught:
         open_run(run.folder)
     assert str(caught.value) == (
-        f"{run.folder / 'state'} is a link to another place; a run folder must hold its own files."
+        f"{run.folder / 'state'} is a link to another place; such a folder must hold its own files: put the file "
+        "itself there."
     )
 
 
@@ -262,5 +263,5 @@ def test_the_newest_run_is_beside_its_link(run, tmp_path):
     runs = tmp_path / "runs"
     runs.mkdir()
     (runs / "latest").symlink_to(Path("..") / run.folder.name)
-    with pytest.raises(UserError, match="points out of its folder, to .*; name a run with its folder."):
+    with pytest.raises(UserError, match="points out of its folder, to .*; name the folder itself."):
         newest_run(runs)

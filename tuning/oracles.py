@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import keras_tuner
+from kept import check_state
 from keras_tuner.engine import trial as trials
 from keras_tuner.src.engine.metrics_tracking import MetricsTracker
 from keras_tuner.src.engine.oracle import LOCKS, THREADS
 from keras_tuner.src.tuners.gridsearch import LinkedList
 from sklearn.exceptions import ConvergenceWarning
 
-from qssl_tf.errors import UserError, reason
+from qssl_tf.errors import UserError, pass_on_interrupt, reason
 from qssl_tf.files import write_json
 
 ENDED = ("COMPLETED", "FAILED")
@@ -90,10 +91,17 @@ class Kept(keras_tuner.Oracle):
         Raises:
             UserError: A file is damaged.
         """
+        space = self.hyperparameters
         try:
+            check_state(Path(self._project_dir))
             super().reload()
             self._mend()
-        except (ValueError, KeyError, RuntimeError, TypeError, AttributeError) as error:
+            self.hyperparameters = space  # whatever the files say: the plan decides what is searched
+            for trial in self.trials.values():
+                given, trial.hyperparameters = trial.hyperparameters.values, space.copy()
+                trial.hyperparameters.values = given
+        except Exception as error:  # keras-tuner can fail in any way on what it did not write
+            pass_on_interrupt(error)
             what = reason(error.__cause__ or error)
             raise UserError(f"{self._project_dir} is damaged ({what}); restore it or start another search.") from None
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from oracles import ORACLES
 from pydantic import Field, model_validator
-from space import Choice, Parameter, Range, reachable
+from space import Choice, Parameter, Range, check_value, reachable
 from trials import OBJECTIVES
 
 from qssl_tf.config import Config
@@ -130,6 +130,9 @@ KINDS = {"Choice": Choice, "Range": Range}
 
 def _parameter(entry: dict[str, Any]) -> Parameter:
     kind = KINDS[entry.pop("kind")]
+    for other, values in entry["when"].items():
+        for value in values:
+            check_value(other, value)
     entry["when"] = {name: tuple(values) for name, values in entry["when"].items()}
     if "values" in entry:
         entry["values"] = tuple(tuple(value) if isinstance(value, list) else value for value in entry["values"])

@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
-from qssl_tf.config import Config
+from qssl_tf.config import CHOICES, Config, checked
 from qssl_tf.errors import UserError, unknown_name
 from qssl_tf.registration import OWN
 
@@ -175,6 +175,19 @@ def check_name(name: str) -> None:
         raise UserError(f"`{name}` decides what trials are judged on and cannot be searched; set it for all of them.")
     if name not in {item.name for item in fields(Config)}:
         raise unknown_name("parameter", name, [item.name for item in fields(Config) if item.name not in fixed])
+
+
+def check_value(name: str, value: Any) -> None:
+    """Refuse a value that a setting cannot have, or the name of none.
+
+    Raises:
+        UserError: It says which and why.
+    """
+    if name not in Config.__dataclass_fields__:
+        raise unknown_name("parameter", name, Config.__dataclass_fields__)
+    checked(name, value)
+    if name in CHOICES and value not in CHOICES[name]:
+        raise unknown_name(name, value, CHOICES[name])
 
 
 def reachable(parameters: Mapping[str, Parameter], base: Config) -> dict[str, Parameter]:

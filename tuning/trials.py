@@ -22,7 +22,7 @@ from qssl_tf.files import write_json, write_text
 from qssl_tf.lock import locked
 from qssl_tf.models.simclr import SimCLR
 from qssl_tf.reading import read_json, read_text
-from qssl_tf.schema import Percent, Schema, Seconds, check
+from qssl_tf.schema import Measured, Percent, Schema, Seconds, check
 from qssl_tf.training.history import read_history
 from qssl_tf.training.pretrain import build, pretrain
 from qssl_tf.training.provenance import own_parts
@@ -55,8 +55,8 @@ class TrialFile(Schema):
     balanced_accuracy: Percent
     majority_share: Percent
     contrastive_accuracy: Percent
-    loss: float
-    parameters: Annotated[float, Field(ge=0)]
+    loss: Measured
+    parameters: Annotated[float, Field(ge=0, le=2**53)]
     seconds: Seconds
 
 

@@ -18,6 +18,7 @@ from trials import OBJECTIVES, images, run_trial
 
 from qssl_tf.config import Config
 from qssl_tf.errors import UserError, pass_on_interrupt
+from qssl_tf.errors import reason as error_reason
 from qssl_tf.files import write_json, write_text
 from qssl_tf.reading import read_text
 from qssl_tf.training.schedule import schedule
@@ -70,9 +71,37 @@ class Tuner(base_tuner.BaseTuner):
         self.seconds_in_trials = 0.0
         with contextlib.redirect_stdout(None):  # it tells which file it read
             super().__init__(oracle, directory=str(folder), project_name=STATE)
-        if client is not None:
+        if client is None:
+            self._check_trials()
+        else:
             self.oracle, self.tuner_id = client, client.worker
         self.save()  # from now on a kill leaves something to read back
+
+    @property
+    def _needed(self) -> tuple[str, ...]:
+        """What a completed trial must say of itself, for the table and the figures."""
+        return (self.plan.objective, "parameters", "seconds")
+
+    def _check_trials(self) -> None:
+        """Refuse trials on file with settings that this search cannot choose.
+
+        Raises:
+            UserError: It names the trial.
+        """
+        for name, trial in self.oracle.trials.items():
+            try:
+                values = chosen_settings(self.plan.parameters, trial.hyperparameters)
+                replace(self.plan.base, **values)
+                lacking = [figure for figure in self._needed if not trial.metrics.exists(figure)]
+                if trial.status == "COMPLETED" and lacking:
+                    raise ValueError(f"it is completed without {lacking[0]}")
+                if not 0 < trial.hyperparameters.values.get(UNIT, RUNGS) <= RUNGS:
+                    raise ValueError(f"{UNIT} must be up to {RUNGS}")
+            except (ValueError, TypeError) as error:
+                raise UserError(
+                    f"trial {name} of {self.folder} is damaged ({error_reason(error)}); restore it or start another "
+                    "search."
+                ) from None
 
     def save(self):
         """Write the state of oracle and tuner; a worker has none."""

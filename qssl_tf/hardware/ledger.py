@@ -17,7 +17,7 @@ from qiskit import QuantumCircuit, qpy
 from qssl_tf.errors import UserError, reason
 from qssl_tf.files import making, npz, replacing, write_json
 from qssl_tf.hardware.asked import CALIBRATION_ROWS
-from qssl_tf.hardware.record import check_circuits, check_record, check_rows, check_values
+from qssl_tf.hardware.record import check_circuits, check_record, check_rows, check_values, circuit_count
 from qssl_tf.reading import open_regular, read_arrays, read_json
 
 MAX_CIRCUITS = 1 << 28  # bytes
@@ -157,8 +157,8 @@ class Ledger:
             stored = read_arrays(path, at_most=min(2 * rows * shots * width, MAX_COUNTS))  # at most two circuits
             arrays = [stored[f"circuit_{place}"] for place in range(len(stored))]
             wrong = [array.shape for array in arrays if array.shape != (rows, shots, width) or array.dtype != np.uint8]
-            if wrong or not arrays:
-                raise ValueError(f"its arrays have the shapes {wrong}, not {(rows, shots, width)}")
+            if wrong or len(arrays) != circuit_count(self.record):
+                raise ValueError(f"its arrays have the shapes {wrong}, not {(rows, shots, width)} for each circuit")
         except (ValueError, KeyError) as error:
             raise UserError(
                 f"{path} is damaged ({reason(error)}); move it away, "

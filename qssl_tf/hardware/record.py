@@ -1,6 +1,5 @@
 """What a device run's files must be, checked when they are read: they may have been edited or come from others."""
 
-import math
 from collections.abc import Mapping
 from typing import Annotated, Any
 
@@ -12,7 +11,23 @@ from qssl_tf.hardware.asked import CALIBRATION_ROWS, MAX_SEED
 from qssl_tf.hardware.backends import SUPPRESSIONS
 from qssl_tf.hardware.compiling import READ
 from qssl_tf.hardware.mitigation import MITIGATIONS
-from qssl_tf.schema import MAX_COUNT, Count, Names, Schema, Seconds, Sha256, Word, check, check_finite_arrays
+from qssl_tf.schema import (
+    LARGEST,
+    MAX_COUNT,
+    Confusion,
+    Count,
+    Interval,
+    Names,
+    Percent,
+    Positive,
+    Rms,
+    Schema,
+    Seconds,
+    Sha256,
+    Word,
+    check,
+    check_finite_arrays,
+)
 
 MAX_SHOTS = 10_000_000  # as many as a job of IBM Quantum may run
 MAX_ANGLE = 1e6  # radians
@@ -60,6 +75,8 @@ class DeviceRecord(Schema):
     contrast: Annotated[list[Contrast], Field(min_length=1)]
     class_names: Annotated[Names, Field(min_length=1)]
     seconds: Seconds
+    created: Word | None = None
+    versions: dict[Word, Word] | None = None
     parameters: list[Word]
     checksum: Sha256
     jobs: Annotated[list[Job], Field(min_length=1, max_length=MAX_COUNT)]
@@ -77,22 +94,37 @@ class DeviceRecord(Schema):
         return self
 
 
-Rate = Annotated[float, Field(ge=0, le=100)]
-
-
 class DeviceResult(Schema):
     """`result.json` of a device run, of this version or an earlier one."""
 
     backend: Word
-    images: Annotated[int, Field(ge=1, le=MAX_COUNT)]
+    images: Positive
     shots: Shots
     mitigation: Word
     two_qubit_gates: Count
-    accuracy: Rate
-    accuracy_exact: Rate
-    balanced_accuracy: Rate | None = None
-    majority_share: Rate | None = None
-    rms_error: Annotated[float, Field(ge=0, le=2)]
+    accuracy: Percent
+    accuracy_exact: Percent
+    rms_error: Rms
+    balanced_accuracy: Percent | None = None
+    balanced_accuracy_exact: Percent | None = None
+    majority_share: Percent | None = None
+    agreement: Percent | None = None
+    accuracy_interval: Interval | None = None
+    shots_asked: Shots | None = None
+    calibration: Count | None = None
+    jobs: list[Word] | None = None
+    rms_error_raw: Rms | None = None
+    rms_error_by_observable: list[Rms] | None = None
+    standard_error: Annotated[float, Field(ge=0)] | None = None
+    confusion: Confusion | None = None
+    confusion_exact: Confusion | None = None
+    depth: Count | None = None
+    initial_layout: Qubits | None = None
+    final_layout: Qubits | None = None
+    estimated_success: Share | None = None
+    step: Count | None = None
+    seed: Annotated[int, Field(ge=0, le=MAX_SEED)] | None = None
+    seconds: Seconds | None = None
 
 
 def check_record(record: Any) -> None:
@@ -127,7 +159,7 @@ def check_values(record: dict[str, Any], stored: Mapping[str, np.ndarray]) -> No
     """
     if "rows" not in stored or stored["rows"].ndim != 2 or stored["rows"].shape[1] != len(record["parameters"]):
         raise ValueError(f"its rows must have {len(record['parameters'])} columns, one for each parameter")
-    limits = {"rows": MAX_ANGLE, "exact": 1 + ROUNDING, "kernel": math.inf, "bias": math.inf}
+    limits = {"rows": MAX_ANGLE, "exact": 1 + ROUNDING, "kernel": LARGEST, "bias": LARGEST}
     for name, at_most in limits.items():
         if name in stored:
             check_finite_arrays({name: stored[name]}, at_most)
@@ -136,13 +168,18 @@ def check_values(record: dict[str, Any], stored: Mapping[str, np.ndarray]) -> No
         raise ValueError(f"its labels must be places of its {classes} classes")
 
 
+def circuit_count(record: dict[str, Any]) -> int:
+    """Return how many circuits each job of a device run runs: extrapolation needs one more."""
+    return 2 if record["mitigation"] == "zne" else 1
+
+
 def check_circuits(record: dict[str, Any], circuits: Any) -> None:
     """Refuse compiled circuits that are not what the record speaks of.
 
     Raises:
         ValueError: It says in what.
     """
-    count = 2 if record["mitigation"] == "zne" else 1
+    count = circuit_count(record)
     if len(circuits) != count or not all(isinstance(circuit, QuantumCircuit) for circuit in circuits):
         raise ValueError(f"it must hold {count} circuits for mitigation {record['mitigation']}; got {len(circuits)}")
     for circuit in circuits:

@@ -19,7 +19,7 @@ from qssl_tf.models.initializers import SeedStream, dense
 from qssl_tf.models.learning_rates import SCHEDULES
 from qssl_tf.models.losses import NTXent, contrastive_accuracy
 from qssl_tf.models.optimizers import AdamL2
-from qssl_tf.models.sizes import refuse_beyond_file, refuse_beyond_memory
+from qssl_tf.models.sizes import refuse_batch_beyond_memory, refuse_beyond_file, refuse_beyond_memory
 from qssl_tf.replicas import gather, replica_count, stacked_views
 
 
@@ -270,10 +270,14 @@ def build_simclr(
     """
     if weights is not None:
         refuse_beyond_file(config, weights)
-    refuse_beyond_memory(config)
+    refuse_beyond_memory(config, training=weights is None)
     view_shape = augmentation.compute_output_shape((None, *image_shape))[1:]
     head, inputs = build_head(config), head_inputs(config)
+    if weights is None and config.head == "quantum":
+        head.check_trainable()
     encoder = build_encoder(config.encoder, view_shape, inputs, config.seed, config.angle_norm, config.angle_bound)
+    if weights is None:
+        refuse_batch_beyond_memory(config, encoder)
     features = head.compute_output_shape((None, inputs))[-1]
     projector = build_projector(features, config.seed, config.projector) if config.project else _no_projector(features)
     model = SimCLR(encoder, head, projector, name="simclr")

@@ -1,10 +1,13 @@
 """All pictures of a trained run that need its images."""
 
+import functools
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from qssl_tf.config import Config
+from qssl_tf.checksums import listed
 from qssl_tf.data.images import ImageData, Split
 from qssl_tf.data.pipeline import image_batches
 from qssl_tf.evaluation.features import BATCH
@@ -16,6 +19,7 @@ from qssl_tf.pictures.projector import write_projector
 from qssl_tf.training.runs import own_folder
 from qssl_tf.workflow import TrainedRun, as_run, images_of
 
+Picture = tuple[str, Callable[[Path], Any]]
 AMPLITUDES = "amplitude"  # its numbers are no angles of single qubits
 
 
@@ -41,29 +45,38 @@ def draw_run(run: TrainedRun | str | Path, data: ImageData | None = None) -> dic
     shown = data.test if len(data.test) else data.train
     figures, features = folder / "figures", run.features(shown.images)
     drawn: dict[str, Path | str] = {}
-    reason = no_map(features)
-    for method in METHODS:
-        path = figures / f"map-{method}.png"
-        drawn[f"map of the features ({method})"] = reason or path
-        if not reason:
-            embedding_map(path, features, shown.labels, data.class_names, method)
-    drawn["distribution of each feature"] = path = figures / "features.png"
-    names = feature_names(run, features.shape[1])
-    expectation_distributions(path, features, shown.labels, data.class_names, names)
-    if run.config.head == "quantum":
-        drawn |= _draw_quantum(run, run.config, shown, figures)
+    unmapped = no_map(features)
+    vouched = listed(folder)  # of a folder that was made for others with its pictures, which stay as they are
+    for name, (about, draw) in _pictures(run, features, shown, data.class_names).items():
+        path = figures / f"{name}.png"
+        is_map = name.removeprefix("map-") in METHODS
+        drawn[about] = unmapped if is_map and unmapped else path
+        if drawn[about] == path and path.relative_to(folder).as_posix() not in vouched:
+            draw(path)
     write_projector(folder / "tensorboard", features, shown.labels, data.class_names, shown.images)
     return drawn
 
 
-def _draw_quantum(run: TrainedRun, config: Config, shown: Split, figures: Path) -> dict[str, Path | str]:
-    drawn: dict[str, Path | str] = {"trained circuit": figures / "circuit.png"}
-    draw_circuit(figures / "circuit.png", run.model.head)
-    if config.encoding != AMPLITUDES:
-        drawn["angles of the encoder"] = path = figures / "angles.png"
-        batches = image_batches(shown.images, BATCH)
-        bloch_angles(path, np.concatenate([run.model.frozen_angles(batch).numpy() for batch in batches]))
-    return drawn
+def _pictures(run: TrainedRun, features: np.ndarray, shown: Split, names: Sequence[str]) -> dict[str, Picture]:
+    """Return what is drawn, by the name of its file: what it shows, and the function (path) that draws it."""
+    table: dict[str, Picture] = {}
+    for method in METHODS:
+        draw = functools.partial(embedding_map, features=features, labels=shown.labels, names=names, method=method)
+        table[f"map-{method}"] = (f"map of the features ({method})", draw)
+    of_each = feature_names(run, features.shape[1])
+    table["features"] = (
+        "distribution of each feature",
+        lambda path: expectation_distributions(path, features, shown.labels, names, of_each),
+    )
+    if run.config.head == "quantum":
+        table["circuit"] = ("trained circuit", lambda path: draw_circuit(path, run.model.head))
+        if run.config.encoding != AMPLITUDES:
+            table["angles"] = ("angles of the encoder", lambda path: bloch_angles(path, _angles(run, shown)))
+    return table
+
+
+def _angles(run: TrainedRun, shown: Split) -> np.ndarray:
+    return np.concatenate([run.model.frozen_angles(batch).numpy() for batch in image_batches(shown.images, BATCH)])
 
 
 def feature_names(run: TrainedRun, count: int) -> list[str]:

@@ -1,16 +1,15 @@
 """A run's report as one HTML page that needs no other file and no network."""
 
 import base64
+import html
 from collections.abc import Iterable, Mapping, Sequence
-from html import escape
 from pathlib import Path
 from typing import Any
 
 from qssl_tf.config import Config
 from qssl_tf.errors import UserError
-from qssl_tf.reading import MAX_PICTURE, read_bytes
-
-PNG = b"\x89PNG\r\n\x1a\n"  # how such a file begins
+from qssl_tf.markup import printable
+from qssl_tf.reading import read_png
 
 STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; color: #222; }
@@ -22,6 +21,11 @@ tr { border-bottom: 1px solid #eee; } figure { margin: 1.5rem 0; } img { max-wid
 figcaption { color: #555; font-size: .9rem; } code { background: #f4f4f4; }
 body { background: #fff; overflow-wrap: anywhere; }
 """
+
+
+def escape(value: Any) -> str:
+    """Return a value as HTML shows it, and as every file can hold it: its text, never as markup."""
+    return html.escape(printable(str(value)))
 
 
 def page(title: str, sections: Mapping[str, str]) -> str:
@@ -46,7 +50,7 @@ def text(words: str) -> str:
 
 def table(rows: Iterable[Sequence[Any]], heads: Sequence[str] = ()) -> str:
     """Return rows of plain values as a table, nothing where there are none."""
-    lines = ["".join(f"<td>{escape(str(cell))}</td>" for cell in row) for row in rows]
+    lines = ["".join(f"<td>{escape(cell)}</td>" for cell in row) for row in rows]
     top = f"<tr>{''.join(f'<th>{escape(head)}</th>' for head in heads)}</tr>\n" if heads and lines else ""
     return f"<table>\n{top}" + "\n".join(f"<tr>{line}</tr>" for line in lines) + "\n</table>" if lines else ""
 
@@ -74,10 +78,7 @@ def _png(path: Path) -> bytes:
         UserError: It is no PNG file: anything else in its place would go out with the page.
     """
     try:
-        content = read_bytes(path, MAX_PICTURE)
-        if not content.startswith(PNG):
-            raise ValueError("it is no PNG file")
-        return content
+        return read_png(path)
     except ValueError as error:
         raise UserError(f"{path} cannot be shown ({error}); remove it, and draw the run again.") from None
 

@@ -1,7 +1,6 @@
 """A run as a folder for others: settings, images' facts, one checkpoint, probe, pictures, card and checksums."""
 
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,12 +9,15 @@ from qssl_tf.errors import UserError
 from qssl_tf.evaluation.probe_files import read_classifier, read_probe
 from qssl_tf.files import making, write_json, write_text
 from qssl_tf.publishing.card import Facts, card, seeds_of
-from qssl_tf.reading import MAX_TABLE, copy_file
+from qssl_tf.reading import MAX_TABLE, copy_file, read_png
+from qssl_tf.training.callbacks import StateGeometry
 from qssl_tf.training.checkpoints import save_weights
 from qssl_tf.training.facts import read_facts, read_versions, unfinished
+from qssl_tf.training.history import COLUMNS, read_history
 from qssl_tf.training.runs import Run, open_run
 from qssl_tf.workflow import TrainedRun
 
+TABLES: dict[str, Sequence[str]] = {"history.csv": COLUMNS, "geometry.csv": StateGeometry.columns}
 PICTURES = ("history.csv", "geometry.csv", "figures")  # what nobody needs to use the weights
 
 
@@ -84,15 +86,20 @@ def _copy(source: Path, target: Path) -> None:
     """Copy a file, or the pictures of a folder; where there is none, nothing.
 
     Raises:
-        UserError: It is no file of the run's folder, or too large.
+        UserError: It is something else than its name says, which might be nobody's business.
     """
     if source.is_dir():
         target.mkdir()
         for picture in sorted(source.glob("*.png")):
             _copy(picture, target / picture.name)
-        return
-    try:
-        with suppress(FileNotFoundError):
+    elif source.exists():
+        try:
+            if source.name in TABLES:
+                read_history(source, TABLES[source.name])
+            if source.suffix == ".png":
+                read_png(source)
             copy_file(source, target, MAX_TABLE)
-    except ValueError as error:
-        raise UserError(f"{source} cannot be shared ({error}); remove it.") from None
+        except UserError:
+            raise
+        except ValueError as error:
+            raise UserError(f"{source} cannot be shared ({error}); remove it.") from None

@@ -13,6 +13,7 @@ from qssl_tf.xla import compiled
 
 Expectations = Callable[[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor], tf.Tensor]
 _compiled: dict[tuple, Expectations] = {}
+_states: dict[tuple, int] = {}
 AT_ONCE = 2**27  # bytes of states that one chunk of rows may take; larger ones cost page faults and gain nothing
 
 
@@ -37,8 +38,14 @@ def xla_expectations(spec: CircuitSpec, measured: Measurement) -> Expectations:
     return _compiled[key]
 
 
+def bytes_of_states(spec: CircuitSpec, measured: Measurement) -> int:
+    """Return the bytes of the states that a row goes through, for a circuit of which `xla_expectations` was asked."""
+    return _states[(spec.key, measured)]
+
+
 def _expectations(spec: CircuitSpec, measured: Measurement) -> Expectations:
     run = simulation(spec, measured.executed(spec), measured.shots)
+    _states[(spec.key, measured)] = run.bytes_per_row
     modes: dict[str, Callable[[], Expectations]] = {
         "adjoint": lambda: differentiated(run),
         "parameter_shift": lambda: shifted(run),

@@ -1,9 +1,9 @@
 """A study's trained circuit on the calibration snapshot of the paper's device, beside the exact one."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import Field, model_validator
+from pydantic import model_validator
 
 from qssl_tf.errors import UserError, reason
 from qssl_tf.files import write_json
@@ -12,9 +12,11 @@ from qssl_tf.reproduction.studies import Pair, Study
 from qssl_tf.schema import (
     Confusion,
     Count,
+    Interval,
     Names,
     Percent,
     Positive,
+    Rms,
     Schema,
     Seconds,
     Word,
@@ -39,10 +41,10 @@ class StudyResult(Schema):
     shots: Positive
     mitigation: Word
     accuracy: Percent
-    accuracy_interval: Annotated[list[float], Field(min_length=2, max_length=2)]
+    accuracy_interval: Interval
     accuracy_exact: Percent
-    rms_error: Annotated[float, Field(ge=0, le=2)]
-    rms_error_raw: Annotated[float, Field(ge=0, le=2)]
+    rms_error: Rms
+    rms_error_raw: Rms
     two_qubit_gates: Count
     confusion: Confusion
     confusion_exact: Confusion

@@ -14,6 +14,7 @@ from qssl_tf.reproduction.studies import Pair
 from qssl_tf.schema import (
     Confusion,
     Count,
+    Measured,
     Names,
     Percent,
     Positive,
@@ -73,9 +74,9 @@ class Record:
     test_images: Positive
     steps: Positive
     train_seconds: Seconds
-    parameters: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=2, max_length=2)]
-    losses: list[float]
-    geometry: list[dict[Word, float]]
+    parameters: Annotated[list[Annotated[int, Field(ge=0, le=2**53)]], Field(min_length=2, max_length=2)]
+    losses: list[Measured]
+    geometry: list[dict[Word, Measured]]
     probes: list[Probed]
     class_names: Names
     confusion: Confusion

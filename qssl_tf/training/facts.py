@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from pydantic import Field, model_validator
 
 from qssl_tf.errors import UserError, reason
-from qssl_tf.schema import Count, Names, Positive, Schema, Sha256, Word, read_as
+from qssl_tf.schema import Count, Names, Positive, Schema, Sha256, Texts, Word, read_as
 from qssl_tf.training.runs import Run
 from qssl_tf.training.schedule import schedule
 
@@ -57,7 +57,7 @@ def read_versions(folder: Path) -> dict[str, str]:
     """
     path = folder / "versions.json"
     try:
-        return read_as(path, dict[Word, Word])
+        return read_as(path, Texts)
     except FileNotFoundError:
         return {}
     except (OSError, ValueError) as error:

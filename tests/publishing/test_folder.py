@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 import qssl_tf as q
-from qssl_tf.checksums import check_sums
+from qssl_tf.checksums import check_sums, listed
 from qssl_tf.publishing.folder import share
+from qssl_tf.report import write_page
 
 SETTINGS = q.Config(width=2, layers=1, steps=5, batch_size=16, probe_epochs=2, data_dir="/home/somebody/secret")
 IMAGES = np.random.default_rng(0).integers(0, 256, (60, 8, 8), dtype=np.uint8)
@@ -82,6 +83,21 @@ def test_it_is_not_probed_over(shared):
         q.linear_probe(shared, DATA)
     assert not list(shared.glob(".*"))  # not even a lock
     check_sums(shared)
+
+
+def test_who_gets_a_run_without_a_probe_may_probe_it(runs, tmp_path):
+    """And draw it: what the list names stays as it is, and what it does not name lies beside it."""
+    shutil.copytree(runs[0].folder, tmp_path / "copy", ignore=shutil.ignore_patterns("probe.*", "confusion.*"))
+    folder = share(q.load_run(tmp_path / "copy"), tmp_path / "shared", licence="x")
+    before = listed(folder)
+    result = q.linear_probe(folder, DATA)
+    assert json.loads((folder / "probe.json").read_text())["accuracy_last"] == result.accuracy_last
+    again = q.load_run(folder)
+    assert again.predict(IMAGES).shape == (60,)
+    write_page(again, {})
+    assert q.load_run(folder).step == 5 and listed(folder) == before and "probe.json" not in before
+    with pytest.raises(q.UserError, match="was made for others and keeps its weights; copy it"):
+        q.resume(folder, DATA)
 
 
 def test_a_changed_or_missing_file_is_named(shared):

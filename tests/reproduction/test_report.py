@@ -58,9 +58,7 @@ def test_the_opening_says_how_the_classes_are_balanced_and_with_which_plugins(pa
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("QSSL_TF_PLUGINS", f"{tmp_path / 'my circuits.py'}:/elsewhere/b.py")
     text = write_report(Findings("paper", paper, None, tmp_path)).read_text()
-    assert (
-        "The largest class has 60.0 % of them; balanced accuracies after the last batch: ring 70.8 %, " in text
-    )
+    assert "The largest class has 60.0 % of them; balanced accuracies after the last batch: ring 70.8 %, " in text
     assert "`python trainers/reproduce.py --plugin 'my circuits.py' --plugin /elsewhere/b.py`" in text
     equal = [dataclasses.replace(record, confusion=[[3, 2], [1, 4]]) for record in paper]
     text = write_report(Findings("paper", equal, None, tmp_path)).read_text()

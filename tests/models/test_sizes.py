@@ -1,0 +1,142 @@
+"""What settings ask for, told before it is made: against Keras's own weights, and in a process that cannot grow."""
+
+import json
+import resource
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import qssl_tf as q
+from qssl_tf import memory
+from qssl_tf.checksums import SUMS
+from qssl_tf.models import sizes
+from qssl_tf.models.encoders import FEATURES
+from qssl_tf.quantum import simulators
+from qssl_tf.training.pretrain import build
+from qssl_tf.training.runs import WEIGHTS
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """The ready digits as somebody's folder without checksums."""
+    shutil.copytree(WEIGHTS / "digits-ring", tmp_path / "run", ignore=shutil.ignore_patterns(SUMS))
+    return tmp_path / "run"
+
+
+WIDE = [
+    {"projector": [65536, 65536]},
+    {"head": "classical", "width": 4096, "layers": 64},
+    {"width": 24, "encoding": "amplitude"},
+    {"projector": [65536] * 16},
+]
+
+
+@pytest.fixture
+def small():
+    """Let this process take 1 GB more than it has, so that what is made all the same ends the test and no more."""
+    before = resource.getrlimit(resource.RLIMIT_DATA)
+    status = Path("/proc/self/status").read_text().splitlines()
+    taken = int(next(line for line in status if "VmData" in line).split()[1])
+    resource.setrlimit(resource.RLIMIT_DATA, (1024 * taken + (1 << 30), before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_DATA, before)
+
+
+@pytest.mark.parametrize("settings", WIDE)
+@pytest.mark.usefixtures("small")
+def test_settings_beyond_their_weights_are_refused_before_anything_is_made(folder, settings, monkeypatch):
+    monkeypatch.setattr(sizes, "available", lambda: 1 << 50)
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | settings))
+    for route in (q.load_run, q.linear_probe, q.write_report, q.run_on_device):
+        with pytest.raises(q.UserError, match=r"is damaged \(it has 0\.5 MB, and `.* in config\.json need .* GB of w"):
+            route(folder)
+
+
+@pytest.mark.parametrize("settings", WIDE)
+@pytest.mark.usefixtures("small")
+def test_own_settings_beyond_memory_are_one_line(settings, here, tmp_path, monkeypatch):
+    monkeypatch.setattr(sizes, "available", lambda: 2 * 10**9)
+    flags = []
+    for name, value in settings.items():
+        flags += [f"--{name}", ",".join(map(str, value)) if isinstance(value, list) else str(value)]
+    done = here("trainers/pretrain.py", "--runs-dir", tmp_path, *flags)
+    assert done.returncode == 2 and done.stderr.count("\n") == 1
+    first = next(name for name in ("projector", "encoding", "width") if name in settings)
+    assert done.stderr.startswith(f"error: `{first}` ") and "; 2.0 GB are left on this machine;" in done.stderr
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"width": 3, "observables": "z_zz", "projector": [7, 5, 3]},
+        {"width": 3, "observables": "Z0,Z1Z2", "encoder": "vgg_small"},
+        {"head": "classical", "width": 6, "layers": 3},
+        {"head": "trigonometric", "width": 4},
+        {"head": "identity", "width": 5, "project": False},
+        {"width": 3, "encoding": "amplitude", "encoder": "vgg_small"},
+    ],
+)
+def test_weights_are_counted_as_keras_makes_them(settings, digits_data):
+    config = q.Config.from_dict({"layers": 1, "batch_size": 16, **settings})
+    model, _ = build(config, digits_data)
+    kernels = {"encoder": 0, "head": 0, "projector": 0}
+    kernels["encoder"] = int(np.prod(model.encoder.get_layer("compress").kernel.shape))
+    kernels["projector"] = sum(int(np.prod(w.shape)) for w in model.projector.weights if len(w.shape) == 2)
+    if config.head != "quantum":
+        kernels["head"] = sum(int(np.prod(w.shape)) for w in model.head.weights if len(w.shape) == 2)
+    assert sizes.chosen_weights(config) == kernels
+    assert sizes.head_features(config) == model.head.compute_output_shape((None, model.encoder.output_shape[1]))[1]
+
+
+STEPS = [
+    (
+        {"batch_size": 1024}, 3 * 10**7,
+        "`batch_size` 1024 needs about 88.2 MB of memory for the views of a batch in `encoder` 'small_cnn'; 30.0 MB "
+        "are left on this machine; take a smaller value.",
+    ),
+    (
+        {"batch_size": 1024, "width": 2}, 10**7,
+        "`batch_size` 1024 needs about 16.8 MB of memory for weights and a batch; 10.0 MB are left on this machine; "
+        "take a smaller value.",
+    ),
+    (
+        {"batch_size": 2, "width": 10}, 2 * 10**5,
+        "`width` 10 needs about [\\d.]+ GB of memory for the states of a single row in training; this machine has "
+        "0.0002 GB left; take fewer qubits or layers.",
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("settings", "left", "sentence"), STEPS)
+def test_a_step_beyond_memory_is_one_line(settings, left, sentence, digits_data, monkeypatch):
+    for module in (sizes, simulators):
+        monkeypatch.setattr(module, "available", lambda: left)
+    config = q.Config.from_dict({"projector": [2], **settings})
+    with pytest.raises(q.UserError, match=f"^{sentence}$"):
+        build(config, digits_data)
+
+
+def test_what_is_read_needs_no_room_for_a_step(folder, monkeypatch):
+    monkeypatch.setattr(sizes, "available", lambda: 10**6)
+    q.load_run(folder)
+
+
+def test_each_encoder_s_features_are_known():
+    assert set(FEATURES) == {
+        "small_cnn", "vgg_tiny", "vgg_small", "resnet18", "resnet18_cifar"
+    }  # fmt: skip
+
+
+def test_memory_of_a_container_counts(tmp_path):
+    whole = memory.available(tmp_path)
+    assert whole > 10**8
+    (tmp_path / "memory.max").write_text("max\n")
+    assert memory.available(tmp_path) > 10**8
+    for name, text in (("max", "1000"), ("current", "700"), ("stat", "anon 5\ninactive_file 200\n")):
+        (tmp_path / f"memory.{name}").write_text(text)
+    assert memory.available(tmp_path) == 500

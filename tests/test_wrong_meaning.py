@@ -1,0 +1,421 @@
+"""Records of strangers that are valid JSON, or whole arrays, and mean nonsense: one line, or a value with a meaning.
+
+Each example takes a right record, twists one to three places of it, and does with the folder whatever the package does
+with such a record. `WRONG_RECORDS=100000` tries so many; the suite tries a few hundred.
+"""
+
+import copy
+import json
+import math
+import os
+import random
+import shutil
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from plan import Plan, read_plan, write_plan
+from qiskit import QuantumCircuit
+from qiskit.circuit import Parameter
+from results import best, table, write_results
+from space import Choice, Range, combinations
+from trials import _recorded
+from tuner import Tuner, make_oracle
+
+from qssl_tf.config import Config
+from qssl_tf.device_records import chosen, show_status
+from qssl_tf.device_run import check_fits
+from qssl_tf.errors import UserError
+from qssl_tf.evaluation.device_result import judged, read_result
+from qssl_tf.evaluation.linear import LinearFit
+from qssl_tf.evaluation.probe_files import read_classifier, read_probe, save_classifier
+from qssl_tf.evaluation.scores import score
+from qssl_tf.hardware.ledger import Ledger
+from qssl_tf.models.sizes import chosen_weights
+from qssl_tf.publishing.card import Facts, card
+from qssl_tf.report import write_page
+from qssl_tf.reproduction import sections, tables
+from qssl_tf.reproduction.comparisons import agreement, summary_rows
+from qssl_tf.reproduction.device import device_path, read_device
+from qssl_tf.reproduction.findings import Findings
+from qssl_tf.reproduction.records import read_record, record_path, refuse_mixed_data, write_record
+from qssl_tf.reproduction.studies import STUDIES, Pair
+from qssl_tf.training.facts import read_facts, read_versions, unfinished
+from qssl_tf.training.runs import create_run, open_run
+
+WRONG_RECORDS = int(os.environ.get("WRONG_RECORDS", "480"))
+PERCENT = ("accuracy_last", "accuracy_best", "accuracy_exact", "balanced_accuracy", "majority_share", "accuracy")
+NUMBERS = (-1, 0, 1, 2, 99, 150, 2**31, 2**63, 10**400, -0.5, 0.5, 1e-300, 1e308, math.nan, math.inf, -math.inf)
+WORDS = (
+    "",
+    "x" * 5000,
+    "../../etc/passwd",
+    "\ud800",
+    "<script>",
+    "a\nb",
+    "\x00",
+    "nan",
+    "7",
+    "`|`",
+    "{}",
+    "%s",
+    "[/x]",
+)
+ANYTHING = (None, True, [], {}, "x", 3, -1, 2.5, [[]], [None], {"": None}, *NUMBERS, *WORDS)
+CONFIG = Config(width=2, layers=1, batch_size=16)
+PAIR = Pair(STUDIES["paper"].cells[0], 3)
+FACTS = {
+    "name": "digits", "image_shape": [8, 8, 1], "class_names": ["cat", "dog"], "train_images": 60,
+    "validation_images": 0, "test_images": 12, "train_sha256": "ab" * 32,
+}  # fmt: skip
+PROBE = {
+    "split": "test", "protocol": "cached", "step": 5, "features": 2, "n_train": 60, "n_test": 12,
+    "accuracy_last": 75.0, "accuracy_best_epoch": 80.0, "per_class_accuracy": {"cat": 70.0, "dog": 80.0},
+    "confusion": [[5, 2], [1, 4]], "class_names": ["cat", "dog"], "frozen_sha256": "cd" * 32, "seconds": 1.5,
+    "checkpoints": [{"step": 5, "accuracy_last": 75.0, "accuracy_best_epoch": 80.0, "seconds": 1.5}],
+}  # fmt: skip
+SETTINGS = {
+    "backend": "aer", "shots": 10, "mitigation": "affine", "seed": 3, "step": 5, "two_qubit_gates": 0, "depth": 1,
+    "layout": [0, 1], "initial_layout": [0, 1], "estimated_success": 0.5, "contrast": [1.0, 0.9], "calibration": 3,
+    "class_names": ["cat", "dog"], "seconds": 0.0, "suppression": [],
+}  # fmt: skip
+STUDY_RESULT = {
+    "run": "ring-s3", "class_names": ["cat", "dog"], "backend": "fake_paris", "images": 12, "shots": 10,
+    "mitigation": "affine", "accuracy": 50.0, "accuracy_interval": [20.0, 80.0], "accuracy_exact": 60.0,
+    "rms_error": 0.1, "rms_error_raw": 0.2, "two_qubit_gates": 3, "confusion": [[5, 2], [1, 4]],
+    "confusion_exact": [[5, 2], [1, 4]], "step": 5, "seconds": 1.0,
+}  # fmt: skip
+TRIAL = {
+    "validation_accuracy": 50.0, "balanced_accuracy": 40.0, "contrastive_accuracy": 30.0, "loss": 2.0,
+    "parameters": 900.0, "seconds": 3.0, "majority_share": 20.0,
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory, made_up_record):
+    """A folder with one right record of every kind."""
+    folder = tmp_path_factory.mktemp("strange")
+    run = create_run(CONFIG, folder, "run", "digits", FACTS)
+    fit = LinearFit(np.ones((2, 2), np.float32), np.zeros(2, np.float32), [])
+    run.probe.write_text(json.dumps(PROBE | {"classifier_sha256": fit.fingerprint()}))
+    save_classifier(run.probe.with_suffix(".npz"), fit, 5)
+    circuit = QuantumCircuit(2)
+    for qubit in (0, 1):
+        circuit.rx(Parameter(f"x_00{qubit}"), qubit)
+    circuit.measure_all()
+    exact = np.linspace(-0.9, 0.9, 14).reshape(7, 2)
+    values = {
+        "rows": np.arccos(exact), "exact": exact, "labels": np.arange(4) % 2, "kernel": fit.kernel, "bias": fit.bias
+    }  # fmt: skip
+    ledger = Ledger.create(run.folder / "ibmq" / "one", SETTINGS, [circuit], values, [[0, 1, 2, 3], [4, 5, 6]])
+    for number, rows in ((0, 4), (1, 3)):
+        ledger.keep(number, [np.random.default_rng(number).integers(0, 4, (rows, 10, 1), np.uint8)])
+    (ledger.folder / "result.json").write_text(json.dumps(judged(CONFIG, ledger)))
+    varied = {"width": Choice((2, 4), {"head": ("quantum",)}), "temperature": Range(0.05, 1.0, log=True)}
+    plan = Plan(Config(validation_fraction=0.2), varied, "random", 5, "validation_accuracy", 0)
+    (folder / "search").mkdir()
+    write_plan(folder / "search", plan)
+    begin_search(folder / "search", plan)
+    (folder / "trial.json").write_text(json.dumps(TRIAL))
+    write_record(folder, PAIR, made_up_record)
+    device_path(folder).write_text(json.dumps(STUDY_RESULT))
+    return folder
+
+
+def begin_search(folder, plan):
+    """Leave keras-tuner's files of a search with two completed trials."""
+    oracle = make_oracle(plan)
+    tuner = Tuner(plan, oracle, folder)
+    for _ in range(2):
+        trial = oracle.create_trial("tuner0")
+        oracle.update_trial(trial.trial_id, TRIAL)
+        trial.status = "COMPLETED"
+        oracle.end_trial(trial)
+    tuner.save()
+
+
+@pytest.fixture(scope="module")
+def made_up_record():
+    path = Path(__file__).resolve().parents[1] / "docs" / "results"
+    return read_record(path, PAIR)
+
+
+def page(folder):
+    run = open_run(folder / "run")
+    write_page(SimpleNamespace(folder=run.folder, config=run.config, step=5), {})
+    return run
+
+
+def carded(folder):
+    run = page(folder)
+    facts, probe = read_facts(run), read_probe(run.probe)
+    card(
+        Facts(
+            "run",
+            run.config,
+            facts,
+            read_versions(run.folder),
+            5,
+            probe,
+            {run.config.seed + 1: 60.0},
+            "x",
+            unfinished(run, 5),
+        )
+    )
+    return run
+
+
+def used_config(folder):
+    run = carded(folder)
+    assert sum(chosen_weights(run.config).values()) >= 0
+    return run.config.to_dict()
+
+
+def used_facts(folder):
+    return read_facts(carded(folder))
+
+
+def used_versions(folder):
+    return read_versions(carded(folder).folder)
+
+
+def used_probe(folder):
+    run = carded(folder)
+    read_classifier(run.probe)
+    score(read_probe(run.probe)["confusion"])
+    return read_probe(run.probe)
+
+
+def used_ledger(folder):
+    run = open_run(folder / "run")
+    show_status(run.folder / "ibmq")
+    ledger = chosen(run.folder / "ibmq", "one")
+    check_fits(run, ledger)
+    assert ledger.circuits()
+    if not ledger.missing():
+        json.dumps(judged(run.config, ledger), allow_nan=False)
+    return ledger.record
+
+
+def used_result(folder):
+    page(folder)
+    return read_result(folder / "run" / "ibmq" / "one" / "result.json")
+
+
+def used_plan(folder):
+    plan = read_plan(folder / "search")
+    make_oracle(plan)
+    combinations(plan.parameters)
+    plan.differences(Plan(plan.base, {"width": Choice((2, 4))}, "random", 5, "loss", 0))
+    return json.loads(json.dumps(plan.to_dict()))
+
+
+def used_search_state(folder):
+    """On a copy, as a search that goes on writes its files anew."""
+    copied = folder / "copy"
+    shutil.rmtree(copied, ignore_errors=True)
+    shutil.copytree(folder / "search", copied)
+    plan = read_plan(copied)
+    oracle = make_oracle(plan)
+    Tuner(plan, oracle, copied)
+    rows = table(plan, oracle, copied)
+    best(plan, rows)
+    write_results(copied, plan, rows)
+    oracle.create_trial("tuner0")
+    return {}
+
+
+def used_trial(folder):
+    return _recorded(folder / "trial.json")
+
+
+def used_study_record(folder):
+    record = read_record(folder, PAIR)
+    refuse_mixed_data([record])
+    json.dumps(summary_rows([record]), allow_nan=False)
+    study = STUDIES["paper"]
+    for batch in study.batches:
+        tables.arms_table([record], study, batch)
+    tables.published_table([record], study, "cached")
+    tables.cost_table([record], study)
+    tables.versions_table([record])
+    agreement([record], study.table)
+    return json.loads(json.dumps(vars(record), default=vars))
+
+
+def used_study_device(folder):
+    found = read_device(folder)
+    sections._device(Findings("paper", [], found, folder))
+    return found
+
+
+# Kind -> the file, and what the package does with it; that returns what it took for the record.
+KINDS = {
+    "config": ("run/config.json", used_config),
+    "data": ("run/data.json", used_facts),
+    "versions": ("run/versions.json", used_versions),
+    "probe": ("run/probe.json", used_probe),
+    "device run": ("run/ibmq/one/record.json", used_ledger),
+    "device result": ("run/ibmq/one/result.json", used_result),
+    "search": ("search/search.json", used_plan),
+    "state of a search": ("search/keras_tuner/oracle.json", used_search_state),
+    "trial of a search": ("search/keras_tuner/trial_0/trial.json", used_search_state),
+    "trial": ("trial.json", used_trial),
+    "study record": (str(record_path(Path(), PAIR)), used_study_record),
+    "study device": ("device.json", used_study_device),
+}
+ARRAYS = {"classifier": ("run/probe.npz", used_probe), "values": ("run/ibmq/one/values.npz", used_ledger)}
+
+
+def places(value, path=()):
+    yield path
+    parts = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, part in parts:
+        yield from places(part, (*path, key))
+
+
+def at(value, path):
+    for key in path:
+        value = value[key]
+    return value
+
+
+def other(value, whole, rng):
+    """Return something else of the wrong meaning."""
+    choices = [lambda: rng.choice(ANYTHING), lambda: copy.deepcopy(at(whole, rng.choice(list(places(whole)))))]
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        choices += [
+            lambda: rng.choice(NUMBERS),
+            lambda: -value,
+            lambda: value + 1,
+            lambda: value * 2,
+            lambda: str(value),
+        ]
+    elif isinstance(value, str):
+        choices += [lambda: rng.choice(WORDS), lambda: value * 2, lambda: value[:-1]]
+    elif isinstance(value, list):
+        choices += [lambda: value[:-1], lambda: value + value, lambda: [value], lambda: value[::-1], list]
+        choices += [lambda: [*value, rng.choice(ANYTHING)]]
+    elif isinstance(value, dict) and value:
+        gone = rng.choice(list(value))
+        without = {key: part for key, part in value.items() if key != gone}
+        choices += [lambda: without, lambda: without | {f"{gone}s": value[gone]}, dict]
+        choices += [lambda: value | {rng.choice(WORDS): rng.choice(ANYTHING)}]
+    return rng.choice(choices)()
+
+
+def twisted(right, rng):
+    """Return a copy of a record with one to three places of another meaning."""
+    found = copy.deepcopy(right)
+    for _ in range(rng.choice((1, 1, 1, 2, 3))):
+        path = rng.choice(list(places(found)))
+        if not path:
+            found = other(found, right, rng) if rng.random() < 0.1 else found
+            if not isinstance(found, (dict, list)) or not found:
+                return found
+            continue
+        at(found, path[:-1])[path[-1]] = other(at(found, path), right, rng)
+    return found
+
+
+def check_meaning(right, found, name=""):
+    """Judge an accepted record by a right one: equal kinds in equal places, finite numbers, percentages up to 100."""
+    if isinstance(right, dict) and isinstance(found, dict):
+        for key in right.keys() & found.keys():
+            check_meaning(right[key], found[key], key)
+    elif isinstance(right, list) and isinstance(found, list):
+        for entry in found:
+            check_meaning(right[0] if right else None, entry, name)
+    elif right is not None and found is not None:
+        numbers = (int, float)
+        kinds = numbers if type(right) in numbers else type(right)
+        assert isinstance(found, kinds) and (isinstance(found, bool) == isinstance(right, bool)), (name, found)
+    if isinstance(found, float):
+        assert math.isfinite(found), name
+    if isinstance(found, int):
+        assert abs(found) < 2**63, name
+    if name in PERCENT and isinstance(found, (int, float)):
+        assert 0 <= found <= 100, (name, found)
+
+
+def attempt(use, folder):
+    """Return what the package took for a record; None where it refused it in one line."""
+    try:
+        return use(folder)
+    except UserError as error:
+        line = str(error)
+        assert "\n" not in line and len(line) < 1500 and line.encode(), line[:3000]
+    return None
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_records(kind, place, monkeypatch, capsys):
+    monkeypatch.setattr(sections.drawing_states, "draw_device", lambda path, device: True)  # draws: below
+    monkeypatch.setattr(os, "fsync", lambda handle: None)
+    name, use = KINDS[kind]
+    path = place / name
+    whole = path.read_text()
+    right = json.loads(whole)
+    check_meaning(right, use(place))
+    accepted, count = 0, WRONG_RECORDS // len(KINDS)
+    try:
+        for seed in range(count):
+            wrong = twisted(right, random.Random(f"{kind} {seed}"))
+            path.write_text(json.dumps(wrong))
+            try:
+                found = attempt(use, place)
+                if found is not None:
+                    check_meaning(right, found)
+                    accepted += 1
+            except Exception as error:
+                error.add_note(f"{kind}, seed {seed}: {json.dumps(wrong)[:3000]}")
+                raise
+            capsys.readouterr()
+    finally:
+        path.write_text(whole)
+    assert accepted < 0.9 * count
+
+
+def wrong_array(array, rng):
+    """Return an array of another shape, kind or meaning."""
+    changes = [
+        lambda: array[..., :-1], lambda: array[None], lambda: array.astype(str), lambda: array.astype(complex),
+        lambda: array * np.nan, lambda: array + np.inf, lambda: array + 99, lambda: -array - 1, lambda: array[:0],
+        lambda: np.concatenate([array, array]), lambda: array.astype(bool), lambda: array * 1e30, lambda: array.T[::-1],
+        lambda: array.astype(np.uint64) + np.uint64(2**63), lambda: np.array(3), lambda: array.astype(np.float16),
+    ]  # fmt: skip
+    with np.errstate(all="ignore"):
+        return rng.choice(changes)()
+
+
+@pytest.mark.filterwarnings("ignore:invalid value encountered in cast:RuntimeWarning")
+@pytest.mark.parametrize("kind", ARRAYS)
+def test_arrays(kind, place, capsys):
+    name, use = ARRAYS[kind]
+    path = place / name
+    whole = path.read_bytes()
+    with np.load(path) as file:
+        right = dict(file)
+    try:
+        for seed in range(max(40, WRONG_RECORDS // 100)):
+            rng = random.Random(seed)
+            key = rng.choice(list(right))
+            try:
+                wrong = right | {key: wrong_array(np.atleast_1d(right[key]), rng)}
+                np.savez(
+                    path, **(wrong if rng.random() < 0.9 else {name: right[name] for name in right if name != key})
+                )
+                attempt(use, place)
+            except Exception as error:
+                error.add_note(f"{kind}, seed {seed}, {key}: {wrong[key]}")
+                raise
+            capsys.readouterr()
+    finally:
+        path.write_bytes(whole)
+
+
+def test_a_study_s_device_is_drawn_where_a_class_has_no_image(place, tmp_path):
+    device_path(tmp_path).write_text(json.dumps(STUDY_RESULT | {"confusion": [[0, 0], [1, 11]]}))
+    sections._device(Findings("paper", [], read_device(tmp_path), tmp_path))
+    assert (tmp_path / "figures" / "device.png").exists()
