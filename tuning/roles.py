@@ -16,7 +16,7 @@ from oracles import Kept
 from plan import Plan
 from progress import Progress
 from results import BEST, TABLE, best, table, write_results
-from trials import images
+from trials import check_same_images, images
 from tuner import Tuner, make_oracle
 
 from qssl_tf.distribution.secret import find_secret
@@ -29,6 +29,7 @@ SILENCE = 60.0  # seconds
 def alone(folder: Path, plan: Plan, arguments: Namespace) -> None:
     """Run all trials in this process."""
     images(plan.base)  # missing data end the command before a folder is made
+    check_same_images(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with locked(folder):
         oracle, tuner = _opened(folder, plan)
@@ -64,6 +65,7 @@ def worker(folder: Path, plan: Plan, arguments: Namespace) -> None:
     secret = find_secret(folder.parent, arguments.secret_file)
     client = Client(oracle, arguments.chief, secret, identity, (arguments.silence or SILENCE) / 6)
     images(plan.base)
+    check_same_images(folder)
     tuner = Tuner(plan, oracle, folder, client)
     print(f"{folder}: worker of {arguments.chief}", flush=True)
     _searching(tuner)

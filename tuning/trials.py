@@ -25,7 +25,7 @@ from qssl_tf.reading import read_json, read_text
 from qssl_tf.schema import Measured, Percent, Schema, Seconds, check
 from qssl_tf.training.history import read_history
 from qssl_tf.training.pretrain import build, pretrain
-from qssl_tf.training.provenance import own_parts
+from qssl_tf.training.provenance import check_images, own_parts
 from qssl_tf.training.runs import Run, create_run, open_run
 
 RESULT = "trial.json"
@@ -73,6 +73,20 @@ def images(config: Config) -> ImageData:
     data = _images(replace(Config(), batch_size=2, **{name: getattr(config, name) for name in LOADED_BY}))
     check_batch_size(config, data)
     return data
+
+
+def check_same_images(search: Path) -> None:
+    """Refuse to go on with a search whose trials so far were trained on other images than there are now.
+
+    Args:
+        search: Its folder.
+
+    Raises:
+        UserError: It names the first trial.
+    """
+    for path in sorted((search / "trials").glob("trial-*/config.json"))[:1]:  # the others were compared with it
+        run = open_run(path.parent)
+        check_images(run, images(run.config))
 
 
 _images = functools.lru_cache(maxsize=1)(load)

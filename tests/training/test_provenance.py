@@ -16,7 +16,7 @@ from qssl_tf.quantum.spec import circuit_spec
 from qssl_tf.training.provenance import layers_fingerprint
 from qssl_tf.training.runs import open_run
 
-SETTINGS = {"width": 2, "layers": 1, "batch_size": 8, "steps": 2, "probe_epochs": 2}
+SETTINGS: dict = {"width": 2, "layers": 1, "batch_size": 8, "steps": 2, "probe_epochs": 2}
 FLAGS = [f"--{name.replace('_', '-')}={value}" for name, value in SETTINGS.items()]
 
 
@@ -195,3 +195,14 @@ def test_a_data_set_that_is_another_each_time_is_refused(tmp_path):
     for call in (lambda: q.linear_probe(run.folder), lambda: q.resume(run.folder), lambda: q.write_report(run.folder)):
         with pytest.raises(q.UserError, match="was trained on other images than these 32 of provenance_random"):
             call()
+
+
+def test_a_search_does_not_go_on_with_other_images(here, tmp_path):
+    folder = photos(tmp_path / "photos")
+    shared = ["--searches-dir", tmp_path, "--name", "search", "--dataset", "folder", "--data-dir", folder]
+    done = here("tuning/search.py", *shared, *FLAGS, "--vary", "temperature=0.1,0.2", "--algorithm", "grid", "--trials", "1")
+    assert done.returncode == 0, done.stderr
+    sorted(folder.rglob("*.png"))[0].unlink()
+    done = here("tuning/search.py", "--resume", tmp_path / "search", "--trials", "2")
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"error: {tmp_path / 'search' / 'trials' / 'trial-0000'} was trained on other images")
