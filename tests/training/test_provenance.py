@@ -197,12 +197,14 @@ def test_a_data_set_that_is_another_each_time_is_refused(tmp_path):
             call()
 
 
-def test_a_search_does_not_go_on_with_other_images(here, tmp_path):
+def test_a_search_does_not_go_on_with_other_images(here, script, tmp_path):
     folder = photos(tmp_path / "photos")
     shared = ["--searches-dir", tmp_path, "--name", "search", "--dataset", "folder", "--data-dir", folder]
-    done = here("tuning/search.py", *shared, *FLAGS, "--vary", "temperature=0.1,0.2", "--algorithm", "grid", "--trials", "1")
+    done = here(
+        "tuning/search.py", *shared, *FLAGS, "--vary", "temperature=0.1,0.2", "--algorithm", "grid", "--trials", "1"
+    )
     assert done.returncode == 0, done.stderr
     sorted(folder.rglob("*.png"))[0].unlink()
-    done = here("tuning/search.py", "--resume", tmp_path / "search", "--trials", "2")
+    done = script("tuning/search.py", "--resume", tmp_path / "search", "--trials", "2")  # this process has read them
     assert done.returncode == 2
     assert done.stderr.startswith(f"error: {tmp_path / 'search' / 'trials' / 'trial-0000'} was trained on other images")
