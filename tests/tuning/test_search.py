@@ -31,7 +31,7 @@ def rows(search):
         return list(csv.DictReader(file))
 
 
-def wait_until(condition, process, seconds=120):
+def wait_until(condition, process, seconds=300):
     limit = time.monotonic() + seconds
     while not condition():
         assert process.poll() is None and time.monotonic() < limit
