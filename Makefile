@@ -6,9 +6,10 @@ ARGS  ?=
 PRESET_FLAG := $(if $(PRESET),--preset $(PRESET))
 CODE := qssl_tf trainers tuning benchmarks docs examples tests setup.py
 PEERS := .peers
+WORKERS := --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help install pretrain linear-eval search ibmq-infer reproduce bench bench-peers tour tensorboard docs test check format clean
+.PHONY: help install pretrain linear-eval search ibmq-infer reproduce bench bench-peers tour tensorboard docs test test-long check format clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -62,7 +63,10 @@ docs: $(STAMP) ## Build the documentation into site/ (ARGS="--site-dir DIR" else
 	@NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build --strict $(ARGS)
 
 test: $(STAMP) ## Run the tests, two files at a time
-	@$(PY) -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder $(ARGS)
+	@$(PY) -m pytest $(WORKERS) -m "not long" $(ARGS)
+
+test-long: $(STAMP) ## Run the tests that make test leaves out: more kills, every page of the docs, made-up files
+	@$(PY) -m pytest $(WORKERS) -m long $(ARGS)
 
 check: $(STAMP) ## Lint, format check and type check
 	@$(PY) -m ruff check $(CODE)

@@ -1,5 +1,6 @@
 """Shared pieces of the tests."""
 
+import fnmatch
 import functools
 import os
 import socket
@@ -39,8 +40,45 @@ LONGEST = (
 )  # fmt: skip
 
 
+# What takes long and repeats, with more kills, commands or numbers, what a shorter test of the same does: patterns of
+# test names below `tests/`. `make test` leaves them out, `make test-long` runs them.
+LONG = (
+    "benchmarks/test_faults.py::*",
+    "distribution/test_strategies.py::*[[]4, tfq*",
+    "docs/test_pages.py::*[[]cluster]",
+    "docs/test_pages.py::*[[]ibm-device]",
+    "docs/test_pages.py::*[[]noise]",
+    "docs/test_pages.py::*[[]own-*]",
+    "docs/test_pages.py::*[[]search]",
+    "docs/test_pages.py::*[[]share]",
+    "examples/test_tour.py::*[[]fresh]",
+    "examples/test_tour.py::test_it_shows_the_same_kinds_of_things_each_time",
+    "test_disks.py::test_a_probe_and_a_device_run_go_on_once_there_is_room",
+    "test_disks.py::test_a_search_goes_on_once_there_is_room",
+    "test_disks.py::test_one_line_and_nothing_touched[[]*read-only]",
+    "test_fuzz.py::*",
+    "test_interrupts.py::test_a_command_without_anything_kept_is_begun_again*",
+    "test_interrupts.py::test_before_anything_began_it_is_one_line_too*",
+    "trainers/test_pretrain.py::test_a_second_process_on_a_run_is_refused",
+    "trainers/test_pretrain_workers.py::test_a_killed_worker_ends_both_and_others_go_on",
+    "trainers/test_pretrain_workers.py::test_four_processes_and_strangers_at_their_ports",
+    "trainers/test_reproduce.py::test_killed_twice_it_ends_with_the_same_report",
+    "training/test_long_runs.py::*",
+    "tuning/test_search.py::test_a_chief_and_two_workers_of_which_one_is_killed",
+)
+
+
+def is_long(name: str) -> bool:
+    """Return whether a test, named as pytest does below `tests/`, is one of LONG."""
+    return any(fnmatch.fnmatchcase(name, pattern) for pattern in LONG)
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest chooses by mark
 def pytest_collection_modifyitems(items):
-    """Put the tests of the longest files first, each file's in their order."""
+    """Mark the long tests, and put the tests of the longest files first, each file's in their order."""
+    for item in items:
+        if is_long(item.nodeid.removeprefix("tests/")):
+            item.add_marker(pytest.mark.long)
     places = {ROOT / "tests" / name: place for place, name in enumerate(LONGEST)}
     items.sort(key=lambda item: places.get(item.path, len(places)))
 
