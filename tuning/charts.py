@@ -28,7 +28,7 @@ COLUMNS = 4
 @styled
 def draw_search(folder: Path, plan: Plan, rows: Sequence[Row]) -> list[Path]:
     """Draw the completed trials; return the figures' paths, none before there is a trial."""
-    done = [row for row in rows if row.state == "completed"]
+    done = [row for row in rows if row.state == "completed" and {"parameters", "seconds"} <= row.figures.keys()]
     if not done:
         return []
     paths = [folder / "figures" / "parameters.png", folder / "figures" / "cost.png"]

@@ -15,7 +15,7 @@ from qssl_tf.config import Config
 from qssl_tf.errors import UserError, reason, unknown_name
 from qssl_tf.files import write_json
 from qssl_tf.links import check_own_files
-from qssl_tf.schema import MAX_COUNT, Positive, Schema, Word, read_as
+from qssl_tf.schema import MAX_COUNT, Schema, Word, read_as
 
 FILE = "search.json"
 HELD_OUT = 0.2  # of the training images, where the settings hold out none
@@ -88,7 +88,8 @@ class Plan:
         ]
 
 
-Bound = Annotated[int, Field(ge=-MAX_COUNT, le=MAX_COUNT)] | float
+Whole = Annotated[int, Field(ge=-MAX_COUNT, le=MAX_COUNT)]
+Bound = Whole | float
 Value = bool | Bound | Word | None
 Values = Annotated[list[Value | list[Bound]], Field(min_length=1, max_length=1000)]
 
@@ -118,7 +119,7 @@ class PlanFile(Schema):
     """`search.json`."""
 
     algorithm: Word
-    trials: Positive | None
+    trials: Whole | None  # Plan says from where on
     objective: Word
     search_seed: Annotated[int, Field(ge=0, le=MAX_COUNT - 1)]
     parameters: dict[Word, ParameterFile]

@@ -77,11 +77,6 @@ class Tuner(base_tuner.BaseTuner):
             self.oracle, self.tuner_id = client, client.worker
         self.save()  # from now on a kill leaves something to read back
 
-    @property
-    def _needed(self) -> tuple[str, ...]:
-        """What a completed trial must say of itself, for the table and the figures."""
-        return (self.plan.objective, "parameters", "seconds")
-
     def _check_trials(self) -> None:
         """Refuse trials on file with settings that this search cannot choose.
 
@@ -92,9 +87,8 @@ class Tuner(base_tuner.BaseTuner):
             try:
                 values = chosen_settings(self.plan.parameters, trial.hyperparameters)
                 replace(self.plan.base, **values)
-                lacking = [figure for figure in self._needed if not trial.metrics.exists(figure)]
-                if trial.status == "COMPLETED" and lacking:
-                    raise ValueError(f"it is completed without {lacking[0]}")
+                if trial.status == "COMPLETED" and not trial.metrics.exists(self.plan.objective):
+                    raise ValueError(f"it is completed without {self.plan.objective}")
                 if not 0 < trial.hyperparameters.values.get(UNIT, RUNGS) <= RUNGS:
                     raise ValueError(f"{UNIT} must be up to {RUNGS}")
             except (ValueError, TypeError) as error:

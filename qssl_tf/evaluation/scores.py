@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from qssl_tf.schema import MAX_COUNT
+
 
 @dataclass(frozen=True)
 class Score:
@@ -43,7 +45,7 @@ def score(confusion: Sequence[Sequence[int]] | np.ndarray) -> Score:
     counts = np.asarray(confusion)
     true, predicted = np.nonzero(counts)
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "y_pred contains classes not in y_true")
+        warnings.simplefilter("ignore", UserWarning)  # of classes without images, and of a single class
         balanced = balanced_accuracy_score(true, predicted, sample_weight=counts[true, predicted])
     total = counts.sum()
     return Score(
@@ -60,7 +62,9 @@ def completed(values: Any) -> Any:
         counts = np.array(values["confusion"], np.int64)
     except (ValueError, TypeError, KeyError, OverflowError):
         return values
-    if counts.ndim != 2 or counts.shape[0] != counts.shape[1] or counts.min(initial=0) < 0 or not counts.sum() > 0:
+    if counts.ndim != 2 or counts.shape[0] != counts.shape[1] or not counts.size or not counts.min() >= 0:
+        return values
+    if counts.max() > MAX_COUNT or not counts.any():
         return values
     found = score(counts)
     return {"balanced_accuracy": found.balanced, "majority_share": found.majority} | values

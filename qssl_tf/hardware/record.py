@@ -115,7 +115,7 @@ class DeviceResult(Schema):
     jobs: list[Word] | None = None
     rms_error_raw: Rms | None = None
     rms_error_by_observable: list[Rms] | None = None
-    standard_error: Annotated[float, Field(ge=0)] | None = None
+    standard_error: Annotated[float, Field(ge=0, le=1e9)] | None = None
     confusion: Confusion | None = None
     confusion_exact: Confusion | None = None
     depth: Count | None = None

@@ -20,6 +20,7 @@ from qssl_tf.models.learning_rates import SCHEDULES
 from qssl_tf.models.losses import NTXent, contrastive_accuracy
 from qssl_tf.models.optimizers import AdamL2
 from qssl_tf.models.sizes import refuse_batch_beyond_memory, refuse_beyond_file, refuse_beyond_memory
+from qssl_tf.quantum.simulators import refuse_training_beyond_memory
 from qssl_tf.replicas import gather, replica_count, stacked_views
 
 
@@ -274,7 +275,7 @@ def build_simclr(
     view_shape = augmentation.compute_output_shape((None, *image_shape))[1:]
     head, inputs = build_head(config), head_inputs(config)
     if weights is None and config.head == "quantum":
-        head.check_trainable()
+        refuse_training_beyond_memory(config.width, head.row_bytes)
     encoder = build_encoder(config.encoder, view_shape, inputs, config.seed, config.angle_norm, config.angle_bound)
     if weights is None:
         refuse_batch_beyond_memory(config, encoder)

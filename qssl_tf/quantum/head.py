@@ -13,7 +13,7 @@ from qssl_tf.errors import UserError
 from qssl_tf.quantum.frozen import MAX_FROZEN_WIDTH, frozen_expectations
 from qssl_tf.quantum.inputs import check_inputs, check_shape, finite
 from qssl_tf.quantum.measurement import Measurement
-from qssl_tf.quantum.simulators import choose_simulator, refuse_beyond_memory, refuse_training_beyond_memory
+from qssl_tf.quantum.simulators import choose_simulator, refuse_beyond_memory
 from qssl_tf.quantum.spec import circuit_spec
 from qssl_tf.quantum.tfq_simulator import tfq_expectations
 from qssl_tf.quantum.xla_simulator import bytes_of_states, xla_expectations
@@ -113,15 +113,7 @@ class QuantumHead(tfq.layers.PQC):
             self.expectations = tfq_expectations(self.spec, measured, self._exact)
         else:
             self.expectations = xla_expectations(self.spec, measured)
-        self._bytes = bytes_of_states(self.spec, measured) if runs_on == "xla" else 0
-
-    def check_trainable(self) -> None:
-        """Refuse training where not even one row fits into the memory that is left, with its gradient.
-
-        Raises:
-            UserError: It gives the estimate.
-        """
-        refuse_training_beyond_memory(self.width, self._bytes)
+        self.row_bytes = bytes_of_states(self.spec, measured) if runs_on == "xla" else 0
 
     def add_weight(self, name=None, shape=None, **kwargs):
         """Add a weight; PQC passes the name first, where Keras 3 expects the shape. No policy casts it."""

@@ -278,7 +278,10 @@ def test_a_missing_trial_is_named(tmp_path):
     plan = a_plan("random")
     step(opened(plan, tmp_path))
     (tmp_path / "keras_tuner" / "trial_0" / "trial.json").unlink()
-    with pytest.raises(UserError, match=r"keras_tuner is damaged \(it lacks '0'\); restore it or start another"):
+    with pytest.raises(
+        UserError,
+        match=r"damaged \(oracle\.json names trial 0, which is not there\); restore it or start",
+    ):
         opened(plan, tmp_path)
 
 

@@ -42,7 +42,7 @@ def test_what_differs_is_named():
     ("text", "sentence"),
     [
         ("{", "search.json is damaged ("),
-        ("{}", "search.json is damaged (it lacks 'parameters'); restore it or start another search."),
+        ("{}", "search.json is damaged (it lacks algorithm); restore it or start another search."),
         (json.dumps(PLAN.to_dict() | {"trials": -1}), "search.json: `trials` must be at least 1; got -1."),
         (json.dumps(PLAN.to_dict() | {"more": 1}), "search.json is damaged ("),
     ],
