@@ -1,6 +1,6 @@
 """Real processes killed at random moments, as `python benchmarks/faults.py` does it.
 
-One kill of each kind keeps the suite short; FAULT_KILLS=20 before `make test-long` makes it as many as in docs/faults.md.
+One kill of each kind keeps the suite short; `FAULT_KILLS=20 make test-long` makes it as many as in docs/faults.md.
 """
 
 import os
