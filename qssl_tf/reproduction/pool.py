@@ -89,7 +89,10 @@ def run_all(
             changed(None)
             time.sleep(0.3)
     except KeyboardInterrupt:
-        _wait(tasks)  # Ctrl-C reached them as well; they keep their state first
+        for task in tasks:
+            if task.state == "running" and task.process is not None:
+                task.process.terminate()  # Ctrl-C reached them as well, SIGTERM did not; twice is no harm
+        _wait(tasks)  # they keep their state first
         raise
     finally:
         _end(tasks)
