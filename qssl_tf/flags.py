@@ -160,6 +160,11 @@ def _told(error: BaseException) -> int:
         return 141
     if isinstance(error, OSError):
         name = f"{error.filename}: " if error.filename else ""
-        _say(f"error: {name}{error.strerror or error}; make room or permission there and try again.")
+        remedy = (
+            "choose another name"
+            if isinstance(error, FileExistsError)
+            else "make room or permission there and try again"
+        )
+        _say(f"error: {name}{error.strerror or error}; {remedy}.")
         return 2
     raise error

@@ -1,10 +1,11 @@
 """Words that a user adds to a setting: own circuits, encoders and data sets, beside those of the library."""
 
 import re
-from collections.abc import Container
+from collections.abc import Container, Iterator
+from contextlib import contextmanager
 
 from qssl_tf.config import CHOICES
-from qssl_tf.errors import UserError, shown
+from qssl_tf.errors import UserError, reason, shown
 
 # Setting -> its own words, in the order in which they came.
 OWN: dict[str, list[str]] = {"ansatz": [], "encoder": [], "dataset": []}
@@ -35,3 +36,21 @@ def claim(setting: str, name: str, taken: Container[str]) -> None:
     OWN[setting].append(name)
     if setting in CHOICES:
         CHOICES[setting].append(name)
+
+
+@contextmanager
+def own_code(what: str) -> Iterator[None]:
+    """Turn whatever a function of the user's own raises within the block into one line.
+
+    Args:
+        what: What the function makes.
+
+    Raises:
+        UserError: It failed.
+    """
+    try:
+        yield
+    except UserError:
+        raise
+    except (Exception, SystemExit) as error:
+        raise UserError(f"{what} failed with {type(error).__name__}: {reason(error)}.") from error

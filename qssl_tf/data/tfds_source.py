@@ -1,6 +1,7 @@
 """Any image data set of TensorFlow Datasets, read whole into memory."""
 
 import logging
+import os
 import socket
 from typing import Any
 from urllib.parse import urlsplit
@@ -25,6 +26,11 @@ def read(name: str, data_dir: str | None, image_size: int | None) -> ImageData:
         UserError: The name is unknown, the data are neither prepared nor downloadable, or they are not
             single-label images with one or three channels.
     """
+    if data_dir is None and not os.environ.get("TFDS_DATA_DIR") and os.path.expanduser("~") == "~":
+        raise UserError(
+            f"data set '{name}' must be kept somewhere, and there is neither HOME nor a home folder of this user; name "
+            "a folder with --data-dir, or TFDS_DATA_DIR."
+        )
     import tensorflow_datasets as tfds
 
     logging.getLogger("absl").setLevel(logging.ERROR)

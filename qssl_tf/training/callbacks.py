@@ -1,5 +1,6 @@
 """What happens after each training step: history, TensorBoard, progress, checkpoints, a clean stop."""
 
+import os
 import signal
 import sys
 import time
@@ -51,7 +52,7 @@ class HistoryLog(StepCallback):
         """Cut the table back to the step resumed from and open TensorBoard's file."""
         assert self.model.step_logs
         start_history(self.run.history, self.start)
-        self.writer = tf.summary.create_file_writer(str(self.run.folder / "tensorboard"))
+        self.writer = tf.summary.create_file_writer(os.fsencode(self.run.folder / "tensorboard"))  # or no UTF-8
         self.clock = time.perf_counter()
 
     def on_train_batch_begin(self, batch, logs=None):
