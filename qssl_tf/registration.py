@@ -5,8 +5,9 @@ from collections.abc import Container, Iterator
 from contextlib import contextmanager
 
 from qssl_tf.config import CHOICES
-from qssl_tf.errors import UserError, reason, shown
+from qssl_tf.errors import UserError, pass_on_interrupt, reason, shown
 
+KERAS_WRAPS = ("Exception encountered when calling", "Could not automatically infer the output")
 # Setting -> its own words, in the order in which they came.
 OWN: dict[str, list[str]] = {"ansatz": [], "encoder": [], "dataset": []}
 
@@ -50,7 +51,17 @@ def own_code(what: str) -> Iterator[None]:
     """
     try:
         yield
-    except UserError:
-        raise
     except (Exception, SystemExit) as error:
-        raise UserError(f"{what} failed with {type(error).__name__}: {reason(error)}.") from error
+        pass_on_interrupt(error)
+        origin = _origin(error)
+        if isinstance(origin, UserError):
+            raise origin
+        raise UserError(f"{what} failed with {type(error).__name__}: {reason(origin)}.") from error
+
+
+def _origin(error: BaseException) -> BaseException:
+    """Return what a layer of the user's raised: Keras wraps it in errors of the same kind, with a page of text."""
+    links = [error]
+    while any(words in str(links[-1]) for words in KERAS_WRAPS) and links[-1].__context__ is not None:
+        links.append(links[-1].__context__)
+    return links[-1]

@@ -1,4 +1,4 @@
-"""Where things are put: folders in place of links, names that two want, left-overs of killed ones, odd paths, no home."""
+"""Where things are put: folders in place of links, names that two want, left-overs of killed ones, odd paths."""
 
 import ast
 import itertools
@@ -155,6 +155,10 @@ def test_no_home_is_needed(homeless, tmp_path):
     """Whose home is looked for is the real user, and there is none; a folder called ~ is made nowhere."""
     done = homeless("-c", "import pathlib; pathlib.Path.home()")
     assert "Could not determine home directory" in done.stderr
+    settings = "import qssl_tf, matplotlib, os; print(os.environ['KERAS_HOME'], matplotlib.get_configdir())"
+    done = homeless("-c", settings)
+    assert (done.returncode, done.stderr) == (0, "") and len(set(done.stdout.split())) == 1
+    assert not Path(done.stdout.split()[0]).exists()
     done = homeless("-c", "import qssl_tf.hardware.service as s; print(s.saved_accounts(), s.ACCOUNT_FILE)")
     assert done.returncode == 0 and done.stdout.strip() == "{} ~/.qiskit/qiskit-ibm.json", done.stderr
     code = "from qssl_tf.data.tfds_source import read; from qssl_tf.flags import run_command; "

@@ -10,6 +10,7 @@ import numpy as np
 
 from qssl_tf.data.images import MEMORY_LIMIT_GB, ImageData, Split
 from qssl_tf.data.squares import middle_square, say_cropped
+from qssl_tf.environment import has_home
 from qssl_tf.errors import UserError, pass_on_interrupt, unknown_name
 
 
@@ -26,7 +27,7 @@ def read(name: str, data_dir: str | None, image_size: int | None) -> ImageData:
         UserError: The name is unknown, the data are neither prepared nor downloadable, or they are not
             single-label images with one or three channels.
     """
-    if data_dir is None and not os.environ.get("TFDS_DATA_DIR") and os.path.expanduser("~") == "~":
+    if data_dir is None and not os.environ.get("TFDS_DATA_DIR") and not has_home():
         raise UserError(
             f"data set '{name}' must be kept somewhere, and there is neither HOME nor a home folder of this user; name "
             "a folder with --data-dir, or TFDS_DATA_DIR."
