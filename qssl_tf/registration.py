@@ -55,7 +55,7 @@ def own_code(what: str) -> Iterator[None]:
         pass_on_interrupt(error)
         origin = _origin(error)
         if isinstance(origin, UserError):
-            raise origin
+            raise origin from None
         raise UserError(f"{what} failed with {type(error).__name__}: {reason(origin)}.") from error
 
 
