@@ -24,10 +24,11 @@ def counted(real):
                 file.write(str(mine))
         if (when, mine) == ("before", int(wanted)):
             os.kill(os.getpid(), signal.SIGKILL)
-        result = real(*arguments, **named)
-        if (when, mine) == ("after", int(wanted)):
-            os.kill(os.getpid(), signal.SIGKILL)
-        return result
+        try:
+            return real(*arguments, **named)
+        finally:  # also where it failed: the folder was there already
+            if (when, mine) == ("after", int(wanted)):
+                os.kill(os.getpid(), signal.SIGKILL)
 
     return call
 
