@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from qssl_tf.errors import UserError, shell
+from qssl_tf.files import sweep_unfinished
 from qssl_tf.links import LATEST, point_latest
 
 
@@ -28,4 +29,5 @@ def point_newest(folder: Path) -> None:
     """
     if folder.name != LATEST:  # a copied one that is continued
         check_latest(folder.parent)
+        sweep_unfinished(folder.parent)
         point_latest(folder)

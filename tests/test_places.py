@@ -12,18 +12,23 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from qssl_tf.config import Config
 from qssl_tf.errors import UserError, shell
+from qssl_tf.evaluation.figures import view_sheet
 from qssl_tf.files import making, sweep_unfinished
 from qssl_tf.newest import point_newest
-from qssl_tf.training.runs import create_run
+from qssl_tf.training.pretrain import build, pretrain
+from qssl_tf.training.runs import create_run, open_run
+from qssl_tf.training.verify import damaged_files
 
 ROOT = Path(__file__).resolve().parents[1]
 MAKING = """
 import sys, time
 from pathlib import Path
+from qssl_tf.evaluation.figures import view_sheet
 from qssl_tf.files import making
 with making(Path(sys.argv[1])) as begun:
     (begun / "part").touch()
@@ -168,3 +173,34 @@ def test_no_home_is_needed(homeless, tmp_path):
         "error: data set 'cifar10' must be kept somewhere, and there is neither HOME nor a home folder of this user; "
         "name a folder with --data-dir, or TFDS_DATA_DIR.\n"
     )
+
+
+ODD = os.fsdecode(b"caf\xe9 \xc3\xa9")  # no UTF-8
+
+
+def test_a_name_that_is_no_utf8_is_refused_where_a_library_takes_text_alone(here, tmp_path):
+    given = ["--searches-dir", tmp_path / ODD, "--name", "s", "--vary", "width=3"]
+    done = here("tuning/search.py", *given)
+    assert done.returncode == 2 and not (tmp_path / ODD).exists()
+    assert done.stderr == (
+        "error: the path of a search must be UTF-8 in a locale that knows it (LC_ALL=C.UTF-8); "
+        f"got {ascii(str(tmp_path / ODD / 's'))}.\n"
+    )
+
+
+def test_a_run_may_lie_where_no_locale_can_write_the_name(tmp_path, digits_data):
+    """All of its files, TensorBoard's with them, which TensorFlow writes."""
+    config = Config(width=3, layers=1, batch_size=64, steps=2)
+    model, augment = build(config, digits_data)
+    run = create_run(config, tmp_path / ODD, "run", "digits")
+    point_newest(run.folder)
+    assert pretrain(run, digits_data, model, augment) is None
+    assert list((run.folder / "tensorboard").iterdir()) and not list(damaged_files(open_run(run.folder)))
+    assert os.listdir(os.fsencode(tmp_path)) == [b"caf\xe9 \xc3\xa9"]
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_images_of_one_pixel_have_figures(channels, tmp_path):
+    pixels = np.random.default_rng(0).random((4, 1, 1, channels), np.float32)
+    view_sheet(tmp_path / "views.png", pixels, pixels, pixels)
+    assert (tmp_path / "views.png").stat().st_size > 0

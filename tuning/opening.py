@@ -60,6 +60,7 @@ def opened(arguments: Namespace, preset: str, trials: int) -> tuple[Path, Plan]:
     """
     if arguments.resume is not None:
         folder = named(Path(arguments.resume)) if arguments.resume else pointed(arguments.searches_dir)
+        _check_text(folder)
         plan = read_plan(folder)
         if arguments.trials is not None:
             plan = _longer(plan, arguments.trials)
@@ -67,6 +68,7 @@ def opened(arguments: Namespace, preset: str, trials: int) -> tuple[Path, Plan]:
     plan = _new_plan(arguments, preset, trials)
     check_latest(arguments.searches_dir)
     folder = arguments.searches_dir / _name(arguments, plan)
+    _check_text(folder)
     if folder.exists():
         _refuse_existing(folder, plan)
     return folder, plan
@@ -155,6 +157,16 @@ def _name(arguments: Namespace, plan: Plan) -> str:
     what = arguments.space or ("circuit" if not arguments.vary else "-".join(plan.parameters))
     stem = f"{plan.base.dataset}-{what}-{time.strftime('%Y%m%d-%H%M%S')}"
     return name or re.sub(r"[^A-Za-z0-9_.-]", "_", stem)
+
+
+def _check_text(folder: Path) -> None:
+    """Refuse a folder in which keras-tuner cannot keep its files: it takes names as text."""
+    try:
+        str(folder).encode()
+    except UnicodeEncodeError:
+        raise UserError(
+            f"the path of a search must be UTF-8 in a locale that knows it (LC_ALL=C.UTF-8); got {ascii(str(folder))}."
+        ) from None
 
 
 def _refuse_existing(folder: Path, plan: Plan) -> None:
