@@ -160,7 +160,7 @@ def test_no_home_is_needed(homeless, tmp_path):
     """Whose home is looked for is the real user, and there is none; a folder called ~ is made nowhere."""
     done = homeless("-c", "import pathlib; pathlib.Path.home()")
     assert "Could not determine home directory" in done.stderr
-    settings = "import qssl_tf, matplotlib, os; print(os.environ['KERAS_HOME'], matplotlib.get_configdir())"
+    settings = "import qssl_tf, os; print(os.environ['KERAS_HOME'], os.environ['MPLCONFIGDIR'])"
     done = homeless("-c", settings)
     assert (done.returncode, done.stderr) == (0, "") and len(set(done.stdout.split())) == 1
     assert not Path(done.stdout.split()[0]).exists()
