@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from qssl_tf.device_run import say
-from qssl_tf.errors import UserError
+from qssl_tf.errors import UserError, shell
 from qssl_tf.hardware.backends import Device, device
 from qssl_tf.hardware.jobs import cancel_jobs
 from qssl_tf.hardware.ledger import Ledger
@@ -54,7 +54,7 @@ def show_status(folder: Path) -> None:
     for path in found:
         ledger = Ledger.open(path.parent)
         done = len(ledger.record["jobs"]) - len(ledger.missing())
-        ended = "result written" if (path.parent / "result.json").exists() else f"--resume {path.parent.name}"
+        ended = "result written" if (path.parent / "result.json").exists() else f"--resume {shell(path.parent.name)}"
         say(f"{path.parent.name}: {done}/{len(ledger.record['jobs'])} jobs done; {ended}")
         for number, entry in enumerate(ledger.record["jobs"]):
             say(f"  job {number}: {entry['id'] or '-'}, {entry['state']}, {len(entry['rows'])} rows")

@@ -2,18 +2,17 @@
 
 import time
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from qssl_tf.data.images import ImageData
-from qssl_tf.errors import UserError
+from qssl_tf.errors import UserError, shell
 from qssl_tf.evaluation.device import Problem, problem
 from qssl_tf.evaluation.device_result import judged
 from qssl_tf.evaluation.figures import confusion
 from qssl_tf.evaluation.scores import score
-from qssl_tf.files import replacing, write_json
+from qssl_tf.files import first_free, replacing, write_json
 from qssl_tf.hardware.asked import AFFINE_ROWS, CALIBRATION_ROWS
 from qssl_tf.hardware.backends import Device, check_suppression, device
 from qssl_tf.hardware.compiling import folded, readout_contrast
@@ -24,8 +23,8 @@ from qssl_tf.hardware.ledger import Ledger, planned
 from qssl_tf.hardware.preparing import compiled_for, quantum_seconds, rows_a_job, translated
 from qssl_tf.hardware.usable import check_width, left_out
 from qssl_tf.interrupts import how_to_go_on
-from qssl_tf.links import point_latest
 from qssl_tf.models.sizes import head_features
+from qssl_tf.newest import check_latest, point_newest
 from qssl_tf.quantum.observables import members
 from qssl_tf.training.facts import unfinished
 from qssl_tf.training.runs import Run, check_own, versions
@@ -65,6 +64,7 @@ def plan(
         data: The run's images; None loads what its settings name.
     """
     check_own(run.folder)
+    check_latest(run.folder / "ibmq")
     chosen = device(backend)
     check_suppression(suppression, chosen)
     check_width(chosen.backend, run.config.width)
@@ -111,9 +111,12 @@ def plan(
         "versions": _versions(),
         "seconds": 0.0,
     }
-    ledger = Ledger.create(_fresh(run, chosen.name), settings, circuits, _stored(given, names), jobs)
+    stored, stem = _stored(given, names), f"{chosen.name}-{time.strftime('%Y%m%d-%H%M%S')}"
+    ledger = first_free(
+        run.folder / "ibmq" / stem, lambda folder: Ledger.create(folder, settings, circuits, stored, jobs)
+    )
     how_to_go_on(going_on(run, ledger))
-    point_latest(ledger.folder)
+    point_newest(ledger.folder)
     draw_gates(ledger.folder / "circuit.png", best.circuit)
     return ledger, chosen
 
@@ -132,7 +135,7 @@ def _check_calibration(given: Problem, mitigation: str) -> None:
 
 def going_on(run: Run, ledger: Ledger) -> str:
     """Return how to go on with a device run that was stopped."""
-    return f"continue with: python -m qssl_tf.ibmq_infer --run {run.folder} --resume {ledger.folder.name}"
+    return f"continue with: python -m qssl_tf.ibmq_infer --run {shell(run.folder)} --resume {shell(ledger.folder.name)}"
 
 
 def _versions() -> dict[str, str]:
@@ -151,12 +154,6 @@ def _stored(given: Problem, names: list[str]) -> dict[str, np.ndarray]:
         "kernel": given.classifier.kernel,
         "bias": given.classifier.bias,
     }
-
-
-def _fresh(run: Run, backend: str) -> Path:
-    stem = f"{backend}-{time.strftime('%Y%m%d-%H%M%S')}"
-    names = [stem, *(f"{stem}-{number}" for number in range(2, 1000))]
-    return next(run.folder / "ibmq" / name for name in names if not (run.folder / "ibmq" / name).exists())
 
 
 def finish(run: Run, ledger: Ledger, chosen: Device) -> dict[str, Any]:

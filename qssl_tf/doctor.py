@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from qssl_tf import environment
-from qssl_tf.errors import UserError, reason
+from qssl_tf.errors import UserError, reason, shell
 from qssl_tf.flags import Parser, run_command
 
 PACKAGES = (
@@ -85,7 +85,7 @@ def graphics() -> Iterator[Finding]:
 def folders() -> Iterator[Finding]:
     """Look at the folders of data and runs."""
     named = os.environ.get("TFDS_DATA_DIR")
-    data = Path(named or Path.home() / "tensorflow_datasets")
+    data = Path(named or os.path.expanduser("~/tensorflow_datasets"))
     prepared = sorted(path.name for path in data.iterdir() if path.is_dir()) if data.is_dir() else []
     if named and not data.is_dir():
         yield Finding("problem", f"TFDS_DATA_DIR names {data}, which does not exist.", "unset it, or name a folder")
@@ -119,7 +119,7 @@ def newest_run() -> Iterator[Finding]:
         return
     damaged = list(damaged_files(run))
     for sentence in damaged:
-        yield Finding("problem", sentence, f"python trainers/pretrain.py --resume {run.folder}, or train again")
+        yield Finding("problem", sentence, f"python trainers/pretrain.py --resume {shell(run.folder)}, or train again")
     if not damaged:
         yield Finding("ok", f"newest run {run.folder}: no file is damaged")
 
@@ -140,7 +140,9 @@ def account() -> Iterator[Finding]:
     elif not os.environ.get("QISKIT_IBM_TOKEN"):
         yield Finding("ok", f"no IBM Quantum account; simulated devices need none, real ones {SAVE}")
     if open_to_others(ACCOUNT_FILE):
-        yield Finding("problem", f"other users can read the token in {ACCOUNT_FILE}.", f"chmod 600 {ACCOUNT_FILE}")
+        yield Finding(
+            "problem", f"other users can read the token in {ACCOUNT_FILE}.", f"chmod 600 {shell(ACCOUNT_FILE)}"
+        )
 
 
 def self_test() -> Iterator[Finding]:

@@ -1,7 +1,10 @@
 """The check made at `import qssl_tf`: Keras 3 on TensorFlow, in versions that work together."""
 
+import atexit
 import os
+import shutil
 import sys
+import tempfile
 from importlib import metadata
 from pathlib import Path
 
@@ -88,6 +91,24 @@ def hand_over_to_venv() -> None:
         os.execv(python, [str(python), *sys.orig_argv[1:]])
 
 
+def has_home() -> bool:
+    """Return whether this user has a home folder, by HOME or by the system's list of users; in containers some lack."""
+    return os.path.expanduser("~") != "~"
+
+
+def _settle_without_home() -> None:
+    """Give libraries that keep settings in the home folder one that ends with this process.
+
+    Keras would make a folder called `~` where the user stands. A name that others can guess would let them choose the
+    settings.
+    """
+    names = [name for name in ("KERAS_HOME", "MPLCONFIGDIR") if name not in os.environ]
+    if names and not has_home():
+        folder = tempfile.mkdtemp(prefix="qssl_tf-")
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+        os.environ.update(dict.fromkeys(names, folder))
+
+
 def prepare() -> None:
     """Choose the Keras backend, quieten TensorFlow's start-up and refuse an environment that cannot work.
 
@@ -101,6 +122,7 @@ def prepare() -> None:
     found = problems()
     if found and _module_run() != "qssl_tf.doctor":  # which tells them itself
         raise EnvironmentProblem(" ".join(found))
+    _settle_without_home()
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     if os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3") == "3":
         quieten_import("tensorflow")

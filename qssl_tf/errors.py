@@ -1,6 +1,7 @@
 """The one exception meant for a user's eyes, and the sentences it is made of."""
 
 import difflib
+import shlex
 from collections.abc import Iterable
 
 
@@ -12,6 +13,11 @@ def shown(value: object) -> str:
     """Return a value as a message shows it: on one line, and cut where it is long."""
     text = repr(value[:100] if isinstance(value, str | list | tuple) else value)
     return text if len(text) <= 100 else f"{text[:97]}..."
+
+
+def shell(*words: object) -> str:
+    """Return words, such as a path with spaces, as they can be copied from a message into a shell."""
+    return shlex.join(map(str, words))
 
 
 def reason(error: BaseException) -> str:

@@ -1,21 +1,26 @@
 """Writing files so that a crash, a kill or a full disk never leaves half of one behind."""
 
 import errno
+import fcntl
 import io
+import itertools
 import json
 import os
 import re
 import shutil
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from qssl_tf.reading import open_handle
 
 if TYPE_CHECKING:
     import numpy as np
+
+UNFINISHED = "unfinished"  # in the name of a new folder until it is whole
+Made = TypeVar("Made")
 
 
 @contextmanager
@@ -56,19 +61,98 @@ def making(folder: Path) -> Iterator[Path]:
     """Yield a new temporary folder beside `folder`; on success it becomes `folder` in one step, else it is removed.
 
     Raises:
-        FileExistsError: There is such a folder, with something in it.
+        FileExistsError: There is such a folder, with something in it, or a file of that name.
     """
-    temporary = _beside(folder)
-    temporary.mkdir(parents=True)
+    taken = FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(folder))
+    if os.path.lexists(folder) and not (folder.is_dir() and not any(folder.iterdir())):
+        raise taken
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    sweep_unfinished(folder.parent)
+    with _held_temporary(folder) as temporary:
+        try:
+            yield temporary
+            try:
+                os.rename(temporary, folder)
+            except OSError as error:
+                if error.errno in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):  # another process was faster
+                    raise taken from None
+                raise
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+
+
+def first_free(folder: Path, make: Callable[[Path], Made]) -> Made:
+    """Return what `make` makes of `folder`, or of the first of `folder-2`, `folder-3` and so on that nobody has.
+
+    Args:
+        folder: The name that is wanted.
+        make: Makes a folder, by `making`.
+    """
+    for number in itertools.count(1):
+        with suppress(FileExistsError):
+            return make(folder if number == 1 else folder.with_name(f"{folder.name}-{number}"))
+    raise AssertionError("numbers do not end")
+
+
+@contextmanager
+def _held_temporary(folder: Path) -> Iterator[Path]:
+    """Make a temporary folder and hold it, so that others can tell it from one whose process was killed."""
+    handle = None
+    while handle is None:
+        temporary = folder.with_name(f".{uuid.uuid4().hex[:8]}-{UNFINISHED}")
+        temporary.mkdir()
+        handle = _hold(temporary, wait=True)
+        if handle is not None and not temporary.exists():  # somebody swept it before it was held
+            os.close(handle)
+            handle = None
+        elif handle is None:  # a file system without locks
+            break
     try:
         yield temporary
-        os.rename(temporary, folder)
-    except OSError as error:
-        if error.errno == errno.ENOTEMPTY:
-            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(folder)) from None
-        raise
     finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        if handle is not None:
+            os.close(handle)
+
+
+def _hold(folder: Path, wait: bool) -> int | None:
+    """Return a handle that holds a folder until it is closed, or None where that cannot be."""
+    try:
+        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(handle)
+        return None
+    return handle
+
+
+def sweep_unfinished(parent: Path) -> None:
+    """Remove what killed processes left in a folder of folders: new ones they had not finished, and their links.
+
+    An unfinished folder is locked by its process, and a link has the process's number in its name.
+    """
+    with suppress(OSError):
+        for path in parent.glob(".*"):
+            if re.fullmatch(rf"\.[0-9a-f]{{8}}-{UNFINISHED}", path.name):
+                handle = _hold(path, wait=False)
+                if handle is not None:
+                    shutil.rmtree(path, ignore_errors=True)
+                    os.close(handle)
+            link = re.fullmatch(r"\.latest-(\d{1,9})", path.name)
+            if link and path.is_symlink() and not _is_alive(int(link[1])):
+                path.unlink(missing_ok=True)
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # another user's
+        pass
+    return True
 
 
 def write_text(path: Path, text: str) -> None:

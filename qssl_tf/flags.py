@@ -2,20 +2,21 @@
 
 import argparse
 import difflib
-import io
 import os
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, NoReturn, get_args, get_type_hints
 
 from qssl_tf.config import CHOICES, Config
 from qssl_tf.errors import UserError
-from qssl_tf.interrupts import listening
+from qssl_tf.interrupts import CtrlC, listening
 from qssl_tf.plugins import load_plugins
 from qssl_tf.presets import PRESETS, preset
 from qssl_tf.reading import named
+from qssl_tf.streams import mend_streams
 
 
 class Parser(argparse.ArgumentParser):
@@ -122,31 +123,48 @@ def run_command(main: Callable[[], int | None]) -> int:
 
     Returns:
         The exit code: what `main` returns (nothing is 0), 2 a user's mistake or a file that cannot be written, 130
-        stopped by Ctrl-C, 141 nobody reads its output.
+        stopped by Ctrl-C, SIGTERM or SIGHUP, 141 nobody reads its output.
     """
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # a file's name may hold what no terminal shows
+    mend_streams()
     with listening() as ctrl_c:
         try:
-            return main() or 0
-        except BaseException as error:
-            if not isinstance(error, SystemExit) and (ctrl_c.came or isinstance(error, KeyboardInterrupt)):
-                print(ctrl_c.line(error), file=sys.stderr)
-            else:
-                return _told(error)
+            return _ended(main, ctrl_c)
+        except KeyboardInterrupt:  # came while the command was at its last line
+            _say(ctrl_c.line())
     return ctrl_c.end()
+
+
+def _ended(main: Callable[[], int | None], ctrl_c: CtrlC) -> int:
+    try:
+        return main() or 0
+    except BaseException as error:
+        if isinstance(error, SystemExit) or not (ctrl_c.came or isinstance(error, KeyboardInterrupt)):
+            return _told(error)
+        _say(ctrl_c.line(error))
+    return ctrl_c.end()
+
+
+def _say(line: str) -> None:
+    """Write a last line to stderr; if that is a file on a full disk, it cannot be said, and is no error of its own."""
+    with suppress(OSError):
+        print(line, file=sys.stderr, flush=True)
 
 
 def _told(error: BaseException) -> int:
     """Say what a user can mend and return the exit code; raise anything else again."""
     if isinstance(error, UserError):
-        print(f"error: {error}", file=sys.stderr)
+        _say(f"error: {error}")
         return 2
     if isinstance(error, BrokenPipeError):  # the reader, such as `head`, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python would complain once more at its end
         return 141
     if isinstance(error, OSError):
         name = f"{error.filename}: " if error.filename else ""
-        print(f"error: {name}{error.strerror or error}; make room or permission there and try again.", file=sys.stderr)
+        remedy = (
+            "choose another name"
+            if isinstance(error, FileExistsError)
+            else "make room or permission there and try again"
+        )
+        _say(f"error: {name}{error.strerror or error}; {remedy}.")
         return 2
     raise error

@@ -8,7 +8,7 @@ from argparse import Namespace
 from dataclasses import replace
 from pathlib import Path
 
-from qssl_tf.errors import UserError
+from qssl_tf.errors import UserError, shell
 from qssl_tf.files import sweep
 from qssl_tf.flags import Parser, run_command
 from qssl_tf.hardware.asked import METHODS, check_asked
@@ -82,7 +82,7 @@ def start(run, asked: Namespace) -> None:
     settings = (asked.checkpoint, asked.images, asked.shots, asked.mitigation, asked.seed, asked.job_rows, words)
     ledger, device = device_run.plan(run, asked.backend, *settings)
     if asked.dry_run:
-        print(f"dry run: nothing was submitted; go on with --resume {ledger.folder.name}")
+        print(f"dry run: nothing was submitted; go on with --resume {shell(ledger.folder.name)}")
         return
     submit(run, ledger, device, not device.is_local and not asked.yes)
 
@@ -92,7 +92,7 @@ def submit(run, ledger, device, ask: bool) -> None:
     from qssl_tf import device_run
 
     if ask and not _agreed():
-        print(f"not submitted; go on with --resume {ledger.folder.name}")
+        print(f"not submitted; go on with --resume {shell(ledger.folder.name)}")
         return
     with locked(ledger.folder):
         sweep(ledger.folder)

@@ -1,4 +1,4 @@
-"""Ctrl-C: at any moment of a command one line that says how to go on, and exit code 130.
+"""Ctrl-C, SIGTERM, a closed terminal: at any moment of a command one line that says how to go on, and exit code 130.
 
 Python raises KeyboardInterrupt wherever the program is. C extensions may turn it into an error of their own (h5py makes
 a SystemError of it, which reads like a damaged file), and in a callback of the garbage collector it is lost. So a
@@ -11,16 +11,21 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
+from typing import Any
 
 CODE = 130
-NOT_BEGUN = "stopped by Ctrl-C before anything was begun; run the same command again."
+# What asks a command to stop -> its name to the user.
+STOPPING = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM", signal.SIGHUP: "SIGHUP"}
+NOT_BEGUN = "stopped by {} before anything was begun; run the same command again."
 AGAIN_SECONDS = 0.01
 
 
 class CtrlC:
-    """Whether the signal came, what the user is to do then, and the process it ends."""
+    """Whether a signal came, what the user is to do then, and the process it ends."""
 
     came = False
+    name = STOPPING[signal.SIGINT]
+    over = False  # whether the command came to its end
     remedy = ""
     own_process = False  # whether the command is all that it does
     terminal = 2  # file descriptor of stderr, which is held back at times
@@ -28,7 +33,7 @@ class CtrlC:
     def line(self, error: BaseException | None = None) -> str:
         """Return the line that a stopped command ends with; what ended it may name another signal."""
         named = isinstance(error, KeyboardInterrupt) and error.args
-        return f"stopped by {error.args[0] if error and named else 'Ctrl-C'}; {self.remedy}"
+        return f"stopped by {error.args[0] if error and named else self.name}; {self.remedy}"
 
     def end(self) -> int:
         """Return the exit code of a stopped command, or end the process with it if that does nothing else.
@@ -61,38 +66,44 @@ def listen_as_module() -> None:
         listen_from_the_start()
 
 
-def listen_from_the_start(instead: Callable = signal.default_int_handler) -> None:
-    """Let Ctrl-C end this process, which is a command, in one line until `listening` begins.
+def listen_from_the_start(instead: Callable | None = None) -> None:
+    """Let what stops a command end this process, which is one, in one line until `listening` begins.
 
     Args:
-        instead: What minded Ctrl-C until now; another one, such as to ignore it, is left alone.
+        instead: What minded the signals until now, None for Python itself; another one, such as to ignore them, is
+            left alone.
     """
-    if signal.getsignal(signal.SIGINT) is instead:
-        signal.signal(signal.SIGINT, _not_begun)
+    for number in STOPPING:
+        if signal.getsignal(number) in ((instead,) if instead else (signal.default_int_handler, signal.SIG_DFL)):
+            signal.signal(number, _not_begun)
 
 
 def _not_begun(number: int, frame: FrameType | None) -> None:
-    _end_now(NOT_BEGUN)
+    _end_now(NOT_BEGUN.format(STOPPING[signal.Signals(number)]))
 
 
 @contextmanager
 def listening() -> Iterator[CtrlC]:
-    """Note a Ctrl-C that comes within the block and raise KeyboardInterrupt there; a second one ends the process."""
-    _heard.came, _heard.remedy = False, the_same_command()
-    before = signal.getsignal(signal.SIGINT)
-    _heard.own_process = before is _not_begun
-    if before == signal.SIG_IGN:  # started in the background by a shell
-        yield _heard
-        return
+    """Note a signal to stop that comes within the block and raise KeyboardInterrupt there.
+
+    A second Ctrl-C ends the process. A second SIGTERM or SIGHUP says nothing new: whoever ends a terminal or a process
+    group tends to send several. Signals that are ignored, as `nohup` has it, stay ignored.
+    """
+    _heard.came, _heard.over, _heard.remedy = False, False, the_same_command()
+    before = {number: handler for number in STOPPING if _is_heard(handler := signal.getsignal(number))}
+    _heard.own_process = _not_begun in before.values()
+    hook, alarm = sys.unraisablehook, signal.signal(signal.SIGALRM, _alarm)
     _heard.terminal = os.dup(2)
-    hook, alarm = sys.unraisablehook, signal.signal(signal.SIGALRM, _interrupt)
     sys.unraisablehook = lambda lost: _raise_again() if lost.exc_type is KeyboardInterrupt else hook(lost)
-    signal.signal(signal.SIGINT, _on_signal)
+    for number in before:
+        signal.signal(number, _on_signal)
     try:
         yield _heard
     finally:
+        _heard.over = True
         # Behind its last line a command has nothing to be stopped; within another program all is as it was.
-        signal.signal(signal.SIGINT, signal.SIG_IGN if _heard.own_process else before)
+        for number, handler in before.items():
+            signal.signal(number, signal.SIG_IGN if _heard.own_process else handler)
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, alarm)
         sys.unraisablehook = hook
@@ -100,20 +111,31 @@ def listening() -> Iterator[CtrlC]:
         _heard.terminal = 2
 
 
+def _is_heard(handler: Any) -> bool:
+    """Return whether a signal is not ignored; a handler of None was not set by Python and cannot be given back."""
+    return handler is not None and handler != signal.SIG_IGN
+
+
 def _on_signal(number: int, frame: FrameType | None) -> None:
-    if _heard.came:
+    if _heard.over and _heard.own_process:  # it has said its last line
+        return
+    if not _heard.came:
+        _heard.came, _heard.name = True, STOPPING[signal.Signals(number)]
+        raise KeyboardInterrupt
+    if number == signal.SIGINT:
         _end_now(_heard.line())
-    _interrupt(number, frame)
 
 
-def _interrupt(number: int, frame: FrameType | None) -> None:
-    _heard.came = True
-    raise KeyboardInterrupt
+def _alarm(number: int, frame: FrameType | None) -> None:
+    if not _heard.over:
+        _heard.came = True
+        raise KeyboardInterrupt
 
 
 def _raise_again() -> None:
     """Raise a KeyboardInterrupt that was lost in a callback once more, a moment later and so in other code."""
-    signal.setitimer(signal.ITIMER_REAL, AGAIN_SECONDS)
+    if not _heard.over:
+        signal.setitimer(signal.ITIMER_REAL, AGAIN_SECONDS)
 
 
 def _end_now(line: str = "") -> None:
@@ -121,5 +143,5 @@ def _end_now(line: str = "") -> None:
     with suppress(Exception):  # the signal may have come within the same stream's own flush
         sys.stdout.flush()
     with suppress(OSError):
-        os.write(_heard.terminal, f"{line}\n".encode() if line else b"")
+        os.write(_heard.terminal, f"{line}\n".encode(errors="backslashreplace") if line else b"")
     os._exit(CODE)

@@ -5,7 +5,7 @@ from typing import Any
 
 from qssl_tf.data.images import ImageData
 from qssl_tf.device_run import finish, plan
-from qssl_tf.errors import UserError
+from qssl_tf.errors import UserError, shell
 from qssl_tf.hardware.asked import check_asked
 from qssl_tf.lock import locked
 from qssl_tf.training.runs import open_run, own_folder
@@ -57,7 +57,7 @@ def run_on_device(
     if not device.is_local and not submit:
         raise UserError(
             f"{device.name} is a real device and costs time, so nothing was submitted; pass submit=True, or go on with "
-            f"`python -m qssl_tf.ibmq_infer --run {opened.folder} --resume {ledger.folder.name}`."
+            f"`python -m qssl_tf.ibmq_infer --run {shell(opened.folder)} --resume {shell(ledger.folder.name)}`."
         )
     with locked(ledger.folder):
         return finish(opened, ledger, device)

@@ -7,16 +7,21 @@ import os
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from qssl_tf.errors import is_interrupt
+from qssl_tf.streams import is_open
 
 
 @contextmanager
 def stderr_held_back() -> Iterator[None]:
     """Hold back what is written to file descriptor 2; print it after all if the block fails, but for Ctrl-C."""
-    sys.stderr.flush()
+    if sys.stderr is None or not is_open(2):  # closed: there is nothing to be held back
+        yield
+        return
+    with suppress(OSError):  # its terminal may be closed
+        sys.stderr.flush()
     terminal = os.dup(2)
     try:
         with tempfile.TemporaryFile() as held:
@@ -26,10 +31,12 @@ def stderr_held_back() -> Iterator[None]:
             except BaseException as error:
                 if not is_interrupt(error):
                     held.seek(0)
-                    os.write(terminal, held.read())
+                    with suppress(OSError):
+                        os.write(terminal, held.read())
                 raise
             finally:
-                sys.stderr.flush()
+                with suppress(OSError):
+                    sys.stderr.flush()
                 os.dup2(terminal, 2)
     finally:
         os.close(terminal)

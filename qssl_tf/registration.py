@@ -1,11 +1,13 @@
 """Words that a user adds to a setting: own circuits, encoders and data sets, beside those of the library."""
 
 import re
-from collections.abc import Container
+from collections.abc import Container, Iterator
+from contextlib import contextmanager
 
 from qssl_tf.config import CHOICES
-from qssl_tf.errors import UserError, shown
+from qssl_tf.errors import UserError, pass_on_interrupt, reason, shown
 
+KERAS_WRAPS = ("Exception encountered when calling", "Could not automatically infer the output")
 # Setting -> its own words, in the order in which they came.
 OWN: dict[str, list[str]] = {"ansatz": [], "encoder": [], "dataset": []}
 
@@ -35,3 +37,31 @@ def claim(setting: str, name: str, taken: Container[str]) -> None:
     OWN[setting].append(name)
     if setting in CHOICES:
         CHOICES[setting].append(name)
+
+
+@contextmanager
+def own_code(what: str) -> Iterator[None]:
+    """Turn whatever a function of the user's own raises within the block into one line.
+
+    Args:
+        what: What the function makes.
+
+    Raises:
+        UserError: It failed.
+    """
+    try:
+        yield
+    except (Exception, SystemExit) as error:
+        pass_on_interrupt(error)
+        origin = _origin(error)
+        if isinstance(origin, UserError):
+            raise origin from None
+        raise UserError(f"{what} failed with {type(error).__name__}: {reason(origin)}.") from error
+
+
+def _origin(error: BaseException) -> BaseException:
+    """Return what a layer of the user's raised: Keras wraps it in errors of the same kind, with a page of text."""
+    links = [error]
+    while any(words in str(links[-1]) for words in KERAS_WRAPS) and links[-1].__context__ is not None:
+        links.append(links[-1].__context__)
+    return links[-1]

@@ -17,9 +17,9 @@ from qssl_tf.evaluation.features import frozen_features
 from qssl_tf.evaluation.overview import finish_run
 from qssl_tf.evaluation.probe import ProbeResult, check_split
 from qssl_tf.evaluation.probe_files import read_classifier
-from qssl_tf.links import point_latest
 from qssl_tf.lock import locked
 from qssl_tf.models.simclr import SimCLR, build_simclr
+from qssl_tf.newest import point_newest
 from qssl_tf.training import pretrain as training
 from qssl_tf.training.checkpoints import load_weights
 from qssl_tf.training.facts import read_facts
@@ -226,7 +226,7 @@ def images_of(run: TrainedRun, data: ImageData | None = None) -> ImageData:
 
 def _train(run: Run, data: ImageData, model: SimCLR, augment: Any, again: bool) -> TrainedRun:
     with locked(run.folder):
-        point_latest(run.folder)
+        point_newest(run.folder)
         stopped_by = training.pretrain(run, data, model, augment, resume=again)
         if stopped_by:
             raise KeyboardInterrupt(f"stopped by {stopped_by}; qssl_tf.resume({str(run.folder)!r}) goes on.")

@@ -125,6 +125,25 @@ def free_ports():
 
 
 @pytest.fixture
+def small_disk():
+    """A function (folder, size) that mounts a file system of that size in memory there, and returns the folder."""
+    mounted = []
+
+    def mount(folder: Path, size: str) -> Path:
+        folder.mkdir()
+        asked = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", folder]
+        done = subprocess.run(asked, capture_output=True, check=False)
+        if done.returncode:
+            pytest.skip(f"tmpfs cannot be mounted here: {done.stderr.decode().strip()}")
+        mounted.append(folder)
+        return folder
+
+    yield mount
+    for folder in mounted:
+        subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+@pytest.fixture
 def tensorflow_says(caplog):
     """A function () -> the warnings of TensorFlow's own logger until now."""
     import tensorflow as tf

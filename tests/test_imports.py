@@ -11,7 +11,7 @@ PACKAGE = ROOT / "qssl_tf"
 LAYERS = [
     (
         "errors", "reading", "files", "links", "lock", "checksums", "schema", "memory", "markup", "quiet", "xla",
-        "environment", "interrupts", "replicas", "plotting",
+        "environment", "interrupts", "streams", "newest", "replicas", "plotting",
     ),
     ("config",),
     ("presets", "registration", "plugins"),

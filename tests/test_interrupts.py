@@ -27,14 +27,35 @@ MOMENTS = 80  # h5py turned one in seven into an error of its own
 
 @pytest.fixture
 def alarm():
-    """A function (seconds) that raises KeyboardInterrupt after that time, as Ctrl-C does; 0 takes it back."""
+    """A function (seconds, work) that does the work and raises KeyboardInterrupt in it after that time, as Ctrl-C does.
+
+    It returns whether that came out of the work. Nothing can escape it, which would end the whole session of pytest.
+    """
+    armed = False
 
     def stop(number, frame):
-        raise KeyboardInterrupt
+        nonlocal armed
+        if armed:
+            armed = False
+            raise KeyboardInterrupt
+
+    def stopped(seconds, work):
+        nonlocal armed
+        try:
+            try:
+                armed = True
+                signal.setitimer(signal.ITIMER_REAL, seconds)
+                work()
+            finally:
+                armed = False
+        except KeyboardInterrupt:
+            return True
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+        return False
 
     before = signal.signal(signal.SIGALRM, stop)
-    yield lambda seconds: signal.setitimer(signal.ITIMER_REAL, seconds)
-    signal.setitimer(signal.ITIMER_REAL, 0)
+    yield stopped
     signal.signal(signal.SIGALRM, before)
 
 
@@ -43,17 +64,14 @@ def test_ctrl_c_while_weights_load_is_no_damage(alarm):
     run = q.load_run(READY)
     began = time.perf_counter()
     load_weights(open_run(READY), run.model, run.step)
-    whole, stopped = time.perf_counter() - began, 0
-    for moment in range(MOMENTS):
-        try:
-            alarm(whole * (moment + 0.5) / MOMENTS)
-            load_weights(open_run(READY), run.model, run.step)  # a UserError would fail the test
-        except KeyboardInterrupt:
-            stopped += 1
-        finally:
-            alarm(0)
+    whole = time.perf_counter() - began
+
+    def load():
+        load_weights(open_run(READY), run.model, run.step)  # a UserError would fail the test
+
+    stopped = sum(alarm(whole * (moment + 0.5) / MOMENTS, load) for moment in range(MOMENTS))
     assert stopped > MOMENTS / 2
-    load_weights(open_run(READY), run.model, run.step)
+    load()
 
 
 def test_what_h5py_makes_of_ctrl_c_is_passed_on(tmp_path):
@@ -137,19 +155,43 @@ def test_ctrl_c_that_a_callback_swallowed_comes_again(capsys):
     assert told.startswith("stopped by Ctrl-C; begin again with: python ") and told.count("\n") == 1
 
 
-def stopped(words, wait):
-    """Send SIGINT to the group of a command's process, as a terminal does, and return what it wrote.
+def test_an_interrupt_that_comes_again_too_late_escapes_no_command(capsys):
+    """It was lost in a callback, and the command ended before it came again: with an error, or well."""
+
+    class Swallows:
+        def __del__(self):
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(1)
+
+    def end(wait):
+        del_me = Swallows()
+        del del_me
+        while time.perf_counter() < wait:
+            pass
+        raise UserError("it failed.")
+
+    for wait in range(0, 20):  # milliseconds around those after which it comes again
+        assert run_command(lambda wait=wait: end(time.perf_counter() + wait / 1000)) == 130
+        told = capsys.readouterr().err
+        assert told.count("\n") in (1, 2) and "stopped by Ctrl-C; " in told, told
+    time.sleep(0.05)  # nothing comes now
+
+
+def stopped(words, wait, number=signal.SIGINT):
+    """Send a signal to the group of a command's process, as a terminal does, and return what it wrote.
 
     Args:
         words: Behind `python`.
         wait: A function of the process that returns when the moment has come.
+        number: The signal.
     """
+    handlers = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
     process = subprocess.Popen(
         [sys.executable, *map(str, words)], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        start_new_session=True, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+        start_new_session=True, preexec_fn=lambda: [signal.signal(*each) for each in handlers.items()],
     )  # fmt: skip
     wait(process)
-    os.killpg(process.pid, signal.SIGINT)
+    os.killpg(process.pid, number)
     output, errors = process.communicate(timeout=120)
     assert process.returncode == 130, (process.returncode, output, errors)
     assert "Traceback" not in errors and "damaged" not in errors and "ignored" not in errors, errors
@@ -183,7 +225,8 @@ def loading(process):
         time.sleep(0.01)
 
 
-# Command behind `python`, and lines that it writes: a signal comes then, and while TensorFlow loads.
+# Command behind `python`, and lines that it writes: a signal comes then, and while TensorFlow loads; every second time
+# it is SIGTERM.
 COMMANDS = {
     "linear_eval": (["trainers/linear_eval.py", "--run", "{run}", "--probe-epochs", "4000"], ("{run}: cached",)),
     "report": (["-m", "qssl_tf.report", "{run}"], ("{run}: drawing",)),
@@ -195,13 +238,18 @@ COMMANDS = {
 }
 
 
+MOMENTS_OF_COMMANDS = [(words, line) for words, lines in COMMANDS.values() for line in ("", *lines)]
+
+
 @pytest.mark.parametrize(
-    ("words", "line"), [(words, line) for words, lines in COMMANDS.values() for line in ("", *lines)]
+    ("words", "line", "number"),
+    [(*each, signal.SIGTERM if place % 2 else signal.SIGINT) for place, each in enumerate(MOMENTS_OF_COMMANDS)],
 )
-def test_a_command_without_anything_kept_is_begun_again(words, line, copy, tmp_path):
+def test_a_command_without_anything_kept_is_begun_again(words, line, number, copy, tmp_path):
     filled = [word.format(run=copy, folder=tmp_path) for word in words]
-    _, errors = stopped(filled, says(line.format(run=copy)) if line else loading)
-    assert errors == f"stopped by Ctrl-C; begin again with: python {' '.join(filled)}\n"
+    _, errors = stopped(filled, says(line.format(run=copy)) if line else loading, number)
+    name = "Ctrl-C" if number == signal.SIGINT else "SIGTERM"
+    assert errors == f"stopped by {name}; begin again with: python {' '.join(filled)}\n"
 
 
 def test_a_device_run_says_its_name(copy):

@@ -4,17 +4,23 @@ import importlib.util
 import os
 import signal
 import sys
+from contextlib import suppress
 from pathlib import Path
+
+STOPPING = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM", signal.SIGHUP: "SIGHUP"}
 
 
 def stop(number, frame):
-    """End in one line where Ctrl-C comes while the package is looked for."""
-    os.write(2, b"stopped by Ctrl-C before anything was begun; run the same command again.\n")
+    """End in one line where Ctrl-C or its like comes while the package is looked for."""
+    with suppress(OSError):  # the terminal may be gone
+        os.write(2, f"stopped by {STOPPING[number]} before anything was begun; run the same command again.\n".encode())
     os._exit(130)
 
 
-if sys.argv[0] in sys.orig_argv and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-    signal.signal(signal.SIGINT, stop)  # not where the script is run within another program
+if sys.argv[0] in sys.orig_argv:  # not where the script is run within another program
+    for each in STOPPING:
+        if signal.getsignal(each) in (signal.default_int_handler, signal.SIG_DFL):
+            signal.signal(each, stop)
 
 ROOT = Path(__file__).resolve().parents[1]
 VENV_PYTHON = ROOT / ".venv" / "bin" / "python"

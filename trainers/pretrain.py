@@ -12,12 +12,12 @@ from qssl_tf.config import Config
 from qssl_tf.distribution.choice import Choice, add_strategy_flags, read_choice
 from qssl_tf.distribution.meeting import end_process, joined
 from qssl_tf.distribution.peers import Peers
-from qssl_tf.errors import UserError
+from qssl_tf.errors import UserError, shell
 from qssl_tf.files import sweep
 from qssl_tf.flags import Parser, add_base_flags, add_config_flags, config_from_flags, given_settings, run_command
 from qssl_tf.interrupts import how_to_go_on
-from qssl_tf.links import point_latest
 from qssl_tf.lock import locked
+from qssl_tf.newest import point_newest
 from qssl_tf.training.runs import PARTS, Run, check_open_to_training, create_run, newest_run, open_run, versions
 
 
@@ -93,7 +93,7 @@ def train(arguments, config: Config, opened: Run | None, choice: Choice, peers: 
 
 def going_on(run: Run) -> str:
     """Return how to go on with a run that was stopped."""
-    return f"continue with: python trainers/pretrain.py --resume {run.folder}"
+    return f"continue with: python trainers/pretrain.py --resume {shell(run.folder)}"
 
 
 def describe_settings(config: Config, opened: Run | None) -> dict[str, Any]:
@@ -112,7 +112,7 @@ def begin(run: Run, data, replicas: int, previous_state: bool) -> None:
 
     if previous_state:
         print(f"the last state is kept as {go_back(run)}", flush=True)
-    point_latest(run.folder)
+    point_newest(run.folder)
     shared = f", shared by {replicas} replicas" if replicas > 1 else ""
     print(f"{run.folder}: {describe(run.config)} on {len(data.train)} images of {data.name}{shared}", flush=True)
     say_recipe(run.config, data.image_shape)
@@ -148,7 +148,11 @@ def finish(run, model, data, seconds: float) -> None:
     print(
         f"done: {read_history(run.history)[-1]['step']} steps in {seconds:.0f} s, {found}\n"
         f"run folder: {run.folder} (figures/loss.png, figures/views.png)\n"
-        + (f"next: python trainers/linear_eval.py --run {run.folder}" if judged else "no labels to judge by, no probe")
+        + (
+            f"next: python trainers/linear_eval.py --run {shell(run.folder)}"
+            if judged
+            else "no labels to judge by, no probe"
+        )
     )
 
 

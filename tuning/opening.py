@@ -12,11 +12,12 @@ from plan import HELD_OUT, Plan, read_plan, write_plan
 from space import Choice, Parameter, Range, check_name, subspace
 
 from qssl_tf.config import Config
-from qssl_tf.errors import UserError
+from qssl_tf.errors import UserError, shell
 from qssl_tf.files import making, sweep
 from qssl_tf.flags import config_from_flags, given_settings, read_setting
 from qssl_tf.interrupts import how_to_go_on
-from qssl_tf.links import LATEST, point_latest, pointed
+from qssl_tf.links import LATEST, pointed
+from qssl_tf.newest import check_latest, point_newest
 from qssl_tf.reading import named
 
 NEW_ONLY = ("name", "space", "vary", "algorithm", "objective", "search_seed", "preset", "config")
@@ -61,32 +62,40 @@ def opened(arguments: Namespace, preset: str, trials: int) -> tuple[Path, Plan]:
     """
     if arguments.resume is not None:
         folder = named(Path(arguments.resume)) if arguments.resume else pointed(arguments.searches_dir)
+        _check_text(folder)
         plan = read_plan(folder)
         if arguments.trials is not None:
             plan = _longer(plan, arguments.trials)
         return folder, plan
     plan = _new_plan(arguments, preset, trials)
+    check_latest(arguments.searches_dir)
     folder = arguments.searches_dir / _name(arguments, plan)
+    _check_text(folder)
     if folder.exists():
         _refuse_existing(folder, plan)
     return folder, plan
 
 
 def begin(folder: Path, plan: Plan) -> None:
-    """Make a new search's folder, or note that one goes on for longer; whoever calls holds the folder."""
+    """Make a new search's folder, or note that one goes on for longer; whoever calls holds the folder.
+
+    Raises:
+        UserError: Another process has made another search of that name meanwhile.
+    """
     if folder.exists():
+        _refuse_another(folder, plan)
         sweep(folder)
         write_plan(folder, plan)
     else:
         with making(folder) as begun:
             write_plan(begun, plan)
     how_to_go_on(going_on(folder))
-    point_latest(folder)
+    point_newest(folder)
 
 
 def going_on(folder: Path) -> str:
     """Return how to go on with a search that was stopped."""
-    return f"continue with: python tuning/search.py --resume {folder}"
+    return f"continue with: python tuning/search.py --resume {shell(folder)}"
 
 
 def _longer(plan: Plan, trials: int) -> Plan:
@@ -152,8 +161,22 @@ def _name(arguments: Namespace, plan: Plan) -> str:
     return name or re.sub(r"[^A-Za-z0-9_.-]", "_", stem)
 
 
+def _check_text(folder: Path) -> None:
+    """Refuse a folder in which keras-tuner cannot keep its files: it takes names as text."""
+    try:
+        str(folder).encode()
+    except UnicodeEncodeError:
+        raise UserError(
+            f"the path of a search must be UTF-8 in a locale that knows it (LC_ALL=C.UTF-8); got {ascii(str(folder))}."
+        ) from None
+
+
 def _refuse_existing(folder: Path, plan: Plan) -> None:
+    _refuse_another(folder, plan)
+    raise UserError(f"{folder} exists already; continue it with --resume {shell(folder)}.")
+
+
+def _refuse_another(folder: Path, plan: Plan) -> None:
     different = read_plan(folder).differences(plan)
     if different:
         raise UserError(f"{folder} is another search ({'; '.join(different)}); choose another --name.")
-    raise UserError(f"{folder} exists already; continue it with --resume {folder}.")

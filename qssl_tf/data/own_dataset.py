@@ -5,7 +5,7 @@ from collections.abc import Callable
 from qssl_tf.data.images import ImageData
 from qssl_tf.data.sources import SOURCES
 from qssl_tf.errors import UserError
-from qssl_tf.registration import claim
+from qssl_tf.registration import claim, own_code
 
 
 def register_dataset(name: str) -> Callable[[Callable[[], ImageData]], Callable[[], ImageData]]:
@@ -29,13 +29,15 @@ def register_dataset(name: str) -> Callable[[Callable[[], ImageData]], Callable[
 
     def register(read: Callable[[], ImageData]) -> Callable[[], ImageData]:
         claim("dataset", name, SOURCES)
-        SOURCES[name] = lambda config: _checked(name, read())
+        SOURCES[name] = lambda config: _read(name, read)
         return read
 
     return register
 
 
-def _checked(name: str, data: object) -> ImageData:
+def _read(name: str, read: Callable[[], ImageData]) -> ImageData:
+    with own_code(f"the function of `dataset` '{name}'"):
+        data = read()
     if not isinstance(data, ImageData):
         raise UserError(
             f"`dataset` '{name}' must return qssl_tf.ImageData, as ImageData.from_arrays does; "

@@ -1,6 +1,7 @@
 """Any image data set of TensorFlow Datasets, read whole into memory."""
 
 import logging
+import os
 import socket
 from typing import Any
 from urllib.parse import urlsplit
@@ -9,6 +10,7 @@ import numpy as np
 
 from qssl_tf.data.images import MEMORY_LIMIT_GB, ImageData, Split
 from qssl_tf.data.squares import middle_square, say_cropped
+from qssl_tf.environment import has_home
 from qssl_tf.errors import UserError, pass_on_interrupt, unknown_name
 
 
@@ -25,6 +27,11 @@ def read(name: str, data_dir: str | None, image_size: int | None) -> ImageData:
         UserError: The name is unknown, the data are neither prepared nor downloadable, or they are not
             single-label images with one or three channels.
     """
+    if data_dir is None and not os.environ.get("TFDS_DATA_DIR") and not has_home():
+        raise UserError(
+            f"data set '{name}' must be kept somewhere, and there is neither HOME nor a home folder of this user; name "
+            "a folder with --data-dir, or TFDS_DATA_DIR."
+        )
     import tensorflow_datasets as tfds
 
     logging.getLogger("absl").setLevel(logging.ERROR)

@@ -36,7 +36,7 @@ def view_sheet(path: Path, images: np.ndarray, view_a: np.ndarray, view_b: np.nd
     for row, (name, sheet) in enumerate((("image", images), ("view a", view_a), ("view b", view_b))):
         for column, picture in enumerate(sheet):
             axis = axes[row, column]
-            axis.imshow(np.squeeze(picture), cmap="gray", vmin=0, vmax=1)
+            axis.imshow(picture[..., 0] if picture.shape[-1] == 1 else picture, cmap="gray", vmin=0, vmax=1)
             axis.set(xticks=[], yticks=[])
         axes[row, 0].set_ylabel(name)
     save_figure(figure, path)

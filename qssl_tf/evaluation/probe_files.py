@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from pydantic import model_validator
 
-from qssl_tf.errors import UserError, reason
+from qssl_tf.errors import UserError, reason, shell
 from qssl_tf.evaluation.linear import LinearFit
 from qssl_tf.evaluation.scores import completed
 from qssl_tf.files import npz
@@ -109,4 +109,4 @@ def read_classifier(path: Path) -> tuple[int, LinearFit]:
 
 def probe_again(path: Path) -> str:
     """Return the remedy for a result or classifier that cannot be used."""
-    return f"probe it again: python trainers/linear_eval.py --run {path.parent}"
+    return f"probe it again: python trainers/linear_eval.py --run {shell(path.parent)}"

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from qiskit.primitives import BitArray
 
-from qssl_tf.errors import UserError
+from qssl_tf.errors import UserError, shell
 from qssl_tf.hardware.backends import Device
 from qssl_tf.hardware.compiling import READ
 from qssl_tf.hardware.counts import expectations
@@ -62,7 +62,8 @@ def _fetched(ledger: Ledger, number: int, client: Any, report: Report) -> Any:
     except Exception as error:
         message = str(told_apart(error)).rstrip(".")
         raise UserError(
-            f"{message}; the job goes on, fetch it with python -m qssl_tf.ibmq_infer --resume {ledger.folder.name}."
+            f"{message}; the job goes on, fetch it with "
+            f"python -m qssl_tf.ibmq_infer --resume {shell(ledger.folder.name)}."
         ) from None
 
 
@@ -109,7 +110,7 @@ def wait(job: Any, ledger: Ledger, number: int, report: Report, seconds: float =
             message = job.error_message() if name != "CANCELLED" else None
             raise UserError(
                 f"job {job.job_id()} ended as {name.lower()}{f' ({message})' if message else ''}; submit it again with "
-                f"python -m qssl_tf.ibmq_infer --resume {ledger.folder.name}."
+                f"python -m qssl_tf.ibmq_infer --resume {shell(ledger.folder.name)}."
             )
         time.sleep(seconds)
 

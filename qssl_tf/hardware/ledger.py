@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from qiskit import QuantumCircuit, qpy
 
-from qssl_tf.errors import UserError, reason
+from qssl_tf.errors import UserError, reason, shell
 from qssl_tf.files import making, npz, replacing, write_json
 from qssl_tf.hardware.asked import CALIBRATION_ROWS
 from qssl_tf.hardware.record import check_circuits, check_record, check_rows, check_values, circuit_count
@@ -162,7 +162,7 @@ class Ledger:
         except (ValueError, KeyError) as error:
             raise UserError(
                 f"{path} is damaged ({reason(error)}); move it away, "
-                f"and --resume {self.folder.name} runs that job again."
+                f"and --resume {shell(self.folder.name)} runs that job again."
             ) from None
         return arrays
 

@@ -1,5 +1,6 @@
 """IBM Quantum's service: the only module that reaches the network. Tokens are never printed or written."""
 
+import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +11,9 @@ from qssl_tf.errors import UserError, pass_on_interrupt
 from qssl_tf.reading import named, read_json
 
 CHANNEL = "ibm_quantum_platform"
-ACCOUNT_FILE = Path.home() / ".qiskit" / "qiskit-ibm.json"
+ACCOUNT_FILE = (
+    Path(os.path.expanduser("~")) / ".qiskit" / "qiskit-ibm.json"
+)  # as the client has it, also without a home
 SAVE = f'QiskitRuntimeService.save_account(channel="{CHANNEL}", token="...")'
 
 

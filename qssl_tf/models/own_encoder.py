@@ -6,10 +6,10 @@ from typing import Any
 import keras
 from keras import layers
 
-from qssl_tf.errors import UserError
+from qssl_tf.errors import UserError, reason
 from qssl_tf.models.encoders import ENCODERS
 from qssl_tf.models.initializers import SeedStream
-from qssl_tf.registration import claim
+from qssl_tf.registration import claim, own_code
 
 Make = Callable[[tuple[int, int, int]], keras.Model]
 
@@ -57,14 +57,19 @@ def _features(name: str, make: Make, x: Any, seeds: SeedStream) -> Any:
     """
     keras.utils.set_random_seed(seeds.next())
     shape = tuple(x.shape[1:])
-    model = make(shape)
+    with own_code(f"the function of `encoder` '{name}'"):
+        model = make(shape)
     if not isinstance(model, layers.Layer):
         raise UserError(f"`encoder` '{name}' must return a Keras model or layer; got a {type(model).__name__}.")
     try:
-        y = model(x)
-    except (ValueError, TypeError) as error:
-        first = str(error).strip().splitlines()[0]
-        raise UserError(f"`encoder` '{name}' does not take images of shape {shape}: {first}") from error
+        with own_code(f"the model of `encoder` '{name}'"):
+            y = model(x)
+    except UserError as error:
+        if isinstance(error.__cause__, ValueError | TypeError):  # Keras's own
+            raise UserError(
+                f"`encoder` '{name}' does not take images of shape {shape}: {reason(error.__cause__)}."
+            ) from error.__cause__
+        raise
     rank = len(getattr(y, "shape", ()))
     if rank not in (2, 4) or None in y.shape[1:]:
         raise UserError(

@@ -7,11 +7,11 @@ from typing import Any
 import cirq
 import sympy
 
-from qssl_tf.errors import UserError, reason, shown
+from qssl_tf.errors import UserError, shown
 from qssl_tf.quantum.ansatze import ANSATZE, Ansatz, Operations, Qubits, Weights
 from qssl_tf.quantum.controls import plain, taken_apart
 from qssl_tf.quantum.splitting import ROTATIONS
-from qssl_tf.registration import claim
+from qssl_tf.registration import claim, own_code
 
 Layer = Callable[[Qubits, Weights, int], Iterable[cirq.Operation]]
 
@@ -111,12 +111,8 @@ def _checked(name: str, layer: Layer) -> Callable[[Qubits, Weights, int], Operat
 
 def _called(layer: Layer, qubits: Qubits, weights: Weights, number: int, where: str) -> Iterator[Any]:
     """Yield what the user's function gives, a failure of its own as one line."""
-    try:
+    with own_code(where):
         yield from layer(qubits, weights, number)
-    except UserError:
-        raise
-    except Exception as error:
-        raise UserError(f"{where} failed with {type(error).__name__}: {reason(error)}.") from error
 
 
 def _check_gate(operation: Any, qubits: Qubits, where: str) -> None:

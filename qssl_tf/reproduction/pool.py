@@ -8,8 +8,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from qssl_tf.files import replacing
 from qssl_tf.reproduction.costs import Job
 
+ROOM = 1 << 16  # bytes; where they cannot be written, the disk is full
 USER_MISTAKE = 2  # exit code of a command that refuses what it was asked
 
 
@@ -25,6 +27,7 @@ class Task:
         took: Seconds it took, once it ended.
         process: Its process.
         message: The last line it said, once it failed.
+        log_began: Bytes of its log that are of earlier processes.
     """
 
     job: Job
@@ -34,6 +37,7 @@ class Task:
     took: float = 0.0
     process: subprocess.Popen | None = None
     message: str = ""
+    log_began: int = 0
 
     @property
     def name(self) -> str:
@@ -89,7 +93,10 @@ def run_all(
             changed(None)
             time.sleep(0.3)
     except KeyboardInterrupt:
-        _wait(tasks)  # Ctrl-C reached them as well; they keep their state first
+        for task in tasks:
+            if task.state == "running" and task.process is not None:
+                task.process.terminate()  # Ctrl-C reached them as well, SIGTERM did not; twice is no harm
+        _wait(tasks)  # they keep their state first
         raise
     finally:
         _end(tasks)
@@ -102,7 +109,8 @@ def _start(task: Task, arguments: list[str], logs: Path, processes: int) -> None
         cores = len(os.sched_getaffinity(0))
         threads = str(max(1, cores // processes))
         environment |= {"TF_NUM_INTRAOP_THREADS": threads, "TF_NUM_INTEROP_THREADS": threads}
-    with open(logs / f"{task.name.replace(' ', '-')}.log", "a", encoding="utf-8") as log:
+    with open(_log(task, logs), "ab") as log:
+        task.log_began = log.tell()
         task.process = subprocess.Popen(
             [sys.executable, *arguments, "--end-with-parent"],
             stdin=subprocess.PIPE,  # closed by the system when this process ends, which ends the child
@@ -118,10 +126,26 @@ def _ended(task: Task, logs: Path) -> None:
     task.state = "done" if code == 0 else "failed"
     task.took = time.monotonic() - task.began
     if code:
-        path = logs / f"{task.name.replace(' ', '-')}.log"
-        lines = path.read_text(encoding="utf-8", errors="replace").strip().splitlines() if path.exists() else []
-        said = lines[-1].strip() if lines else "it said nothing"
+        said = _last_words(_log(task, logs), task.log_began, code)
         task.message = said if code > 0 else f"its process was killed by signal {-code}"
+
+
+def _log(task: Task, logs: Path) -> Path:
+    return logs / f"{task.name.replace(' ', '-')}.log"
+
+
+def _last_words(log: Path, began: int, code: int) -> str:
+    """Return the last line that a failed process wrote, or why it could write none."""
+    said = log.read_bytes()[began:].decode(errors="replace").strip().splitlines() if log.exists() else []
+    complete = bool(said) and (code != USER_MISTAKE or said[-1].startswith("error: "))
+    try:
+        if not complete:  # a full disk swallows the line that says so
+            with replacing(log.with_suffix(".room")) as probe:
+                probe.write_bytes(bytes(ROOM))
+            log.with_suffix(".room").unlink()
+    except OSError as error:
+        return f"error: {log.parent}: {error.strerror or error}; make room or permission there and try again."
+    return said[-1].strip() if said else f"it said nothing and ended with code {code}; see {log}"
 
 
 def _wait(tasks: Sequence[Task], seconds: float = 60.0) -> None:

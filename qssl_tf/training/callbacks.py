@@ -1,8 +1,10 @@
 """What happens after each training step: history, TensorBoard, progress, checkpoints, a clean stop."""
 
+import os
 import signal
 import sys
 import time
+from contextlib import suppress
 from dataclasses import asdict, fields
 from typing import Any
 
@@ -13,6 +15,7 @@ from tqdm import tqdm
 
 from qssl_tf.distribution.peers import Peers
 from qssl_tf.errors import UserError
+from qssl_tf.interrupts import STOPPING
 from qssl_tf.quantum.hilbert_space import PairGeometry, encoded_states, pair_geometry
 from qssl_tf.training.checkpoints import SMALLER_STEPS, check_finite, save_state, save_weights
 from qssl_tf.training.history import append_history, start_history
@@ -49,7 +52,7 @@ class HistoryLog(StepCallback):
         """Cut the table back to the step resumed from and open TensorBoard's file."""
         assert self.model.step_logs
         start_history(self.run.history, self.start)
-        self.writer = tf.summary.create_file_writer(str(self.run.folder / "tensorboard"))
+        self.writer = tf.summary.create_file_writer(os.fsencode(self.run.folder / "tensorboard"))  # or no UTF-8
         self.clock = time.perf_counter()
 
     def on_train_batch_begin(self, batch, logs=None):
@@ -89,7 +92,9 @@ class Stopped(Exception):
 
 
 class SignalCallback(StepCallback):
-    """Base of the callbacks that mind SIGINT (Ctrl-C) and SIGTERM; a second one stops at once.
+    """Base of the callbacks that mind SIGINT (Ctrl-C), SIGTERM and SIGHUP; a second SIGINT stops at once.
+
+    A SIGHUP that is ignored (`nohup`) stays ignored. A terminal that closes sends it, often twice.
 
     Attributes:
         stopped_by: Name of the signal that came, or None.
@@ -99,12 +104,14 @@ class SignalCallback(StepCallback):
 
     def on_train_begin(self, logs=None):
         """Listen to signals."""
-        self.previous = {number: signal.signal(number, self._signalled) for number in (signal.SIGINT, signal.SIGTERM)}
+        heard = [number for number in STOPPING if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN]
+        self.previous = {number: signal.signal(number, self._signalled) for number in heard}
 
     def _signalled(self, number, frame):
-        if self.stopped_by is not None:
+        if self.stopped_by is None:
+            self.stop(signal.Signals(number).name)
+        elif number == signal.SIGINT:
             raise KeyboardInterrupt
-        self.stop(signal.Signals(number).name)
 
     def stop(self, name: str) -> None:
         """Note the signal `name`."""
@@ -113,7 +120,8 @@ class SignalCallback(StepCallback):
     def release(self):
         """Give the signals back."""
         for number, handler in getattr(self, "previous", {}).items():
-            signal.signal(number, handler)
+            if handler is not None:  # or it was set by no Python, and cannot be set again
+                signal.signal(number, handler)
 
 
 class Checkpoints(SignalCallback):
@@ -188,27 +196,38 @@ class StateGeometry(StepCallback):
 
 
 class Progress(StepCallback):
-    """A bar with loss, contrastive accuracy, steps a second and the time left; whole in 80 columns."""
+    """A bar with loss, contrastive accuracy, steps a second and the time left; whole in 80 columns.
+
+    Training does not depend on it: where nothing can be written any more (the terminal was closed, the reader of a pipe
+    ended, the disk of a log is full), there is no bar from then on.
+    """
 
     layout = "{percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}, {rate_fmt}{postfix}]"
 
     def on_train_begin(self, logs=None):
         """Open the bar."""
-        self.bar = tqdm(
-            total=self.schedule.steps,
-            initial=self.start,
-            unit="step",
-            bar_format=self.layout,
-            dynamic_ncols=True,
-            mininterval=0.5 if sys.stderr.isatty() else 10.0,
-        )
+        with suppress(OSError):
+            self.bar = tqdm(
+                total=self.schedule.steps,
+                initial=self.start,
+                unit="step",
+                bar_format=self.layout,
+                dynamic_ncols=True,
+                mininterval=0.5 if sys.stderr.isatty() else 10.0,
+            )
 
     def after_step(self, step, logs):
         """Move the bar."""
-        self.bar.set_postfix_str(f"loss {logs['loss']:.3f}, top-1 {logs['contrastive_accuracy']:.3f}", refresh=False)
-        self.bar.update(1)
+        if hasattr(self, "bar"):
+            text = f"loss {logs['loss']:.3f}, top-1 {logs['contrastive_accuracy']:.3f}"
+            try:
+                self.bar.set_postfix_str(text, refresh=False)
+                self.bar.update(1)
+            except OSError:
+                del self.bar
 
     def release(self):
         """Close the bar."""
         if hasattr(self, "bar"):
-            self.bar.close()
+            with suppress(OSError):
+                self.bar.close()

@@ -9,7 +9,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from qssl_tf.errors import UserError, pass_on_interrupt, reason
+from qssl_tf.errors import UserError, pass_on_interrupt, reason, shell
 from qssl_tf.files import npz, replacing
 from qssl_tf.models.simclr import SimCLR
 from qssl_tf.reading import check_regular, copy_file, open_handle, parse_json, read_arrays
@@ -234,4 +234,4 @@ def _way_back(run: Run) -> str:
     except Exception as error:  # missing or damaged as well
         pass_on_interrupt(error)
         return "train again"
-    return f"the state before it is of step {step}: --resume {run.folder} --previous-state goes on from there"
+    return f"the state before it is of step {step}: --resume {shell(run.folder)} --previous-state goes on from there"

@@ -12,6 +12,7 @@ from qssl_tf.data.augment import Augmentation, augmentation
 from qssl_tf.data.images import ImageData
 from qssl_tf.data.pipeline import view_pairs
 from qssl_tf.distribution.peers import Peers
+from qssl_tf.errors import shell
 from qssl_tf.models.simclr import SimCLR, build_simclr
 from qssl_tf.training.callbacks import (
     Checkpoints,
@@ -98,7 +99,7 @@ def pretrain(
         peers.on_stop = last.stop
         if callbacks:
             peers.on_leave = callbacks[0].release  # the bar's line ends before another one begins
-        peers.remedy = f"continue on all workers with --resume {run.folder}"
+        peers.remedy = f"continue on all workers with --resume {shell(run.folder)}"
     model.step_logs = True
     if start < plan.steps:
         try:

@@ -13,9 +13,10 @@ from typing import Any
 
 from qssl_tf.checksums import SUMS, check_sums, listed
 from qssl_tf.config import Config
-from qssl_tf.errors import UserError
-from qssl_tf.files import making, write_json
+from qssl_tf.errors import UserError, shell
+from qssl_tf.files import first_free, making, write_json
 from qssl_tf.links import LATEST, check_own_files, pointed
+from qssl_tf.newest import check_latest
 from qssl_tf.reading import named, parse_json
 
 RUNS_DIR = Path("runs")
@@ -96,25 +97,33 @@ def create_run(
     """
     if name is not None and (name != Path(name).name or name in ("", ".", "..", LATEST)):
         raise UserError(f"--name must be a plain folder name other than '{LATEST}'; got {name!r}.")
-    folder = runs_dir / (name or _fresh_name(config, runs_dir))
-    if folder.exists():
-        raise UserError(f"{folder} exists already; choose another --name, or continue it with --resume {folder}.")
-    with making(folder) as begun:  # a kill leaves no half of a folder, whose name would be taken
-        for part in PARTS:
-            (begun / part).mkdir()
-        write_json(begun / "versions.json", versions() | {"dataset": dataset} | dict(own_parts or {}))
-        if facts is not None:
-            write_json(begun / "data.json", dict(facts))
-        write_json(begun / "config.json", config.to_dict())
-    return Run(folder, config)
+    check_latest(runs_dir)
+
+    def make(folder: Path) -> Run:
+        with making(folder) as begun:  # a kill leaves no half of a folder, whose name would be taken
+            for part in PARTS:
+                (begun / part).mkdir()
+            write_json(begun / "versions.json", versions() | {"dataset": dataset} | dict(own_parts or {}))
+            if facts is not None:
+                write_json(begun / "data.json", dict(facts))
+            write_json(begun / "config.json", config.to_dict())
+        return Run(folder, config)
+
+    if name is None:
+        return first_free(runs_dir / _fresh_name(config), make)
+    folder = runs_dir / name
+    try:
+        return make(folder)
+    except FileExistsError:
+        raise UserError(
+            f"{folder} exists already; choose another --name, or continue it with --resume {shell(folder)}."
+        ) from None
 
 
-def _fresh_name(config: Config, runs_dir: Path) -> str:
+def _fresh_name(config: Config) -> str:
     head = config.ansatz if config.head == "quantum" else config.head
     stem = f"{config.dataset}-{head}-s{config.seed}-{time.strftime('%Y%m%d-%H%M%S')}"
-    stem = re.sub(r"[^A-Za-z0-9_.-]", "_", stem)
-    names = [stem, *(f"{stem}-{number}" for number in range(2, 1000))]
-    return next(name for name in names if not (runs_dir / name).exists())
+    return re.sub(r"[^A-Za-z0-9_.-]", "_", stem)
 
 
 def versions() -> dict[str, str]:
@@ -222,7 +231,7 @@ def choose_step(run: Run, wanted: str) -> list[int]:
     """
     steps = run.checkpoint_steps()
     if not steps:
-        raise UserError(f"{run.folder} holds no checkpoints; continue it with --resume {run.folder}.")
+        raise UserError(f"{run.folder} holds no checkpoints; continue it with --resume {shell(run.folder)}.")
     if wanted == "all":
         return steps
     if wanted == "last":

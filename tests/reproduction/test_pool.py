@@ -99,3 +99,42 @@ def alive(pid):
             return file.read().rsplit(")", 1)[1].split()[0] != "Z"
     except FileNotFoundError:
         return False
+
+
+def test_a_full_disk_is_named_though_the_log_lies_on_it(tmp_path, small_disk):
+    """The process cannot write its own last line; what an earlier one said is not taken for it."""
+    logs = small_disk(tmp_path / "disk", "64k")
+    (logs / "job0.log").write_text("error: --names must be given.\n")
+    full = "import sys; f = open(sys.argv[1], 'wb', 0)\ntry:\n    while f.write(bytes(999)): pass\nfinally: sys.exit(2)"
+    with pytest.raises(Refused) as caught:
+        run_all(tasks(1.0), 1, lambda job: ["-c", full, str(logs / "filling")], logs)
+    assert str(caught.value) == (
+        f"error: {logs}: No space left on device; make room or permission there and try again."
+    )
+
+
+def test_one_that_says_nothing_is_told_by_its_code(tmp_path):
+    (tmp_path / "job0.log").write_text("ValueError: of yesterday\n")
+    made = tasks(1.0)
+    run_all(made, 1, python("import os; os._exit(7)"), tmp_path)
+    assert made[0].message == f"it said nothing and ended with code 7; see {tmp_path / 'job0.log'}"
+    assert [path.name for path in tmp_path.iterdir()] == ["job0.log"]
+
+
+def test_sigterm_to_the_parent_alone_reaches_the_others(tmp_path):
+    """They keep their state, and it ends long before they would."""
+    code = (
+        "import signal, sys, time\nfrom pathlib import Path\n"
+        f"def stop(*_): Path({str(tmp_path / 'kept')!r}).touch(); sys.exit(130)\n"
+        "signal.signal(signal.SIGTERM, stop)\n"
+        f"Path({str(tmp_path / 'begun')!r}).touch(); time.sleep(60)"
+    )
+
+    def changed(task):
+        if (tmp_path / "begun").exists():
+            raise KeyboardInterrupt
+
+    began = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        run_all(tasks(1.0), 1, python(code), tmp_path, changed=changed)
+    assert (tmp_path / "kept").exists() and time.monotonic() - began < 30
