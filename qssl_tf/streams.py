@@ -56,7 +56,7 @@ def _open_null(number: int, name: str) -> None:
 class _Lasting(io.FileIO):
     """A terminal that becomes `/dev/null` once it is closed."""
 
-    def write(self, data: Any, /) -> int:  # type: ignore[override]
+    def write(self, data: Any, /) -> int:
         try:
             return super().write(data)
         except OSError as error:
