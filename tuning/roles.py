@@ -20,7 +20,7 @@ from trials import check_same_images, images
 from tuner import Tuner, make_oracle
 
 from qssl_tf.distribution.secret import find_secret
-from qssl_tf.errors import UserError
+from qssl_tf.errors import UserError, shell
 from qssl_tf.lock import locked
 
 SILENCE = 60.0  # seconds
@@ -51,7 +51,7 @@ def chief(folder: Path, plan: Plan, arguments: Namespace) -> None:
         identity = begin_identity(folder, plan)
         print(
             f"chief at {arguments.chief}, secret of {secret.source}; "
-            f"workers: --role worker --chief {arguments.chief} --resume {folder}",
+            f"workers: --role worker --chief {arguments.chief} --resume {shell(folder)}",
             flush=True,
         )
         desk = Desk(oracle, identity)
@@ -117,5 +117,5 @@ def _finish(folder: Path, plan: Plan, oracle: Kept) -> None:
     share = "" if first.share == 1 else f" after {first.share:.0%} of the steps: none was completed with more"
     print(
         f"best: trial {first.trial}, {plan.objective} {first.figures[plan.objective]:.4g}{share}, the best of "
-        f"{len(rows)} and therefore an optimistic figure\nnext: python trainers/pretrain.py --config {folder / BEST}"
+        f"{len(rows)} and therefore an optimistic figure\nnext: python trainers/pretrain.py --config {shell(folder / BEST)}"
     )

@@ -71,7 +71,7 @@ def embedding_map(
     if method not in METHODS:
         raise unknown_name("method", method, METHODS)
     if reason := no_map(features):
-        raise UserError(f"{reason}: there is no map of them.")
+        raise UserError(f"`features` of a map must be of {LEAST} images or more, finite and not all equal; {reason}.")
     chosen = np.sort(np.random.default_rng(seed).permutation(len(features))[:SHOWN])
     points, axis_names = METHODS[method](features[chosen], seed)
     figure, axis = subplots(figsize=(COLUMN, COLUMN * 0.9))

@@ -101,6 +101,9 @@ def test_unlabelled_images_are_drawn_as_such(tmp_path):
     assert "mean of class" not in words(tmp_path / "f.png")
 
 
+NO_MAP = "`features` of a map must be of 4 images or more, finite and not all equal; "
+
+
 def test_what_cannot_be_mapped_is_one_line(tmp_path):
     path, labels = tmp_path / "m.png", LABELS
     for call, sentence in (
@@ -110,10 +113,10 @@ def test_what_cannot_be_mapped_is_one_line(tmp_path):
         ),
         (
             lambda: embedding_map(path, FEATURES[:3], labels, NAMES),
-            "a map needs at least 4 images and 2 features; got 3 and 5: there is no map of them.",
+            NO_MAP + "a map needs at least 4 images and 2 features; got 3 and 5.",
         ),
         *(
-            (lambda same=same: embedding_map(path, same, labels, NAMES, "tsne"), f"{reason}: there is no map of them.")
+            (lambda same=same: embedding_map(path, same, labels, NAMES, "tsne"), f"{NO_MAP}{reason}.")
             for same, reason in (
                 (np.full((60, 5), 0.3, "f"), "all features are equal"),
                 ((1 + 1e-7 * FEATURES).astype("f"), "all features are equal"),  # but for rounding
