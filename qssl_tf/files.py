@@ -62,11 +62,15 @@ def making(folder: Path) -> Iterator[Path]:
 
     Raises:
         FileExistsError: There is such a folder, with something in it, or a file of that name.
+        NotADirectoryError: A file has the name of the folder that it should be in.
     """
     taken = FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(folder))
     if os.path.lexists(folder) and not (folder.is_dir() and not any(folder.iterdir())):
         raise taken
-    folder.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+    except FileExistsError:  # a file, whose name another folder's cannot replace
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder.parent)) from None
     sweep_unfinished(folder.parent)
     with _held_temporary(folder) as temporary:
         try:

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from qssl_tf.files import making, replacing, sweep, write_json
+from qssl_tf.files import first_free, making, replacing, sweep, write_json
 
 
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
@@ -45,3 +45,12 @@ def test_the_temporary_name_keeps_the_suffix(tmp_path):
         assert temporary.name.endswith(".weights.h5")
         temporary.write_bytes(b"x")
     assert (tmp_path / "a.weights.h5").read_bytes() == b"x"
+
+
+def test_a_file_in_the_place_of_the_folder_of_folders_is_an_error_and_no_taken_name(tmp_path):
+    (tmp_path / "runs").write_text("")
+    for folder in (tmp_path / "runs" / "one", tmp_path / "runs" / "deep" / "one"):
+        with pytest.raises(NotADirectoryError), making(folder):
+            pass
+        with pytest.raises(NotADirectoryError):
+            first_free(folder, lambda path: making(path).__enter__())

@@ -117,5 +117,6 @@ def _finish(folder: Path, plan: Plan, oracle: Kept) -> None:
     share = "" if first.share == 1 else f" after {first.share:.0%} of the steps: none was completed with more"
     print(
         f"best: trial {first.trial}, {plan.objective} {first.figures[plan.objective]:.4g}{share}, the best of "
-        f"{len(rows)} and therefore an optimistic figure\nnext: python trainers/pretrain.py --config {shell(folder / BEST)}"
+        f"{len(rows)} and therefore an optimistic figure\n"
+        f"next: python trainers/pretrain.py --config {shell(folder / BEST)}"
     )
