@@ -147,7 +147,7 @@ def test_ctrl_c_ends_a_chief_that_waits(addresses, start):
     until_listening(int(addresses[0].split(":")[1]), chief)
     chief.send_signal(signal.SIGINT)
     codes, outputs, errors = results([chief])
-    assert (codes, outputs) == ([130], [""])
+    assert (codes, outputs) == ([130], [""]), errors
     assert errors[0].startswith("stopped by Ctrl-C; begin again with: python ") and "Traceback" not in errors[0]
 
 
