@@ -3,6 +3,7 @@
 import fnmatch
 import functools
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -16,6 +17,9 @@ import qssl_tf  # noqa: F401 -- quietens TensorFlow before any test imports it
 from in_process import run_here
 
 ROOT = Path(__file__).resolve().parents[1]
+
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # as a shell has it for what it starts in the background
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # tests send it, to this process and to those it starts
 
 
 def run_script(*arguments: object, timeout: float = 300, **environment: str) -> subprocess.CompletedProcess:
