@@ -230,7 +230,7 @@ def test_what_is_no_run_or_no_settings_is_one_line():
     [
         ({"shots": 0}, "`shots` must be at least 1; got 0."),
         ({"images": 0}, "`images` must be at least 1; got 0."),
-        ({"seed": -1}, "`seed` must be at least 0; got -1."),
+        ({"seed": -1}, "`seed` must be at least 0 and at most 2147483647; got -1."),
         ({"mitigation": "afine"}, "`mitigation` must be one of none, readout, affine, zne; got 'afine'."),
         ({"images": 61}, "`images` must be from 1 to 60, the test images of arrays; got 61."),
         ({"backend": "fake_pari"}, "Did you mean 'fake_paris'?"),

@@ -10,7 +10,7 @@ from typing import Any
 from keras_tuner.engine.trial import Trial
 from plan import Plan
 
-from qssl_tf.errors import UserError, reason
+from qssl_tf.errors import UserError, reason, shell
 from qssl_tf.files import write_text
 from qssl_tf.reading import read_text
 
@@ -49,7 +49,9 @@ def read_identity(folder: Path, plan: Plan) -> Identity:
     try:
         number = bytes.fromhex(read_text(path, 1000))
     except FileNotFoundError:
-        raise UserError(f"{folder} has had no chief yet; start one with --role chief --resume {folder}.") from None
+        raise UserError(
+            f"{folder} has had no chief yet; start one with --role chief --resume {shell(folder)}."
+        ) from None
     except (OSError, ValueError) as error:
         raise UserError(f"{path} is damaged ({reason(error)}); remove it and start chief and workers anew.") from None
     wanted = {name: value for name, value in plan.to_dict().items() if name != "trials"}  # there may be more of them

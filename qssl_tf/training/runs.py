@@ -174,7 +174,7 @@ def own_folder(folder: Path, runs_dir: Path = RUNS_DIR) -> Path:
     if not copy.exists():
         with suppress(FileExistsError), making(copy) as begun:  # or another process has made it meanwhile
             shutil.copytree(folder, begun, dirs_exist_ok=True)
-    if listed(open_run(copy).folder) != listed(folder):
+    if not (copy / "config.json").is_file() or listed(open_run(copy).folder) != listed(folder):
         raise UserError(
             f"{copy} is another run than {folder.name} that comes with the package, whose results would go there; "
             "rename it."
