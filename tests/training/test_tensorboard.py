@@ -1,5 +1,6 @@
 """Curves by TensorBoard: `make tensorboard` lists each run once, although it would follow `latest` as well."""
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -18,7 +19,8 @@ def test_each_run_is_listed_once(tmp_path, monkeypatch):
         (folder / "events.out.tfevents.1.host").touch()
         point_latest(folder.parent)
     dry = ["make", "--dry-run", "--no-print-directory", "tensorboard"]
-    done = subprocess.run(dry, cwd=ROOT, capture_output=True, text=True, check=True, timeout=60)
+    own = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MAKEOVERRIDES", "ARGS")}
+    done = subprocess.run(dry, cwd=ROOT, env=own, capture_output=True, text=True, check=True, timeout=60)
     command = done.stdout.splitlines()[-1]
     logdirs = subprocess.run(
         ["sh", "-c", command.replace(".venv/bin/tensorboard --logdir_spec", "echo")], cwd=tmp_path, capture_output=True,
