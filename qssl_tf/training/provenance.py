@@ -95,7 +95,7 @@ def check_own_parts(run: Run, model: SimCLR) -> None:
 
 def layers_fingerprint(model: keras.Model) -> str:
     """Return the SHA-256 of a model's layers in order, without their names, which count on from model to model."""
-    return hashlib.sha256(json.dumps(list(_described(model)), sort_keys=True, default=str).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(list(_described(model)), sort_keys=True, default=_kind).encode()).hexdigest()
 
 
 def _described(model: keras.Model) -> Iterator[list[Any]]:
@@ -103,5 +103,16 @@ def _described(model: keras.Model) -> Iterator[list[Any]]:
         if isinstance(layer, keras.Model):
             yield from _described(layer)
             continue
-        settings = {name: value for name, value in layer.get_config().items() if name not in ("name", "dtype")}
-        yield [type(layer).__name__, settings, [list(weight.shape) for weight in layer.weights]]
+        yield [type(layer).__name__, _nameless(layer.get_config()), [list(weight.shape) for weight in layer.weights]]
+
+
+def _nameless(settings: Any) -> Any:
+    """Return settings without names and types, also of the layers within a layer."""
+    if isinstance(settings, dict):
+        return {str(name): _nameless(value) for name, value in settings.items() if name not in ("name", "dtype")}
+    return [_nameless(value) for value in settings] if isinstance(settings, list | tuple) else settings
+
+
+def _kind(value: Any) -> str:
+    """Return what stands for a value that JSON does not know: its text may hold an address of this process."""
+    return type(value).__name__

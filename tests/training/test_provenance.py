@@ -155,6 +155,27 @@ def test_an_encoders_fingerprint_is_of_its_layers():
     assert len({made(4, "relu"), made(4, "tanh"), made(5, "relu")}) == 3
 
 
+def test_names_within_layers_and_addresses_are_no_part_of_a_fingerprint():
+    """Those of a layer within a layer count on as well, and an object of a user's settings has another address."""
+
+    class Kept(keras.layers.Layer):
+        def __init__(self, kept):
+            super().__init__()
+            self.kept = kept
+
+        def call(self, x):
+            return x
+
+        def get_config(self):
+            return super().get_config() | {"kept": self.kept}
+
+    def made(units):
+        inner = keras.layers.TimeDistributed(keras.layers.Dense(units))
+        return layers_fingerprint(keras.Sequential([keras.Input((3, 4)), inner, Kept(object())]))
+
+    assert made(2) == made(2) != made(3)
+
+
 def test_an_encoder_that_changed_is_refused(tmp_path, digits_data):
     def register(activation):
         @q.register_encoder("provenance_own")
