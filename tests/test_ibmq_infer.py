@@ -219,7 +219,7 @@ def test_a_real_device_is_not_used_without_being_asked_for(run, arguments, monke
             "--suppression needs a real device, which does it while it runs;",
         ),
         (["--suppression", "twirl"], "`suppression` must be one of decoupling, twirling; got 'twirl'."),
-        (["--seed", "-1"], "`seed` must be at least 0; got -1."),
+        (["--seed", "-1"], "`seed` must be at least 0 and at most 2147483647; got -1."),
     ],
 )
 def test_mistakes_are_one_line(run, arguments, sentence, monkeypatch, capsys):
