@@ -2,6 +2,7 @@
 
 import keras
 import pytest
+import tensorflow as tf
 
 from qssl_tf.config import Config
 from qssl_tf.data.own_dataset import register_dataset
@@ -48,6 +49,33 @@ def of_model(error):
     build_encoder("mine", SHAPE, 2, seed=0)
 
 
+class OnlyInTraining(keras.layers.Layer):
+    def __init__(self, error):
+        super().__init__()
+        self.error = error
+
+    def call(self, images, training=False):
+        if training:
+            raise self.error
+        return images
+
+
+class OnlyInTheGradient(OnlyInTraining):
+    def call(self, images):
+        @tf.custom_gradient
+        def same(values):
+            return values, raising(self.error)
+
+        return same(images)
+
+
+def of_a_layer(layer, error):
+    register_encoder("mine")(
+        lambda shape: keras.Sequential([keras.Input(shape), keras.layers.Conv2D(2, 3), layer(error)])
+    )
+    build_encoder("mine", SHAPE, 2, seed=0)
+
+
 def of_ansatz(error):
     register_ansatz("mine")(raising(error))
 
@@ -67,6 +95,25 @@ def test_whatever_they_raise_is_one_line(own_words, begins, error):
         MAKERS[begins](error)
     told = str(caught.value)
     assert told.startswith(begins) and "encountered" not in told and "\n" not in told and told.endswith("."), told
+
+
+@pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
+@pytest.mark.parametrize("layer", [OnlyInTraining, OnlyInTheGradient])
+def test_what_is_raised_only_while_training_is_known_before_a_run_is_begun(own_words, layer, error):
+    with pytest.raises(UserError) as caught:
+        of_a_layer(layer, error)
+    told = str(caught.value)
+    assert told.startswith(f"the model of `encoder` 'mine' failed with {type(error).__name__}: "), told
+    assert "\n" not in told and told.endswith("."), told
+
+
+def test_an_encoder_is_only_traced_for_that(own_words):
+    register_encoder("mine")(
+        lambda shape: keras.Sequential([keras.Input(shape), keras.layers.BatchNormalization(), keras.layers.Flatten()])
+    )
+    encoder = build_encoder("mine", SHAPE, 2, seed=0)
+    moving = [weight.numpy() for weight in encoder.weights if "moving" in weight.name]
+    assert [value.tolist() for value in moving] == [[0.0], [1.0]]
 
 
 @pytest.mark.parametrize("begins", MAKERS)

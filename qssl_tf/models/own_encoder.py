@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import keras
+import tensorflow as tf
 from keras import layers
 
 from qssl_tf.errors import UserError, reason
@@ -64,6 +65,7 @@ def _features(name: str, make: Make, x: Any, seeds: SeedStream) -> Any:
     try:
         with own_code(f"the model of `encoder` '{name}'"):
             y = model(x)
+            _trace_a_step(model, shape)
     except UserError as error:
         if isinstance(error.__cause__, ValueError | TypeError):  # Keras's own
             raise UserError(
@@ -77,3 +79,14 @@ def _features(name: str, make: Make, x: Any, seeds: SeedStream) -> Any:
             f"channels); got {getattr(y, 'shape', type(y).__name__)}."
         )
     return y if rank == 2 else layers.GlobalAveragePooling2D(name="pool")(y)  # (n, features)
+
+
+def _trace_a_step(model: layers.Layer, image_shape: tuple[int, ...]) -> None:
+    """Trace, not run, the model and its gradient as training does, so that what raises only there is known now."""
+
+    def step(images: tf.Tensor) -> list:
+        with keras.StatelessScope(), tf.GradientTape() as tape:  # batch statistics are not moved
+            outputs = model(images, training=True)
+        return tape.gradient(outputs, [variable.value for variable in model.trainable_variables])
+
+    tf.function(step, autograph=False).get_concrete_function(tf.TensorSpec((2, *image_shape), tf.float32))
