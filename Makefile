@@ -7,6 +7,9 @@ PRESET_FLAG := $(if $(PRESET),--preset $(PRESET))
 CODE := qssl_tf trainers tuning benchmarks docs examples tests setup.py
 PEERS := .peers
 WORKERS := --numprocesses 2 --dist loadfile --no-loadscope-reorder
+# A process keeps what XLA compiled until it ends, so each part of the suite has processes of its own: 3 GB at most.
+APART := quantum models distribution training trainers tuning
+TEST := -m pytest $(WORKERS) -m "not long"
 
 .DEFAULT_GOAL := help
 .PHONY: help install pretrain linear-eval search ibmq-infer reproduce bench bench-peers tour tensorboard docs test test-long check format clean
@@ -62,8 +65,13 @@ tensorboard: $(STAMP) ## Curves of all runs, each once: TensorBoard on runs/ wou
 docs: $(STAMP) ## Build the documentation into site/ (ARGS="--site-dir DIR" elsewhere)
 	@NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build --strict $(ARGS)
 
-test: $(STAMP) ## Run the tests, two files at a time
-	@$(PY) -m pytest $(WORKERS) -m "not long" $(ARGS)
+test: $(STAMP) ## Run the tests, two files at a time (ARGS="tests/data -k views" some of them)
+ifeq ($(ARGS),)
+	@failed=0; for part in $(APART); do $(PY) $(TEST) tests/$$part || failed=1; done; \
+	$(PY) $(TEST) $(APART:%=--ignore=tests/%) || failed=1; exit $$failed
+else
+	@$(PY) $(TEST) $(ARGS)
+endif
 
 test-long: $(STAMP) ## Run the tests that make test leaves out: more kills, every page of the docs, made-up files
 	@$(PY) -m pytest $(WORKERS) -m long $(ARGS)

@@ -3,6 +3,7 @@
 import fnmatch
 import functools
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -88,6 +89,12 @@ def pytest_collection_modifyitems(items):
             item.add_marker(pytest.mark.long)
     places = {ROOT / "tests" / name: place for place, name in enumerate(LONGEST)}
     items.sort(key=lambda item: places.get(item.path, len(places)))
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Say how much memory the largest of the processes took that the tests ran in or began."""
+    largest = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    terminalreporter.write_line(f"largest process: {largest / 2**20:.1f} GB")
 
 
 @pytest.fixture(scope="session")
