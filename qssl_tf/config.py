@@ -6,11 +6,12 @@ A run folder's `config.json` is the only home of its settings: pretraining, prob
 import functools
 import math
 import numbers
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
+from qssl_tf.arguments import unknown_argument
 from qssl_tf.errors import UserError, shown, unknown_name
 from qssl_tf.reading import read_json
 
@@ -166,6 +167,8 @@ class Config:
         Raises:
             UserError: An unknown key (with the nearest known one) or a bad value.
         """
+        if not isinstance(values, Mapping):
+            raise UserError(f"settings must be a mapping of names to values; got {shown(values)}.")
         names = [item.name for item in fields(cls)]
         for key in values:
             if key not in names:
@@ -200,6 +203,22 @@ class Config:
         """Name each setting in which `other` differs, with both values."""
         mine, theirs = self.to_dict(), other.to_dict()
         return [f"{key}: {mine[key]!r} against {theirs[key]!r}" for key in mine if mine[key] != theirs[key]]
+
+
+def _refusing_unknown(make: Callable[..., None]) -> Callable[..., None]:
+    """Return Config's `__init__` with an error of its own for a setting that does not exist."""
+
+    @functools.wraps(make)
+    def made(self: Config, *values: Any, **settings: Any) -> None:
+        for name in settings:
+            if name not in Config.__dataclass_fields__:
+                raise unknown_argument("Config", name, Config.__dataclass_fields__)
+        make(self, *values, **settings)
+
+    return made
+
+
+Config.__init__ = _refusing_unknown(Config.__init__)  # type: ignore[method-assign]
 
 
 @functools.cache

@@ -25,6 +25,7 @@ from qssl_tf.hardware.usable import check_width, left_out
 from qssl_tf.interrupts import how_to_go_on
 from qssl_tf.models.sizes import head_features
 from qssl_tf.newest import check_latest, point_newest
+from qssl_tf.plugins import plugin_flags
 from qssl_tf.quantum.observables import members
 from qssl_tf.training.facts import unfinished
 from qssl_tf.training.runs import Run, check_own, versions
@@ -135,7 +136,8 @@ def _check_calibration(given: Problem, mitigation: str) -> None:
 
 def going_on(run: Run, ledger: Ledger) -> str:
     """Return how to go on with a device run that was stopped."""
-    return f"continue with: python -m qssl_tf.ibmq_infer --run {shell(run.folder)} --resume {shell(ledger.folder.name)}"
+    command = f"continue with: python -m qssl_tf.ibmq_infer --run {shell(run.folder)} --resume "
+    return f"{command}{shell(ledger.folder.name, *plugin_flags())}"
 
 
 def _versions() -> dict[str, str]:

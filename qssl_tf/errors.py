@@ -1,8 +1,11 @@
 """The one exception meant for a user's eyes, and the sentences it is made of."""
 
 import difflib
+import re
 import shlex
 from collections.abc import Iterable
+
+COLOURS = re.compile(r"\x1b\[[0-9;]*m")  # as libraries write them for terminals
 
 
 class UserError(ValueError):
@@ -28,7 +31,10 @@ def reason(error: BaseException) -> str:
     """
     pass_on_interrupt(error)
     text = f"it lacks {error}" if isinstance(error, KeyError) else str(error)
-    line = (text.strip().splitlines() or [type(error).__name__])[0][:200].rstrip(".")
+    lines = [line for line in COLOURS.sub("", text).splitlines() if line.strip()] or [type(error).__name__]
+    if lines[0].startswith("Exception encountered when calling") and len(lines) > 1:
+        lines = lines[1:]  # Keras names the layer first, and the reason below
+    line = lines[0].strip()[:200].rstrip(".")
     return line.encode("utf-8", "backslashreplace").decode()  # it may quote what no file or terminal takes
 
 

@@ -80,6 +80,7 @@ def making(folder: Path) -> Iterator[Path]:
             except OSError as error:
                 if error.errno in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):  # another process was faster
                     raise taken from None
+                error.filename, error.filename2 = str(folder), None
                 raise
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
@@ -104,7 +105,11 @@ def _held_temporary(folder: Path) -> Iterator[Path]:
     handle = None
     while handle is None:
         temporary = folder.with_name(f".{uuid.uuid4().hex[:8]}-{UNFINISHED}")
-        temporary.mkdir()
+        try:
+            temporary.mkdir()
+        except OSError as error:
+            error.filename = str(folder)  # the user knows this name
+            raise
         handle = _hold(temporary, wait=True)
         if handle is not None and not temporary.exists():  # somebody swept it before it was held
             os.close(handle)

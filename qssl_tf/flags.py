@@ -2,6 +2,7 @@
 
 import argparse
 import difflib
+import errno
 import os
 import sys
 from collections.abc import Callable
@@ -17,6 +18,13 @@ from qssl_tf.plugins import load_plugins
 from qssl_tf.presets import PRESETS, preset
 from qssl_tf.reading import named
 from qssl_tf.streams import mend_streams
+
+# What helps where a file cannot be written, beside room or permission.
+REMEDIES = {
+    errno.EEXIST: "choose another name",
+    errno.ENAMETOOLONG: "choose a shorter name",
+    errno.ENOTDIR: "name a folder, not a file",
+}
 
 
 class Parser(argparse.ArgumentParser):
@@ -160,11 +168,7 @@ def _told(error: BaseException) -> int:
         return 141
     if isinstance(error, OSError):
         name = f"{error.filename}: " if error.filename else ""
-        remedy = (
-            "choose another name"
-            if isinstance(error, FileExistsError)
-            else "make room or permission there and try again"
-        )
+        remedy = REMEDIES.get(error.errno or 0, "make room or permission there and try again")
         _say(f"error: {name}{error.strerror or error}; {remedy}.")
         return 2
     raise error

@@ -23,6 +23,9 @@ def parser() -> Parser:
     made.add_argument("--runs-dir", type=Path, default=Path("runs"), metavar="DIR", help="folder of all runs")
     made.add_argument("--checkpoint", default="last", metavar="STEP", help="the step that was probed (default: last)")
     made.add_argument(
+        "--data-dir", type=Path, metavar="DIR", help="where the images lie now (default: as the run's settings say)"
+    )
+    made.add_argument(
         "--backend", default="fake_paris", help="aer, fake_*, a device's name or least_busy (default: fake_paris)"
     )
     made.add_argument("--images", type=int, help="test images, equally many of each class (default: 900, or all)")
@@ -77,10 +80,12 @@ def main() -> None:
 def start(run, asked: Namespace) -> None:
     """Plan a device run, ask where it costs something, and run it."""
     from qssl_tf import device_run
+    from qssl_tf.training.provenance import images_of_run
 
     words = [word for word in asked.suppression.split(",") if word]
     settings = (asked.checkpoint, asked.images, asked.shots, asked.mitigation, asked.seed, asked.job_rows, words)
-    ledger, device = device_run.plan(run, asked.backend, *settings)
+    data = images_of_run(run, data_dir=asked.data_dir) if asked.data_dir else None
+    ledger, device = device_run.plan(run, asked.backend, *settings, data=data)
     if asked.dry_run:
         print(f"dry run: nothing was submitted; go on with --resume {shell(ledger.folder.name)}")
         return

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from qssl_tf.arguments import checks_arguments
 from qssl_tf.data.images import ImageData
 from qssl_tf.device_run import finish, plan
 from qssl_tf.errors import UserError, shell
@@ -12,9 +13,10 @@ from qssl_tf.training.runs import open_run, own_folder
 from qssl_tf.workflow import TrainedRun, as_run, images_of
 
 
+@checks_arguments
 def run_on_device(
     run: TrainedRun | str | Path,
-    backend: str = "fake_paris",
+    backend: Any = "fake_paris",
     data: ImageData | None = None,
     *,
     images: int | None = None,

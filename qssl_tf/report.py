@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from qssl_tf.arguments import checks_arguments
 from qssl_tf.flags import Parser, run_command
 
 if TYPE_CHECKING:
@@ -29,6 +30,9 @@ def parser() -> Parser:
     made.add_argument("run", nargs="?", type=Path, metavar="RUN", help="run folder, or ready weights (default: newest)")
     made.add_argument("--runs-dir", type=Path, default=Path("runs"), metavar="DIR", help="folder of all runs")
     made.add_argument("--checkpoint", default="last", metavar="STEP", help="whose weights are drawn (default: last)")
+    made.add_argument(
+        "--data-dir", type=Path, metavar="DIR", help="where the images lie now (default: as the run's settings say)"
+    )
     return made
 
 
@@ -37,16 +41,20 @@ def main() -> None:
     arguments = parser().parse_args()
 
     from qssl_tf.training.facts import unfinished
+    from qssl_tf.training.provenance import images_of_run
     from qssl_tf.training.runs import newest_run, open_run, own_folder
     from qssl_tf.workflow import load_run
 
     folder = arguments.run or newest_run(arguments.runs_dir).folder
     run = load_run(folder, arguments.checkpoint)
     run = replace(run, folder=own_folder(run.folder, arguments.runs_dir))
-    print(f"{run.folder}: drawing {unfinished(open_run(run.folder), run.step) or f'step {run.step}'}", flush=True)
-    print(f"report: {write_report(run)}")
+    opened = open_run(run.folder)
+    print(f"{run.folder}: drawing {unfinished(opened, run.step) or f'step {run.step}'}", flush=True)
+    data = images_of_run(opened, data_dir=arguments.data_dir) if arguments.data_dir else None
+    print(f"report: {write_report(run, data)}")
 
 
+@checks_arguments
 def write_report(run: "TrainedRun | str | Path", data: "ImageData | None" = None) -> Path:
     """Draw a run and write `report.html` into its folder: one page with everything, which needs no other file.
 

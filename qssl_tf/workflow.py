@@ -1,17 +1,19 @@
 """From images to a judged run in Python, as the commands do it: `pretrain`, `resume`, `linear_probe`, `load_run`."""
 
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from qssl_tf.arguments import checks_arguments, unknown_argument
 from qssl_tf.config import Config
 from qssl_tf.data.arrays import as_bytes
 from qssl_tf.data.augment import augmentation, say_recipe
 from qssl_tf.data.images import ImageData
 from qssl_tf.data.sources import load, prepared
-from qssl_tf.errors import UserError, shown
+from qssl_tf.errors import UserError
 from qssl_tf.evaluation.checkpoints import check_open_to_probes, draw_probes, probe_checkpoints, write_probes
 from qssl_tf.evaluation.features import frozen_features
 from qssl_tf.evaluation.overview import finish_run
@@ -22,7 +24,7 @@ from qssl_tf.models.simclr import SimCLR, build_simclr
 from qssl_tf.newest import point_newest
 from qssl_tf.training import pretrain as training
 from qssl_tf.training.checkpoints import load_weights
-from qssl_tf.training.facts import read_facts
+from qssl_tf.training.facts import is_finished, read_facts
 from qssl_tf.training.provenance import images_of_run, own_parts
 from qssl_tf.training.runs import (
     RUNS_DIR,
@@ -91,6 +93,7 @@ class TrainedRun:
         return fit.predict(self.features(images))
 
 
+@checks_arguments
 def pretrain(
     config: Config | None = None,
     data: ImageData | None = None,
@@ -113,8 +116,6 @@ def pretrain(
         UserError: Settings or images that cannot be used, or a name that is taken.
         KeyboardInterrupt: Ctrl-C; `resume` goes on from the step that it met.
     """
-    if config is not None and not isinstance(config, Config):
-        raise UserError(f"`config` must be a Config, such as qssl_tf.PRESETS['paper']; got {shown(config)}.")
     config = config or Config()
     if data is not None:
         config, data = replace(config, dataset=data.name), prepared(data, config)
@@ -126,23 +127,25 @@ def pretrain(
     return _train(run, data, model, augment, again=False)
 
 
-def resume(folder: str | Path, data: ImageData | None = None) -> TrainedRun:
+@checks_arguments
+def resume(run: TrainedRun | str | Path, data: ImageData | None = None) -> TrainedRun:
     """Go on with a run that was stopped, to the bits that it would have had without the stop.
 
     Args:
-        folder: The run folder.
-        data: The images, where they were given to `pretrain`; None loads what its settings name.
+        run: The run, or its folder.
+        data: The images, where they were given to `pretrain`; None takes the run's own.
 
     Raises:
         UserError: It is no run folder, is damaged, or was trained on other images.
     """
-    run = open_run(Path(folder))
-    check_open_to_training(run)
-    data = images_of_run(run, data)
-    model, augment = training.build(run.config, data, run.state)
-    return _train(run, data, model, augment, again=True)
+    opened = open_run(run.folder if isinstance(run, TrainedRun) else Path(run))
+    check_open_to_training(opened)
+    data = images_of(run, data) if isinstance(run, TrainedRun) else images_of_run(opened, data)
+    model, augment = training.build(opened.config, data, opened.state)
+    return _train(opened, data, model, augment, again=True)
 
 
+@checks_arguments
 def linear_probe(
     run: TrainedRun | str | Path, data: ImageData | None = None, *, split: str = "test", **settings: Any
 ) -> ProbeResult:
@@ -162,8 +165,7 @@ def linear_probe(
     Raises:
         UserError: The images have no labels, a setting is none of the probe's, or the run cannot be read.
     """
-    if strange := [name for name in settings if not name.startswith("probe_")]:
-        raise UserError(f"`{strange[0]}` is the run's and stands; a probe takes settings that begin with probe_.")
+    _check_probe_settings(settings)
     opened = open_run(run.folder if isinstance(run, TrainedRun) else Path(run))
     config = Config.from_dict(opened.config.to_dict() | settings)
     check_split(split, config)
@@ -177,6 +179,7 @@ def linear_probe(
     return results[0][0]
 
 
+@checks_arguments
 def load_run(folder: str | Path, checkpoint: str | int = "last") -> TrainedRun:
     """Read a run folder, yours or somebody else's; nothing in it is executed.
 
@@ -202,12 +205,10 @@ def as_run(run: TrainedRun | str | Path) -> TrainedRun:
     """Return a run; of a folder, its last weights.
 
     Raises:
-        UserError: It is neither a run nor a run's folder, or that is damaged.
+        UserError: It is no run's folder, or a damaged one.
     """
     if isinstance(run, TrainedRun):
         return run
-    if not isinstance(run, str | Path):
-        raise UserError(f"`run` must be what `pretrain` and `load_run` return, or a run folder; got {shown(run)}.")
     return load_run(run)
 
 
@@ -224,9 +225,21 @@ def images_of(run: TrainedRun, data: ImageData | None = None) -> ImageData:
     return run.data if data is None and run.data is not None else images_of_run(open_run(run.folder), data)
 
 
+def _check_probe_settings(names: Iterable[str]) -> None:
+    """Refuse settings that are not the probe's."""
+    known = [item.name for item in fields(Config)]
+    probes = [name for name in known if name.startswith("probe_")]
+    for name in names:
+        if name in known and name not in probes:
+            raise UserError(f"`{name}` is the run's and stands; a probe takes settings that begin with probe_.")
+        if name not in probes:
+            raise unknown_argument("linear_probe", name, ["run", "data", "split", *probes])
+
+
 def _train(run: Run, data: ImageData, model: SimCLR, augment: Any, again: bool) -> TrainedRun:
     with locked(run.folder):
-        point_newest(run.folder)
+        if not (again and is_finished(run)):
+            point_newest(run.folder)
         stopped_by = training.pretrain(run, data, model, augment, resume=again)
         if stopped_by:
             raise KeyboardInterrupt(f"stopped by {stopped_by}; qssl_tf.resume({str(run.folder)!r}) goes on.")

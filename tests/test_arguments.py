@@ -1,5 +1,6 @@
 """Every argument of the public layers and models: what is of the wrong type or out of range ends in one line."""
 
+import importlib
 import inspect
 
 import keras
@@ -48,10 +49,13 @@ WRONG = {
     ("QuantumHead", "ansatz"): (head, (*NOT_TEXTS, "rign")),
     ("QuantumHead", "layers"): (head, (*NOT_NUMBERS, 0, -1, 10**9)),
     ("QuantumHead", "encoding"): (head, (*NOT_TEXTS, "angel")),
-    ("QuantumHead", "observables"): (head, (*NOT_TEXTS, "", "Z9", "z,zz", "X0,Z0")),
+    ("QuantumHead", "observables"): (head, (*NOT_TEXTS, "", "Z9", "z,zz", "X0,Z0", "Z0,Z0", "X0X1,X1X0")),
     ("QuantumHead", "shots"): (head, ("4", [4], 4.5, True, 0, -1, 10**9)),
     ("QuantumHead", "gradient"): (head, (*NOT_TEXTS, "autograd")),
-    ("QuantumHead", "noise"): (head, (*NOT_TEXTS, "depolarizing", "depolarizing=2", "dephasing=0.1")),
+    ("QuantumHead", "noise"): (
+        head,
+        (*NOT_TEXTS, "depolarizing", "depolarizing=2", "dephasing=0.1", "readout=0.1,readout=0.2"),
+    ),
     ("QuantumHead", "noise_level"): (head, (*NOT_TEXTS, "gates")),
     ("QuantumHead", "partial_measurement"): (head, ("yes", 1, None, [])),
     ("QuantumHead", "simulator"): (head, (*NOT_TEXTS, "cirq")),
@@ -169,3 +173,92 @@ def test_embeddings_are_two_tables_of_one_shape(a, b):
     with pytest.raises(q.UserError) as caught:
         q.NTXent(0.2)(np.ones(a), np.ones(b))
     assert str(caught.value) == f"NTXent must be given two views' embeddings of one shape (n, d); got {a} and {b}."
+
+
+# Public function -> positional arguments that are right as far as types go.
+FUNCTIONS = {
+    q.pretrain: (),
+    q.resume: ("runs/none",),
+    q.linear_probe: ("runs/none",),
+    q.load_run: ("runs/none",),
+    q.run_on_device: ("runs/none",),
+    q.write_report: ("runs/none",),
+    q.draw_run: ("runs/none",),
+    q.draw_circuit: ("circuit.png",),
+    q.sample_views: (),
+    q.from_preset: ("digits-ring",),
+    q.register_ansatz: ("mine",),
+    q.register_encoder: ("mine",),
+    q.register_dataset: ("mine",),
+    q.ImageData.from_arrays: (np.zeros((6, 4, 4)),),
+    q.ImageData.from_folder: ("images",),
+}
+# Annotation -> what it is not.
+NOT_THOSE = {
+    "str": (3, None, ["x"], b"x", np.zeros(2)),
+    "str | None": (3, ["x"], True),
+    "str | Path": (3, None, ["x"], True, q.Config()),
+    "str | int": (None, 2.5, ["last"]),
+    "int": ("3", None, 2.5, True, [3]),
+    "int | None": ("3", 2.5, True, [3]),
+    "float | None": ("0.2", True, [0.2]),
+    "bool": ("yes", 1, None),
+    "Config | None": ("paper", {"width": 3}, 3, q.Config),
+    "ImageData": (None, np.zeros((3, 4, 4)), (1, 2), "digits"),
+    "ImageData | None": (np.zeros((3, 4, 4)), (1, 2), "digits"),
+    "TrainedRun | str | Path": (None, 3, q.Config(), ["runs"]),
+    "QuantumHead": (None, "ring", keras.layers.Dense(3)),
+    "Sequence[str] | None": (3, "cat", [1, 2]),
+    "Any": (),
+}
+
+
+def meant(function):
+    """Return the function whose annotations count: ImageData's ways in are in modules of their own."""
+    homes = {"from_arrays": "qssl_tf.data.arrays", "from_folder": "qssl_tf.data.folders"}
+    name = function.__name__
+    return getattr(importlib.import_module(homes[name]), name) if name in homes else function
+
+
+def wrong_arguments():
+    for function in FUNCTIONS:
+        for name, parameter in inspect.signature(meant(function)).parameters.items():
+            if parameter.kind is inspect.Parameter.VAR_KEYWORD:
+                continue
+            words = inspect.formatannotation(parameter.annotation).replace("pathlib.", "").strip("'")
+            for module in ("qssl_tf.config.", "qssl_tf.data.images.", "qssl_tf.workflow.", "qssl_tf.quantum.head."):
+                words = words.replace(module, "")
+            for value in NOT_THOSE[words.replace("collections.abc.", "").replace("typing.", "")]:
+                yield pytest.param(function, name, value, id=f"{function.__name__}-{name}-{type(value).__name__}")
+
+
+@pytest.mark.parametrize(("function", "name", "value"), list(wrong_arguments()))
+def test_public_functions_refuse_what_is_of_another_type(function, name, value, here_nothing):
+    names = list(inspect.signature(meant(function)).parameters)
+    given = dict(zip(names, FUNCTIONS[function], strict=False)) | {name: value}
+    with pytest.raises(q.UserError) as error:
+        function(**given)
+    told = str(error.value)
+    assert told.startswith(f"`{name}` must be ") and "\n" not in told and len(told) < 300, told
+    assert not list(here_nothing.iterdir())
+
+
+@pytest.mark.parametrize("function", FUNCTIONS, ids=lambda function: function.__name__)
+def test_unknown_arguments_are_refused_with_the_nearest(function, here_nothing):
+    names = list(inspect.signature(meant(function)).parameters)
+    wrong = f"{names[0][:-1]}_{names[0][-1]}"  # as a slip of the finger leaves it
+    with pytest.raises(q.UserError, match=f"has no argument `{wrong}`. Did you mean `{names[0]}`"):
+        function(*FUNCTIONS[function], **{wrong: 1})
+
+
+@pytest.mark.parametrize("made", [q.Config, q.QuantumHead])
+def test_unknown_settings_are_refused_with_the_nearest(made):
+    with pytest.raises(q.UserError) as error:
+        made(widht=4)
+    assert str(error.value) == f"{made.__name__} has no argument `widht`. Did you mean `width`?"
+
+
+@pytest.fixture
+def here_nothing(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path

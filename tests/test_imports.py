@@ -10,8 +10,8 @@ PACKAGE = ROOT / "qssl_tf"
 # From the bottom up: a module imports only from its own layer or one below.
 LAYERS = [
     (
-        "errors", "reading", "files", "links", "lock", "checksums", "schema", "memory", "markup", "quiet", "xla",
-        "environment", "interrupts", "streams", "newest", "replicas", "plotting",
+        "errors", "arguments", "reading", "files", "links", "lock", "checksums", "schema", "memory", "markup", "quiet",
+        "xla", "environment", "interrupts", "streams", "newest", "replicas", "plotting",
     ),
     ("config",),
     ("presets", "registration", "plugins"),

@@ -64,7 +64,7 @@ def test_images_that_were_given_are_asked_for_again(own):
         q.run_on_device(again, "aer")
     assert str(error.value) == (
         f"{own.folder} was trained on images of your own ('arrays'); pass them as `data`, or register the data set "
-        "first."
+        "first (on a command line with --plugin FILE)."
     )
     assert q.run_on_device(again, "aer", own_images(), images=10, shots=100)["images"] == 10
     with pytest.raises(q.UserError, match="pass them as `data`"):
@@ -219,7 +219,9 @@ def test_a_backend_in_place_of_its_name_is_one_line(own, backend, name):
 
 def test_what_is_no_run_or_no_settings_is_one_line():
     for call in (q.run_on_device, q.draw_run, q.write_report):
-        with pytest.raises(q.UserError, match=r"`run` must be what `pretrain` and `load_run` return, or a run folder"):
+        with pytest.raises(
+            q.UserError, match=r"`run` must be what `pretrain` and `load_run` return or a text or a path; got a C"
+        ):
             call(q.Config())
     with pytest.raises(q.UserError, match=r"`config` must be a Config, such as .*; got 'paper'\."):
         q.pretrain("paper")

@@ -42,6 +42,22 @@ def test_they_go_all_the_way(photos, tmp_path, capsys):
     assert {"$$", r"caf\xe9"} == set((run.folder / "tensorboard" / "classes.tsv").read_text().split())
 
 
+def test_a_folder_that_was_moved_is_named_on_every_route(photos, tmp_path, here):
+    settings = q.Config.from_dict(SETTINGS.to_dict() | {"data_dir": str(photos)})
+    run = q.pretrain(settings, runs_dir=tmp_path / "runs", name="one")
+    photos.rename(tmp_path / "elsewhere")
+    commands = (
+        ["trainers/linear_eval.py", "--run", run.folder],
+        ["-m", "qssl_tf.report", run.folder],
+        ["-m", "qssl_tf.ibmq_infer", "--run", run.folder, "--backend", "aer", "--shots", 10],
+    )
+    for command in commands:
+        lost = here(*command)
+        assert lost.stderr.endswith(f"{photos} does not exist; name one with --data-dir or as an argument.\n")
+        done = here(*command, "--data-dir", tmp_path / "elsewhere")
+        assert (done.returncode, done.stderr) == (0, ""), done.stderr
+
+
 def test_some_without_a_label_train_and_are_not_counted(tmp_path, capsys):
     rng = np.random.default_rng(0)
     images, labels = rng.integers(0, 256, (60, 8, 8, 1), dtype=np.uint8), np.arange(60) % 3 - 1

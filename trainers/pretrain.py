@@ -18,6 +18,7 @@ from qssl_tf.flags import Parser, add_base_flags, add_config_flags, config_from_
 from qssl_tf.interrupts import how_to_go_on
 from qssl_tf.lock import locked
 from qssl_tf.newest import point_newest
+from qssl_tf.plugins import plugin_flags
 from qssl_tf.training.runs import PARTS, Run, check_open_to_training, create_run, newest_run, open_run, versions
 
 
@@ -58,6 +59,7 @@ def train(arguments, config: Config, opened: Run | None, choice: Choice, peers: 
     strategy = make_strategy(choice, config.batch_size)  # before anything else touches TensorFlow's devices
 
     from qssl_tf.data.sources import load
+    from qssl_tf.training.facts import is_finished
     from qssl_tf.training.pretrain import build, pretrain
     from qssl_tf.training.provenance import images_of_run, own_parts
 
@@ -78,7 +80,8 @@ def train(arguments, config: Config, opened: Run | None, choice: Choice, peers: 
         if opened:
             with suppress(UserError), locked(run.probe):  # somebody may be probing it, who has files of that kind
                 sweep(run.folder, *(run.folder / part for part in PARTS))
-        begin(run, data, strategy.num_replicas_in_sync, arguments.previous_state)
+        complete = opened is not None and not arguments.previous_state and is_finished(opened)
+        begin(run, data, strategy.num_replicas_in_sync, arguments.previous_state, complete)
         if peers:
             peers.tell(str(run.folder))
         stopped_by = pretrain(run, data, model, augmentation, opened is not None, peers)
@@ -87,13 +90,13 @@ def train(arguments, config: Config, opened: Run | None, choice: Choice, peers: 
         if stopped_by:
             print(f"stopped by {stopped_by}; {going_on(run)}")
             return 130
-        finish(run, model, data, time.perf_counter() - began)
+        finish(run, model, data, None if complete else time.perf_counter() - began)
     return 0
 
 
 def going_on(run: Run) -> str:
     """Return how to go on with a run that was stopped."""
-    return f"continue with: python trainers/pretrain.py --resume {shell(run.folder)}"
+    return f"continue with: python trainers/pretrain.py --resume {shell(run.folder, *plugin_flags())}"
 
 
 def describe_settings(config: Config, opened: Run | None) -> dict[str, Any]:
@@ -105,14 +108,15 @@ def describe_settings(config: Config, opened: Run | None) -> dict[str, Any]:
     return {**same, **settings, "run to resume": opened and opened.folder.name, "kept state": kept}
 
 
-def begin(run: Run, data, replicas: int, previous_state: bool) -> None:
+def begin(run: Run, data, replicas: int, previous_state: bool, complete: bool) -> None:
     """Say what is about to be trained, from which state."""
     from qssl_tf.data.augment import say_recipe
     from qssl_tf.training.checkpoints import go_back
 
     if previous_state:
         print(f"the last state is kept as {go_back(run)}", flush=True)
-    point_newest(run.folder)
+    if not complete:
+        point_newest(run.folder)
     shared = f", shared by {replicas} replicas" if replicas > 1 else ""
     print(f"{run.folder}: {describe(run.config)} on {len(data.train)} images of {data.name}{shared}", flush=True)
     say_recipe(run.config, data.image_shape)
@@ -139,17 +143,19 @@ def describe(config: Config) -> str:
     return f"{config.encoder} + {head}, seed {config.seed}"
 
 
-def finish(run, model, data, seconds: float) -> None:
+def finish(run, model, data, seconds: float | None) -> None:
     """Save the model, draw the figures, measure neighbours and say what to do next."""
     from qssl_tf.evaluation.overview import finish_run
     from qssl_tf.training.history import read_history
 
+    steps = f"{read_history(run.history)[-1]['step']} steps"
+    done = f"finished already: {steps}" if seconds is None else f"done: {steps} in {seconds:.0f} s"
     found, judged = finish_run(run, model, data), data.class_names and len(data.test)
     print(
-        f"done: {read_history(run.history)[-1]['step']} steps in {seconds:.0f} s, {found}\n"
+        f"{done}, {found}\n"
         f"run folder: {run.folder} (figures/loss.png, figures/views.png)\n"
         + (
-            f"next: python trainers/linear_eval.py --run {shell(run.folder)}"
+            f"next: python trainers/linear_eval.py --run {shell(run.folder, *plugin_flags())}"
             if judged
             else "no labels to judge by, no probe"
         )

@@ -16,9 +16,11 @@ from qssl_tf.errors import UserError, shell
 from qssl_tf.files import making, sweep
 from qssl_tf.flags import config_from_flags, given_settings, read_setting
 from qssl_tf.interrupts import how_to_go_on
-from qssl_tf.links import LATEST, pointed
+from qssl_tf.links import pointed
 from qssl_tf.newest import check_latest, point_newest
+from qssl_tf.plugins import plugin_flags
 from qssl_tf.reading import named
+from qssl_tf.training.runs import check_plain_name
 
 NEW_ONLY = ("name", "space", "vary", "algorithm", "objective", "search_seed", "preset", "config")
 
@@ -95,7 +97,7 @@ def begin(folder: Path, plan: Plan) -> None:
 
 def going_on(folder: Path) -> str:
     """Return how to go on with a search that was stopped."""
-    return f"continue with: python tuning/search.py --resume {shell(folder)}"
+    return f"continue with: python tuning/search.py --resume {shell(folder, *plugin_flags())}"
 
 
 def _longer(plan: Plan, trials: int) -> Plan:
@@ -154,8 +156,8 @@ def _vary(text: str) -> tuple[str, Parameter]:
 
 def _name(arguments: Namespace, plan: Plan) -> str:
     name = arguments.name
-    if name is not None and (name != Path(name).name or name in ("", ".", "..", LATEST)):
-        raise UserError(f"--name must be a plain folder name other than '{LATEST}'; got {name!r}.")
+    if name is not None:
+        check_plain_name(name)
     what = arguments.space or ("circuit" if not arguments.vary else "-".join(plan.parameters))
     stem = f"{plan.base.dataset}-{what}-{time.strftime('%Y%m%d-%H%M%S')}"
     return name or re.sub(r"[^A-Za-z0-9_.-]", "_", stem)

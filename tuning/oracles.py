@@ -282,6 +282,12 @@ def planned(oracle: Kept, combinations: int | None) -> int | None:
     return min((count for count in (oracle.max_trials, combinations) if count is not None), default=None)
 
 
+def is_complete(oracle: Kept, combinations: int | None) -> bool:
+    """Return whether all trials of a search over so many combinations have ended."""
+    total = planned(oracle, combinations)
+    return total is not None and len(oracle.end_order) >= total
+
+
 def _counted(kind: type[Kept]) -> Callable[..., Kept]:
     """Return the maker of an oracle that runs a given number of trials."""
     return lambda trials, **options: kind(max_trials=trials, **options)

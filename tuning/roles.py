@@ -12,16 +12,18 @@ from chief import Desk, serve
 from cluster import Client
 from identity import begin_identity, read_identity
 from opening import begin
-from oracles import Kept
+from oracles import Kept, is_complete
 from plan import Plan
 from progress import Progress
 from results import BEST, TABLE, best, table, write_results
+from space import combinations
 from trials import check_same_images, images
 from tuner import Tuner, make_oracle
 
 from qssl_tf.distribution.secret import find_secret
 from qssl_tf.errors import UserError, shell
 from qssl_tf.lock import locked
+from qssl_tf.plugins import plugin_flags
 
 SILENCE = 60.0  # seconds
 
@@ -54,6 +56,10 @@ def chief(folder: Path, plan: Plan, arguments: Namespace) -> None:
             f"workers: --role worker --chief {arguments.chief} --resume {shell(folder)}",
             flush=True,
         )
+        if is_complete(oracle, combinations(plan.parameters)):
+            print("all of its trials have ended; no worker is needed", flush=True)
+            _finish(folder, plan, oracle)
+            return
         desk = Desk(oracle, identity)
         serve(desk, arguments.chief, secret, arguments.silence or SILENCE, partial(print, flush=True))
         _finish(folder, plan, oracle)
@@ -118,5 +124,5 @@ def _finish(folder: Path, plan: Plan, oracle: Kept) -> None:
     print(
         f"best: trial {first.trial}, {plan.objective} {first.figures[plan.objective]:.4g}{share}, the best of "
         f"{len(rows)} and therefore an optimistic figure\n"
-        f"next: python trainers/pretrain.py --config {shell(folder / BEST)}"
+        f"next: python trainers/pretrain.py --config {shell(folder / BEST, *plugin_flags())}"
     )

@@ -5,20 +5,24 @@ from typing import Any
 
 import numpy as np
 
+from qssl_tf.arguments import checks_arguments
 from qssl_tf.data.images import UNLABELLED, ImageData, Split
 from qssl_tf.data.strata import parted, say_single, too_few
 from qssl_tf.errors import UserError, shown
+from qssl_tf.markup import printable
 
+TEST_FRACTION = 0.2
 SPLIT_SEED = 0  # the same test images each time the same arrays are given
 
 
+@checks_arguments
 def from_arrays(
     images: Any,
     labels: Any = None,
     *,
     test_images: Any = None,
     test_labels: Any = None,
-    test_fraction: float = 0.2,
+    test_fraction: float | None = None,
     class_names: Sequence[str] | None = None,
     name: str = "arrays",
 ) -> ImageData:
@@ -32,20 +36,25 @@ def from_arrays(
         test_images: Images that judge, as `images`; None takes `test_fraction` of the images for it.
         test_labels: Of `test_images`.
         test_fraction: Part of the labelled images that becomes the test split, in equal shares of every class and at
-            least one image of each that has two; from 0 to 0.9.
+            least one image of each that has two; from 0 to 0.9, None is 0.2. It stands for `test_images`.
         class_names: Names of the labels 0, 1, ...; None takes the labels themselves, in order.
         name: Of the data set.
 
     Raises:
         UserError: A shape, type or value that cannot be used; it says which.
     """
-    pixels = as_bytes(images, "images")
+    if test_images is None and test_labels is not None:
+        raise UserError("`test_labels` must come with the `test_images` they belong to; got them alone.")
+    if test_images is not None and test_fraction is not None:
+        raise UserError(f"`test_fraction` must be left out where there are `test_images`; got {test_fraction}.")
     if (labels is None) != (test_labels is None) and test_images is not None:
         raise UserError("`labels` and `test_labels` must be given both or neither.")
+    pixels = as_bytes(images, "images")
+    _check_names(class_names)
     numbers, names = _numbered(labels, len(pixels), "labels", class_names)
     whole = Split(pixels, numbers)
     if test_images is None:
-        train, test = _cut(numbers, names, test_fraction, name)
+        train, test = _cut(numbers, names, TEST_FRACTION if test_fraction is None else test_fraction, name)
         return ImageData(name, whole.take(train), whole.take(test[:0]), whole.take(test), names)
     judging = as_bytes(test_images, "test_images")
     if judging.shape[1:] != pixels.shape[1:]:
@@ -60,7 +69,12 @@ def as_bytes(images: Any, what: str) -> np.ndarray:
     Raises:
         UserError: They are no images: it says what they are instead.
     """
-    pixels = np.asarray(images)
+    if np.ma.isMaskedArray(images):
+        raise UserError(f"`{what}` must have no mask; fill what is masked, as with .filled(0).")
+    try:
+        pixels = np.asarray(images)
+    except ValueError:
+        raise UserError(f"`{what}` must all be of one size; resize them.") from None
     if pixels.ndim == 3:
         pixels = pixels[..., np.newaxis]
     if pixels.ndim != 4 or pixels.shape[-1] not in (1, 3) or 0 in pixels.shape:
@@ -74,9 +88,25 @@ def as_bytes(images: Any, what: str) -> np.ndarray:
         raise UserError(f"`{what}` must be bytes (0 to 255) or fractions (0 to 1); got {pixels.dtype}.")
     low, high = pixels.min(), pixels.max()
     top = 1 if pixels.dtype.kind == "f" else 255
-    if not (low >= 0 and high <= top):  # also where one is no number
+    if np.isnan(low):
+        raise UserError(
+            f"`{what}` must be numbers; got NaN in {int(np.isnan(pixels).any(axis=(1, 2, 3)).sum())} images."
+        )
+    if not (low >= 0 and high <= top):
         raise UserError(f"`{what}` of type {pixels.dtype} must lie from 0 to {top}; got {low} to {high}.")
     return np.round(pixels * (255 / top)).astype(np.uint8)
+
+
+def _check_names(names: Sequence[str] | None) -> None:
+    """Refuse names of classes that no table can tell apart."""
+    if names is None:
+        return
+    seen = [printable(name) for name in names]
+    if len(seen) < 2:
+        raise UserError(f"`class_names` must name two classes or more; got {shown(list(names))}.")
+    for number, name in enumerate(seen):
+        if not name.strip() or name in seen[:number]:
+            raise UserError(f"`class_names` must be different names; got {shown(name)} as that of label {number}.")
 
 
 def _numbered(
@@ -136,8 +166,8 @@ def _counted(
         known = class_names or like
         return _by_name(given.astype(str) if known else given, what, known)
     if given.min() < 0 or given.max() >= len(class_names):
-        wrong = given[(given < 0) | (given >= len(class_names))][0]
-        raise UserError(f"`{what}` must lie from 0 to {len(class_names) - 1}, as there are names; got {wrong}.")
+        wrong, last = given[(given < 0) | (given >= len(class_names))][0], len(class_names) - 1
+        raise UserError(f"`{what}` must lie from 0 to {last}, as there are {last + 1} `class_names`; got {wrong}.")
     return given.astype(np.int64), tuple(map(str, class_names))
 
 

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from qssl_tf.arguments import checks_arguments
+from qssl_tf.config import checked
 from qssl_tf.data.arrays import from_arrays
 from qssl_tf.data.images import MEMORY_LIMIT_GB, ImageData
 from qssl_tf.data.squares import middle_square, say_cropped
@@ -17,8 +19,9 @@ SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", "
 SHOWN = 3  # names of broken files in a message
 
 
+@checks_arguments
 def from_folder(
-    folder: str | Path, *, image_size: int | None = None, skip_broken: bool = False, test_fraction: float = 0.2
+    folder: str | Path, *, image_size: int | None = None, skip_broken: bool = False, test_fraction: float | None = None
 ) -> ImageData:
     """Make a data set of image files.
 
@@ -32,12 +35,16 @@ def from_folder(
         image_size: Side in pixels to which the square in the middle of each is resized; None keeps images, which must
             then agree in size.
         skip_broken: Leave out files that cannot be read, and print their names.
-        test_fraction: Part of the images that judges, where there is no folder `test`.
+        test_fraction: Part of the images that judges, where there is no folder `test`; None is 0.2.
 
     Raises:
         UserError: No folder, no images, broken ones, or images that differ in size.
     """
     place = Path(folder)
+    if image_size is not None:
+        checked("image_size", image_size)
+    if place.is_file():
+        raise UserError(f"the folder of images must be a folder; {place} is a file.")
     if not place.is_dir():
         raise UserError(f"the folder of images {place} does not exist; name one with --data-dir or as an argument.")
     left_out: list[str] = []
@@ -57,8 +64,10 @@ def from_folder(
     say_cropped(read.cropped, sum(len(images) for images, _ in arrays), printable(place.resolve().name))
     gray = all(image.shape[-1] == 1 for images, _ in arrays for image in images)
     (images, labels), *rest = [(_stacked(images, gray, place), labels) for images, labels in arrays]
-    options: dict[str, Any] = {"test_images": rest[0][0], "test_labels": rest[0][1]} if rest else {}
-    return from_arrays(images, labels, test_fraction=test_fraction, name=place.resolve().name, **options)
+    options: dict[str, Any] = (
+        {"test_images": rest[0][0], "test_labels": rest[0][1]} if rest else {"test_fraction": test_fraction}
+    )
+    return from_arrays(images, labels, name=place.resolve().name, **options)
 
 
 def _visible(folder: Path) -> list[Path]:

@@ -2,12 +2,14 @@
 
 from collections.abc import Callable
 
+from qssl_tf.arguments import checks_arguments
 from qssl_tf.data.images import ImageData
 from qssl_tf.data.sources import SOURCES
 from qssl_tf.errors import UserError
 from qssl_tf.registration import claim, own_code
 
 
+@checks_arguments
 def register_dataset(name: str) -> Callable[[Callable[[], ImageData]], Callable[[], ImageData]]:
     """Make a function without arguments that returns `ImageData` a data set, for every command.
 

@@ -3,6 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
+from qssl_tf.arguments import checks_arguments
 from qssl_tf.config import Config
 from qssl_tf.data.augment import augmentation
 from qssl_tf.data.images import ImageData
@@ -11,6 +12,7 @@ from qssl_tf.data.squares import squared
 from qssl_tf.errors import UserError
 
 
+@checks_arguments
 def sample_views(
     data: ImageData, config: Config | None = None, count: int = 8
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -7,6 +7,7 @@ import keras
 import tensorflow as tf
 from keras import layers
 
+from qssl_tf.arguments import checks_arguments
 from qssl_tf.errors import UserError, reason
 from qssl_tf.models.encoders import ENCODERS
 from qssl_tf.models.initializers import SeedStream
@@ -15,6 +16,7 @@ from qssl_tf.registration import claim, own_code
 Make = Callable[[tuple[int, int, int]], keras.Model]
 
 
+@checks_arguments
 def register_encoder(name: str) -> Callable[[Make], Make]:
     """Make a function that returns a Keras model an encoder, for `build_encoder`, training and searches.
 

@@ -2,12 +2,14 @@
 
 from pathlib import Path
 
+from qssl_tf.arguments import checks_arguments
 from qssl_tf.errors import UserError
 from qssl_tf.hardware.bridge import to_qiskit
 from qssl_tf.hardware.drawing import draw_gates
 from qssl_tf.quantum.head import QuantumHead
 
 
+@checks_arguments
 def draw_circuit(path: str | Path, head: QuantumHead, values: bool = True) -> Path:
     """Draw a head's circuit by Qiskit's drawer; qubit 0 is the uppermost line.
 

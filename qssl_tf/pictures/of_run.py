@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from qssl_tf.arguments import checks_arguments
 from qssl_tf.checksums import listed
 from qssl_tf.data.images import ImageData, Split
 from qssl_tf.data.pipeline import image_batches
@@ -23,6 +24,7 @@ Picture = tuple[str, Callable[[Path], Any]]
 AMPLITUDES = "amplitude"  # its numbers are no angles of single qubits
 
 
+@checks_arguments
 def draw_run(run: TrainedRun | str | Path, data: ImageData | None = None) -> dict[str, Path | str]:
     """Draw maps, distributions, angles and circuit of a run on its test images, into its `figures`.
 

@@ -1,11 +1,13 @@
 """Trained runs that come with the package."""
 
+from qssl_tf.arguments import checks_arguments
 from qssl_tf.errors import unknown_name
 from qssl_tf.presets import PRESETS
 from qssl_tf.training.runs import WEIGHTS, ready_names
 from qssl_tf.workflow import TrainedRun, load_run
 
 
+@checks_arguments
 def from_preset(name: str) -> TrainedRun:
     """Return a trained run that comes with the package; every file is compared with its checksum first.
 

@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_quantum as tfq
 
+from qssl_tf.arguments import unknown_argument
 from qssl_tf.config import checked
 from qssl_tf.errors import UserError
 from qssl_tf.quantum.frozen import MAX_FROZEN_WIDTH, frozen_expectations
@@ -21,6 +22,11 @@ from qssl_tf.replicas import replica_number, view_count
 
 # Arguments of the parent that are decided here; `shots`, `gradient` and `simulator` say how the circuit is run.
 DECIDED = {"autocast", *inspect.signature(tfq.layers.PQC).parameters} - {"regularizer", "constraint", "kwargs"}
+# What every layer of Keras takes, and a layer with weights.
+KERAS_ARGUMENTS = (
+    "name", "dtype", "trainable", "activity_regularizer", "input_shape", "input_dim", "batch_shape",
+    "batch_input_shape", "batch_size", "input_dtype", "regularizer", "constraint",
+)  # fmt: skip
 
 
 @keras.saving.register_keras_serializable(package="qssl_tf")
@@ -213,6 +219,10 @@ def _check_parents(arguments: dict[str, Any]) -> None:
     Raises:
         UserError: It names the first.
     """
+    own = list(inspect.signature(QuantumHead).parameters)[:-1]
+    for name in arguments:
+        if name not in DECIDED and name not in KERAS_ARGUMENTS:
+            raise unknown_argument("QuantumHead", name, own)
     if decided := sorted(DECIDED & set(arguments)):
         raise UserError(
             f"`{decided[0]}` belongs to PQC and is decided by QuantumHead; leave it out: its own arguments `shots`, "

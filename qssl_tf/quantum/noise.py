@@ -40,6 +40,8 @@ def read_noise(words: str) -> dict[str, float]:
             strength = -1.0
         if not 0.0 <= strength <= 1.0:
             raise UserError(f"`noise` must give '{name}' a probability from 0 to 1, as in {name}=0.01; got {number!r}.")
+        if name in strengths:
+            raise UserError(f"`noise` must name each channel once; got {name} twice in {words!r}.")
         strengths[name] = strength
     return strengths
 

@@ -32,7 +32,10 @@ def observables(words: str, qubits: Sequence[cirq.Qid]) -> tuple[cirq.PauliStrin
     if words == "z_zz":
         pairs = [single[i] * single[j] for i in range(len(qubits)) for j in range(i + 1, len(qubits))]
         return (*single, *pairs)
-    return _in_one_basis(tuple(_product(word.strip(), words, qubits) for word in words.split(",")))
+    products = tuple(_product(word.strip(), words, qubits) for word in words.split(","))
+    if len(set(products)) < len(products):
+        raise UserError(f"`observables` must be different; got one of them twice in {words!r}.")
+    return _in_one_basis(products)
 
 
 def _product(word: str, words: str, qubits: Sequence[cirq.Qid]) -> cirq.PauliString:

@@ -7,6 +7,7 @@ from typing import Any
 import cirq
 import sympy
 
+from qssl_tf.arguments import checks_arguments
 from qssl_tf.errors import UserError, shown
 from qssl_tf.quantum.ansatze import ANSATZE, Ansatz, Operations, Qubits, Weights
 from qssl_tf.quantum.controls import plain, taken_apart
@@ -21,10 +22,14 @@ FIXED = (
     cirq.CXPowGate, cirq.CZPowGate, cirq.SwapPowGate, cirq.ISwapPowGate, cirq.PhasedXPowGate, cirq.FSimGate,
     cirq.IdentityGate,
 )  # fmt: skip
-KNOWN = "rotations such as cirq.rx(w)(qubit), bare or with .controlled_by(qubit), and H, X, Y, Z, CX, CZ, SWAP, ISWAP"
+KNOWN = (
+    "rotations such as cirq.rx(w)(qubit), bare or with .controlled_by(qubit), and without a weight H, X, Y, Z, S, T, "
+    "XX, YY, ZZ, CX, CZ, SWAP, ISWAP, powers of them, PhasedX and FSim"
+)
 TRIED_LAYERS = 2
 
 
+@checks_arguments
 def register_ansatz(name: str, *, min_width: int = 2, source: str = "an own circuit") -> Callable[[Layer], Layer]:
     """Make a function that returns gates an ansatz of its own: for `QuantumHead`, training, searches and devices.
 
@@ -60,7 +65,8 @@ def register_ansatz(name: str, *, min_width: int = 2, source: str = "an own circ
             return (_count(checked, width, layers),)
 
         for width in range(min_width, min_width + 3):
-            weight_shape(width, TRIED_LAYERS)  # builds the gates, and so checks them
+            if not weight_shape(width, TRIED_LAYERS)[0]:  # builds the gates, and so checks them
+                raise UserError(f"`ansatz` '{name}' must take a weight at least, by next(weights); it takes none.")
         claim("ansatz", name, ANSATZE)
         ANSATZE[name] = Ansatz(weight_shape, checked, min_width=min_width, source=source)
         return layer

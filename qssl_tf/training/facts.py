@@ -64,6 +64,12 @@ def read_versions(folder: Path) -> dict[str, str]:
         raise UserError(f"{path} cannot be read ({reason(error)}); restore or remove it.") from None
 
 
+def is_finished(run: Run) -> bool:
+    """Return whether the last step's weights are kept and the trained model is there."""
+    facts, last = read_facts(run), max(run.checkpoint_steps(), default=0)
+    return facts is not None and last > 0 and run.model.is_file() and not unfinished(run, last)
+
+
 def unfinished(run: Run, step: int) -> str:
     """Return in a clause what the weights after `step` steps lack of the whole training; nothing where they lack none.
 

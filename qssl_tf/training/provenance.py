@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -19,7 +20,7 @@ from qssl_tf.training.runs import Run
 SPLITS = ("train", "validation", "test")
 
 
-def images_of_run(run: Run, data: ImageData | None = None, data_dir: str | None = None) -> ImageData:
+def images_of_run(run: Run, data: ImageData | None = None, data_dir: str | Path | None = None) -> ImageData:
     """Return a run's images, cut as its settings say.
 
     Args:
@@ -38,9 +39,9 @@ def images_of_run(run: Run, data: ImageData | None = None, data_dir: str | None 
         if facts and facts["name"] == named and named not in SOURCES:
             raise UserError(
                 f"{run.folder} was trained on images of your own ('{named}'); pass them as `data`, or register the "
-                "data set first."
+                "data set first (on a command line with --plugin FILE)."
             )
-        images = load(Config.from_dict(run.config.to_dict() | ({"data_dir": data_dir} if data_dir else {})))
+        images = load(Config.from_dict(run.config.to_dict() | ({"data_dir": str(data_dir)} if data_dir else {})))
     check_images(run, images)
     return images
 
@@ -57,8 +58,8 @@ def check_images(run: Run, images: ImageData) -> None:
         if recorded is not None and recorded != split.fingerprint():
             raise UserError(
                 f"{run.folder} was trained on other images than these {len(images.train)} of {images.name}: its {name} "
-                f"split was of {facts[f'{name}_images']} images and is of {len(split)} others now; restore them, or "
-                "train a new run."
+                f"split was of {facts[f'{name}_images']} images, and the {len(split)} now have other pixels or labels; "
+                "restore them, or train a new run."
             )
 
 

@@ -1,9 +1,11 @@
 """Run folders: settings, versions, checkpoints and the exact state of training, each file written in one step."""
 
+import difflib
 import platform
 import re
 import shutil
 import time
+import unicodedata
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -16,12 +18,14 @@ from qssl_tf.config import Config
 from qssl_tf.errors import UserError, shell
 from qssl_tf.files import first_free, making, write_json
 from qssl_tf.links import LATEST, check_own_files, pointed
+from qssl_tf.markup import printable
 from qssl_tf.newest import check_latest
 from qssl_tf.reading import named, parse_json
 
 RUNS_DIR = Path("runs")
 PACKAGE = Path(__file__).resolve().parents[1]
 WEIGHTS = PACKAGE / "weights"  # trained runs that come with the package
+SHOWN_RUNS = 5  # in a message
 PARTS = ("checkpoints", "state", "figures", "tensorboard")  # folders in a run folder
 RECORDED_PACKAGES = (
     "qssl-tf", "tensorflow", "tensorflow-quantum", "keras", "cirq-core", "numpy", "tensorflow-datasets", "scikit-learn",
@@ -95,8 +99,8 @@ def create_run(
     Raises:
         UserError: The name holds a path, or a folder of that name exists.
     """
-    if name is not None and (name != Path(name).name or name in ("", ".", "..", LATEST)):
-        raise UserError(f"--name must be a plain folder name other than '{LATEST}'; got {name!r}.")
+    if name is not None:
+        check_plain_name(name)
     check_latest(runs_dir)
 
     def make(folder: Path) -> Run:
@@ -118,6 +122,17 @@ def create_run(
         raise UserError(
             f"{folder} exists already; choose another --name, or continue it with --resume {shell(folder)}."
         ) from None
+
+
+def check_plain_name(name: str) -> None:
+    """Refuse what cannot be the name of a folder, or would be read as a flag or not at all.
+
+    Raises:
+        UserError: It says what a name must be.
+    """
+    plain = name == Path(name).name and name not in ("", ".", "..", LATEST) and not name.startswith("-")
+    if not plain or any(unicodedata.category(letter) == "Cc" for letter in name):
+        raise UserError(f"--name must be a plain folder name other than '{LATEST}'; got {name!r}.")
 
 
 def _fresh_name(config: Config) -> str:
@@ -145,9 +160,12 @@ def open_run(path: Path) -> Run:
     if not path.exists() and str(path) in ready_names():
         path = WEIGHTS / path
     if not path.is_dir():
-        raise UserError(f"run folder {path} does not exist; {_known_runs(path.parent)}")
+        raise UserError(f"run folder {path} does not exist; {_known_runs(path.parent, path.name)}")
     if not (path / "config.json").is_file():
-        raise UserError(f"{path} is not a run folder: it holds no config.json; {_known_runs(path.parent)}")
+        inside = _runs_in(path)
+        raise UserError(
+            f"{path} is not a run folder: it holds no config.json; {_known_runs(path if inside else path.parent)}"
+        )
     check_own_files(path)
     check_sums(path)
     return Run(named(path), Config.from_json(path / "config.json"))
@@ -216,11 +234,25 @@ def newest_run(runs_dir: Path) -> Run:
     return open_run(pointed(runs_dir))
 
 
-def _known_runs(runs_dir: Path) -> str:
-    names = sorted(path.parent.name for path in runs_dir.glob("*/config.json") if path.parent.name != LATEST)
-    if not names:
+def _runs_in(folder: Path) -> list[Path]:
+    """Return the run folders in a folder, the newest first."""
+    found = [path for path in folder.glob("*/config.json") if path.parent.name != LATEST]
+    return [path.parent for path in sorted(found, key=lambda path: path.stat().st_mtime, reverse=True)]
+
+
+def _known_runs(runs_dir: Path, wanted: str = "") -> str:
+    """Return in a clause which runs there are, or which one was meant."""
+    for folder in (runs_dir, RUNS_DIR):
+        if (folder / wanted / "config.json").is_file() and wanted:
+            return f"did you mean {folder / wanted}?"
+    found = {path.name: path for path in _runs_in(runs_dir)}
+    if not found:
         return f"{runs_dir} holds no runs: make one with `make pretrain`."
-    return f"runs there: {', '.join(names[-5:])}; name one with its folder."
+    if near := difflib.get_close_matches(wanted, found, n=1):
+        return f"did you mean {found[near[0]]}?"
+    names, more = [printable(name) for name in found], len(found) - SHOWN_RUNS
+    newest = f"{', '.join(names[:SHOWN_RUNS])}{f' and {more} more' if more > 0 else ''}"
+    return f"runs in {runs_dir}, the newest first: {newest}; name one with its folder."
 
 
 def choose_step(run: Run, wanted: str) -> list[int]:

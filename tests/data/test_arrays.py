@@ -121,7 +121,23 @@ BAD = [
     ({"images": np.zeros((40, 6, 6, 4), np.uint8)}, "with 1 or 3 channels; got (40, 6, 6, 4)."),
     ({"images": np.zeros((0, 6, 6, 3), np.uint8)}, "with 1 or 3 channels; got (0, 6, 6, 3)."),
     ({"images": BYTES.astype(float)}, "`images` of type float64 must lie from 0 to 1; got 0.0 to 255.0."),
-    ({"images": np.full((40, 6, 6), np.nan)}, "`images` of type float64 must lie from 0 to 1; got nan to nan."),
+    (
+        {"images": [np.zeros((8, 8)), np.zeros((4, 8))], "labels": None},
+        "`images` must all be of one size; resize them.",
+    ),
+    ({"images": np.ma.masked_equal(BYTES, 0)}, "`images` must have no mask; fill what is masked, as with .filled(0)."),
+    ({"test_labels": LABELS[:3]}, "`test_labels` must come with the `test_images` they belong to; got them alone."),
+    (
+        {"test_images": BYTES, "test_labels": LABELS, "test_fraction": 0.5},
+        "`test_fraction` must be left out where there are `test_images`; got 0.5.",
+    ),
+    ({"class_names": ["cat"]}, "`class_names` must name two classes or more; got ['cat']."),
+    (
+        {"class_names": ["cat", "dog", "cat"]},
+        "`class_names` must be different names; got 'cat' as that of label 2.",
+    ),
+    ({"class_names": ["cat", " "]}, "`class_names` must be different names; got ' ' as that of label 1."),
+    ({"images": np.full((40, 6, 6), np.nan)}, "`images` must be numbers; got NaN in 40 images."),
     ({"images": BYTES.astype(int) - 1}, "`images` of type int64 must lie from 0 to 255; got -1 to 254."),
     ({"images": BYTES.astype(str)}, "`images` must be bytes (0 to 255) or fractions (0 to 1); got <U3."),
     ({"labels": LABELS[:39]}, "`labels` must have the shape (40,), one for each image; got (39,)."),
@@ -135,7 +151,7 @@ BAD = [
     ({"labels": LABELS / 2}, "`labels` must be whole numbers or names; got float64."),
     ({"labels": np.zeros(40, int)}, "`labels` must name two classes or more, beside -1 for unlabelled images; got 0 "
      "alone. Leave them out to train without."),
-    ({"class_names": ["a", "b"]}, "`labels` must lie from 0 to 1, as there are names; got 2."),
+    ({"class_names": ["a", "b"]}, "`labels` must lie from 0 to 1, as there are 2 `class_names`; got 2."),
     ({"test_images": BYTES}, "`labels` and `test_labels` must be given both or neither."),
     ({"test_images": BYTES[:, :3], "test_labels": LABELS}, "`test_images` must have the shape of `images`, (6, 6, 3); "
      "got (3, 6, 3)."),

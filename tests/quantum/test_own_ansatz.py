@@ -99,7 +99,8 @@ def test_an_operation_may_be_used_again_under_other_controls(own_words, simulato
 
 
 KNOWN = (
-    "take rotations such as cirq.rx(w)(qubit), bare or with .controlled_by(qubit), and H, X, Y, Z, CX, CZ, SWAP, ISWAP."
+    "take rotations such as cirq.rx(w)(qubit), bare or with .controlled_by(qubit), and without a weight "
+    "H, X, Y, Z, S, T, XX, YY, ZZ, CX, CZ, SWAP, ISWAP, powers of them, PhasedX and FSim."
 )
 BAD = {
     "uses the symbol 'theta'; take weights with next(weights) alone.": lambda q, w, n: [
@@ -159,10 +160,16 @@ def test_a_weight_of_several_gates_turns_them_together(own_words, simulator, gra
     assert tape.gradient(found, head.parameters).numpy() == pytest.approx(-3 * np.sin(1.2), abs=1e-4)
 
 
-@pytest.mark.parametrize("name", ["Brick", "", "1st", "a b", "x" * 65, None])
+@pytest.mark.parametrize("name", ["Brick", "", "1st", "a b", "x" * 65])
 def test_names_are_plain_words(own_words, name):
     with pytest.raises(UserError, match="the name of an own `ansatz` must be up to 64 small letters"):
         register_ansatz(name)(ring_by_hand)
+
+
+def test_a_circuit_without_weights_is_refused(own_words):
+    with pytest.raises(UserError) as error:
+        register_ansatz("fixed")(lambda qubits, weights, layer: map(cirq.H, qubits))
+    assert str(error.value) == "`ansatz` 'fixed' must take a weight at least, by next(weights); it takes none."
 
 
 def test_the_librarys_names_stay_its_own(own_words):
@@ -172,7 +179,9 @@ def test_the_librarys_names_stay_its_own(own_words):
 
 
 def test_a_width_on_which_it_fails_is_named_when_it_is_asked_for(own_words):
-    register_ansatz("small")(lambda qubits, weights, layer: [cirq.H({2: qubits, 3: qubits, 4: qubits}[len(qubits)][0])])
+    register_ansatz("small")(
+        lambda qubits, weights, layer: [cirq.rx(next(weights))({2: qubits, 3: qubits, 4: qubits}[len(qubits)][0])]
+    )
     with pytest.raises(UserError) as error:
         circuit_spec(5, "small", 1)
     assert str(error.value) == "layer 0 of `ansatz` 'small' on 5 qubits failed with KeyError: it lacks 5."

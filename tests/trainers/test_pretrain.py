@@ -137,10 +137,15 @@ def test_a_second_process_on_a_run_is_refused(whole, here):
 
 def test_a_finished_run_resumes_to_itself(whole, here):
     run, _ = whole
-    before = rows(run)
+    before, newest = rows(run), run.parent / "latest"
+    newest.unlink()
+    newest.symlink_to("another")
     done = here("trainers/pretrain.py", "--resume", run)
     assert done.returncode == 0, done.stderr
-    assert rows(run) == before
+    assert rows(run) == before and f"\nfinished already: {len(before)} steps, loss " in done.stdout
+    assert newest.readlink() == Path("another")  # nothing new was begun
+    newest.unlink()
+    newest.symlink_to(run.name)
 
 
 def refused(done, sentence):
@@ -222,4 +227,6 @@ def test_a_folder_that_cannot_be_written(here, tmp_path):
     blocked = tmp_path / "file"
     blocked.write_text("not a folder")
     done = pretrain(here, blocked, *SHORT)
-    assert done.returncode == 2 and done.stderr.startswith("error:") and "Traceback" not in done.stderr
+    refused(done, f"error: {blocked}: Not a directory; name a folder, not a file.")
+    done = pretrain(here, tmp_path, *SHORT, "--name", "x" * 300)
+    refused(done, f"error: {tmp_path / ('x' * 300)}: File name too long; choose a shorter name.")

@@ -67,7 +67,9 @@ def test_deleted_images_are_noticed_on_every_route(here, trained, tmp_path, rout
     assert done.returncode == 2, (done.stdout, done.stderr)
     last = done.stderr.strip().splitlines()[-1]
     assert last.startswith(f"error: {run} was trained on other images than these 24 of {folder.name}: "), last
-    assert last.endswith("split was of 32 images and is of 24 others now; restore them, or train a new run."), last
+    assert last.endswith(
+        "split was of 32 images, and the 24 now have other pixels or labels; restore them, or train a new run."
+    ), last
     assert {path: path.read_bytes() for path in before} == before
     assert here(*ROUTES[route](run)).returncode == 0  # all are there again
 
@@ -79,7 +81,9 @@ def test_other_test_images_are_noticed(trained):
     path, pixels = next((path, pixels) for path, pixels in pictures.items() if (tests == pixels).all((1, 2)).any())
     Image.fromarray(255 - pixels).save(path)
     try:
-        with pytest.raises(q.UserError, match="its test split was of 8 images and is of 8 others now"):
+        with pytest.raises(
+            q.UserError, match="its test split was of 8 images, and the 8 now have other pixels or labels"
+        ):
             q.linear_probe(run)
     finally:
         Image.fromarray(pixels).save(path)

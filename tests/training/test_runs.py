@@ -1,6 +1,7 @@
 import dataclasses
 import json
 import os
+from pathlib import Path
 
 import pytest
 
@@ -43,13 +44,6 @@ def test_an_existing_folder_is_never_overwritten(tmp_path):
     )
 
 
-@pytest.mark.parametrize("name", ["../out", "a/b", "", "..", "latest"])
-def test_names_stay_inside_the_folder(tmp_path, name):
-    with pytest.raises(UserError, match="--name must be a plain folder name"):
-        make(tmp_path / "runs", name)
-    assert not tmp_path.joinpath("out").exists()
-
-
 def test_missing_and_foreign_folders(tmp_path):
     with pytest.raises(UserError, match=r"does not exist; .* holds no runs: make one with `make pretrain`\.$"):
         open_run(tmp_path / "none")
@@ -57,8 +51,32 @@ def test_missing_and_foreign_folders(tmp_path):
         newest_run(tmp_path)
     (tmp_path / "foreign").mkdir()
     make(tmp_path, "known")
-    with pytest.raises(UserError, match="is not a run folder: it holds no config.json; runs there: known;"):
+    with pytest.raises(
+        UserError, match="is not a run folder: it holds no config.json; runs in .*, the newest first: known;"
+    ):
         open_run(tmp_path / "foreign")
+
+
+def test_what_was_meant_is_offered(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("base", "other", *"abcdef"):
+        make(Path("runs"), name)
+    for wrong, sentence in {
+        "runs/bsae": "run folder runs/bsae does not exist; did you mean runs/base?",
+        "base": "run folder base does not exist; did you mean runs/base?",
+        "runs": "runs is not a run folder: it holds no config.json; runs in runs, the newest first: f, e, d, c, b and "
+        "3 more; name one with its folder.",
+    }.items():
+        with pytest.raises(UserError) as error:
+            open_run(Path(wrong))
+        assert str(error.value) == sentence
+
+
+@pytest.mark.parametrize("name", ["../out", "a/b", "..", "", "latest", "-x", "a\nb", "\x00"])
+def test_a_name_is_one_that_can_be_said_and_typed(tmp_path, name):
+    with pytest.raises(UserError, match="must be a plain folder name other than 'latest'; got "):
+        make(tmp_path, name)
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_damaged_config_is_named(tmp_path):

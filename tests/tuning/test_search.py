@@ -256,13 +256,22 @@ def test_a_worker_without_a_chief_ends_soon(whole, free_ports, capsys, monkeypat
     (search / FILE).unlink()
 
 
-def test_a_port_in_use(whole, capsys, monkeypatch):
+def test_the_chief_of_a_finished_search_waits_for_no_worker(whole, capsys, monkeypatch, free_ports):
     search, _ = whole
+    arguments = ["--resume", search, "--role", "chief", "--chief", f"127.0.0.1:{free_ports(1)[0]}"]
+    done = subprocess.run(
+        command(search.parent, *arguments), cwd=ROOT, capture_output=True, text=True, check=False, timeout=120
+    )
+    assert done.returncode == 0 and "all of its trials have ended; no worker is needed\n" in done.stdout, done.stderr
+
+
+def test_a_port_in_use(tmp_path):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
-        arguments = ["--resume", search, "--role", "chief", "--chief", f"127.0.0.1:{taken.getsockname()[1]}"]
-        done = subprocess.run(command(search.parent, *arguments), cwd=ROOT, capture_output=True, text=True, check=False)
+        where = f"127.0.0.1:{taken.getsockname()[1]}"
+        arguments = ["--vary", "width=3,4", "--trials", 2, "--role", "chief", "--chief", where]
+        done = subprocess.run(command(tmp_path, *arguments), cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 2 and "Address already in use; choose another --chief." in done.stderr, done.stderr
     assert done.stderr.count("\n") == 1
 

@@ -1,0 +1,114 @@
+"""What Python hands to the package's public functions, held against their annotations: a mistake is one line."""
+
+import difflib
+import functools
+import inspect
+import numbers
+import os
+import types
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
+
+from qssl_tf.errors import UserError, shown
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+# What a type is called in a message.
+WORDS = {
+    "int": "a whole number",
+    "float": "a number",
+    "str": "a text",
+    "bool": "True or False",
+    "Path": "a path",
+    "Sequence": "a list of texts",
+    "Config": "a Config, such as qssl_tf.PRESETS['paper']",
+    "ImageData": "ImageData, as ImageData.from_arrays makes it",
+    "QuantumHead": "a QuantumHead",
+    "TrainedRun": "what `pretrain` and `load_run` return",
+    "NoneType": "None",
+}
+# Annotations that stand as text where the module must not import the class, and where it is.
+HOMES = {"ImageData": "qssl_tf.data.images", "TrainedRun": "qssl_tf.workflow"}
+
+
+def checks_arguments(function: Function) -> Function:
+    """Make a public function refuse unknown arguments and those of another type than its annotations say.
+
+    NumPy's numbers pass as Python's. Ranges and what belongs together stay the function's business, and so do
+    arguments that are annotated with `Any`.
+
+    Raises:
+        UserError: By the function that is returned: it names the argument.
+    """
+    signature = inspect.signature(function)
+
+    @functools.wraps(function)
+    def called(*positional: Any, **named: Any) -> Any:
+        _check_names(function.__name__, signature, named)
+        given = signature.bind_partial(*positional, **named).arguments
+        hints = _hints(function)
+        for name, value in given.items():
+            kind = signature.parameters[name].kind
+            if name in hints and kind not in (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL):
+                check_argument(name, value, hints[name])
+        return function(*positional, **named)
+
+    return called  # type: ignore[return-value]
+
+
+def check_argument(name: str, value: Any, hint: Any) -> None:
+    """Refuse a value that is none of what an annotation allows.
+
+    Raises:
+        UserError: It names the argument, what it may be and what it is.
+    """
+    kinds = get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
+    if any(_is(value, kind) for kind in kinds):
+        return
+    words = list(dict.fromkeys(_words(kind) for kind in kinds))
+    plain = value is None or isinstance(value, str | bool | numbers.Number | Path)
+    got = shown(value) if plain else f"a {type(value).__name__}"
+    raise UserError(f"`{name}` must be {' or '.join(words)}; got {got}.")
+
+
+def _check_names(function: str, signature: inspect.Signature, named: dict[str, Any]) -> None:
+    """Refuse a keyword that the function does not have, and name the nearest."""
+    parameters = signature.parameters
+    if any(one.kind is inspect.Parameter.VAR_KEYWORD for one in parameters.values()):
+        return
+    for name in named:
+        if name not in parameters:
+            raise unknown_argument(function, name, parameters)
+
+
+def unknown_argument(function: str, name: str, names: Sequence[str] | Any) -> UserError:
+    """Build the error for an argument that a function or class does not have, with the nearest that it has."""
+    near = difflib.get_close_matches(name[:100], list(names), n=1)
+    hint = f" Did you mean `{near[0]}`?" if near else f" It takes {', '.join(f'`{known}`' for known in names)}."
+    return UserError(f"{function} has no argument `{name[:100]}`.{hint}")
+
+
+@functools.cache
+def _hints(function: Callable[..., Any]) -> dict[str, Any]:
+    late = {name: getattr(import_module(home), name) for name, home in HOMES.items()}
+    return get_type_hints(function, localns=late)
+
+
+def _is(value: Any, kind: Any) -> bool:
+    """Return whether a value is of a kind, as a user of Python and NumPy sees it."""
+    if kind is Any or isinstance(kind, TypeVar):
+        return True
+    if get_origin(kind) is Sequence:  # of texts, all that is used here
+        return isinstance(value, Sequence) and not isinstance(value, str) and all(isinstance(x, str) for x in value)
+    kind = get_origin(kind) or kind
+    looser: dict[Any, Any] = {int: numbers.Integral, float: numbers.Real, Path: os.PathLike}
+    if kind in (int, float):
+        return isinstance(value, looser[kind]) and not isinstance(value, bool)
+    return isinstance(value, looser.get(kind, kind))
+
+
+def _words(kind: Any) -> str:
+    name = getattr(get_origin(kind) or kind, "__name__", str(kind))
+    return WORDS.get(name, f"a {name}")
