@@ -8,7 +8,7 @@ CODE := qssl_tf trainers tuning benchmarks docs examples tests setup.py
 PEERS := .peers
 WORKERS := --numprocesses 2 --dist loadfile --no-loadscope-reorder
 # A process keeps what XLA compiled until it ends, so each part of the suite has processes of its own: 3 GB at most.
-APART := quantum models distribution training trainers tuning
+APART := quantum models distributed training trainers search
 TEST := -m pytest $(WORKERS) -m "not long"
 
 .DEFAULT_GOAL := help

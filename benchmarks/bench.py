@@ -68,7 +68,7 @@ def run(sections: list[str], environments: Path | None) -> None:
     from chart import draw_cost
     from timing import machine
 
-    from qssl_tf.files import write_json
+    from qssl_tf.files.write import write_json
 
     RESULTS.mkdir(exist_ok=True)
     latest = RESULTS / "latest.json"

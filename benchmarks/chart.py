@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from qssl_tf.plotting import BLUE, ORANGE, PAGE, log_ticks, save_figure, styled, subplots
+from qssl_tf.plots.style import BLUE, ORANGE, PAGE, log_ticks, save_figure, styled, subplots
 
 # Beginning of `what`, the field that varies, its label.
 PANELS = (

@@ -14,9 +14,9 @@ from typing import Any
 import h5py
 import numpy as np
 
+from qssl_tf.device.ledger import Ledger
 from qssl_tf.errors import UserError
 from qssl_tf.evaluation.probe_files import read_probe
-from qssl_tf.hardware.ledger import Ledger
 from qssl_tf.training.checkpoints import CHECKSUM_KEY
 from qssl_tf.training.history import read_history
 from qssl_tf.training.runs import open_run

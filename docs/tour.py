@@ -5,7 +5,7 @@ from pathlib import Path
 import nbformat
 from nbclient import NotebookClient
 
-from qssl_tf.files import write_text
+from qssl_tf.files.write import write_text
 
 TOUR = Path(__file__).resolve().parents[1] / "examples" / "tour.ipynb"
 

@@ -30,7 +30,7 @@ WORDS = {
     "NoneType": "None",
 }
 # Annotations that stand as text where the module must not import the class, and where it is.
-HOMES = {"ImageData": "qssl_tf.data.images", "TrainedRun": "qssl_tf.workflow"}
+HOMES = {"ImageData": "qssl_tf.data.images", "TrainedRun": "qssl_tf.evaluation.trained_run"}
 
 
 def checks_arguments(function: Function) -> Function:

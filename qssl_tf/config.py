@@ -13,7 +13,7 @@ from typing import Any, get_args, get_type_hints
 
 from qssl_tf.arguments import unknown_argument
 from qssl_tf.errors import UserError, shown, unknown_name
-from qssl_tf.reading import read_json
+from qssl_tf.files.read import read_json
 
 # The words each setting takes. The tables of the same names hold what they mean; a test keeps both equal,
 # and this copy lets `--help` and argument errors answer without loading TensorFlow.

@@ -126,7 +126,7 @@ def newest_run() -> Iterator[Finding]:
 
 def account() -> Iterator[Finding]:
     """Look for an account of IBM Quantum; its token is not read out."""
-    from qssl_tf.hardware.service import ACCOUNT_FILE, SAVE, open_to_others, saved_accounts
+    from qssl_tf.device.service import ACCOUNT_FILE, SAVE, open_to_others, saved_accounts
 
     if os.environ.get("QISKIT_IBM_TOKEN"):
         yield Finding("ok", "QISKIT_IBM_TOKEN is set")
@@ -147,7 +147,7 @@ def account() -> Iterator[Finding]:
 
 def self_test() -> Iterator[Finding]:
     """Compute gradients and translate a circuit."""
-    from qssl_tf.hardware import self_test as bridge
+    from qssl_tf.device import self_test as bridge
     from qssl_tf.quantum import self_test as gradient
 
     began = time.perf_counter()

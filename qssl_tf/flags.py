@@ -13,10 +13,10 @@ from typing import Any, NoReturn, get_args, get_type_hints
 
 from qssl_tf.config import CHOICES, Config
 from qssl_tf.errors import UserError
+from qssl_tf.files.read import named
 from qssl_tf.interrupts import CtrlC, listening
 from qssl_tf.plugins import load_plugins
 from qssl_tf.presets import PRESETS, preset
-from qssl_tf.reading import named
 from qssl_tf.streams import mend_streams
 
 # What helps where a file cannot be written, beside room or permission.

@@ -8,12 +8,12 @@ from argparse import Namespace
 from dataclasses import replace
 from pathlib import Path
 
+from qssl_tf.device.options import METHODS, check_asked
 from qssl_tf.errors import UserError, shell
-from qssl_tf.files import sweep
+from qssl_tf.files.lock import locked
+from qssl_tf.files.write import sweep
 from qssl_tf.flags import Parser, run_command
-from qssl_tf.hardware.asked import METHODS, check_asked
 from qssl_tf.interrupts import how_to_go_on
-from qssl_tf.lock import locked
 
 
 def parser() -> Parser:
@@ -56,21 +56,21 @@ def main() -> None:
     run = open_run(asked.run) if asked.run else newest_run(asked.runs_dir)
     run = replace(run, folder=own_folder(run.folder, asked.runs_dir))
     folder = run.folder / "ibmq"
-    from qssl_tf import device_records
+    from qssl_tf.device import manage as device_records
 
     if asked.status:
         device_records.show_status(folder)
     elif asked.cancel:
         device_records.cancel(folder, asked.cancel)
     elif asked.resume is not None:
-        from qssl_tf.device_run import going_on
+        from qssl_tf.device.run import going_on
 
         ledger = device_records.chosen(folder, asked.resume)
         how_to_go_on(going_on(run, ledger))
         device, costs = device_records.reopened(ledger)
         submit(run, ledger, device, costs and not asked.yes)
     elif asked.export:
-        from qssl_tf.device_run import export
+        from qssl_tf.device.run import export
 
         export(run, asked.checkpoint, asked.export)
     else:
@@ -79,7 +79,7 @@ def main() -> None:
 
 def start(run, asked: Namespace) -> None:
     """Plan a device run, ask where it costs something, and run it."""
-    from qssl_tf import device_run
+    from qssl_tf.device import run as device_run
     from qssl_tf.training.provenance import images_of_run
 
     words = [word for word in asked.suppression.split(",") if word]
@@ -94,7 +94,7 @@ def start(run, asked: Namespace) -> None:
 
 def submit(run, ledger, device, ask: bool) -> None:
     """Run a plan, after asking where it costs something."""
-    from qssl_tf import device_run
+    from qssl_tf.device import run as device_run
 
     if ask and not _agreed():
         print(f"not submitted; go on with --resume {shell(ledger.folder.name)}")

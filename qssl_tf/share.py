@@ -26,10 +26,10 @@ def main() -> None:
     """Write the folder and say what is in it."""
     arguments = parser().parse_args()
 
-    from qssl_tf.publishing.folder import share
+    from qssl_tf.evaluation.trained_run import load_run
+    from qssl_tf.sharing.folder import share
     from qssl_tf.training.facts import unfinished
     from qssl_tf.training.runs import newest_run, open_run
-    from qssl_tf.workflow import load_run
 
     folder = arguments.run or newest_run(arguments.runs_dir).folder
     run = load_run(folder, arguments.checkpoint)

@@ -39,7 +39,7 @@ def run_script(*arguments: object, timeout: float = 300, **environment: str) -> 
 # The files that take longest, begun first: none is then left to one worker at the end, while the other has nothing.
 LONGEST = (
     "docs/test_pages.py", "trainers/test_pretrain_workers.py", "trainers/test_pretrain.py", "examples/test_tour.py",
-    "benchmarks/test_faults.py", "test_ibmq_infer.py", "trainers/test_reproduce.py", "tuning/test_search.py",
+    "benchmarks/test_faults.py", "test_ibmq_infer.py", "trainers/test_reproduce.py", "search/test_search.py",
     "test_fuzz.py", "test_disks.py", "quantum/test_head.py", "models/test_simclr.py", "training/test_long_runs.py",
     "test_readme.py",
 )  # fmt: skip
@@ -49,7 +49,7 @@ LONGEST = (
 # test names below `tests/`. `make test` leaves them out, `make test-long` runs them.
 LONG = (
     "benchmarks/test_faults.py::*",
-    "distribution/test_strategies.py::*[[]4, tfq*",
+    "distributed/test_strategies.py::*[[]4, tfq*",
     "docs/test_pages.py::*[[]cluster]",
     "docs/test_pages.py::*[[]ibm-device]",
     "docs/test_pages.py::*[[]noise]",
@@ -60,7 +60,7 @@ LONG = (
     "examples/test_examples.py::*[[]own_encoder]",
     "examples/test_tour.py::*[[]fresh]",
     "examples/test_tour.py::test_it_shows_the_same_kinds_of_things_each_time",
-    "reproduction/test_pair.py::test_the_papers_protocol_is_added",
+    "studies/test_run.py::test_the_papers_protocol_is_added",
     "test_disks.py::test_a_probe_and_a_device_run_go_on_once_there_is_room",
     "test_disks.py::test_a_search_goes_on_once_there_is_room",
     "test_disks.py::test_one_line_and_nothing_touched[[]*read-only]",
@@ -72,7 +72,7 @@ LONG = (
     "trainers/test_pretrain_workers.py::test_four_processes_and_strangers_at_their_ports",
     "trainers/test_reproduce.py::test_killed_twice_it_ends_with_the_same_report",
     "training/test_long_runs.py::*",
-    "tuning/test_search.py::test_a_chief_and_two_workers_of_which_one_is_killed",
+    "search/test_search.py::test_a_chief_and_two_workers_of_which_one_is_killed",
 )
 
 
@@ -177,7 +177,7 @@ def own_words():
     from qssl_tf.data.sources import SOURCES
     from qssl_tf.models.encoders import ENCODERS
     from qssl_tf.quantum.ansatze import ANSATZE
-    from qssl_tf.registration import OWN
+    from qssl_tf.registry import OWN
 
     tables = [(table, dict(table)) for table in (ANSATZE, ENCODERS, SOURCES)]
     lists = [(words, list(words)) for table in (CHOICES, OWN) for words in table.values()]

@@ -11,8 +11,8 @@ import threading
 import time
 from contextlib import contextmanager, suppress
 
-from qssl_tf.distribution.doors import SECONDS, call
-from qssl_tf.distribution.secret import Secret
+from qssl_tf.distributed.handshake import SECONDS, call
+from qssl_tf.distributed.secret import Secret
 
 COUNT = int(os.environ.get("STRANGERS", "300"))
 HELLO = b"qssl_tf 1 " + b"0123456789abcdef" * 2 + b"\n"

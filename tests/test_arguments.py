@@ -2,6 +2,7 @@
 
 import importlib
 import inspect
+import re
 
 import keras
 import numpy as np
@@ -226,8 +227,7 @@ def wrong_arguments():
             if parameter.kind is inspect.Parameter.VAR_KEYWORD:
                 continue
             words = inspect.formatannotation(parameter.annotation).replace("pathlib.", "").strip("'")
-            for module in ("qssl_tf.config.", "qssl_tf.data.images.", "qssl_tf.workflow.", "qssl_tf.quantum.head."):
-                words = words.replace(module, "")
+            words = re.sub(r"qssl_tf\.(\w+\.)+", "", words)
             for value in NOT_THOSE[words.replace("collections.abc.", "").replace("typing.", "")]:
                 yield pytest.param(function, name, value, id=f"{function.__name__}-{name}-{type(value).__name__}")
 

@@ -8,8 +8,8 @@ import time
 import pytest
 
 from qssl_tf import doctor
-from qssl_tf.hardware import self_test as bridge
-from qssl_tf.hardware import service
+from qssl_tf.device import self_test as bridge
+from qssl_tf.device import service
 from qssl_tf.quantum import self_test as gradient
 
 

@@ -16,11 +16,11 @@ from judges import qiskit_values
 from judges.drawn_circuits import WIDTH, Drawn, Step, heads
 from qiskit import QuantumCircuit, qasm3, qpy
 
-from qssl_tf.hardware.backends import device
-from qssl_tf.hardware.compiling import READ, compile_head
-from qssl_tf.hardware.counts import expectations
-from qssl_tf.hardware.exporting import FORMS, manual
-from qssl_tf.hardware.preparing import translated
+from qssl_tf.device.backends import device
+from qssl_tf.device.compile import READ, compile_head
+from qssl_tf.device.counts import expectations
+from qssl_tf.device.export import FORMS, manual
+from qssl_tf.device.prepare import translated
 from qssl_tf.quantum.head import QuantumHead
 from qssl_tf.quantum.measurement import GRADIENTS
 from qssl_tf.quantum.observables import members

@@ -13,15 +13,15 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from plan import read_plan, write_plan
-from space import Choice, Range
 
 from qssl_tf.config import Config
-from qssl_tf.distribution.cluster import from_tf_config
+from qssl_tf.device.ledger import Ledger, checksum
+from qssl_tf.distributed.cluster import from_tf_config
 from qssl_tf.errors import UserError
 from qssl_tf.evaluation.probe_files import read_probe
-from qssl_tf.hardware.ledger import Ledger, checksum
-from qssl_tf.reading import read_arrays
+from qssl_tf.files.read import read_arrays
+from qssl_tf.search.plan import read_plan, write_plan
+from qssl_tf.search.space import Choice, Range
 from qssl_tf.training.history import read_history
 
 SECONDS = 5.0  # for one input, on a busy machine
@@ -80,7 +80,7 @@ seen = dict.fromkeys([*KINDS, "arrays"], 0)
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    from plan import Plan
+    from qssl_tf.search.plan import Plan
 
     made = tmp_path_factory.mktemp("fuzz")
     np.savez(made / "values.npz", rows=ROWS)

@@ -12,14 +12,14 @@ import pytest
 from keras import layers
 
 from qssl_tf.config import Config
-from qssl_tf.device_records import chosen
+from qssl_tf.device.inputs import problem
+from qssl_tf.device.ledger import Ledger
+from qssl_tf.device.manage import chosen
 from qssl_tf.errors import UserError
-from qssl_tf.evaluation.device import problem
-from qssl_tf.hardware.ledger import Ledger
+from qssl_tf.files.read import read_arrays, read_json
 from qssl_tf.models.simclr import SimCLR
-from qssl_tf.reading import read_arrays, read_json
 from qssl_tf.training.checkpoints import load_weights, restore_state, save_state, save_weights
-from qssl_tf.training.pretrain import build
+from qssl_tf.training.fit import build
 from qssl_tf.training.runs import create_run, newest_run, open_run
 
 

@@ -15,14 +15,16 @@ import cirq
 import numpy as np
 import pytest
 
-from qssl_tf import device_records, device_run, ibmq_infer
+from qssl_tf import ibmq_infer
+from qssl_tf.device import manage as device_records
+from qssl_tf.device import run as device_run
+from qssl_tf.device.backends import Device
+from qssl_tf.device.calibration import snapshot
 from qssl_tf.errors import UserError
+from qssl_tf.evaluation.trained_run import load_run
+from qssl_tf.files.lock import locked
 from qssl_tf.flags import run_command
-from qssl_tf.hardware.backends import Device
-from qssl_tf.hardware.snapshot import snapshot
-from qssl_tf.lock import locked
 from qssl_tf.quantum.spec import circuit_spec
-from qssl_tf.workflow import load_run
 
 ROOT = Path(__file__).resolve().parents[1]
 SMALL = ["--width", "4", "--layers", "1", "--steps", "60", "--batch-size", "128", "--probe-epochs", "20"]

@@ -9,10 +9,10 @@ import markdown
 import pytest
 
 import qssl_tf as q
-from qssl_tf.checksums import SUMS
-from qssl_tf.pictures.page import page, table
-from qssl_tf.publishing.card import Facts, card
-from qssl_tf.report import write_page
+from qssl_tf.files.checksums import SUMS
+from qssl_tf.reports.page import page, table
+from qssl_tf.reports.report import write_page
+from qssl_tf.sharing.card import Facts, card
 from qssl_tf.training.facts import read_facts, read_versions
 from qssl_tf.training.runs import WEIGHTS, open_run
 

@@ -12,11 +12,12 @@ from qiskit_aer import AerSimulator
 from sklearn.datasets import load_digits
 
 import qssl_tf as q
-from qssl_tf import device_run, ibmq_infer, on_device
-from qssl_tf.hardware.backends import Device
-from qssl_tf.hardware.ledger import Ledger
-from qssl_tf.hardware.snapshot import snapshot
-from qssl_tf.publishing.ready import WEIGHTS
+from qssl_tf import ibmq_infer, on_device
+from qssl_tf.device import run as device_run
+from qssl_tf.device.backends import Device
+from qssl_tf.device.calibration import snapshot
+from qssl_tf.device.ledger import Ledger
+from qssl_tf.sharing.ready import WEIGHTS
 from qssl_tf.training.runs import open_run
 
 READY = WEIGHTS / "digits-ring"
@@ -112,7 +113,7 @@ def test_twirled_shots_that_do_not_divide_are_used_as_they_come(own, monkeypatch
             return sampler
 
     monkeypatch.setattr(device_run, "device", lambda name: Real("manila", manila, is_local=False))
-    monkeypatch.setattr("qssl_tf.hardware.service.service", lambda: client)
+    monkeypatch.setattr("qssl_tf.device.service.service", lambda: client)
     opened = open_run(own.folder)
     words = {"checkpoint": "last", "images": 10, "shots": 100, "mitigation": "none", "seed": 0}
     ledger, chosen = device_run.plan(opened, "manila", **words, suppression=["twirling"], data=own_images())

@@ -17,10 +17,10 @@ import pytest
 
 from qssl_tf.config import Config
 from qssl_tf.errors import UserError, shell
-from qssl_tf.evaluation.figures import view_sheet
-from qssl_tf.files import making, sweep_unfinished
-from qssl_tf.newest import point_newest
-from qssl_tf.training.pretrain import build, pretrain
+from qssl_tf.files.latest import point_newest
+from qssl_tf.files.write import making, sweep_unfinished
+from qssl_tf.plots.run import view_sheet
+from qssl_tf.training.fit import build, pretrain
 from qssl_tf.training.runs import create_run, open_run
 from qssl_tf.training.verify import damaged_files
 
@@ -28,8 +28,8 @@ ROOT = Path(__file__).resolve().parents[1]
 MAKING = """
 import sys, time
 from pathlib import Path
-from qssl_tf.evaluation.figures import view_sheet
-from qssl_tf.files import making
+from qssl_tf.plots.run import view_sheet
+from qssl_tf.files.write import making
 with making(Path(sys.argv[1])) as begun:
     (begun / "part").touch()
     print(begun, flush=True)
@@ -39,7 +39,7 @@ LINKING = """
 import os, sys
 from pathlib import Path
 os.replace = lambda *names: os.kill(os.getpid(), 9)
-from qssl_tf.links import point_latest
+from qssl_tf.files.links import point_latest
 point_latest(Path(sys.argv[1]))
 """
 
@@ -161,7 +161,7 @@ def test_no_home_is_needed(homeless, tmp_path):
     done = homeless("-c", settings)
     assert (done.returncode, done.stderr) == (0, "") and len(set(done.stdout.split())) == 1
     assert not Path(done.stdout.split()[0]).exists()
-    done = homeless("-c", "import qssl_tf.hardware.service as s; print(s.saved_accounts(), s.ACCOUNT_FILE)")
+    done = homeless("-c", "import qssl_tf.device.service as s; print(s.saved_accounts(), s.ACCOUNT_FILE)")
     assert done.returncode == 0 and done.stdout.strip() == "{} ~/.qiskit/qiskit-ibm.json", done.stderr
     code = "from qssl_tf.data.tfds_source import read; from qssl_tf.flags import run_command; "
     done = homeless("-c", code + "raise SystemExit(run_command(lambda: read('cifar10', None, None)))")

@@ -9,18 +9,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from plan import Plan, read_plan, write_plan
-from space import Range
 
 import qssl_tf as q
-from qssl_tf.checksums import SUMS, check_sums, write_sums
-from qssl_tf.device_records import chosen
-from qssl_tf.files import append_text
-from qssl_tf.links import check_own_files, point_latest
-from qssl_tf.lock import locked
-from qssl_tf.pictures import of_run
-from qssl_tf.publishing.folder import share
-from qssl_tf.report import write_page
+from qssl_tf.device.manage import chosen
+from qssl_tf.files.checksums import SUMS, check_sums, write_sums
+from qssl_tf.files.links import check_own_files, point_latest
+from qssl_tf.files.lock import locked
+from qssl_tf.files.write import append_text
+from qssl_tf.reports import pictures as of_run
+from qssl_tf.reports.report import write_page
+from qssl_tf.search.plan import Plan, read_plan, write_plan
+from qssl_tf.search.space import Range
+from qssl_tf.sharing.folder import share
 from qssl_tf.training.runs import WEIGHTS, create_run, newest_run, open_run
 
 SECRET = b"token=0123456789abcdef0123456789abcdef\n"

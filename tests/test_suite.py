@@ -20,5 +20,5 @@ def test_each_long_test_exists_and_its_file_has_others_or_is_named_whole(pattern
 def test_parameters_are_told_apart():
     assert is_long("docs/test_pages.py::test_a_page_does_what_it_says[own-data]")
     assert not is_long("docs/test_pages.py::test_a_page_does_what_it_says[start]")
-    assert is_long("distribution/test_strategies.py::test_nt_xent_over_all_rows_and_its_gradient[4, tfq]")
-    assert not is_long("distribution/test_strategies.py::test_nt_xent_over_all_rows_and_its_gradient[2, xla]")
+    assert is_long("distributed/test_strategies.py::test_nt_xent_over_all_rows_and_its_gradient[4, tfq]")
+    assert not is_long("distributed/test_strategies.py::test_nt_xent_over_all_rows_and_its_gradient[2, xla]")

@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from qssl_tf.data.pipeline import as_float
 from qssl_tf.training.checkpoints import load_weights
-from qssl_tf.training.pretrain import build
+from qssl_tf.training.fit import build
 from qssl_tf.training.runs import open_run
 
 SETTINGS = q.Config(width=2, layers=1, steps=6, batch_size=16, checkpoint_every=3, probe_epochs=3)

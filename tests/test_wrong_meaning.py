@@ -14,32 +14,32 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from nonsense import check_meaning, twisted, wrong_array
-from plan import Plan, read_plan, write_plan
 from qiskit import QuantumCircuit
 from qiskit.circuit import Parameter
-from results import best, table, write_results
-from space import Choice, Range, combinations
-from trials import _recorded
-from tuner import Tuner, make_oracle
 
 from qssl_tf.config import Config
-from qssl_tf.device_records import chosen, show_status
-from qssl_tf.device_run import check_fits
+from qssl_tf.device.ledger import Ledger
+from qssl_tf.device.manage import chosen, show_status
+from qssl_tf.device.results import judged, read_result
+from qssl_tf.device.run import check_fits
 from qssl_tf.errors import UserError
-from qssl_tf.evaluation.device_result import judged, read_result
 from qssl_tf.evaluation.linear import LinearFit
 from qssl_tf.evaluation.probe_files import read_classifier, read_probe, save_classifier
 from qssl_tf.evaluation.scores import score
-from qssl_tf.hardware.ledger import Ledger
 from qssl_tf.models.sizes import chosen_weights
-from qssl_tf.publishing.card import Facts, card
-from qssl_tf.report import write_page
-from qssl_tf.reproduction import sections, tables
-from qssl_tf.reproduction.comparisons import agreement, summary_rows
-from qssl_tf.reproduction.device import device_path, read_device
-from qssl_tf.reproduction.findings import Findings
-from qssl_tf.reproduction.records import read_record, record_path, refuse_mixed_data, write_record
-from qssl_tf.reproduction.studies import STUDIES, Pair
+from qssl_tf.reports.report import write_page
+from qssl_tf.search.plan import Plan, read_plan, write_plan
+from qssl_tf.search.results import best, table, write_results
+from qssl_tf.search.space import Choice, Range, combinations
+from qssl_tf.search.trials import _recorded
+from qssl_tf.search.tuner import Tuner, make_oracle
+from qssl_tf.sharing.card import Facts, card
+from qssl_tf.studies import sections, tables
+from qssl_tf.studies.comparisons import agreement, summary_rows
+from qssl_tf.studies.device import device_path, read_device
+from qssl_tf.studies.findings import Findings
+from qssl_tf.studies.records import read_record, record_path, refuse_mixed_data, write_record
+from qssl_tf.studies.studies import STUDIES, Pair
 from qssl_tf.training.facts import read_facts, read_versions, unfinished
 from qssl_tf.training.runs import create_run, open_run
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from qssl_tf.config import Config
 from qssl_tf.flags import Parser, add_config_flags, given_settings, run_command
-from qssl_tf.lock import locked
+from qssl_tf.files.lock import locked
 
 
 def parser() -> Parser:

@@ -7,17 +7,17 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from qssl_tf.checksums import digest
+from qssl_tf.files.checksums import digest
 from qssl_tf.config import Config
-from qssl_tf.distribution.choice import Choice, add_strategy_flags, read_choice
-from qssl_tf.distribution.meeting import end_process, joined
-from qssl_tf.distribution.peers import Peers
+from qssl_tf.distributed.options import Choice, add_strategy_flags, read_choice
+from qssl_tf.distributed.rendezvous import end_process, joined
+from qssl_tf.distributed.peers import Peers
 from qssl_tf.errors import UserError, shell
-from qssl_tf.files import sweep
+from qssl_tf.files.write import sweep
 from qssl_tf.flags import Parser, add_base_flags, add_config_flags, config_from_flags, given_settings, run_command
 from qssl_tf.interrupts import how_to_go_on
-from qssl_tf.lock import locked
-from qssl_tf.newest import point_newest
+from qssl_tf.files.lock import locked
+from qssl_tf.files.latest import point_newest
 from qssl_tf.plugins import plugin_flags
 from qssl_tf.training.runs import PARTS, Run, check_open_to_training, create_run, newest_run, open_run, versions
 
@@ -53,14 +53,14 @@ def main() -> int:
 
 def train(arguments, config: Config, opened: Run | None, choice: Choice, peers: Peers | None) -> int:
     """Train one run on the devices and machines of `choice`, and return the exit code; only the chief writes."""
-    from qssl_tf.distribution.strategies import make_strategy
+    from qssl_tf.distributed.strategies import make_strategy
 
     began = time.perf_counter()
     strategy = make_strategy(choice, config.batch_size)  # before anything else touches TensorFlow's devices
 
     from qssl_tf.data.sources import load
     from qssl_tf.training.facts import is_finished
-    from qssl_tf.training.pretrain import build, pretrain
+    from qssl_tf.training.fit import build, pretrain
     from qssl_tf.training.provenance import images_of_run, own_parts
 
     data = images_of_run(opened) if opened else load(config)

@@ -48,8 +48,8 @@ def main() -> None:
     """Do what is left of a study, and report on all of it."""
     asked = parser().parse_args()
 
-    from qssl_tf.reproduction.order import Order
-    from qssl_tf.reproduction.study_run import report, run_study, show_costs
+    from qssl_tf.studies.request import Order
+    from qssl_tf.studies.runner import report, run_study, show_costs
 
     order = Order.from_words(vars(asked))
     if asked.list:

@@ -5,7 +5,7 @@ import launch  # noqa: F401, I001 -- first: it finds the Python that has the pac
 import sys
 from pathlib import Path
 
-from qssl_tf.distribution.choice import add_secret_flag
+from qssl_tf.distributed.options import add_secret_flag
 from qssl_tf.flags import Parser, add_base_flags, add_config_flags, run_command
 from qssl_tf.interrupts import how_to_go_on
 
@@ -46,8 +46,8 @@ def main() -> None:
     """Open or make the search, run it in the wanted role, look at the result."""
     arguments = parser().parse_args()
 
-    from opening import check_together, going_on, opened
-    from roles import ROLES
+    from qssl_tf.search.opening import check_together, going_on, opened
+    from qssl_tf.search.roles import ROLES
 
     check_together(arguments)
     folder, plan = opened(arguments, SHORT, TRIALS)

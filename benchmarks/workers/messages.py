@@ -12,11 +12,11 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from qssl_tf.distribution.choice import Choice
-from qssl_tf.distribution.cluster import claim
-from qssl_tf.distribution.meeting import joined
-from qssl_tf.distribution.secret import find_secret
-from qssl_tf.distribution.strategies import make_strategy
+from qssl_tf.distributed.cluster import claim
+from qssl_tf.distributed.options import Choice
+from qssl_tf.distributed.rendezvous import joined
+from qssl_tf.distributed.secret import find_secret
+from qssl_tf.distributed.strategies import make_strategy
 
 NUMBER, ADDRESSES = int(sys.argv[1]), sys.argv[2].split(",")
 CHAIN = 40
@@ -31,8 +31,8 @@ def main() -> None:
     with joined(choice, {}):
         strategy = make_strategy(choice, 1024)
 
+        from qssl_tf.distributed.replicas import gather, sum_over_replicas
         from qssl_tf.models.losses import NTXent, contrastive_accuracy
-        from qssl_tf.replicas import gather, sum_over_replicas
 
         def seconds(what) -> float:
             call = tf.function(lambda: strategy.run(what), autograph=False)

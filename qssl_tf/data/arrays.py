@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from qssl_tf.arguments import checks_arguments
-from qssl_tf.data.images import UNLABELLED, ImageData, Split
+from qssl_tf.data.splits import UNLABELLED, Parts, Split
 from qssl_tf.data.strata import parted, say_single, too_few
 from qssl_tf.errors import UserError, shown
 from qssl_tf.markup import printable
@@ -25,7 +25,7 @@ def from_arrays(
     test_fraction: float | None = None,
     class_names: Sequence[str] | None = None,
     name: str = "arrays",
-) -> ImageData:
+) -> Parts:
     """Make a data set of arrays, checked before anything is trained on it.
 
     Args:
@@ -55,12 +55,12 @@ def from_arrays(
     whole = Split(pixels, numbers)
     if test_images is None:
         train, test = _cut(numbers, names, TEST_FRACTION if test_fraction is None else test_fraction, name)
-        return ImageData(name, whole.take(train), whole.take(test[:0]), whole.take(test), names)
+        return (name, whole.take(train), whole.take(test[:0]), whole.take(test), names)
     judging = as_bytes(test_images, "test_images")
     if judging.shape[1:] != pixels.shape[1:]:
         raise UserError(f"`test_images` must have the shape of `images`, {pixels.shape[1:]}; got {judging.shape[1:]}.")
     numbers, _ = _numbered(test_labels, len(judging), "test_labels", class_names, like=names)
-    return ImageData(name, whole, whole.take(np.arange(0)), Split(judging, numbers), names)
+    return (name, whole, whole.take(np.arange(0)), Split(judging, numbers), names)
 
 
 def as_bytes(images: Any, what: str) -> np.ndarray:

@@ -6,11 +6,11 @@ import numpy as np
 import tensorflow as tf
 
 from qssl_tf.data.arrays import from_arrays
-from qssl_tf.data.images import MEMORY_LIMIT_GB, ImageData
+from qssl_tf.data.splits import MEMORY_LIMIT_GB, Parts
 from qssl_tf.errors import UserError
 
 
-def from_dataset(train: tf.data.Dataset, test: tf.data.Dataset | None = None, **options: Any) -> ImageData:
+def from_dataset(train: tf.data.Dataset, test: tf.data.Dataset | None = None, **options: Any) -> Parts:
     """Make a data set of `tf.data`, read whole into memory: views are made of each image again and again.
 
     Args:

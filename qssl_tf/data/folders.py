@@ -10,7 +10,7 @@ import numpy as np
 from qssl_tf.arguments import checks_arguments
 from qssl_tf.config import checked
 from qssl_tf.data.arrays import from_arrays
-from qssl_tf.data.images import MEMORY_LIMIT_GB, ImageData
+from qssl_tf.data.splits import MEMORY_LIMIT_GB, Parts
 from qssl_tf.data.squares import middle_square, say_cropped
 from qssl_tf.errors import UserError, reason
 from qssl_tf.markup import printable
@@ -22,7 +22,7 @@ SHOWN = 3  # names of broken files in a message
 @checks_arguments
 def from_folder(
     folder: str | Path, *, image_size: int | None = None, skip_broken: bool = False, test_fraction: float | None = None
-) -> ImageData:
+) -> Parts:
     """Make a data set of image files.
 
     `folder/train/cat/1.png` and `folder/test/cat/2.png` are two splits of labelled images, `folder/cat/1.png` labelled

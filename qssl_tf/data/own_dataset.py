@@ -6,7 +6,7 @@ from qssl_tf.arguments import checks_arguments
 from qssl_tf.data.images import ImageData
 from qssl_tf.data.sources import SOURCES
 from qssl_tf.errors import UserError
-from qssl_tf.registration import claim, own_code
+from qssl_tf.registry import claim, own_code
 
 
 @checks_arguments

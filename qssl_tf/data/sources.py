@@ -6,7 +6,8 @@ from dataclasses import replace
 import numpy as np
 
 from qssl_tf.config import Config
-from qssl_tf.data.images import ImageData, Split
+from qssl_tf.data.images import ImageData
+from qssl_tf.data.splits import Split
 from qssl_tf.data.squares import say_cropped, squared
 from qssl_tf.data.strata import drawn, parted, say_single, too_few
 from qssl_tf.errors import UserError
@@ -31,11 +32,9 @@ def digits(config: Config) -> ImageData:
 
 def folder(config: Config) -> ImageData:
     """Read the image files of the folder that `data_dir` names."""
-    from qssl_tf.data.folders import from_folder
-
     if config.data_dir is None:
         raise UserError("`data_dir` must name the folder of your images where `dataset` is 'folder'; give --data-dir.")
-    return from_folder(config.data_dir, image_size=config.image_size, skip_broken=config.skip_broken_images)
+    return ImageData.from_folder(config.data_dir, image_size=config.image_size, skip_broken=config.skip_broken_images)
 
 
 # Sources by name, with those registered; any other name is looked up in TFDS.

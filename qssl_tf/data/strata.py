@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from qssl_tf.data.images import UNLABELLED
+from qssl_tf.data.splits import UNLABELLED
 
 
 def drawn(labels: np.ndarray, count: int, seed: int) -> np.ndarray:

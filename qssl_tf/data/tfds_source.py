@@ -8,7 +8,8 @@ from urllib.parse import urlsplit
 
 import numpy as np
 
-from qssl_tf.data.images import MEMORY_LIMIT_GB, ImageData, Split
+from qssl_tf.data.images import ImageData
+from qssl_tf.data.splits import MEMORY_LIMIT_GB, Split
 from qssl_tf.data.squares import middle_square, say_cropped
 from qssl_tf.environment import has_home
 from qssl_tf.errors import UserError, pass_on_interrupt, unknown_name

@@ -5,17 +5,17 @@ from pathlib import Path
 
 import numpy as np
 
-from qssl_tf.checksums import refuse_listed
 from qssl_tf.config import Config
 from qssl_tf.data.images import ImageData
-from qssl_tf.evaluation.figures import accuracy_curve, confusion
 from qssl_tf.evaluation.linear import LinearFit
 from qssl_tf.evaluation.probe import ProbeResult, probe_steps
 from qssl_tf.evaluation.probe_files import save_classifier
 from qssl_tf.evaluation.scores import score
-from qssl_tf.files import replacing, write_json
+from qssl_tf.files.checksums import refuse_listed
+from qssl_tf.files.write import replacing, write_json
+from qssl_tf.plots.run import accuracy_curve, confusion
 from qssl_tf.training.checkpoints import load_weights
-from qssl_tf.training.pretrain import build
+from qssl_tf.training.fit import build
 from qssl_tf.training.provenance import images_of_run
 from qssl_tf.training.runs import Run
 

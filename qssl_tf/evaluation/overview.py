@@ -3,14 +3,15 @@
 import math
 from collections.abc import Sequence
 
-from qssl_tf.data.images import ImageData, Split
+from qssl_tf.data.images import ImageData
+from qssl_tf.data.splits import Split
 from qssl_tf.data.views import sample_views
 from qssl_tf.evaluation.features import frozen_features
-from qssl_tf.evaluation.figures import loss_curve, view_sheet
 from qssl_tf.evaluation.knn import knn_labels
 from qssl_tf.evaluation.scores import Score, confusion_matrix, score
-from qssl_tf.files import replacing
+from qssl_tf.files.write import replacing
 from qssl_tf.models.simclr import SimCLR
+from qssl_tf.plots.run import loss_curve, view_sheet
 from qssl_tf.training.history import read_history
 from qssl_tf.training.runs import Run
 

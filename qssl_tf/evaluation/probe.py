@@ -9,8 +9,9 @@ import numpy as np
 
 from qssl_tf.config import Config
 from qssl_tf.data.augment import augmentation
-from qssl_tf.data.images import ImageData, Split
+from qssl_tf.data.images import ImageData
 from qssl_tf.data.pipeline import image_batches
+from qssl_tf.data.splits import Split
 from qssl_tf.errors import UserError, unknown_name
 from qssl_tf.evaluation.features import BATCH, features_of, fingerprint
 from qssl_tf.evaluation.linear import LinearFit, fit_linear

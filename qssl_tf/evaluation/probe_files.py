@@ -8,9 +8,8 @@ from pydantic import model_validator
 from qssl_tf.errors import UserError, reason, shell
 from qssl_tf.evaluation.linear import LinearFit
 from qssl_tf.evaluation.scores import completed
-from qssl_tf.files import npz
-from qssl_tf.reading import read_arrays, read_json
-from qssl_tf.schema import (
+from qssl_tf.files.read import read_arrays, read_json
+from qssl_tf.files.schema import (
     Confusion,
     Count,
     Names,
@@ -24,6 +23,7 @@ from qssl_tf.schema import (
     check_confusion,
     check_finite_arrays,
 )
+from qssl_tf.files.write import npz
 
 
 class OfCheckpoint(Schema):

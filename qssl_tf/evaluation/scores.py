@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from qssl_tf.schema import MAX_COUNT
+from qssl_tf.files.schema import MAX_COUNT
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import keras
 import tensorflow as tf
 
-from qssl_tf.replicas import replica_count, sum_over_replicas, view_count
+from qssl_tf.distributed.replicas import replica_count, sum_over_replicas, view_count
 from qssl_tf.xla import compiled
 
 

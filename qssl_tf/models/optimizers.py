@@ -5,8 +5,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from qssl_tf.distributed.replicas import replica_count
 from qssl_tf.errors import UserError
-from qssl_tf.replicas import replica_count
 
 
 @keras.saving.register_keras_serializable(package="qssl_tf")

@@ -11,7 +11,7 @@ from qssl_tf.arguments import checks_arguments
 from qssl_tf.errors import UserError, reason
 from qssl_tf.models.encoders import ENCODERS
 from qssl_tf.models.initializers import SeedStream
-from qssl_tf.registration import claim, own_code
+from qssl_tf.registry import claim, own_code
 
 Make = Callable[[tuple[int, int, int]], keras.Model]
 

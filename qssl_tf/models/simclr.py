@@ -11,6 +11,7 @@ from keras import layers
 
 from qssl_tf.config import Config
 from qssl_tf.data.transform import RandomTransform
+from qssl_tf.distributed.replicas import gather, replica_count, stacked_views
 from qssl_tf.errors import UserError, reason, shown
 from qssl_tf.models.batch_norm import BatchNormalization
 from qssl_tf.models.encoders import build_encoder
@@ -21,7 +22,6 @@ from qssl_tf.models.losses import NTXent, contrastive_accuracy
 from qssl_tf.models.optimizers import AdamL2
 from qssl_tf.models.sizes import refuse_batch_beyond_memory, refuse_beyond_file, refuse_beyond_memory
 from qssl_tf.quantum.simulators import refuse_training_beyond_memory
-from qssl_tf.replicas import gather, replica_count, stacked_views
 
 
 @keras.saving.register_keras_serializable(package="qssl_tf")

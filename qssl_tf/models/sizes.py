@@ -10,9 +10,9 @@ import tensorflow as tf
 
 from qssl_tf.config import Config
 from qssl_tf.errors import UserError, shown
-from qssl_tf.memory import available
 from qssl_tf.models.encoders import FEATURES
 from qssl_tf.models.heads import head_inputs
+from qssl_tf.quantum.memory import available
 
 NUMBER = 4  # bytes of a float32
 KEPT = 4  # of each weight: itself, its gradient, and Adam's two averages

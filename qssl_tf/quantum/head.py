@@ -10,6 +10,7 @@ import tensorflow_quantum as tfq
 
 from qssl_tf.arguments import unknown_argument
 from qssl_tf.config import checked
+from qssl_tf.distributed.replicas import replica_number, view_count
 from qssl_tf.errors import UserError
 from qssl_tf.quantum.frozen import MAX_FROZEN_WIDTH, frozen_expectations
 from qssl_tf.quantum.inputs import check_inputs, check_shape, finite
@@ -18,7 +19,6 @@ from qssl_tf.quantum.simulators import choose_simulator, refuse_beyond_memory
 from qssl_tf.quantum.spec import circuit_spec
 from qssl_tf.quantum.tfq_simulator import tfq_expectations
 from qssl_tf.quantum.xla_simulator import bytes_of_states, xla_expectations
-from qssl_tf.replicas import replica_number, view_count
 
 # Arguments of the parent that are decided here; `shots`, `gradient` and `simulator` say how the circuit is run.
 DECIDED = {"autocast", *inspect.signature(tfq.layers.PQC).parameters} - {"regularizer", "constraint", "kwargs"}

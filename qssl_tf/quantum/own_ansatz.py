@@ -12,7 +12,7 @@ from qssl_tf.errors import UserError, shown
 from qssl_tf.quantum.ansatze import ANSATZE, Ansatz, Operations, Qubits, Weights
 from qssl_tf.quantum.controls import plain, taken_apart
 from qssl_tf.quantum.splitting import ROTATIONS
-from qssl_tf.registration import claim, own_code
+from qssl_tf.registry import claim, own_code
 
 Layer = Callable[[Qubits, Weights, int], Iterable[cirq.Operation]]
 
@@ -48,7 +48,7 @@ def register_ansatz(name: str, *, min_width: int = 2, source: str = "an own circ
     Args:
         name: The new word: small letters, digits and underscores.
         min_width: Fewest qubits on which the function is defined.
-        source: Where the circuit was published, for `python -m qssl_tf.quantum.circuits`.
+        source: Where the circuit was published, for `python -m qssl_tf.cli.circuit`.
 
     Returns:
         A decorator that leaves the function as it is.

@@ -1,8 +1,8 @@
 """SIMULATORS: who runs the quantum head, and which of them `auto` takes."""
 
 from qssl_tf.errors import UserError, unknown_name
-from qssl_tf.memory import available
 from qssl_tf.quantum.measurement import Measurement
+from qssl_tf.quantum.memory import available
 
 # How many times a row's states are held at once while its gradient is computed, at least: measured on 16 to 20 qubits,
 # where it was 5.7 to 8.3 times.

@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
-from qssl_tf.distribution.peers import Peers
+from qssl_tf.distributed.peers import Peers
 from qssl_tf.errors import UserError
 from qssl_tf.interrupts import STOPPING
 from qssl_tf.quantum.hilbert_space import PairGeometry, encoded_states, pair_geometry

@@ -10,9 +10,9 @@ import h5py
 import numpy as np
 
 from qssl_tf.errors import UserError, pass_on_interrupt, reason, shell
-from qssl_tf.files import npz, replacing
+from qssl_tf.files.read import check_regular, copy_file, open_handle, parse_json, read_arrays
+from qssl_tf.files.write import npz, replacing
 from qssl_tf.models.simclr import SimCLR
-from qssl_tf.reading import check_regular, copy_file, open_handle, parse_json, read_arrays
 from qssl_tf.training.history import history_checksum
 from qssl_tf.training.provenance import check_own_parts
 from qssl_tf.training.runs import Run, check_same_config

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from pydantic import Field, model_validator
 
 from qssl_tf.errors import UserError, reason
-from qssl_tf.schema import Count, Names, Positive, Schema, Sha256, Texts, Word, read_as
+from qssl_tf.files.schema import Count, Names, Positive, Schema, Sha256, Texts, Word, read_as
 from qssl_tf.training.runs import Run
 from qssl_tf.training.schedule import schedule
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from qssl_tf.errors import UserError, shown
-from qssl_tf.files import append_text, write_text
-from qssl_tf.reading import MAX_TABLE, read_text
+from qssl_tf.files.read import MAX_TABLE, read_text
+from qssl_tf.files.write import append_text, write_text
 
 COLUMNS = ("step", "epoch", "loss", "contrastive_accuracy", "learning_rate", "seconds")
 

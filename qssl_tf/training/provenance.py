@@ -13,7 +13,7 @@ from qssl_tf.data.images import ImageData
 from qssl_tf.data.sources import SOURCES, load, prepared
 from qssl_tf.errors import UserError
 from qssl_tf.models.simclr import SimCLR
-from qssl_tf.registration import OWN
+from qssl_tf.registry import OWN
 from qssl_tf.training.facts import read_facts, read_versions
 from qssl_tf.training.runs import Run
 

@@ -13,14 +13,14 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from qssl_tf.checksums import SUMS, check_sums, listed
 from qssl_tf.config import Config
 from qssl_tf.errors import UserError, shell
-from qssl_tf.files import first_free, making, write_json
-from qssl_tf.links import LATEST, check_own_files, pointed
+from qssl_tf.files.checksums import SUMS, check_sums, listed
+from qssl_tf.files.latest import check_latest
+from qssl_tf.files.links import LATEST, check_own_files, pointed
+from qssl_tf.files.read import named, parse_json
+from qssl_tf.files.write import first_free, making, write_json
 from qssl_tf.markup import printable
-from qssl_tf.newest import check_latest
-from qssl_tf.reading import named, parse_json
 
 RUNS_DIR = Path("runs")
 PACKAGE = Path(__file__).resolve().parents[1]

@@ -6,7 +6,7 @@ from typing import Any
 
 from qssl_tf.config import Config
 from qssl_tf.errors import UserError, reason
-from qssl_tf.reading import read_arrays, read_json
+from qssl_tf.files.read import read_arrays, read_json
 from qssl_tf.training.checkpoints import check_weights, read_state
 from qssl_tf.training.facts import read_facts, read_versions
 from qssl_tf.training.history import read_history

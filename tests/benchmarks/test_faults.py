@@ -31,8 +31,8 @@ def test_nothing_is_lost_damaged_or_different(kind, tmp_path):
 KEEPING = """
 import sys
 from pathlib import Path
-from qssl_tf.files import making, sweep, write_json
-from qssl_tf.newest import point_newest
+from qssl_tf.files.write import making, sweep, write_json
+from qssl_tf.files.latest import point_newest
 folder = Path(sys.argv[1])
 print("begun", flush=True)
 if not (folder / "run").exists():

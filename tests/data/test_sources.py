@@ -7,8 +7,9 @@ import tensorflow_datasets as tfds
 from sklearn.datasets import load_digits
 
 from qssl_tf.config import Config
-from qssl_tf.data.images import ImageData, Split
+from qssl_tf.data.images import ImageData
 from qssl_tf.data.sources import load, prepared
+from qssl_tf.data.splits import Split
 from qssl_tf.data.squares import resized
 from qssl_tf.errors import UserError
 from qssl_tf.presets import preset

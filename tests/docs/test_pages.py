@@ -14,7 +14,7 @@ import pytest
 from blocks import DOCS, ROOT, blocks, pages
 from in_process import run_here
 
-from qssl_tf.links import point_latest
+from qssl_tf.files.links import point_latest
 
 # Script -> flags that make it quick. Not appended where a flag of the second list is there.
 SHORT = {
@@ -31,8 +31,8 @@ CIFAR = "PRESET=paper"  # needs CIFAR-10: in a test of their own
 # Commands that take hours or other machines -> a test of what they do in a small way, and a word that it holds.
 ELSEWHERE = {
     "python benchmarks/faults.py --kills 20": ("tests/benchmarks/test_faults.py", "count.kills"),
-    "--role ": ("tests/tuning/test_search.py", '"--role"'),
-    "--algorithm hyperband": ("tests/tuning/test_oracles.py", "test_hyperband_trains_its_best_for_longer"),
+    "--role ": ("tests/search/test_search.py", '"--role"'),
+    "--algorithm hyperband": ("tests/search/test_oracles.py", "test_hyperband_trains_its_best_for_longer"),
     "--paper-probes 0": ("tests/trainers/test_reproduce.py", '"digits", "--arms", "ring"'),
 }
 # Part of a command -> what it must print.

@@ -6,9 +6,9 @@ import pytest
 
 from qssl_tf.config import Config
 from qssl_tf.data.augment import AUGMENTATIONS
-from qssl_tf.data.images import Split
 from qssl_tf.data.pipeline import image_batches
 from qssl_tf.data.sources import load
+from qssl_tf.data.splits import Split
 from qssl_tf.errors import UserError
 from qssl_tf.evaluation import probe as probe_module
 from qssl_tf.evaluation.checkpoints import draw_probes, write_probes
@@ -17,7 +17,7 @@ from qssl_tf.evaluation.probe import probe, probe_steps
 from qssl_tf.evaluation.probe_files import read_probe
 from qssl_tf.evaluation.scores import confusion_matrix
 from qssl_tf.models.simclr import build_simclr
-from qssl_tf.publishing.ready import WEIGHTS
+from qssl_tf.sharing.ready import WEIGHTS
 from qssl_tf.training.runs import create_run
 
 SETTINGS = Config(width=4, layers=1, probe_epochs=6, head="identity")

@@ -6,7 +6,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from PIL import Image
 
-from qssl_tf.plotting import PAGE, PIXELS_AN_INCH
+from qssl_tf.plots.style import PAGE, PIXELS_AN_INCH
 
 
 def words(path):

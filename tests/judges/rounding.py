@@ -18,7 +18,7 @@ import tensorflow as tf
 from qssl_tf.config import Config
 from qssl_tf.data.images import ImageData
 from qssl_tf.data.sources import load
-from qssl_tf.training.pretrain import build, shared_pairs
+from qssl_tf.training.fit import build, shared_pairs
 
 Arrays = dict[str, np.ndarray]
 

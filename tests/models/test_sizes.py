@@ -9,12 +9,11 @@ import numpy as np
 import pytest
 
 import qssl_tf as q
-from qssl_tf import memory
-from qssl_tf.checksums import SUMS
+from qssl_tf.files.checksums import SUMS
 from qssl_tf.models import sizes
 from qssl_tf.models.encoders import FEATURES
-from qssl_tf.quantum import simulators
-from qssl_tf.training.pretrain import build
+from qssl_tf.quantum import memory, simulators
+from qssl_tf.training.fit import build
 from qssl_tf.training.runs import WEIGHTS
 
 

@@ -2,9 +2,9 @@ from dataclasses import replace
 
 import pytest
 
-from qssl_tf.arms import arm_config
 from qssl_tf.config import Config
 from qssl_tf.quantum.counting import gradient_circuits, training_circuits
+from qssl_tf.studies.arms import arm_config
 
 
 def test_circuits_of_a_shift_gradient_by_hand():

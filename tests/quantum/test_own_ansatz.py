@@ -8,8 +8,8 @@ import tensorflow as tf
 import tensorflow_quantum as tfq
 
 from qssl_tf.config import Config
+from qssl_tf.device.translate import to_qiskit
 from qssl_tf.errors import UserError
-from qssl_tf.hardware.bridge import to_qiskit
 from qssl_tf.quantum.head import QuantumHead
 from qssl_tf.quantum.own_ansatz import FIXED, register_ansatz
 from qssl_tf.quantum.spec import circuit_spec

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from qssl_tf.lock import locked
+from qssl_tf.files.lock import locked
 from qssl_tf.training.runs import create_run
 
 

@@ -11,8 +11,8 @@ import pytest
 from qssl_tf.config import Config
 from qssl_tf.errors import UserError
 from qssl_tf.training.checkpoints import load_weights, restore_state, save_state, save_weights
+from qssl_tf.training.fit import build
 from qssl_tf.training.history import start_history
-from qssl_tf.training.pretrain import build
 from qssl_tf.training.runs import create_run, open_run
 from qssl_tf.training.verify import damaged_files
 

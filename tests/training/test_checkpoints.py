@@ -6,8 +6,8 @@ import pytest
 from qssl_tf.config import Config
 from qssl_tf.errors import UserError
 from qssl_tf.training.checkpoints import go_back, load_weights, restore_state, save_state, save_weights
+from qssl_tf.training.fit import build
 from qssl_tf.training.history import append_history, start_history
-from qssl_tf.training.pretrain import build
 from qssl_tf.training.runs import Run, create_run
 
 SETTINGS = Config(width=3, layers=1, batch_size=16)

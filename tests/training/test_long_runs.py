@@ -8,8 +8,8 @@ from pathlib import Path
 
 from qssl_tf.config import Config
 from qssl_tf.models.simclr import SimCLR
+from qssl_tf.training.fit import build, pretrain
 from qssl_tf.training.history import read_history
-from qssl_tf.training.pretrain import build, pretrain
 from qssl_tf.training.runs import create_run
 
 ROOT = Path(__file__).resolve().parents[2]

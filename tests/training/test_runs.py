@@ -7,7 +7,7 @@ import pytest
 
 from qssl_tf.config import Config
 from qssl_tf.errors import UserError
-from qssl_tf.links import point_latest
+from qssl_tf.files.links import point_latest
 from qssl_tf.training.runs import choose_step, create_run, newest_run, open_run
 
 

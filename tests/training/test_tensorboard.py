@@ -7,7 +7,7 @@ from pathlib import Path
 from tensorboard.backend.event_processing.data_ingester import _parse_event_files_spec
 from tensorboard.backend.event_processing.io_wrapper import GetLogdirSubdirectories
 
-from qssl_tf.links import point_latest
+from qssl_tf.files.links import point_latest
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -1,0 +1,196 @@
+"""The package in Python, as the commands do it: `pretrain`, `resume`, `linear_probe`, `run_on_device`."""
+
+from collections.abc import Iterable
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any
+
+from qssl_tf.arguments import checks_arguments, unknown_argument
+from qssl_tf.config import Config
+from qssl_tf.data.augment import say_recipe
+from qssl_tf.data.images import ImageData
+from qssl_tf.data.sources import load, prepared
+from qssl_tf.errors import UserError, shell
+from qssl_tf.evaluation.checkpoints import check_open_to_probes, draw_probes, probe_checkpoints, write_probes
+from qssl_tf.evaluation.overview import finish_run
+from qssl_tf.evaluation.probe import ProbeResult, check_split
+from qssl_tf.evaluation.trained_run import TrainedRun, as_run, images_of
+from qssl_tf.files.latest import point_newest
+from qssl_tf.files.lock import locked
+from qssl_tf.models.simclr import SimCLR
+from qssl_tf.training import fit as training
+from qssl_tf.training.facts import is_finished
+from qssl_tf.training.provenance import images_of_run, own_parts
+from qssl_tf.training.runs import (
+    RUNS_DIR,
+    Run,
+    check_open_to_training,
+    choose_step,
+    create_run,
+    open_run,
+    own_folder,
+)
+
+
+@checks_arguments
+def pretrain(
+    config: Config | None = None,
+    data: ImageData | None = None,
+    *,
+    runs_dir: str | Path = RUNS_DIR,
+    name: str | None = None,
+) -> TrainedRun:
+    """Train a new run on one device and keep it as a folder, as `trainers/pretrain.py` does.
+
+    Args:
+        config: The settings; None takes the preset `digits`.
+        data: Your own images; None loads what `config.dataset` names.
+        runs_dir: Folder of all runs.
+        name: Of the run folder; None makes one.
+
+    Returns:
+        The run with its last weights.
+
+    Raises:
+        UserError: Settings or images that cannot be used, or a name that is taken.
+        KeyboardInterrupt: Ctrl-C; `resume` goes on from the step that it met.
+    """
+    config = config or Config()
+    if data is not None:
+        config, data = replace(config, dataset=data.name), prepared(data, config)
+    else:
+        data = load(config)
+    model, augment = training.build(config, data)  # before a folder is made: what cannot be built ends here
+    say_recipe(config, data.image_shape)
+    run = create_run(config, Path(runs_dir), name, data.name, data.facts(), own_parts(config, model))
+    return _train(run, data, model, augment, again=False)
+
+
+@checks_arguments
+def resume(run: TrainedRun | str | Path, data: ImageData | None = None) -> TrainedRun:
+    """Go on with a run that was stopped, to the bits that it would have had without the stop.
+
+    Args:
+        run: The run, or its folder.
+        data: The images, where they were given to `pretrain`; None takes the run's own.
+
+    Raises:
+        UserError: It is no run folder, is damaged, or was trained on other images.
+    """
+    opened = open_run(run.folder if isinstance(run, TrainedRun) else Path(run))
+    check_open_to_training(opened)
+    data = images_of(run, data) if isinstance(run, TrainedRun) else images_of_run(opened, data)
+    model, augment = training.build(opened.config, data, opened.state)
+    return _train(opened, data, model, augment, again=True)
+
+
+@checks_arguments
+def linear_probe(
+    run: TrainedRun | str | Path, data: ImageData | None = None, *, split: str = "test", **settings: Any
+) -> ProbeResult:
+    """Judge a run by a linear classifier on its frozen features, as `trainers/linear_eval.py` does.
+
+    `probe.json`, `probe.npz` and a figure of the confusion matrix are written into its folder.
+
+    Args:
+        run: A run, or its folder (then its last checkpoint).
+        data: The images, where they were given to `pretrain`; None takes the run's own.
+        split: `test`, or `validation` where something is to be chosen.
+        **settings: Fields of Config whose names begin with `probe_`, in place of the run's.
+
+    Returns:
+        Accuracies in percent; `accuracy_last` is the honest one.
+
+    Raises:
+        UserError: The images have no labels, a setting is none of the probe's, or the run cannot be read.
+    """
+    _check_probe_settings(settings)
+    opened = open_run(run.folder if isinstance(run, TrainedRun) else Path(run))
+    config = Config.from_dict(opened.config.to_dict() | settings)
+    check_split(split, config)
+    step = run.step if isinstance(run, TrainedRun) else choose_step(opened, "last")[0]
+    images = images_of(run, data) if isinstance(run, TrainedRun) else images_of_run(opened, data)
+    check_open_to_probes(opened)
+    with locked(opened.probe):
+        results = probe_checkpoints(opened, config, [step], split=split, data=images)
+        write_probes(opened, results)
+        draw_probes(opened, results)
+    return results[0][0]
+
+
+@checks_arguments
+def run_on_device(
+    run: TrainedRun | str | Path,
+    backend: Any = "fake_paris",
+    data: ImageData | None = None,
+    *,
+    images: int | None = None,
+    shots: int = 1024,
+    mitigation: str = "affine",
+    seed: int = 0,
+    submit: bool = False,
+) -> dict[str, Any]:
+    """Classify unseen images with a probed run's circuit on a device or a snapshot of one (arXiv:2103.14653, Sec. 5).
+
+    Everything is kept in `ibmq/` of the run's folder, the newest device run in `ibmq/latest`: counts, confusion
+    matrices as figures, `result.json`. A device run that was interrupted goes on with
+    `python -m qssl_tf.ibmq_infer --resume`.
+
+    Args:
+        run: A probed run with a quantum head, or its folder. What comes of one that comes with the package goes to a
+            copy, `runs/NAME`.
+        backend: `aer` (no noise but that of the shots), `fake_*` (a calibration snapshot), `least_busy`, or the name
+            of a device of IBM Quantum.
+        data: The images, where they were given to `pretrain`; None takes the run's own.
+        images: How many test images, equally many of each class; None is 900, or all where there are fewer.
+        shots: Measurements of each image.
+        mitigation: `affine`, `readout`, `zne` or `none`.
+        seed: Of the choice of images, the layout and simulated noise.
+        submit: Needed for a real device, which costs time.
+
+    Returns:
+        What `result.json` holds: `accuracy` and `accuracy_exact` on the same images in percent, `accuracy_interval`
+        (95 %), `rms_error` of the expectations, confusion matrices (rows are true classes) and more.
+
+    Raises:
+        UserError: The run was not probed, has no quantum head or other images; an unknown device or mitigation; or a
+            real device without `submit`, which says how to go on.
+    """
+    from qssl_tf.device.options import check_asked
+    from qssl_tf.device.run import finish, plan
+
+    check_asked(shots, mitigation, seed, images)
+    trained = as_run(run)
+    opened = open_run(own_folder(trained.folder))
+    found = images_of(trained, data)
+    ledger, device = plan(opened, backend, str(trained.step), images, shots, mitigation, seed, data=found)
+    if not device.is_local and not submit:
+        raise UserError(
+            f"{device.name} is a real device and costs time, so nothing was submitted; pass submit=True, or go on with "
+            f"`python -m qssl_tf.ibmq_infer --run {shell(opened.folder)} --resume {shell(ledger.folder.name)}`."
+        )
+    with locked(ledger.folder):
+        return finish(opened, ledger, device)
+
+
+def _check_probe_settings(names: Iterable[str]) -> None:
+    """Refuse settings that are not the probe's."""
+    known = [item.name for item in fields(Config)]
+    probes = [name for name in known if name.startswith("probe_")]
+    for name in names:
+        if name in known and name not in probes:
+            raise UserError(f"`{name}` is the run's and stands; a probe takes settings that begin with probe_.")
+        if name not in probes:
+            raise unknown_argument("linear_probe", name, ["run", "data", "split", *probes])
+
+
+def _train(run: Run, data: ImageData, model: SimCLR, augment: Any, again: bool) -> TrainedRun:
+    with locked(run.folder):
+        if not (again and is_finished(run)):
+            point_newest(run.folder)
+        stopped_by = training.pretrain(run, data, model, augment, resume=again)
+        if stopped_by:
+            raise KeyboardInterrupt(f"stopped by {stopped_by}; qssl_tf.resume({str(run.folder)!r}) goes on.")
+        print(finish_run(run, model, data))
+    step = run.checkpoint_steps()[-1]
+    return TrainedRun(run.folder, run.config, step, model, data.class_names, data)

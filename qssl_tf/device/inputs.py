@@ -1,0 +1,122 @@
+"""What a device is given of a trained run, and how well it did: the parts around the device that need the model."""
+
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+
+from qssl_tf.data.images import ImageData
+from qssl_tf.data.pipeline import image_batches
+from qssl_tf.device.options import CALIBRATION_ROWS
+from qssl_tf.errors import UserError
+from qssl_tf.evaluation.features import BATCH, check_finite
+from qssl_tf.evaluation.linear import LinearFit
+from qssl_tf.evaluation.probe_files import probe_again, read_classifier
+from qssl_tf.models.simclr import SimCLR
+from qssl_tf.quantum.head import QuantumHead
+from qssl_tf.quantum.spec import CircuitSpec
+from qssl_tf.training.checkpoints import load_weights
+from qssl_tf.training.fit import build
+from qssl_tf.training.provenance import images_of_run
+from qssl_tf.training.runs import Run
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A trained head, the images for it, and the classifier behind it.
+
+    Attributes:
+        spec: The head's circuit.
+        weights: Its weights in radians.
+        rows: Angles of the encoding in radians, shape (calibration + images, input symbols); calibration rows first.
+        exact: Exact expectations of all rows, shape (calibration + images, observables).
+        labels: True labels of the images, without the calibration rows.
+        classifier: From observables to classes.
+        class_names: Of the labels.
+        step: The checkpoint's.
+    """
+
+    spec: CircuitSpec
+    weights: np.ndarray
+    rows: np.ndarray
+    exact: np.ndarray
+    labels: np.ndarray
+    classifier: LinearFit
+    class_names: tuple[str, ...]
+    step: int
+
+    @property
+    def calibration(self) -> int:
+        """Number of calibration rows: CALIBRATION_ROWS, or all training images where there are fewer."""
+        return len(self.rows) - len(self.labels)
+
+
+def problem(run: Run, checkpoint: str, images: int | None, seed: int, data: ImageData | None = None) -> Problem:
+    """Prepare a probed run for a device.
+
+    Args:
+        run: The run.
+        checkpoint: `last`, or the step that was probed.
+        images: How many test images, the same number of each class as far as it goes; None is 900, or all if fewer.
+        seed: Which images.
+        data: The run's images; None loads what its settings name.
+
+    Raises:
+        UserError: The run has no quantum head, no probe, or one of another checkpoint.
+    """
+    if run.config.head != "quantum":
+        raise UserError(f"`head` must be quantum for a device; {run.folder} has '{run.config.head}'.")
+    step, classifier = _classifier(run, checkpoint)
+    data = data or images_of_run(run)
+    count = min(900, len(data.test)) if images is None else images
+    if not 1 <= count <= len(data.test):
+        raise UserError(f"`images` must be from 1 to {len(data.test)}, the test images of {data.name}; got {count}.")
+    model, _ = build(run.config, data, run.checkpoint(step))
+    load_weights(run, model, step)
+    chosen = stratified(data.test.labels, count, seed)
+    calibrating = stratified(data.train.labels, CALIBRATION_ROWS, seed)
+    pictures = np.concatenate([data.train.images[calibrating], data.test.images[chosen]])
+    angles = np.concatenate(
+        [model.frozen_angles(batch).numpy() for batch in image_batches(pictures, BATCH, None, 0, 0)]
+    )
+    head = exact_head(model)
+    rows = keras.ops.convert_to_numpy(head.spec.encoding.values(angles, keras.ops, head.width))
+    exact, labels = head.frozen(angles), data.test.labels[chosen]
+    check_finite(exact)
+    fits = (exact.shape[1], len(data.class_names))
+    if classifier.kernel.shape != fits or classifier.bias.shape != fits[1:]:
+        raise UserError(
+            f"{run.probe.with_suffix('.npz')} must be a classifier of {fits[0]} features into {fits[1]} classes; "
+            f"got shape {classifier.kernel.shape}; probe the run again."
+        )
+    return Problem(head.spec, head.parameters.numpy(), rows, exact, labels, classifier, data.class_names, step)
+
+
+def exact_head(model: SimCLR) -> QuantumHead:
+    """Return the model's head without shots and noise."""
+    given = model.head.get_config()
+    names = ("width", "ansatz", "layers", "encoding", "observables", "partial_measurement")
+    head = QuantumHead(**{name: given[name] for name in names})
+    head.parameters.assign(model.head.parameters)
+    return head
+
+
+def stratified(labels: np.ndarray, count: int, seed: int) -> np.ndarray:
+    """Return `count` random places, the numbers of each class as equal as can be."""
+    rng = np.random.default_rng(seed)
+    by_class = [rng.permutation(np.flatnonzero(labels == label)) for label in np.unique(labels)]
+    # One of each class in turn, until none is left.
+    ranks = np.concatenate([np.arange(len(places)) for places in by_class])
+    order = np.lexsort((rng.random(len(ranks)), ranks))
+    return np.concatenate(by_class)[order[:count]]
+
+
+def _classifier(run: Run, checkpoint: str) -> tuple[int, LinearFit]:
+    """Return the probed step and its classifier."""
+    step, fit = read_classifier(run.probe)
+    if checkpoint not in ("last", str(step)):
+        raise UserError(
+            f"`checkpoint` must be {step}, the step that {run.probe.with_suffix('.npz')} classifies; got "
+            f"'{checkpoint}'; {probe_again(run.probe)} --checkpoint {checkpoint}."
+        )
+    return step, fit

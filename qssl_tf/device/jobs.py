@@ -1,0 +1,152 @@
+"""Running what a ledger plans: each job is submitted once, waited for, and its result kept as it came."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from qiskit.primitives import BitArray
+
+from qssl_tf.device.backends import Device
+from qssl_tf.device.compile import READ
+from qssl_tf.device.counts import expectations
+from qssl_tf.device.ledger import Ledger
+from qssl_tf.device.service import answers, told_apart
+from qssl_tf.errors import UserError, shell
+
+POLL_SECONDS = 5.0
+FAILED = ("ERROR", "CANCELLED", "FAILED")
+Report = Callable[[str], None]
+
+
+def run_jobs(ledger: Ledger, device: Device, report: Report, client: Any = None) -> None:
+    """Run every job that has no result yet, in order.
+
+    Args:
+        ledger: The plan.
+        device: Where its circuits were compiled for.
+        report: Called with a line when something changed.
+        client: The service, to find jobs again; only for real devices.
+    """
+    circuits, rows = ledger.circuits(), ledger.values()["rows"]
+    missing = ledger.missing()
+    if not device.is_local:  # all jobs queue at once
+        for number in missing:
+            _submit(ledger, device, client, number, circuits, rows)
+    for number in missing:
+        if device.is_local:
+            sampler = device.sampler(ledger.record["seed"] * 1000 + number)
+            results = sampler.run(_pubs(ledger, number, circuits, rows)).result()
+        else:
+            results = _fetched(ledger, number, client, report)
+        ledger.keep(number, [_bits(result).array for result in results])
+        done, shots, asked = len(ledger.record["jobs"]) - len(ledger.missing()), ledger.shots(number), ledger.asked
+        others = "" if shots == asked else f"; {shots:,} shots came back for each row, {asked:,} were asked for"
+        report(f"job {done}/{len(ledger.record['jobs'])} done{others}")
+
+
+def _pubs(ledger: Ledger, number: int, circuits: list, rows: np.ndarray) -> list[tuple]:
+    names = tuple(ledger.record["parameters"])  # by name: Qiskit sorts parameters in another order than Cirq
+    chosen = rows[ledger.record["jobs"][number]["rows"]]
+    return [(circuit, {names: chosen}, ledger.record["shots"]) for circuit in circuits]
+
+
+def _fetched(ledger: Ledger, number: int, client: Any, report: Report) -> Any:
+    """Wait for a submitted job and return its result; the job itself outlives a lost network."""
+    try:
+        job = client.job(ledger.record["jobs"][number]["id"])
+        wait(job, ledger, number, report)
+        return job.result()
+    except UserError:
+        raise
+    except Exception as error:
+        message = str(told_apart(error)).rstrip(".")
+        raise UserError(
+            f"{message}; the job goes on, fetch it with "
+            f"python -m qssl_tf.ibmq_infer --resume {shell(ledger.folder.name)}."
+        ) from None
+
+
+def _bits(result: Any) -> BitArray:
+    return result.data[READ]  # there may be another, of a measurement between layers
+
+
+def _submit(ledger: Ledger, device: Device, client: Any, number: int, circuits: list, rows: np.ndarray) -> None:
+    """Submit a job unless it already is: its tag was written before, so that it is found again after a crash."""
+    entry = ledger.record["jobs"][number]
+    if entry["id"]:
+        return
+    if entry["state"] == "submitting":
+        with answers():
+            found = [job.job_id() for job in client.jobs(job_tags=[entry["tag"]], limit=1)]
+        if found:
+            ledger.note(number, id=found[0], state="submitted")
+            return
+    ledger.note(number, state="submitting")
+    sampler = device.sampler(ledger.record["seed"], ledger.record.get("suppression", ()))
+    sampler.options.environment.job_tags = [entry["tag"]]
+    with answers():
+        job_id = sampler.run(_pubs(ledger, number, circuits, rows)).job_id()
+    ledger.note(number, id=job_id, state="submitted")
+
+
+def wait(job: Any, ledger: Ledger, number: int, report: Report, seconds: float = POLL_SECONDS) -> None:
+    """Wait until a job has ended well.
+
+    Raises:
+        UserError: It failed or was cancelled; with its message and how to go on.
+    """
+    before = None
+    while True:
+        status = job.status()
+        name = status if isinstance(status, str) else status.name  # an enum on simulated jobs
+        if name != before:
+            report(f"job {job.job_id()}: {name.lower()}")
+            before = name
+        if name == "DONE":
+            return
+        if name in FAILED:
+            ledger.note(number, id=None, state=name.lower())
+            message = job.error_message() if name != "CANCELLED" else None
+            raise UserError(
+                f"job {job.job_id()} ended as {name.lower()}{f' ({message})' if message else ''}; submit it again with "
+                f"python -m qssl_tf.ibmq_infer --resume {shell(ledger.folder.name)}."
+            )
+        time.sleep(seconds)
+
+
+def cancel_jobs(ledger: Ledger, client: Any) -> int:
+    """Cancel the submitted jobs that have no result; return how many."""
+    waiting = [number for number in ledger.missing() if ledger.record["jobs"][number]["id"]]
+    for number in waiting:
+        with answers():
+            client.job(ledger.record["jobs"][number]["id"]).cancel()
+        ledger.note(number, id=None, state="cancelled")
+    return len(waiting)
+
+
+def collected(ledger: Ledger, members: np.ndarray) -> list[np.ndarray]:
+    """Return each circuit's expectations for all rows, shape (rows, observables); a row of several jobs is averaged.
+
+    Args:
+        ledger: Finished.
+        members: 1 where a qubit belongs to an observable, shape (width, observables).
+    """
+    weights = row_shots(ledger)
+    totals: list[np.ndarray] | None = None
+    for number, entry in enumerate(ledger.record["jobs"]):
+        arrays = [expectations(BitArray(packed, len(members)), members) for packed in ledger.packed(number)]
+        if totals is None:
+            totals = [np.zeros((len(weights), members.shape[1])) for _ in arrays]
+        for total, values in zip(totals, arrays, strict=True):
+            total[entry["rows"]] += values * ledger.shots(number)
+    assert totals is not None
+    return [total / weights[:, np.newaxis] for total in totals]
+
+
+def row_shots(ledger: Ledger) -> np.ndarray:
+    """Return how often each row was measured, over all jobs that hold it, shape (rows,)."""
+    found = np.zeros(len(ledger.values()["rows"]), int)
+    for number, entry in enumerate(ledger.record["jobs"]):
+        found[entry["rows"]] += ledger.shots(number)
+    return found

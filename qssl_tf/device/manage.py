@@ -1,0 +1,70 @@
+"""The device runs that a run folder holds: found by name, listed, taken up again, cancelled."""
+
+from pathlib import Path
+
+from qssl_tf.device.backends import Device, device
+from qssl_tf.device.jobs import cancel_jobs
+from qssl_tf.device.ledger import Ledger
+from qssl_tf.device.run import say
+from qssl_tf.errors import UserError, shell
+from qssl_tf.files.links import LATEST, pointed
+
+
+def chosen(folder: Path, name: str) -> Ledger:
+    """Open the device run called `name`, or the newest."""
+    if name:
+        return named(folder, name)
+    found = records(folder)
+    if not found:
+        raise UserError(f"{folder} holds no device run; start one without --resume.")
+    newest = folder / LATEST  # runs of older versions have no such link
+    last = pointed(folder) if newest.is_dir() else max(found, key=lambda path: path.stat().st_mtime).parent
+    return Ledger.open(last)
+
+
+def named(folder: Path, name: str) -> Ledger:
+    """Open the device run called `name`.
+
+    Raises:
+        UserError: The name is that of another place, or the device run is missing or damaged.
+    """
+    if name != Path(name).name or name in (".", "..", LATEST):
+        raise UserError(f"a device run is named as --status lists it; got {name!r:.80}.")
+    return Ledger.open(folder / name)
+
+
+def records(folder: Path) -> list[Path]:
+    """Return the records of a run's device runs, by name."""
+    return sorted(path for path in folder.glob("*/record.json") if path.parent.name != LATEST)
+
+
+def reopened(ledger: Ledger) -> tuple[Device, bool]:
+    """Return the device of another process's run, and whether going on submits jobs that cost something."""
+    missing = ledger.missing()
+    say(f"{ledger.folder}: {len(missing)} of {len(ledger.record['jobs'])} jobs left on {ledger.record['backend']}")
+    found = device(ledger.record["backend"])
+    return found, not found.is_local and any(ledger.record["jobs"][number]["id"] is None for number in missing)
+
+
+def show_status(folder: Path) -> None:
+    """Print each device run with its jobs."""
+    found = records(folder)
+    if not found:
+        say(f"{folder} holds no device run")
+    for path in found:
+        ledger = Ledger.open(path.parent)
+        done = len(ledger.record["jobs"]) - len(ledger.missing())
+        ended = "result written" if (path.parent / "result.json").exists() else f"--resume {shell(path.parent.name)}"
+        say(f"{path.parent.name}: {done}/{len(ledger.record['jobs'])} jobs done; {ended}")
+        for number, entry in enumerate(ledger.record["jobs"]):
+            say(f"  job {number}: {entry['id'] or '-'}, {entry['state']}, {len(entry['rows'])} rows")
+
+
+def cancel(folder: Path, name: str) -> None:
+    """Cancel the waiting jobs of the device run called `name`."""
+    ledger = named(folder, name)
+    if device(ledger.record["backend"]).is_local:
+        raise UserError(f"{name} runs on this machine, where Ctrl-C stops it; only real jobs are cancelled.")
+    from qssl_tf.device.service import service
+
+    say(f"{cancel_jobs(ledger, service())} jobs cancelled")

@@ -1,0 +1,228 @@
+"""One device run from plan to result; `ibmq_infer` is its command line."""
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from qssl_tf.data.images import ImageData
+from qssl_tf.device.backends import Device, check_suppression, device
+from qssl_tf.device.compile import folded, readout_contrast
+from qssl_tf.device.export import FORMS, manual
+from qssl_tf.device.inputs import Problem, problem
+from qssl_tf.device.jobs import run_jobs
+from qssl_tf.device.ledger import Ledger, planned
+from qssl_tf.device.options import AFFINE_ROWS, CALIBRATION_ROWS
+from qssl_tf.device.prepare import compiled_for, quantum_seconds, rows_a_job, translated
+from qssl_tf.device.results import judged
+from qssl_tf.device.working_parts import check_width, left_out
+from qssl_tf.errors import UserError, shell
+from qssl_tf.evaluation.scores import score
+from qssl_tf.files.latest import check_latest, point_newest
+from qssl_tf.files.write import first_free, replacing, write_json
+from qssl_tf.interrupts import how_to_go_on
+from qssl_tf.models.sizes import head_features
+from qssl_tf.plots.gates import draw_gates
+from qssl_tf.plots.run import confusion
+from qssl_tf.plugins import plugin_flags
+from qssl_tf.quantum.observables import members
+from qssl_tf.training.facts import unfinished
+from qssl_tf.training.runs import Run, check_own, versions
+
+RECORDED = ("qiskit", "qiskit-aer", "qiskit-ibm-runtime")
+
+
+def say(line: str) -> None:
+    """Print a line at once."""
+    print(line, flush=True)
+
+
+def plan(
+    run: Run,
+    backend: str,
+    checkpoint: str,
+    images: int | None,
+    shots: int,
+    mitigation: str,
+    seed: int,
+    job_rows: int | None = None,
+    suppression: Sequence[str] = (),
+    data: ImageData | None = None,
+) -> tuple[Ledger, Device]:
+    """Choose images, compile the head, and write the ledger; nothing is submitted yet.
+
+    Args:
+        run: A probed run.
+        backend: Name of the device.
+        checkpoint: `last` or the probed step.
+        images: How many test images; None is 900 or all.
+        shots: Measurements of each row.
+        mitigation: Key of MITIGATIONS.
+        seed: Of images, layouts and simulated noise.
+        job_rows: Rows of a job; None is as many as the device's limits allow.
+        suppression: Keys of SUPPRESSIONS.
+        data: The run's images; None loads what its settings name.
+    """
+    check_own(run.folder)
+    check_latest(run.folder / "ibmq")
+    chosen = device(backend)
+    check_suppression(suppression, chosen)
+    check_width(chosen.backend, run.config.width)
+    at_most = rows_a_job(chosen, 2 if mitigation == "zne" else 1, shots, suppression)
+    given = problem(run, checkpoint, images, seed, data)
+    _check_calibration(given, mitigation)
+    if line := left_out(chosen.backend):
+        say(line)
+    which = unfinished(run, given.step) or f"step {given.step}"
+    say(f"{run.folder}: {which}, {len(given.labels)} test images on {chosen.name}, {shots} shots each")
+    names = [str(symbol) for symbol in given.spec.inputs]
+    belongs = members(given.spec.observables, given.spec.qubits)
+    circuit = translated(given.spec, given.weights)
+    calibration = slice(0, given.calibration)
+    best = compiled_for(
+        chosen, circuit, names, given.rows[calibration], given.exact[calibration], belongs, seed, report=say
+    )
+    circuits = [best.circuit, folded(best.circuit, 3)] if mitigation == "zne" else [best.circuit]
+    jobs = planned(len(given.rows), given.calibration, min(at_most, job_rows or at_most), each=not chosen.is_local)
+    say(
+        f"compiled: {best.two_qubit_gates} two-qubit gates, depth {best.depth}, read on qubits {best.layout}, "
+        f"estimated success {best.success:.3f}"
+    )
+    if not chosen.is_local:
+        total, busy = sum(map(len, jobs)) * shots * len(circuits), quantum_seconds(jobs, len(circuits), shots)
+        say(f"{len(jobs)} jobs, {total:,} shots, about {busy:.0f} s of device time")
+    settings = {
+        "backend": chosen.name,
+        "instance": getattr(chosen.backend, "_instance", None) if not chosen.is_local else None,
+        "shots": shots,
+        "mitigation": mitigation,
+        "suppression": list(suppression),
+        "calibration": given.calibration,
+        "seed": seed,
+        "step": given.step,
+        "two_qubit_gates": best.two_qubit_gates,
+        "depth": best.depth,
+        "initial_layout": best.initial_layout,
+        "layout": best.layout,
+        "clbit_of_qubit": list(range(len(best.layout))),
+        "estimated_success": best.success,
+        "contrast": readout_contrast(best.layout, chosen.backend),
+        "class_names": list(given.class_names),
+        "versions": _versions(),
+        "seconds": 0.0,
+    }
+    stored, stem = _stored(given, names), f"{chosen.name}-{time.strftime('%Y%m%d-%H%M%S')}"
+    ledger = first_free(
+        run.folder / "ibmq" / stem, lambda folder: Ledger.create(folder, settings, circuits, stored, jobs)
+    )
+    how_to_go_on(going_on(run, ledger))
+    point_newest(ledger.folder)
+    draw_gates(ledger.folder / "circuit.png", best.circuit)
+    return ledger, chosen
+
+
+def _check_calibration(given: Problem, mitigation: str) -> None:
+    """Say where few images calibrate, and refuse a line through less than three of them."""
+    rows = given.calibration
+    if rows < AFFINE_ROWS and mitigation == "affine":
+        raise UserError(
+            f"`mitigation` affine needs at least {AFFINE_ROWS} training images to calibrate its lines; got {rows}; "
+            "take --mitigation readout."
+        )
+    if rows < CALIBRATION_ROWS:
+        say(f"calibration: all {rows} training images, where {CALIBRATION_ROWS} are taken of larger sets")
+
+
+def going_on(run: Run, ledger: Ledger) -> str:
+    """Return how to go on with a device run that was stopped."""
+    command = f"continue with: python -m qssl_tf.ibmq_infer --run {shell(run.folder)} --resume "
+    return f"{command}{shell(ledger.folder.name, *plugin_flags())}"
+
+
+def _versions() -> dict[str, str]:
+    from importlib import metadata
+
+    return versions() | {name: metadata.version(name) for name in RECORDED}
+
+
+def _stored(given: Problem, names: list[str]) -> dict[str, np.ndarray]:
+    """Return the arrays of the ledger; columns of the rows in the ledger's order, which is by name."""
+    order = np.argsort(names)
+    return {
+        "rows": given.rows[:, order].astype(np.float64),
+        "exact": given.exact,
+        "labels": given.labels,
+        "kernel": given.classifier.kernel,
+        "bias": given.classifier.bias,
+    }
+
+
+def finish(run: Run, ledger: Ledger, chosen: Device) -> dict[str, Any]:
+    """Run what is missing of a ledger, and write `result.json` and the figures."""
+    check_fits(run, ledger)
+    client = None
+    if not chosen.is_local:
+        from qssl_tf.device.service import service
+
+        client = service()
+    began = time.perf_counter()
+    try:
+        run_jobs(ledger, chosen, report=say, client=client)
+    finally:
+        ledger.record["seconds"] += time.perf_counter() - began
+        ledger.save()
+    result = judged(run.config, ledger)
+    write_json(ledger.folder / "result.json", result)
+    names, backend = ledger.record["class_names"], ledger.record["backend"]
+    seen, exact = score(result["confusion"]), score(result["confusion_exact"])
+    for kind, where, found in (("confusion", backend, seen), ("confusion_exact", "exact simulation", exact)):
+        title = f"{where}: {found.accuracy:.1f} %\n{found.beside}"
+        confusion(ledger.folder / f"{kind}.png", np.array(result[kind]), names, title)
+    low, high = result["accuracy_interval"]
+    say(
+        f"accuracy {result['accuracy']:.1f} % (95 % interval {low:.1f} to {high:.1f}; {seen.beside}), "
+        f"exact {result['accuracy_exact']:.1f} % (balanced {exact.balanced:.1f} %) on the same {result['images']} "
+        "images; "
+        f"rms error {result['rms_error']:.4f} (unmitigated {result['rms_error_raw']:.4f}), {result['seconds']:.0f} s"
+    )
+    say(f"result: {ledger.folder / 'result.json'}")
+    return result
+
+
+def check_fits(run: Run, ledger: Ledger) -> None:
+    """Refuse a device run whose numbers are not of this run's head, before anything costs time.
+
+    Raises:
+        UserError: It says what differs.
+    """
+    stored, qubits = ledger.values(), len(ledger.record["layout"])
+    wanted = ("rows", "exact", "labels", "kernel", "bias")
+    missing = [name for name in wanted if name not in stored]
+    if missing:
+        raise UserError(f"{ledger.folder / 'values.npz'} lacks {', '.join(missing)}; start a new device run.")
+    shapes = {name: stored[name].shape for name in wanted}
+    images, classes = stored["labels"].size, len(ledger.record["class_names"])
+    features = head_features(run.config)
+    right = {
+        "rows": (ledger.calibration + images, len(ledger.record["parameters"])),
+        "exact": (ledger.calibration + images, features),
+        "labels": (images,),
+        "kernel": (features, classes),
+        "bias": (classes,),
+    }
+    if run.config.head != "quantum" or qubits != run.config.width or shapes != right or not images:
+        raise UserError(
+            f"{ledger.folder} is of {qubits} qubits and arrays of shapes {list(shapes.values())}, which do not fit "
+            f"{run.folder}; start a new device run."
+        )
+
+
+def export(run: Run, checkpoint: str, form: str) -> None:
+    """Write the trained circuit as OpenQASM 3 or QPY, with a file that says how it is fed and read."""
+    given = problem(run, checkpoint, 1, seed=0)
+    path = run.folder / f"head.{'qasm' if form == 'qasm3' else 'qpy'}"
+    with replacing(path) as temporary, open(temporary, "wb") as file:
+        FORMS[form](translated(given.spec, given.weights), file)
+    write_json(path.with_suffix(".json"), manual(given.spec))
+    say(f"circuit: {path}; how it is fed and read: {path.with_suffix('.json')}")

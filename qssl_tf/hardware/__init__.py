@@ -1,1 +1,0 @@
-"""IBM devices: the only part that knows Qiskit; nothing here loads TensorFlow."""

@@ -1,0 +1,84 @@
+"""Figures of a run: training, views, and what a probe says."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from qssl_tf.markup import printable
+from qssl_tf.plots.style import BLUE, COLUMN, GRAY, ORANGE, PAGE, save_figure, styled, subplots
+
+
+@styled
+def loss_curve(path: Path, rows: Sequence[dict[str, str]], random_loss: float) -> None:
+    """Draw loss and contrastive accuracy against the training step.
+
+    Args:
+        path: The PNG file; an SVG of the same name is written beside it.
+        rows: Rows of `history.csv`.
+        random_loss: Loss of embeddings that are all equal, log(2n - 1), drawn as a line.
+    """
+    steps = [int(row["step"]) for row in rows]
+    figure, (left, right) = subplots(1, 2, figsize=(PAGE, 2.6))
+    left.plot(steps, [float(row["loss"]) for row in rows], color=BLUE, linewidth=1)
+    left.axhline(random_loss, color=GRAY, linestyle="--", linewidth=1, label="all embeddings equal")
+    left.set(xlabel="training step", ylabel="NT-Xent loss (nats)")
+    left.legend()
+    right.plot(steps, [100 * float(row["contrastive_accuracy"]) for row in rows], color=ORANGE, linewidth=1)
+    right.set(xlabel="training step", ylabel="contrastive top-1 accuracy (%)", ylim=(0, None))
+    save_figure(figure, path)
+
+
+@styled
+def view_sheet(path: Path, images: np.ndarray, view_a: np.ndarray, view_b: np.ndarray) -> None:
+    """Draw images above their two augmented views; float values in [0, 1], shape (n, height, width, channels)."""
+    figure, axes = subplots(3, len(images), figsize=(PAGE, 0.1 + 3.1 * PAGE / len(images)))
+    for row, (name, sheet) in enumerate((("image", images), ("view a", view_a), ("view b", view_b))):
+        for column, picture in enumerate(sheet):
+            axis = axes[row, column]
+            axis.imshow(picture[..., 0] if picture.shape[-1] == 1 else picture, cmap="gray", vmin=0, vmax=1)
+            axis.set(xticks=[], yticks=[])
+        axes[row, 0].set_ylabel(name)
+    save_figure(figure, path)
+
+
+@styled
+def confusion(path: Path, counts: np.ndarray, names: Sequence[str], title: str) -> None:
+    """Draw a confusion matrix: each row is a true class, shaded by its share and labelled with its counts."""
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    side = 1.4 + 0.34 * len(names)
+    figure, axis = subplots(figsize=(side + 0.8, side))
+    image = axis.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    for true, predicted in np.ndindex(counts.shape):
+        colour = "white" if shares[true, predicted] > 0.5 else "black"
+        axis.text(predicted, true, str(counts[true, predicted]), ha="center", va="center", color=colour, fontsize=7)
+    names = [printable(name) for name in names]  # a record's may come from elsewhere
+    ticks, slanted = range(len(names)), max(map(len, names)) > 2
+    axis.set_xticks(ticks, names, rotation=45 if slanted else 0, ha="right" if slanted else "center")
+    axis.set_yticks(ticks, names)
+    axis.set(xlabel="predicted class", ylabel="true class", title=title)
+    figure.colorbar(image, ax=axis, label="share of the true class", shrink=0.8)
+    save_figure(figure, path)
+
+
+@styled
+def accuracy_curve(
+    path: Path, steps: Sequence[int], last: Sequence[float], best: Sequence[float], majority: float, split: str
+) -> None:
+    """Draw probe accuracy on `split` against the training step of the checkpoint, in percent.
+
+    Args:
+        path: The PNG file; an SVG of the same name is written beside it.
+        steps: Of the checkpoints.
+        last: Accuracy after the last epoch of each probe.
+        best: Accuracy after its best one.
+        majority: Share of the largest class among the judged images, drawn as a line.
+        split: What was judged.
+    """
+    figure, axis = subplots(figsize=(COLUMN, 2.6))
+    axis.plot(steps, last, "o-", color=BLUE, label="last epoch")
+    axis.plot(steps, best, "o--", color=ORANGE, markersize=3, linewidth=1, label=f"best epoch (chosen on {split} data)")
+    axis.axhline(majority, color=GRAY, linestyle=":", linewidth=1, label=f"largest class ({majority:.1f} %)")
+    axis.set(xlabel="training step of the checkpoint", ylabel=f"linear-probe {split} accuracy (%)")
+    axis.legend()
+    save_figure(figure, path)

@@ -1,0 +1,183 @@
+"""From the command line to a search's folder: a new plan, or the one that is continued."""
+
+import re
+import time
+from argparse import Namespace
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from qssl_tf.config import Config
+from qssl_tf.errors import UserError, shell
+from qssl_tf.files.latest import check_latest, point_newest
+from qssl_tf.files.links import pointed
+from qssl_tf.files.read import named
+from qssl_tf.files.write import making, sweep
+from qssl_tf.flags import config_from_flags, given_settings, read_setting
+from qssl_tf.interrupts import how_to_go_on
+from qssl_tf.plugins import plugin_flags
+from qssl_tf.search.client import address
+from qssl_tf.search.plan import HELD_OUT, Plan, read_plan, write_plan
+from qssl_tf.search.space import Choice, Parameter, Range, check_name, subspace
+from qssl_tf.training.runs import check_plain_name
+
+NEW_ONLY = ("name", "space", "vary", "algorithm", "objective", "search_seed", "preset", "config")
+
+
+def check_together(arguments: Namespace) -> None:
+    """Refuse flags that contradict each other.
+
+    Raises:
+        UserError: It names them.
+    """
+    given = [name for name in NEW_ONLY if getattr(arguments, name) is not None] + list(given_settings(arguments))
+    given = [f"--{name.replace('_', '-')}" for name in given]
+    if arguments.resume is not None and given:
+        raise UserError(
+            f"--resume takes everything but --trials from the search's folder; leave out {', '.join(given)}."
+        )
+    if (arguments.role is None) != (arguments.chief is None):
+        raise UserError("--role and --chief belong together: give both, or none for a search in one process.")
+    if arguments.role == "worker" and (arguments.resume is None or arguments.trials is not None):
+        raise UserError("a worker takes everything from the chief's folder; give it --resume SEARCH and no --trials.")
+    if arguments.silence is not None and (arguments.role is None or not arguments.silence > 0):
+        raise UserError(f"--silence must be above 0 and beside --role; got {arguments.silence}.")
+    if arguments.secret_file is not None and arguments.role is None:
+        raise UserError("--secret-file belongs to --role; leave it out where a search has one process.")
+    if arguments.algorithm == "hyperband" and arguments.trials is not None:
+        raise UserError("--algorithm hyperband sets the number of trials by itself; leave out --trials.")
+    if arguments.chief is not None:
+        address(arguments.chief)
+
+
+def opened(arguments: Namespace, preset: str, trials: int) -> tuple[Path, Plan]:
+    """Return the search's folder and plan; a new folder is made only once its plan holds.
+
+    Args:
+        arguments: The command line.
+        preset: Settings of a new search for which none are named.
+        trials: How many trials a new search has for which no number is given.
+
+    Raises:
+        UserError: A bad plan, or a folder that is no search or another one.
+    """
+    if arguments.resume is not None:
+        folder = named(Path(arguments.resume)) if arguments.resume else pointed(arguments.searches_dir)
+        _check_text(folder)
+        plan = read_plan(folder)
+        if arguments.trials is not None:
+            plan = _longer(plan, arguments.trials)
+        return folder, plan
+    plan = _new_plan(arguments, preset, trials)
+    check_latest(arguments.searches_dir)
+    folder = arguments.searches_dir / _name(arguments, plan)
+    _check_text(folder)
+    if folder.exists():
+        _refuse_existing(folder, plan)
+    return folder, plan
+
+
+def begin(folder: Path, plan: Plan) -> None:
+    """Make a new search's folder, or note that one goes on for longer; whoever calls holds the folder.
+
+    Raises:
+        UserError: Another process has made another search of that name meanwhile.
+    """
+    if folder.exists():
+        _refuse_another(folder, plan)
+        sweep(folder)
+        write_plan(folder, plan)
+    else:
+        with making(folder) as begun:
+            write_plan(begun, plan)
+    how_to_go_on(going_on(folder))
+    point_newest(folder)
+
+
+def going_on(folder: Path) -> str:
+    """Return how to go on with a search that was stopped."""
+    return f"continue with: python tuning/search.py --resume {shell(folder, *plugin_flags())}"
+
+
+def _longer(plan: Plan, trials: int) -> Plan:
+    if plan.algorithm == "hyperband":
+        raise UserError("a hyperband search sets the number of trials by itself; leave out --trials.")
+    if plan.trials is not None and trials < plan.trials:
+        raise UserError(f"--trials must be at least the {plan.trials} of the search that is continued; got {trials}.")
+    return replace(plan, trials=trials)
+
+
+def _new_plan(arguments: Namespace, preset: str, trials: int) -> Plan:
+    base = config_from_flags(arguments, default=preset)
+    if base.validation_fraction == 0.0 and "validation_fraction" not in given_settings(arguments):
+        base = replace(base, validation_fraction=HELD_OUT)
+    algorithm = arguments.algorithm or "random"
+    wanted = arguments.trials
+    if wanted is None and algorithm not in ("grid", "hyperband"):
+        wanted = trials
+    return Plan(
+        base,
+        _parameters(arguments, base),
+        algorithm,
+        wanted,
+        arguments.objective or "validation_accuracy",
+        arguments.search_seed or 0,
+    )
+
+
+def _parameters(arguments: Namespace, base: Config) -> dict[str, Parameter]:
+    """Return what varies: the space without the settings that were given, and what --vary adds or replaces."""
+    varied = dict(_vary(text) for text in arguments.vary or [])
+    given = given_settings(arguments)
+    twice = [f"`{name}`" for name in varied if name in given]
+    if twice:
+        raise UserError(f"{', '.join(twice)} is both set for all trials and varied; leave out one of the flags.")
+    named = subspace(arguments.space or "circuit") if arguments.space or not varied else {}
+    kept = {name: parameter for name, parameter in named.items() if name not in given}
+    return kept | varied
+
+
+def _vary(text: str) -> tuple[str, Parameter]:
+    """Read NAME=A,B,C or NAME=LOW:HIGH or NAME=LOW:HIGH:log."""
+    name, _, words = text.partition("=")
+    name = name.replace("-", "_")
+    check_name(name)
+    low, *rest = words.split(":")
+    if not rest:
+        return name, Choice(tuple(dict.fromkeys(read_setting(name, word) for word in words.split(","))))
+    bounds: list[Any] = [read_setting(name, word) for word in (low, rest[0])]
+    if any(not isinstance(bound, (int, float)) for bound in bounds) or rest[1:] not in ([], ["log"]):
+        raise UserError(f"--vary must be NAME=A,B,C or NAME=LOW:HIGH or NAME=LOW:HIGH:log; got '{text}'.")
+    if not bounds[0] < bounds[1] or (rest[1:] and not bounds[0] > 0):
+        raise UserError(f"--vary needs LOW below HIGH, and above 0 with log; got '{text}'.")
+    return name, Range(bounds[0], bounds[1], log=bool(rest[1:]))
+
+
+def _name(arguments: Namespace, plan: Plan) -> str:
+    name = arguments.name
+    if name is not None:
+        check_plain_name(name)
+    what = arguments.space or ("circuit" if not arguments.vary else "-".join(plan.parameters))
+    stem = f"{plan.base.dataset}-{what}-{time.strftime('%Y%m%d-%H%M%S')}"
+    return name or re.sub(r"[^A-Za-z0-9_.-]", "_", stem)
+
+
+def _check_text(folder: Path) -> None:
+    """Refuse a folder in which keras-tuner cannot keep its files: it takes names as text."""
+    try:
+        str(folder).encode()
+    except UnicodeEncodeError:
+        raise UserError(
+            f"the path of a search must be UTF-8 in a locale that knows it (LC_ALL=C.UTF-8); got {ascii(str(folder))}."
+        ) from None
+
+
+def _refuse_existing(folder: Path, plan: Plan) -> None:
+    _refuse_another(folder, plan)
+    raise UserError(f"{folder} exists already; continue it with --resume {shell(folder)}.")
+
+
+def _refuse_another(folder: Path, plan: Plan) -> None:
+    different = read_plan(folder).differences(plan)
+    if different:
+        raise UserError(f"{folder} is another search ({'; '.join(different)}); choose another --name.")

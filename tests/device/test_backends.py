@@ -1,0 +1,69 @@
+"""Devices by name, their noise, and the adapter of real ones in Qiskit's local mode."""
+
+import numpy as np
+import pytest
+from qiskit_ibm_runtime.executor.calculate_twirling_shots import calculate_twirling_shots
+
+from qssl_tf.device.backends import Device, device, noise_model
+from qssl_tf.device.calibration import snapshot
+from qssl_tf.device.compile import compile_head
+from qssl_tf.device.counts import expectations
+from qssl_tf.device.jobs import _bits
+from qssl_tf.device.prepare import most_shots, rows_a_job, translated
+from qssl_tf.errors import UserError
+from qssl_tf.quantum.spec import circuit_spec
+
+
+def test_names():
+    assert device("aer").is_local and device("fake_paris").is_local
+    with pytest.raises(UserError, match="Did you mean 'fake_paris'?"):
+        device("fake_pariss")
+
+
+def test_the_least_busy_device_keeps_its_own_name(monkeypatch):
+    paris = snapshot("fake_paris")
+    monkeypatch.setattr("qssl_tf.device.service.real_backend", lambda name: {"least_busy": paris}[name])
+    assert device("least_busy") == Device("fake_paris", paris, False)
+
+
+def test_readout_errors_of_0_and_1_are_apart_as_calibrated():
+    paris = snapshot("fake_paris")
+    known = paris.properties().qubit_property(5)
+    model = noise_model(paris)
+    found = model._local_readout_errors[(5,)].probabilities
+    lost, gained = known["prob_meas0_prep1"][0], known["prob_meas1_prep0"][0]
+    np.testing.assert_allclose(found, [[1 - gained, gained], [lost, 1 - lost]])
+    assert abs(lost - gained) > 0.1  # what one number for both would hide
+
+
+@pytest.mark.parametrize("suppression", [(), ("twirling",), ("decoupling", "twirling")])
+def test_the_sampler_of_real_devices_gives_the_same_bits_in_the_same_order(suppression):
+    """Qiskit runs it locally for a snapshot. Qubits have different angles, which no turned order survives."""
+    real = Device("manila", snapshot("fake_manila"), is_local=False)
+    spec = circuit_spec(3, "none", 1)
+    compiled = compile_head(translated(spec, np.zeros(3)), real.backend)[0]
+    rows = np.array([[0.2, 1.2, 2.6], [2.9, 0.4, 1.5]])
+    sampler = real.sampler(0, suppression)
+    sampler.options.environment.job_tags = ["tag"]
+    result = sampler.run([(compiled.circuit, {tuple(map(str, spec.inputs)): rows}, 4096)]).result()
+    np.testing.assert_allclose(expectations(_bits(result[0]), np.eye(3)), np.cos(rows), atol=0.15)
+    asked = sampler.run([(compiled.circuit, {tuple(map(str, spec.inputs)): rows}, 1000)]).result()
+    assert _bits(asked[0]).num_shots == most_shots(1000, suppression) == (1024 if "twirling" in suppression else 1000)
+    assert sampler.options.twirling.enable_measure == (True if "twirling" in suppression else None)
+    assert sampler.options.dynamical_decoupling.enable == ("decoupling" in suppression)
+
+
+def test_jobs_hold_no_more_shots_than_a_device_runs():
+    """The limit is IBM Quantum's; Qiskit's own rule for twirling says how many shots are run."""
+    real = Device("manila", None, is_local=False)
+    for shots in (1, 100, 1000, 8192, 20_000):
+        groups, each = calculate_twirling_shots(shots, "auto", "auto")
+        assert most_shots(shots, ["twirling"]) == groups * each
+        rows = rows_a_job(real, 2, shots, ["twirling"])
+        assert rows * 2 * groups * each <= 10_000_000 < (rows + 1) * 2 * groups * each
+    with pytest.raises(UserError) as caught:
+        rows_a_job(real, 1, 200_000)
+    assert str(caught.value) == (
+        "`shots` must be fewer on manila, whose jobs run at most 10,000,000 shots and begin with 50 calibration rows; "
+        "got 200,000."
+    )

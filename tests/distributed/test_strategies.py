@@ -1,0 +1,65 @@
+"""Replicas beside one process: the same loss, gradients, batch statistics and training, in a process with N devices."""
+
+import json
+
+import pytest
+
+from qssl_tf.distributed.options import STRATEGY_NAMES
+
+
+@pytest.fixture(
+    scope="module",
+    params=[(2, {}), (4, {"simulator": "tfq", "angle_norm": True})],
+    ids=["2, xla", "4, tfq"],
+)
+def found(request, script):
+    replicas, settings = request.param
+    done = script("tests/distribution/virtual_devices.py", replicas, json.dumps(settings), timeout=900)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def test_nt_xent_over_all_rows_and_its_gradient(found):
+    assert found["nt-xent"]["loss"] < 1e-6 and found["nt-xent"]["loss gradient"] < 1e-6
+
+
+@pytest.mark.parametrize("inputs", ["images", "vectors"])
+def test_batch_norm_over_all_rows(found, inputs):
+    assert found[inputs]["outputs"] < 1e-5
+    assert found[inputs]["gradients"] < 1e-5
+    assert found[inputs]["running statistics"] < 1e-6
+
+
+def test_gradients_of_kernels_that_lie_on_padding_are_summed(found):
+    """Only the taps that meet pixels are sent: two steps of the optimizer end where those on the whole sum do."""
+    assert found["kernels"]["weights"] < 5e-7 and found["kernels"]["way"] > 1e-3
+
+
+@pytest.mark.parametrize("simulator", ["tfq", "xla"])
+def test_each_replica_measures_on_its_own(found, simulator):
+    """Two calls on each replica, 256 expectations each: right in the mean, and none repeats another's."""
+    shots = found["shots"][simulator]
+    assert shots["largest z"] < 5.5
+    assert 0.8 < shots["spread"] < 1.2
+    assert shots["largest correlation"] < 0.35  # 5.6 standard deviations of independent ones
+
+
+def test_shots_and_signs_belong_to_rows_of_the_global_batch(found):
+    """Any other draw moves an output by 1/10 or more, or turns the sign of a slope; rounding moves neither."""
+    assert len(found["views"]) == 4
+    for settings, parts in found["views"].items():
+        assert max(parts.values()) < 1e-3, settings
+
+
+def test_twenty_steps_end_in_the_same_weights(found):
+    """Nearer to one process than that is to itself with another image in each batch: see judges/rounding.py."""
+    training = found["training"]
+    assert len(training["parts"]) > 20
+    for name, part in training["parts"].items():
+        assert max(part, training["rounding"][name]) < training["one image"][name], name
+
+
+def test_the_words_of_the_command_line_are_those_of_the_table():
+    from qssl_tf.distributed.strategies import STRATEGIES
+
+    assert tuple(STRATEGIES) == STRATEGY_NAMES

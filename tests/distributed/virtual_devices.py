@@ -1,0 +1,223 @@
+"""Run by test_strategies.py in a process of its own: what replicas compute together, beside one that has all rows.
+
+Prints JSON: for each thing compared, the largest difference.
+"""
+
+import json
+import sys
+import tempfile
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+import numpy as np
+import tensorflow as tf
+
+from qssl_tf.config import Config
+from qssl_tf.distributed.options import Choice
+from qssl_tf.distributed.strategies import make_strategy
+
+REPLICAS = int(sys.argv[1])
+STRATEGY = make_strategy(Choice("mirrored", replicas=REPLICAS), batch_size=64)
+
+from judges.rounding import Training, judge  # noqa: E402 -- the devices come first
+
+from qssl_tf.data.sources import load  # noqa: E402
+from qssl_tf.distributed.replicas import gather, stacked_views  # noqa: E402
+from qssl_tf.models.batch_norm import BatchNormalization  # noqa: E402
+from qssl_tf.models.convolution import Conv2D  # noqa: E402
+from qssl_tf.models.losses import NTXent  # noqa: E402
+from qssl_tf.models.optimizers import AdamL2  # noqa: E402
+from qssl_tf.quantum.head import QuantumHead  # noqa: E402
+
+RNG = np.random.default_rng(0)
+MEASURED = (
+    {"shots": 20},
+    {"shots": 20, "gradient": "parameter_shift", "partial_measurement": True},
+    {"shots": 20, "gradient": "spsa"},
+    {"gradient": "spsa", "simulator": "tfq"},
+)
+
+
+def shares(array):
+    """Return the array's rows, cut into one part for each replica."""
+    parts = np.split(array, REPLICAS)
+    return STRATEGY.experimental_distribute_values_from_function(
+        lambda context: tf.constant(parts[context.replica_id_in_sync_group])
+    )
+
+
+def rows(per_replica):
+    return np.concatenate([part.numpy() for part in STRATEGY.experimental_local_results(per_replica)])
+
+
+def total(per_replica):
+    return np.sum([part.numpy() for part in STRATEGY.experimental_local_results(per_replica)], axis=0)
+
+
+def distance(a, b):
+    return float(np.max(np.abs(np.asarray(a) - np.asarray(b))))
+
+
+def compare_loss():
+    """NT-Xent of 64 pairs and its gradient by both views."""
+    loss, z = NTXent(0.07), [RNG.normal(size=(64, 8)).astype(np.float32) for _ in range(2)]
+
+    def together(z_a, z_b):
+        with tf.GradientTape() as tape:
+            tape.watch([z_a, z_b])
+            value = loss(*tf.split(gather(tf.concat([z_a, z_b], 1)), 2, axis=1))  # Keras divides it by the replicas
+        return value, *tape.gradient(value, [z_a, z_b])
+
+    value, *gradients = STRATEGY.run(tf.function(together), args=[shares(part) for part in z])
+    parts = [tf.constant(part) for part in z]
+    with tf.GradientTape() as tape:
+        tape.watch(parts)
+        alone = loss(*parts)
+    expected = tape.gradient(alone, parts)
+    return {
+        "loss": distance(total(value), alone),
+        "loss gradient": max(distance(rows(mine), its) for mine, its in zip(gradients, expected, strict=True)),
+    }
+
+
+def compare_batch_norm(shape):
+    """Outputs, gradients and running statistics beside the formulas over all rows (arXiv:1502.03167, Section 3)."""
+    x, upstream = RNG.normal(3.0, 2.0, shape), RNG.normal(0.0, 1.0, shape)
+    with STRATEGY.scope():
+        layer = BatchNormalization(momentum=0.9, epsilon=1e-5)
+        layer.build((None, *shape[1:]))
+    for variable in layer.variables:
+        variable.assign(RNG.uniform(0.5, 1.5, variable.shape))
+    gamma, beta, running_mean, running_variance = (variable.numpy().astype(float) for variable in layer.variables)
+
+    axes, count = tuple(range(x.ndim - 1)), x.size / x.shape[-1]
+    mean, variance = x.mean(axes), x.var(axes)
+    slope = 1 / np.sqrt(variance + 1e-5)
+    hat = (x - mean) * slope
+    for_beta, for_gamma = upstream.sum(axes), (upstream * hat).sum(axes)
+    for_x = gamma * slope * (upstream - for_beta / count - hat * for_gamma / count)
+    expected = (gamma * hat + beta, for_x, for_gamma, for_beta)
+
+    def step(x, upstream):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            y = layer(x, training=True)
+            value = tf.reduce_sum(y * upstream)
+        return y, *tape.gradient(value, [x, layer.gamma.value, layer.beta.value])
+
+    y, *gradients = STRATEGY.run(tf.function(step), args=(shares(x.astype("f")), shares(upstream.astype("f"))))
+    found = (rows(y), rows(gradients[0]), total(gradients[1]), total(gradients[2]))
+    statistics = (0.9 * running_mean + 0.1 * mean, 0.9 * running_variance + 0.1 * variance)
+    return {
+        "outputs": distance(found[0], expected[0]),
+        "gradients": max(distance(a, b) / np.max(np.abs(b)) for a, b in zip(found[1:], expected[1:], strict=True)),
+        "running statistics": max(
+            distance(copy.numpy(), its)
+            for mine, its in zip(layer.non_trainable_variables, statistics, strict=True)
+            for copy in STRATEGY.experimental_local_results(mine.value)
+        ),
+    }
+
+
+def compare_kernels():
+    """Steps of the optimizer on a convolution whose output is one pixel, beside one that gets all rows at once."""
+    x, upstream = RNG.normal(size=(64, 2, 1, 3)).astype("f"), RNG.normal(size=(64, 1, 1, 5)).astype("f")
+    start = RNG.normal(size=(3, 3, 3, 5)).astype("f")
+
+    def trained(strategy, give):
+        with strategy.scope():
+            layer, optimizer = Conv2D(5, 3, strides=2), AdamL2(0.01, l2=0.1, epsilon=1e-8)
+            layer.build((None, 2, 1, 3))
+            layer.kernel.assign(start)
+            optimizer.build([layer.kernel])
+
+        def step(x, upstream):
+            with tf.GradientTape() as tape:
+                value = tf.reduce_sum(layer(x) * upstream)
+            optimizer.apply(tape.gradient(value, [layer.kernel.value]), [layer.kernel])
+
+        for _ in range(2):
+            strategy.run(tf.function(step), args=(give(x), give(upstream)))
+        return layer.kernel.numpy()
+
+    alone, together = trained(tf.distribute.get_strategy(), tf.constant), trained(STRATEGY, shares)
+    return {"weights": distance(alone, together), "way": distance(alone, start)}
+
+
+def compare_shots(simulator):
+    """Every replica measures the same angles, whose expectations are known: RX(angle) gives <Z> = cos(angle)."""
+    shots, angles = 500, RNG.uniform(0.3, 2.8, (64, 4)).astype(np.float32)
+    with STRATEGY.scope():
+        head = QuantumHead(width=4, ansatz="none", shots=shots, gradient="parameter_shift", simulator=simulator, seed=3)
+        head.build((None, 4))
+        head.parameters.assign(np.zeros(head.parameters.shape))  # the encoding alone
+    run = tf.function(lambda: (head(angles), head(angles)))
+    calls = [STRATEGY.experimental_local_results(each) for each in STRATEGY.run(run)]
+    found = np.array([part.numpy().ravel() for parts in calls for part in parts])  # (2 * replicas, 64 * 4)
+    expected = np.cos(angles).ravel()
+    z = (found - expected) / np.sqrt((1 - expected**2) / shots)
+    return {
+        "largest z": float(np.max(np.abs(z))),
+        "largest correlation": float(np.max(np.abs(np.corrcoef(z) - np.eye(len(z))))),
+        "spread": float(np.mean(z**2)),
+    }
+
+
+def compare_views(settings):
+    """Two stacked views on the replicas beside one view after the other on one: shots and signs are those of the rows.
+
+    Of 20 shots, so that another draw moves an expectation by a tenth.
+    """
+    views = RNG.uniform(0.3, 2.8, (2, 32, 3)).astype("f")
+    upstream = RNG.normal(size=(2, 32, 3)).astype("f")
+
+    def step(head, calls, upstream):
+        with tf.GradientTape() as tape:
+            tape.watch(calls)
+            outputs = [head(angles) for angles in calls]
+            value = tf.add_n([tf.reduce_sum(y * up) for y, up in zip(outputs, upstream, strict=True)])
+        return outputs, *tape.gradient(value, [calls, head.parameters.value])
+
+    def stacked(*parts):  # parts of view a, of view b and what comes from above for each
+        with stacked_views(2):
+            return step(head, [tf.concat(parts[:2], 0)], [tf.concat(parts[2:], 0)])
+
+    head = QuantumHead(3, "ring", 2, seed=5, **settings)
+    outputs, by_angles, by_weights = step(head, [tf.constant(view) for view in views], list(upstream))
+    with STRATEGY.scope():
+        head = QuantumHead(3, "ring", 2, seed=5, **settings)
+        head.build((None, 3))
+    found = STRATEGY.run(tf.function(stacked), args=[shares(part) for part in (*views, *upstream)])
+
+    def unstacked(per_replica):  # a replica's rows of view a, then of view b -> both views
+        parts = [part.numpy() for part in STRATEGY.experimental_local_results(per_replica)]
+        return np.concatenate([np.split(part, 2) for part in parts], axis=1)
+
+    return {
+        "outputs": distance(unstacked(found[0][0]), outputs),
+        "gradient by angles": distance(unstacked(found[1][0]), by_angles),
+        "gradient by weights": distance(total(found[2]), by_weights),
+    }
+
+
+def compare_training():
+    """20 steps of the digits preset beside those of one process."""
+    config = Config(batch_size=64, steps=20, learning_rate=2e-5, **json.loads(sys.argv[2]))
+    with tempfile.TemporaryDirectory() as folder:
+        alone = judge(config, Path(folder))
+        arrays, losses = Training(config, load(config), STRATEGY).run(Path(folder))
+    alone.agrees(arrays, losses)
+    return {"parts": alone.parts(arrays), "rounding": alone.rounding, "one image": alone.one_image}
+
+
+found = {
+    "nt-xent": compare_loss(),
+    "images": compare_batch_norm((64, 6, 5, 3)),
+    "vectors": compare_batch_norm((64, 7)),
+    "kernels": compare_kernels(),
+    "shots": {simulator: compare_shots(simulator) for simulator in ("tfq", "xla")},
+    "views": {str(settings): compare_views(settings) for settings in MEASURED},
+    "training": compare_training(),
+}
+print(json.dumps(found))

@@ -1,0 +1,46 @@
+"""Figures of training and probe: their axes, units and legends, read back from the files."""
+
+import math
+
+import numpy as np
+from judges.drawn_words import words
+
+from qssl_tf.plots.run import accuracy_curve, confusion, loss_curve, view_sheet
+
+
+def test_the_loss_has_its_unit_and_the_line_of_equal_embeddings(tmp_path):
+    rows = [{"step": str(n), "loss": str(6 - n / 10), "contrastive_accuracy": str(n / 10)} for n in range(1, 6)]
+    loss_curve(tmp_path / "loss.png", rows, math.log(2 * 256 - 1))
+    assert {"training step", "NT-Xent loss (nats)", "contrastive top-1 accuracy (%)", "all embeddings equal"} <= words(
+        tmp_path / "loss.png"
+    )
+
+
+def test_views_stand_below_their_images(tmp_path):
+    sheets = np.random.default_rng(0).random((3, 5, 6, 6, 3))
+    view_sheet(tmp_path / "views.png", *sheets)
+    assert {"image", "view a", "view b"} <= words(tmp_path / "views.png")
+
+
+def test_a_confusion_matrix_shows_counts_and_both_axes(tmp_path):
+    names = [f"class {number}" for number in range(10)]
+    counts = np.arange(100, 200).reshape(10, 10)
+    confusion(tmp_path / "confusion.png", counts, names, "48.1 %")
+    said = words(tmp_path / "confusion.png")
+    assert {"predicted class", "true class", "share of the true class", "48.1 %", *names} <= said
+    assert set(map(str, range(100, 200))) <= said
+
+
+def test_a_name_may_be_anything(tmp_path):
+    names = ["$$", "$x^$", "_hidden", "caf\udce9", "a\nb", "_"]
+    confusion(tmp_path / "confusion.png", np.eye(6, dtype=int), names, "$\\frac$: 1.0 %")
+    said = words(tmp_path / "confusion.png")
+    assert {"$$", "$x^$", "_hidden", r"caf\xe9", r"a\nb", "_", "$\\frac$: 1.0 %"} <= said
+
+
+def test_an_accuracy_says_on_which_images_the_best_was_chosen(tmp_path):
+    accuracy_curve(tmp_path / "accuracy.png", [1, 100], [20.0, 40.0], [30.0, 41.0], 20.0, "validation")
+    assert {
+        "training step of the checkpoint", "linear-probe validation accuracy (%)", "last epoch",
+        "largest class (20.0 %)", "best epoch (chosen on validation data)",
+    } <= words(tmp_path / "accuracy.png")  # fmt: skip
