@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from qssl_tf.arguments import checks_arguments, unknown_argument
+from qssl_tf.commands import command
 from qssl_tf.config import Config
 from qssl_tf.data.augment import say_recipe
 from qssl_tf.data.images import ImageData
 from qssl_tf.data.sources import load, prepared
-from qssl_tf.errors import UserError, shell
+from qssl_tf.errors import UserError
 from qssl_tf.evaluation.checkpoints import check_open_to_probes, draw_probes, probe_checkpoints, write_probes
 from qssl_tf.evaluation.overview import finish_run
 from qssl_tf.evaluation.probe import ProbeResult, check_split
@@ -40,7 +41,7 @@ def pretrain(
     runs_dir: str | Path = RUNS_DIR,
     name: str | None = None,
 ) -> TrainedRun:
-    """Train a new run on one device and keep it as a folder, as `trainers/pretrain.py` does.
+    """Train a new run on one device and keep it as a folder, as `qssl pretrain` does.
 
     Args:
         config: The settings; None takes the preset `digits`.
@@ -88,7 +89,7 @@ def resume(run: TrainedRun | str | Path, data: ImageData | None = None) -> Train
 def linear_probe(
     run: TrainedRun | str | Path, data: ImageData | None = None, *, split: str = "test", **settings: Any
 ) -> ProbeResult:
-    """Judge a run by a linear classifier on its frozen features, as `trainers/linear_eval.py` does.
+    """Judge a run by a linear classifier on its frozen features, as `qssl probe` does.
 
     `probe.json`, `probe.npz` and a figure of the confusion matrix are written into its folder.
 
@@ -134,7 +135,7 @@ def run_on_device(
 
     Everything is kept in `ibmq/` of the run's folder, the newest device run in `ibmq/latest`: counts, confusion
     matrices as figures, `result.json`. A device run that was interrupted goes on with
-    `python -m qssl_tf.ibmq_infer --resume`.
+    `qssl device --resume`.
 
     Args:
         run: A probed run with a quantum head, or its folder. What comes of one that comes with the package goes to a
@@ -167,7 +168,7 @@ def run_on_device(
     if not device.is_local and not submit:
         raise UserError(
             f"{device.name} is a real device and costs time, so nothing was submitted; pass submit=True, or go on with "
-            f"`python -m qssl_tf.ibmq_infer --run {shell(opened.folder)} --resume {shell(ledger.folder.name)}`."
+            f"`{command('device', opened.folder, '--resume', ledger.folder.name)}`."
         )
     with locked(ledger.folder):
         return finish(opened, ledger, device)

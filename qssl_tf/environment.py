@@ -79,15 +79,15 @@ def problems() -> list[str]:
     return found
 
 
-def _module_run() -> str:
-    """Return the module that this process was started with (`python -m ...`), or nothing."""
-    return sys.orig_argv[2] if len(sys.orig_argv) > 2 and sys.orig_argv[1] == "-m" else ""
+def _is_module_run() -> bool:
+    """Return whether this process is one of the package's own commands, `python -m qssl_tf...`."""
+    return sys.orig_argv[1:2] == ["-m"] and "".join(sys.orig_argv[2:3]).startswith("qssl_tf")
 
 
 def hand_over_to_venv() -> None:
     """Run `python -m qssl_tf.…` again in the project's `.venv` where this Python lacks the packages."""
     python = Path(__file__).resolve().parents[1] / ".venv" / "bin" / "python"
-    if _module_run().startswith("qssl_tf") and python.exists() and Path(sys.prefix) != python.parents[1]:
+    if _is_module_run() and python.exists() and Path(sys.prefix) != python.parents[1]:
         os.execv(python, [str(python), *sys.orig_argv[1:]])
 
 
@@ -120,7 +120,7 @@ def prepare() -> None:
     if installed("tensorflow") is None:
         hand_over_to_venv()
     found = problems()
-    if found and _module_run() != "qssl_tf.doctor":  # which tells them itself
+    if found and "doctor" not in sys.orig_argv[1:4]:  # which tells them itself
         raise EnvironmentProblem(" ".join(found))
     _settle_without_home()
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")

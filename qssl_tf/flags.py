@@ -27,6 +27,11 @@ REMEDIES = {
 }
 
 
+# First setting of a group -> what the group is called; the groups follow each other as Config has them.
+GROUPS = {"dataset": "images", "encoder": "model", "temperature": "training", "probe_protocol": "probe"}
+SETTINGS_ABOUT = "each replaces what the preset, file or run says; 'none' where a value may be none"
+
+
 class Parser(argparse.ArgumentParser):
     """An argument parser whose errors are one line, exit code 2, with the nearest flag for a misspelt one."""
 
@@ -41,12 +46,23 @@ class Parser(argparse.ArgumentParser):
             help="Python file that registers own circuits, encoders or data sets (also: QSSL_TF_PLUGINS)",
         )
 
+    def format_help(self) -> str:
+        """Return the help, with a usage of one line: flags by the dozen are below, and stand in groups there."""
+        places = [action for action in self._actions if not action.option_strings]
+        names = [f"[{a.metavar or a.dest}]" if a.nargs == "?" else str(a.metavar or a.dest) for a in places]
+        self.usage = " ".join(["%(prog)s", *names, "[flags]"])
+        return super().format_help()
+
     def error(self, message: str) -> NoReturn:
         """Print one line and exit with code 2."""
         self.exit(2, f"error: {message}\n")
 
     def parse_args(self, args=None, namespace=None):
-        """Parse, name the nearest known flag where one is unknown, and load the plugins."""
+        """Parse, name the nearest known flag where one is unknown, and load the plugins; or complete for a shell."""
+        if "_ARGCOMPLETE" in os.environ:
+            import argcomplete
+
+            argcomplete.autocomplete(self)
         known, unknown = self.parse_known_args(args, namespace)
         if unknown:
             flags = [flag for action in self._actions for flag in action.option_strings]
@@ -59,9 +75,11 @@ class Parser(argparse.ArgumentParser):
 
 def add_config_flags(parser: argparse.ArgumentParser, only: tuple[str, ...] = ("",)) -> None:
     """Add one flag for each field of Config whose name starts with one of `only` (`batch_size` is `--batch-size`)."""
-    group = parser.add_argument_group("settings", "each replaces the value it had; 'none' where a value may be none")
     hints = get_type_hints(Config)
+    group: argparse._ActionsContainer = parser
     for item in fields(Config):
+        if item.name in GROUPS and any(name.startswith(only) for name in _members(item.name)):
+            group = parser.add_argument_group(f"settings of the {GROUPS[item.name]}", SETTINGS_ABOUT)
         if not item.name.startswith(only):
             continue
         words = f" ({', '.join(CHOICES[item.name])})" if item.name in CHOICES else ""
@@ -70,8 +88,23 @@ def add_config_flags(parser: argparse.ArgumentParser, only: tuple[str, ...] = ("
             type=_reader(item.name, hints[item.name]),
             default=argparse.SUPPRESS,
             metavar="VALUE",
-            help=(item.metadata["help"] + words).replace("%", "%%"),
+            help=f"{item.metadata['help']}{words}{_default(item.default)}".replace("%", "%%"),
         )
+
+
+def _members(first: str) -> list[str]:
+    """Return the settings of the group that begins with one."""
+    names = [item.name for item in fields(Config)]
+    begins = [names.index(name) for name in GROUPS]
+    here = names.index(first)
+    return names[here : min([place for place in begins if place > here], default=len(names))]
+
+
+def _default(value: Any) -> str:
+    """Return what a help text says of a default; those that are none say themselves what that means."""
+    if value is None or value == ():
+        return ""
+    return f" (default: {str(value).lower() if isinstance(value, bool) else value})"
 
 
 def add_base_flags(parser: argparse.ArgumentParser) -> None:

@@ -24,6 +24,8 @@ def run_here(*arguments: object, folder: Path) -> subprocess.CompletedProcess:
         found = importlib.util.find_spec(words[1])
         assert found and found.origin, words[1]
         path, rest = Path(found.origin), words[2:]
+        if path.name == "__init__.py":
+            path = path.with_name("__main__.py")
     else:
         path, rest = folder / words[0], words[1:]
     kept_argv, kept_path = list(sys.argv), list(sys.path)

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from qssl_tf import doctor
+from qssl_tf.cli import doctor
 from qssl_tf.device import self_test as bridge
 from qssl_tf.device import service
 from qssl_tf.quantum import self_test as gradient
@@ -19,7 +19,7 @@ def found(check, state=None):
 
 def test_the_command_finds_no_problem_here_in_time(script, tmp_path, monkeypatch):
     began = time.monotonic()
-    done = script("-m", "qssl_tf.doctor", TFDS_DATA_DIR="")
+    done = script("-m", "qssl_tf", "doctor", TFDS_DATA_DIR="")
     assert done.returncode == 0, done.stdout + done.stderr
     assert time.monotonic() - began < 60 and done.stderr == ""
     assert done.stdout.splitlines()[-1] == "0 problems"
@@ -27,7 +27,7 @@ def test_the_command_finds_no_problem_here_in_time(script, tmp_path, monkeypatch
 
 
 def test_an_environment_that_cannot_work_is_told_and_not_raised(script):
-    done = script("-m", "qssl_tf.doctor", TF_USE_LEGACY_KERAS="1")
+    done = script("-m", "qssl_tf", "doctor", TF_USE_LEGACY_KERAS="1")
     assert done.returncode == 1 and "Traceback" not in done.stderr
     assert "PROBLEM versions: TF_USE_LEGACY_KERAS is set" in done.stdout and "unset TF_USE_LEGACY_KERAS" in done.stdout
 

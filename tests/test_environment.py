@@ -81,7 +81,7 @@ def test_modules_find_the_venv_by_themselves(tmp_path):
     """A Python without the packages (isolated from this one's) hands `-m qssl_tf...` over to .venv, if there is one."""
     if not (ROOT / ".venv" / "bin" / "python").exists():
         pytest.skip("the project's .venv is not built here")
-    bare = [os.path.realpath(sys.executable), "-m", "qssl_tf.cli.circuit", "ring", "--width", "2"]
+    bare = [os.path.realpath(sys.executable), "-m", "qssl_tf", "circuit", "ring", "--width", "2"]
     done = subprocess.run(bare, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0 and "ring on 2 qubits" in done.stdout, done.stderr
 

@@ -15,7 +15,7 @@ import cirq
 import numpy as np
 import pytest
 
-from qssl_tf import ibmq_infer
+from qssl_tf.cli import device as ibmq_infer
 from qssl_tf.device import manage as device_records
 from qssl_tf.device import run as device_run
 from qssl_tf.device.backends import Device

@@ -12,7 +12,7 @@ PACKAGE = ROOT / "qssl_tf"
 LAYERS = [
     ("errors", "interrupts", "markup", "streams"),
     ("arguments", "files", "plugins", "quiet"),
-    ("config", "distributed", "environment", "xla"),
+    ("commands", "config", "distributed", "environment", "xla"),
     ("presets", "registry"),
     ("flags", "data"),
     ("quantum", "plots"),
@@ -21,7 +21,8 @@ LAYERS = [
     ("evaluation",),
     ("device", "search", "sharing"),
     ("api", "reports", "studies"),
-    ("cli", "doctor", "ibmq_infer", "report", "share"),
+    ("cli",),
+    ("__main__", "ibmq_infer"),
 ]
 # Library -> the only places that may import it.
 HOMES = {

@@ -229,9 +229,9 @@ def loading(process):
 # it is SIGTERM.
 COMMANDS = {
     "linear_eval": (["trainers/linear_eval.py", "--run", "{run}", "--probe-epochs", "4000"], ("{run}: cached",)),
-    "report": (["-m", "qssl_tf.report", "{run}"], ("{run}: drawing",)),
-    "share": (["-m", "qssl_tf.share", "{run}", "--output", "{folder}/out"], ()),
-    "doctor": (["-m", "qssl_tf.doctor"], ("ok      GPU",)),
+    "report": (["-m", "qssl_tf", "report", "{run}"], ("{run}: drawing",)),
+    "share": (["-m", "qssl_tf", "share", "{run}", "--output", "{folder}/out"], ()),
+    "doctor": (["-m", "qssl_tf", "doctor"], ("ok      GPU",)),
     "ibmq_infer": (["-m", "qssl_tf.ibmq_infer", "--run", "{run}"], ()),
     "pretrain": (["trainers/pretrain.py", "--runs-dir", "{folder}"], ()),
     "search": (["tuning/search.py", "--searches-dir", "{folder}"], ()),
@@ -256,7 +256,7 @@ def test_a_device_run_says_its_name(copy):
     words = ["-m", "qssl_tf.ibmq_infer", "--run", copy, "--backend", "aer", "--job-rows", "60", "--shots", "20000"]
     _, errors = stopped(words, says("job 1/"))
     (begun,) = [path for path in (copy / "ibmq").iterdir() if path.is_dir() and not path.is_symlink()]
-    told = f"continue with: python -m qssl_tf.ibmq_infer --run {copy} --resume {begun.name}"
+    told = f"continue with: python -m qssl_tf.ibmq_infer {copy} --resume {begun.name}"
     assert errors == f"stopped by Ctrl-C; {told}\n"
 
 
@@ -273,7 +273,7 @@ def test_a_run_that_is_finished_but_for_its_figures_is_continued(tmp_path):
     assert f"stopped by SIGINT; {told}" in output or errors.endswith(f"stopped by Ctrl-C; {told}"), (output, errors)
 
 
-@pytest.mark.parametrize("words", [["trainers/linear_eval.py", "--help"], ["-m", "qssl_tf.report", "--help"]])
+@pytest.mark.parametrize("words", [["trainers/linear_eval.py", "--help"], ["-m", "qssl_tf", "report", "--help"]])
 def test_before_anything_began_it_is_one_line_too(words, tmp_path):
     """A signal at the first line of the package: while metadata of installed libraries are read."""
     (tmp_path / "sitecustomize.py").write_text(

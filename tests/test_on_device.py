@@ -12,7 +12,7 @@ from qiskit_aer import AerSimulator
 from sklearn.datasets import load_digits
 
 import qssl_tf as q
-from qssl_tf import ibmq_infer, on_device
+from qssl_tf.cli import device as ibmq_infer
 from qssl_tf.device import run as device_run
 from qssl_tf.device.backends import Device
 from qssl_tf.device.calibration import snapshot
@@ -74,13 +74,13 @@ def test_images_that_were_given_are_asked_for_again(own):
 
 def test_a_real_device_needs_a_word(own, monkeypatch):
     monkeypatch.setattr(device_run, "device", lambda name: Device("ibm_x", snapshot("fake_manila"), is_local=False))
-    monkeypatch.setattr(on_device, "finish", lambda *given: "submitted")
+    monkeypatch.setattr(device_run, "finish", lambda *given: "submitted")
     with pytest.raises(q.UserError) as error:
         q.run_on_device(own, "ibm_x", images=10)
     begun = (own.folder / "ibmq" / "latest").resolve().name
     assert str(error.value) == (
         "ibm_x is a real device and costs time, so nothing was submitted; pass submit=True, or go on with "
-        f"`python -m qssl_tf.ibmq_infer --run {own.folder} --resume {begun}`."
+        f"`qssl device {own.folder} --resume {begun}`."
     )
     assert q.run_on_device(own, "ibm_x", images=10, submit=True) == "submitted"
 

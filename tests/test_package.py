@@ -88,7 +88,12 @@ def test_the_wheel_works_without_the_sources(clean, tmp_path):
     where, typed, steps = json.loads(done.stdout)
     assert Path(where).is_relative_to(clean.parents[1]) and typed and min(steps) > 0
     done = subprocess.run(
-        [clean, "-m", "qssl_tf.share", "--help"], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False
+        [clean.with_name("qssl"), "share", "--help"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
     )
     assert done.returncode == 0 and "--licence" in done.stdout
 

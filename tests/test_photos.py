@@ -48,7 +48,7 @@ def test_a_folder_that_was_moved_is_named_on_every_route(photos, tmp_path, here)
     photos.rename(tmp_path / "elsewhere")
     commands = (
         ["trainers/linear_eval.py", "--run", run.folder],
-        ["-m", "qssl_tf.report", run.folder],
+        ["-m", "qssl_tf", "report", run.folder],
         ["-m", "qssl_tf.ibmq_infer", "--run", run.folder, "--backend", "aer", "--shots", 10],
     )
     for command in commands:

@@ -141,9 +141,9 @@ def test_a_damaged_result_is_one_line(run, tmp_path):
 
 
 def test_the_command(run, here):
-    done = here("-m", "qssl_tf.report", run.folder)
+    done = here("-m", "qssl_tf", "report", run.folder)
     assert done.returncode == 0 and done.stdout.endswith(f"report: {run.folder / 'report.html'}\n"), done.stderr
-    done = here("-m", "qssl_tf.report", run.folder / "nowhere")
+    done = here("-m", "qssl_tf", "report", run.folder / "nowhere")
     assert done.returncode == 2 and done.stderr.count("\n") == 1
 
 

@@ -2,61 +2,7 @@
 
 import launch  # noqa: F401, I001 -- first: it finds the Python that has the package
 
-import sys
-from pathlib import Path
-
-from qssl_tf.distributed.options import add_secret_flag
-from qssl_tf.flags import Parser, add_base_flags, add_config_flags, run_command
-from qssl_tf.interrupts import how_to_go_on
-
-SHORT = "digits-short"  # the preset of a search for which nothing else is named
-TRIALS = 6
-
-
-def parser() -> Parser:
-    """Return the command line."""
-    made = Parser(prog="search.py", description="Try settings, judge each by a linear probe on held-out images.")
-    made.add_argument("--name", help="name of the search's folder (default: data set, space and time)")
-    made.add_argument(
-        "--searches-dir", type=Path, default=Path("searches"), metavar="DIR", help="folder of all searches"
-    )
-    made.add_argument("--resume", nargs="?", const="", metavar="SEARCH", help="continue a search (default: the newest)")
-    made.add_argument("--space", metavar="NAME", help="what varies: circuit (default), shots, encoder, recipe or all")
-    made.add_argument(
-        "--vary", action="append", metavar="NAME=VALUES", help="vary a setting: width=4,6,8 or temperature=0.05:1:log"
-    )
-    made.add_argument("--algorithm", metavar="NAME", help="random (default), bayesian, hyperband or grid")
-    made.add_argument("--trials", type=int, metavar="N", help=f"how many (default: {TRIALS}; all of a grid)")
-    made.add_argument(
-        "--objective",
-        metavar="NAME",
-        help="validation_accuracy (default), balanced_accuracy, contrastive_accuracy, loss, parameters or seconds",
-    )
-    made.add_argument("--search-seed", type=int, metavar="N", help="seed of the choices (default: 0)")
-    made.add_argument("--role", choices=("chief", "worker"), help="part in a search on several processes or machines")
-    made.add_argument("--chief", metavar="HOST:PORT", help="where the chief listens")
-    add_secret_flag(made)
-    made.add_argument("--silence", type=float, metavar="S", help="seconds until a silent worker is lost (default: 60)")
-    add_base_flags(made)
-    add_config_flags(made)
-    return made
-
-
-def main() -> None:
-    """Open or make the search, run it in the wanted role, look at the result."""
-    arguments = parser().parse_args()
-
-    from qssl_tf.search.opening import check_together, going_on, opened
-    from qssl_tf.search.roles import ROLES
-
-    check_together(arguments)
-    folder, plan = opened(arguments, SHORT, TRIALS)
-    if arguments.role == "worker":
-        how_to_go_on("its trial goes to another worker.")
-    elif arguments.resume is not None:
-        how_to_go_on(going_on(folder))
-    ROLES[arguments.role or "alone"](folder, plan, arguments)
-
+from qssl_tf.cli.main import run
 
 if __name__ == "__main__":
-    sys.exit(run_command(main))
+    run("search")

@@ -1,23 +1,29 @@
-"""Draw and count a circuit: `python -m qssl_tf.cli.circuit ring --width 4`."""
+"""`qssl circuit`: a circuit drawn, counted and measured, such as `qssl circuit ring --width 4`."""
 
-import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from qssl_tf.config import CHOICES, MAX_QUBITS
 from qssl_tf.errors import UserError
-from qssl_tf.flags import Parser, run_command
+from qssl_tf.flags import Parser
+
+if TYPE_CHECKING:
+    from qssl_tf.quantum.spec import CircuitSpec
 
 FIGURES = (".png", ".svg")
 
 
 def parser() -> Parser:
     """Return the command line."""
-    made = Parser(prog="python -m qssl_tf.cli.circuit", description="Draw and count a circuit of the library.")
+    made = Parser(description="Draw and count a circuit of the library.")
     made.add_argument("ansatz", help=f"one of {', '.join(CHOICES['ansatz'])}, or one of your own with --plugin")
     made.add_argument("--width", type=int, default=4, help="number of qubits (default: 4)")
     made.add_argument("--layers", type=int, default=1, help="layers of the ansatz (default: 1)")
     made.add_argument("--encoding", default="angle", help=f"one of {', '.join(CHOICES['encoding'])} (default: angle)")
     made.add_argument("--observables", default="z", help="z, z_zz or products such as Z0,X1X2 (default: z)")
+    made.add_argument(
+        "--measure", action="store_true", help="expressibility, entangling capability and gradient variance as well"
+    )
     made.add_argument("--figure", type=Path, metavar="FILE", help="draw as well, as .png and .svg")
     return made
 
@@ -36,6 +42,8 @@ def main() -> None:
 
     spec = circuit_spec(asked.width, asked.ansatz, asked.layers, asked.encoding, asked.observables)
     print(describe(spec))
+    if asked.measure:
+        measure(spec, asked.ansatz, asked.width, asked.layers)
     if asked.figure:
         from qssl_tf.device.translate import to_qiskit
         from qssl_tf.plots.gates import draw_gates
@@ -45,5 +53,12 @@ def main() -> None:
         print(f"figures: {png}, {svg}")
 
 
-if __name__ == "__main__":
-    sys.exit(run_command(main))
+def measure(spec: "CircuitSpec", ansatz: str, width: int, layers: int) -> None:
+    """Print what a circuit is like in Hilbert space."""
+    from qssl_tf.quantum.hilbert_space import entangling_capability, expressibility, gradient_variance
+
+    print(
+        f"expressibility (divergence from Haar, nats; smaller covers more): {expressibility(spec):.4f}\n"
+        f"entangling capability (Meyer-Wallach, 0 to 1): {entangling_capability(spec):.3f}\n"
+        f"variance of d<Z_0>/d(first weight): {gradient_variance(width, ansatz, layers):.4f}"
+    )

@@ -1,6 +1,6 @@
 """Noise of a real device, read from the calibration snapshot that comes with Qiskit's runtime package.
 
-`python -m qssl_tf.device.calibration fake_paris --qubits 8` prints words for `--noise`.
+`qssl noise fake_paris --qubits 8` prints words for `--noise`.
 """
 
 import math
@@ -99,18 +99,6 @@ def noise_words(strengths: dict[str, float]) -> str:
     return ",".join(f"{name}={strength:.3g}" for name, strength in strengths.items())
 
 
-def main() -> None:
-    """Print the noise of a snapshot."""
-    from qssl_tf.flags import Parser
-
-    parser = Parser(prog="python -m qssl_tf.device.calibration", description="Read a device's noise from its snapshot.")
-    parser.add_argument("name", help="snapshot, such as fake_paris")
-    parser.add_argument("--qubits", type=int, default=8, help="number of connected qubits to average over (default: 8)")
-    asked = parser.parse_args()
-    backend = snapshot(asked.name)
-    print(noise_words(average_noise(backend, connected_qubits(backend, asked.qubits))))
-
-
 def connected_qubits(backend: Any, count: int) -> list[int]:
     """Return `count` connected qubits that work, found outwards from the first of the largest connected part.
 
@@ -127,11 +115,3 @@ def connected_qubits(backend: Any, count: int) -> list[int]:
         neighbours = sorted(other for pair in pairs if qubit in pair for other in pair - {qubit})
         found += [other for other in neighbours if other not in found]
     return sorted(found[:count])
-
-
-if __name__ == "__main__":
-    import sys
-
-    from qssl_tf.flags import run_command
-
-    sys.exit(run_command(main))

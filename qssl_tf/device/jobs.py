@@ -7,12 +7,13 @@ from typing import Any
 import numpy as np
 from qiskit.primitives import BitArray
 
+from qssl_tf.commands import command
 from qssl_tf.device.backends import Device
 from qssl_tf.device.compile import READ
 from qssl_tf.device.counts import expectations
 from qssl_tf.device.ledger import Ledger
 from qssl_tf.device.service import answers, told_apart
-from qssl_tf.errors import UserError, shell
+from qssl_tf.errors import UserError
 
 POLL_SECONDS = 5.0
 FAILED = ("ERROR", "CANCELLED", "FAILED")
@@ -62,8 +63,7 @@ def _fetched(ledger: Ledger, number: int, client: Any, report: Report) -> Any:
     except Exception as error:
         message = str(told_apart(error)).rstrip(".")
         raise UserError(
-            f"{message}; the job goes on, fetch it with "
-            f"python -m qssl_tf.ibmq_infer --resume {shell(ledger.folder.name)}."
+            f"{message}; the job goes on, fetch it with {command('device', '--resume', ledger.folder.name)}."
         ) from None
 
 
@@ -110,7 +110,7 @@ def wait(job: Any, ledger: Ledger, number: int, report: Report, seconds: float =
             message = job.error_message() if name != "CANCELLED" else None
             raise UserError(
                 f"job {job.job_id()} ended as {name.lower()}{f' ({message})' if message else ''}; submit it again with "
-                f"python -m qssl_tf.ibmq_infer --resume {shell(ledger.folder.name)}."
+                f"{command('device', '--resume', ledger.folder.name)}."
             )
         time.sleep(seconds)
 

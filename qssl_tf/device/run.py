@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from qssl_tf.commands import command
 from qssl_tf.data.images import ImageData
 from qssl_tf.device.backends import Device, check_suppression, device
 from qssl_tf.device.compile import folded, readout_contrast
@@ -17,7 +18,7 @@ from qssl_tf.device.options import AFFINE_ROWS, CALIBRATION_ROWS
 from qssl_tf.device.prepare import compiled_for, quantum_seconds, rows_a_job, translated
 from qssl_tf.device.results import judged
 from qssl_tf.device.working_parts import check_width, left_out
-from qssl_tf.errors import UserError, shell
+from qssl_tf.errors import UserError
 from qssl_tf.evaluation.scores import score
 from qssl_tf.files.latest import check_latest, point_newest
 from qssl_tf.files.write import first_free, replacing, write_json
@@ -25,7 +26,6 @@ from qssl_tf.interrupts import how_to_go_on
 from qssl_tf.models.sizes import head_features
 from qssl_tf.plots.gates import draw_gates
 from qssl_tf.plots.run import confusion
-from qssl_tf.plugins import plugin_flags
 from qssl_tf.quantum.observables import members
 from qssl_tf.training.facts import unfinished
 from qssl_tf.training.runs import Run, check_own, versions
@@ -136,8 +136,7 @@ def _check_calibration(given: Problem, mitigation: str) -> None:
 
 def going_on(run: Run, ledger: Ledger) -> str:
     """Return how to go on with a device run that was stopped."""
-    command = f"continue with: python -m qssl_tf.ibmq_infer --run {shell(run.folder)} --resume "
-    return f"{command}{shell(ledger.folder.name, *plugin_flags())}"
+    return f"continue with: {command('device', run.folder, '--resume', ledger.folder.name)}"
 
 
 def _versions() -> dict[str, str]:

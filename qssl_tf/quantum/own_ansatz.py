@@ -48,7 +48,7 @@ def register_ansatz(name: str, *, min_width: int = 2, source: str = "an own circ
     Args:
         name: The new word: small letters, digits and underscores.
         min_width: Fewest qubits on which the function is defined.
-        source: Where the circuit was published, for `python -m qssl_tf.cli.circuit`.
+        source: Where the circuit was published, for `qssl circuit`.
 
     Returns:
         A decorator that leaves the function as it is.

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from qssl_tf.commands import command
 from qssl_tf.config import Config
 from qssl_tf.errors import UserError, shell
 from qssl_tf.files.latest import check_latest, point_newest
@@ -15,7 +16,6 @@ from qssl_tf.files.read import named
 from qssl_tf.files.write import making, sweep
 from qssl_tf.flags import config_from_flags, given_settings, read_setting
 from qssl_tf.interrupts import how_to_go_on
-from qssl_tf.plugins import plugin_flags
 from qssl_tf.search.client import address
 from qssl_tf.search.plan import HELD_OUT, Plan, read_plan, write_plan
 from qssl_tf.search.space import Choice, Parameter, Range, check_name, subspace
@@ -96,7 +96,7 @@ def begin(folder: Path, plan: Plan) -> None:
 
 def going_on(folder: Path) -> str:
     """Return how to go on with a search that was stopped."""
-    return f"continue with: python tuning/search.py --resume {shell(folder, *plugin_flags())}"
+    return f"continue with: {command('search', '--resume', folder)}"
 
 
 def _longer(plan: Plan, trials: int) -> Plan:

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import keras_tuner
 
+from qssl_tf.commands import command
 from qssl_tf.distributed.secret import find_secret
 from qssl_tf.errors import UserError, shell
 from qssl_tf.files.lock import locked
-from qssl_tf.plugins import plugin_flags
 from qssl_tf.search.chief import Desk, serve
 from qssl_tf.search.client import Client
 from qssl_tf.search.figures import draw_search
@@ -124,5 +124,5 @@ def _finish(folder: Path, plan: Plan, oracle: Kept) -> None:
     print(
         f"best: trial {first.trial}, {plan.objective} {first.figures[plan.objective]:.4g}{share}, the best of "
         f"{len(rows)} and therefore an optimistic figure\n"
-        f"next: python trainers/pretrain.py --config {shell(folder / BEST, *plugin_flags())}"
+        f"next: {command('pretrain', '--config', folder / BEST)}"
     )

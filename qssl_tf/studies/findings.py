@@ -1,12 +1,11 @@
 """What a report is made of."""
 
-import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from qssl_tf.plugins import plugin_flags
+from qssl_tf.commands import command
 from qssl_tf.studies.records import Record
 from qssl_tf.studies.studies import Study, study
 
@@ -36,7 +35,7 @@ class Findings:
     def command(self) -> str:
         """What makes this report again."""
         study = [] if self.name == "paper" else [self.name]
-        return shlex.join(["python", "trainers/reproduce.py", *study, *plugin_flags()])
+        return command("reproduce", *study)
 
     def path(self, stem: str, suffix: str) -> Path:
         """Return a file of the report; those of the paper's own study have plain names."""

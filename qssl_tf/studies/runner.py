@@ -126,7 +126,7 @@ def _room(order: Order, runs: list[Job]) -> str:
 
 
 def _command(order: Order, job: Job) -> list[str]:
-    words = ["-m", "qssl_tf.studies.task", job.kind, order.name, job.pair.cell.name, str(job.pair.seed)]
+    words = ["-m", "qssl_tf.cli.task", job.kind, order.name, job.pair.cell.name, str(job.pair.seed)]
     words += ["--folder", str(order.folder), "--results", str(order.results), "--batches", order.batches]
     words += ["--data-dir", order.data_dir] if order.data_dir else []
     return [*words, "--keep-weights"] if order.keep_weights else words

@@ -13,6 +13,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from qssl_tf.commands import command
 from qssl_tf.config import Config
 from qssl_tf.errors import UserError, shell
 from qssl_tf.files.checksums import SUMS, check_sums, listed
@@ -247,7 +248,7 @@ def _known_runs(runs_dir: Path, wanted: str = "") -> str:
             return f"did you mean {folder / wanted}?"
     found = {path.name: path for path in _runs_in(runs_dir)}
     if not found:
-        return f"{runs_dir} holds no runs: make one with `make pretrain`."
+        return f"{runs_dir} holds no runs: make one with `{command('pretrain')}`."
     if near := difflib.get_close_matches(wanted, found, n=1):
         return f"did you mean {found[near[0]]}?"
     names, more = [printable(name) for name in found], len(found) - SHOWN_RUNS

@@ -5,16 +5,21 @@ from judges.drawn_words import words
 
 def test_the_command_draws(here, tmp_path):
     figure = tmp_path / "circuit.svg"
-    done = here("-m", "qssl_tf.cli.circuit", "sim19", "--width", 3, "--figure", figure)
+    done = here("-m", "qssl_tf", "circuit", "sim19", "--width", 3, "--figure", figure)
     assert done.returncode == 0 and "9 weights" in done.stdout, done.stderr
     assert done.stdout.endswith(f"figures: {tmp_path / 'circuit.png'}, {figure}\n")
     assert any("theta_008" in word for word in words(tmp_path / "circuit.png"))
 
 
 def test_mistakes_are_one_line(here, tmp_path):
-    done = here("-m", "qssl_tf.cli.circuit", "rign")
+    done = here("-m", "qssl_tf", "circuit", "rign")
     assert done.returncode == 2 and done.stderr.startswith("error: `ansatz` must be one of ring,")
-    done = here("-m", "qssl_tf.cli.circuit", "ring", "--figure", tmp_path / "circuit.pdf")
+    done = here("-m", "qssl_tf", "circuit", "ring", "--figure", tmp_path / "circuit.pdf")
     assert done.returncode == 2
     sentence = f"error: --figure must be a file's name that ends in .png or .svg; got {tmp_path / 'circuit.pdf'}.\n"
     assert done.stderr == sentence
+
+
+def test_it_is_measured(here):
+    done = here("-m", "qssl_tf", "circuit", "ring", "--width", 3, "--measure")
+    assert done.returncode == 0 and "entangling capability (Meyer-Wallach, 0 to 1): 0." in done.stdout, done.stderr

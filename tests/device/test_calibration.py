@@ -72,5 +72,5 @@ def test_nothing_here_loads_tensorflow(script):
     done = script("-c", "import sys, qssl_tf.device.calibration as s; s.snapshot('fake_paris');"
                   "print('tensorflow' in sys.modules)")  # fmt: skip
     assert done.stdout == "False\n", done.stderr
-    done = script("-m", "qssl_tf.device.calibration", "fake_paris")
+    done = script("-m", "qssl_tf", "noise", "fake_paris")
     assert done.returncode == 0 and done.stdout.startswith("readout=0.0"), done.stderr

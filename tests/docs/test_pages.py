@@ -45,7 +45,7 @@ SAID = {
     "--data-dir photos": "images of photos",
     "--split validation": "validation images",
     "--report": "report: docs/results/report.md",
-    "qssl_tf.share": "shared-digits",
+    "qssl share": "shared-digits",
 }
 # Page -> files that are there when it was run: an own circuit reached the device.
 LEFT = {"own-circuit": ("runs/digits-brick-*/ibmq/*/result.json",)}
@@ -76,7 +76,7 @@ def run(command, folder):
             [*words, "--dry-run"], cwd=ROOT, env=plain, capture_output=True, text=True, timeout=60, check=True
         )
         words = shlex.split(said.stdout.splitlines()[-1])
-    done = run_here(*words[1:], folder=folder)
+    done = run_here(*(["-m", "qssl_tf", *words[1:]] if words[0] == "qssl" else words[1:]), folder=folder)
     assert done.returncode == 0, f"{command}: {done.stderr}"
     return done.stdout
 

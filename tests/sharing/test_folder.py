@@ -151,7 +151,7 @@ def test_weights_of_a_part_of_the_training_are_called_so(runs, here, tmp_path):
         (copy, "step 0 of 5, training is unfinished"),
     ):
         output = tmp_path / f"{folder.name}-shared"
-        done = here("-m", "qssl_tf.share", folder, "--checkpoint", "0", "--output", output, "--small")
+        done = here("-m", "qssl_tf", "share", folder, "--checkpoint", "0", "--output", output, "--small")
         assert done.returncode == 0 and done.stdout.startswith(f"{output}: weights after {told}, "), done.stderr
         assert f"**These are not the weights of a whole training: {told}.**" in (output / "README.md").read_text()
     share(runs[0], tmp_path / "last", licence="x")
@@ -168,10 +168,10 @@ def test_a_damaged_record_is_one_line(runs, tmp_path):
 
 
 def test_the_command_says_what_it_wrote(runs, here, tmp_path):
-    done = here("-m", "qssl_tf.share", runs[0].folder, "--output", tmp_path / "out", "--small")
+    done = here("-m", "qssl_tf", "share", runs[0].folder, "--output", tmp_path / "out", "--small")
     assert done.returncode == 0 and done.stdout.startswith(f"{tmp_path / 'out'}: weights after step 5, 0."), done.stderr
     check_sums(tmp_path / "out")
-    again = here("-m", "qssl_tf.share", runs[0].folder, "--output", tmp_path / "out")
+    again = here("-m", "qssl_tf", "share", runs[0].folder, "--output", tmp_path / "out")
     assert again.returncode == 2 and again.stderr == (
         f"error: {tmp_path / 'out'} exists already; name another folder with --output.\n"
     )

@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-TASK = ("-m", "qssl_tf.studies.task")
+TASK = ("-m", "qssl_tf.cli.task")
 
 
 @pytest.fixture(scope="module")

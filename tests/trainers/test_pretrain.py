@@ -58,7 +58,7 @@ def test_what_a_run_leaves(whole):
         assert (run / name).stat().st_size > 0
     assert list((run / "tensorboard").iterdir())
     assert not [path for path in run.rglob(".*") if path.is_file()]
-    assert f"next: python trainers/linear_eval.py --run {run}" in output
+    assert f"next: python trainers/linear_eval.py {run}" in output
     assert "nearest neighbours in 4 features, test split:" in output
     assert float(rows(run)[-1]["loss"]) < float(rows(run)[0]["loss"])
     rise = [2e-3 * step / 10 for step in range(10)]

@@ -46,7 +46,7 @@ def trained(tmp_path_factory, here):
 ROUTES = {
     "probe": lambda run: ["trainers/linear_eval.py", "--run", run],
     "device": lambda run: ["-m", "qssl_tf.ibmq_infer", "--run", run, "--backend", "aer", "--images", "4"],
-    "report": lambda run: ["-m", "qssl_tf.report", run],
+    "report": lambda run: ["-m", "qssl_tf", "report", run],
     "resume": lambda run: ["trainers/pretrain.py", "--resume", run],
 }
 

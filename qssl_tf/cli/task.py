@@ -1,4 +1,4 @@
-"""One job of a study in a process of its own: `python -m qssl_tf.studies.task`."""
+"""One job of a study in a process of its own: `python -m qssl_tf.cli.task`."""
 
 import os
 import sys
@@ -11,7 +11,7 @@ from qssl_tf.studies.studies import STUDIES, pairs, study
 
 def parser() -> Parser:
     """Return the command line."""
-    made = Parser(prog="python -m qssl_tf.studies.task", description="Do one job of a study.")
+    made = Parser(prog="python -m qssl_tf.cli.task", description="Do one job of a study.")
     made.add_argument("kind", choices=("run", "paper_probe", "device"))
     made.add_argument("study", choices=tuple(STUDIES))
     made.add_argument("cell")

@@ -1,17 +1,17 @@
-"""What is right and wrong with this machine: `python -m qssl_tf.doctor`. Each finding comes with its remedy."""
+"""`qssl doctor`: what is right and wrong with this machine; each finding comes with its remedy."""
 
 import os
 import platform
 import shutil
-import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from qssl_tf import environment
+from qssl_tf.commands import command
 from qssl_tf.errors import UserError, reason, shell
-from qssl_tf.flags import Parser, run_command
+from qssl_tf.flags import Parser
 
 PACKAGES = (
     "qssl-tf", "tensorflow", "tensorflow-quantum", "keras", "cirq-core", "qiskit", "qiskit-aer", "qiskit-ibm-runtime",
@@ -110,7 +110,7 @@ def newest_run() -> Iterator[Finding]:
     from qssl_tf.training.verify import damaged_files
 
     if not (runs.RUNS_DIR / runs.LATEST).is_dir():
-        yield Finding("ok", "no runs here yet: `make pretrain` makes one")
+        yield Finding("ok", f"no runs here yet: `{command('pretrain')}` makes one")
         return
     try:
         run = runs.newest_run(runs.RUNS_DIR)
@@ -119,7 +119,7 @@ def newest_run() -> Iterator[Finding]:
         return
     damaged = list(damaged_files(run))
     for sentence in damaged:
-        yield Finding("problem", sentence, f"python trainers/pretrain.py --resume {shell(run.folder)}, or train again")
+        yield Finding("problem", sentence, f"{command('pretrain', '--resume', run.folder)}, or train again")
     if not damaged:
         yield Finding("ok", f"newest run {run.folder}: no file is damaged")
 
@@ -186,7 +186,7 @@ def examine() -> Iterator[tuple[str, Finding]]:
 
 def main() -> int:
     """Print the findings; the exit code is 1 if one is a problem."""
-    parser = Parser(prog="python -m qssl_tf.doctor", description="Look at this machine and test the installation.")
+    parser = Parser(description="Look at this machine and test the installation.")
     parser.parse_args()
     problems = 0
     for topic, finding in examine():
@@ -196,7 +196,3 @@ def main() -> int:
             print(f"        -> {finding.remedy}", flush=True)
     print(f"{problems} problems" if problems != 1 else "1 problem")
     return int(problems > 0)
-
-
-if __name__ == "__main__":
-    sys.exit(run_command(main))

@@ -1,16 +1,15 @@
-"""A run for others: `python -m qssl_tf.share RUN` writes a self-contained folder with a model card."""
+"""`qssl share`: a run for others, as a self-contained folder with a model card."""
 
-import sys
 from pathlib import Path
 
-from qssl_tf.flags import Parser, run_command
+from qssl_tf.cli.runs import add_run_flags, named_run
+from qssl_tf.flags import Parser
 
 
 def parser() -> Parser:
     """Return the command line."""
-    made = Parser(prog="python -m qssl_tf.share", description="Write a run as a self-contained folder with a card.")
-    made.add_argument("run", nargs="?", type=Path, metavar="RUN", help="run folder, or ready weights (default: newest)")
-    made.add_argument("--runs-dir", type=Path, default=Path("runs"), metavar="DIR", help="folder of all runs")
+    made = Parser(description="Write a run as a self-contained folder with a card.")
+    add_run_flags(made)
     made.add_argument(
         "--output", type=Path, metavar="FOLDER", help="the new folder (default: shared/<name of the run>)"
     )
@@ -29,10 +28,9 @@ def main() -> None:
     from qssl_tf.evaluation.trained_run import load_run
     from qssl_tf.sharing.folder import share
     from qssl_tf.training.facts import unfinished
-    from qssl_tf.training.runs import newest_run, open_run
+    from qssl_tf.training.runs import open_run
 
-    folder = arguments.run or newest_run(arguments.runs_dir).folder
-    run = load_run(folder, arguments.checkpoint)
+    run = load_run(named_run(arguments).folder, arguments.checkpoint)
     output = arguments.output or Path("shared") / run.folder.name
     share(
         run,
@@ -45,7 +43,3 @@ def main() -> None:
     size = sum(path.stat().st_size for path in output.rglob("*") if path.is_file())
     what = unfinished(open_run(run.folder), run.step) or f"step {run.step}"
     print(f"{output}: weights after {what}, {size / 1e6:.1f} MB; read its README.md before it goes out")
-
-
-if __name__ == "__main__":
-    sys.exit(run_command(main))

@@ -1,17 +1,16 @@
-"""All pictures of a run and one page with everything: `python -m qssl_tf.report` writes `report.html`."""
+"""`qssl report`: all pictures of a run, and one page with everything."""
 
-import sys
 from dataclasses import replace
 from pathlib import Path
 
-from qssl_tf.flags import Parser, run_command
+from qssl_tf.cli.runs import add_run_flags, named_run
+from qssl_tf.flags import Parser
 
 
 def parser() -> Parser:
     """Return the command line."""
-    made = Parser(prog="python -m qssl_tf.report", description="Draw a run and gather what it found on one page.")
-    made.add_argument("run", nargs="?", type=Path, metavar="RUN", help="run folder, or ready weights (default: newest)")
-    made.add_argument("--runs-dir", type=Path, default=Path("runs"), metavar="DIR", help="folder of all runs")
+    made = Parser(description="Draw a run and gather what it found on one page.")
+    add_run_flags(made)
     made.add_argument("--checkpoint", default="last", metavar="STEP", help="whose weights are drawn (default: last)")
     made.add_argument(
         "--data-dir", type=Path, metavar="DIR", help="where the images lie now (default: as the run's settings say)"
@@ -27,16 +26,11 @@ def main() -> None:
     from qssl_tf.reports.report import write_report
     from qssl_tf.training.facts import unfinished
     from qssl_tf.training.provenance import images_of_run
-    from qssl_tf.training.runs import newest_run, open_run, own_folder
+    from qssl_tf.training.runs import open_run, own_folder
 
-    folder = arguments.run or newest_run(arguments.runs_dir).folder
-    run = load_run(folder, arguments.checkpoint)
+    run = load_run(named_run(arguments).folder, arguments.checkpoint)
     run = replace(run, folder=own_folder(run.folder, arguments.runs_dir))
     opened = open_run(run.folder)
     print(f"{run.folder}: drawing {unfinished(opened, run.step) or f'step {run.step}'}", flush=True)
     data = images_of_run(opened, data_dir=arguments.data_dir) if arguments.data_dir else None
     print(f"report: {write_report(run, data)}")
-
-
-if __name__ == "__main__":
-    sys.exit(run_command(main))

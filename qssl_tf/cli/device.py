@@ -1,0 +1,110 @@
+"""`qssl device`: a trained head on a device of IBM Quantum, or on a snapshot of one.
+
+arXiv:2103.14653, Section 5, classifies 900 unseen images on ibmq_paris.
+"""
+
+import sys
+from argparse import Namespace
+from dataclasses import replace
+from pathlib import Path
+
+from qssl_tf.cli.runs import add_run_flags, named_run
+from qssl_tf.device.options import METHODS, check_asked
+from qssl_tf.errors import UserError, shell
+from qssl_tf.files.lock import locked
+from qssl_tf.files.write import sweep
+from qssl_tf.flags import Parser
+from qssl_tf.interrupts import how_to_go_on
+
+
+def parser() -> Parser:
+    """Return the command line."""
+    made = Parser(description="Run a trained and probed head on a device.")
+    add_run_flags(made)
+    made.add_argument("--checkpoint", default="last", metavar="STEP", help="the step that was probed (default: last)")
+    made.add_argument(
+        "--data-dir", type=Path, metavar="DIR", help="where the images lie now (default: as the run's settings say)"
+    )
+    made.add_argument(
+        "--backend", default="fake_paris", help="aer, fake_*, a device's name or least_busy (default: fake_paris)"
+    )
+    made.add_argument("--images", type=int, help="test images, equally many of each class (default: 900, or all)")
+    made.add_argument("--shots", type=int, default=1024, help="measurements of each image (default: 1024)")
+    made.add_argument("--mitigation", default="affine", help=f"one of {', '.join(METHODS)} (default: affine)")
+    made.add_argument(
+        "--suppression", default="", metavar="WORDS", help="of decoupling,twirling; on real devices (default: none)"
+    )
+    made.add_argument(
+        "--job-rows", type=int, metavar="N", help="rows of a job (default: 150 simulated, else by the device's limit)"
+    )
+    made.add_argument("--seed", type=int, default=0, help="which images, layouts and simulated noise (default: 0)")
+    made.add_argument("--yes", action="store_true", help="submit to a real device without asking")
+    made.add_argument("--dry-run", action="store_true", help="do everything but submit")
+    made.add_argument("--status", action="store_true", help="list the run's device runs and their jobs")
+    made.add_argument("--resume", nargs="?", const="", metavar="ID", help="continue a device run (default: the newest)")
+    made.add_argument("--cancel", metavar="ID", help="cancel the waiting jobs of a device run")
+    made.add_argument("--export", choices=("qasm3", "qpy"), help="write the trained circuit and stop")
+    return made
+
+
+def main() -> None:
+    """Do what the command line asks."""
+    asked = parser().parse_args()
+    check_asked(asked.shots, asked.mitigation, asked.seed, asked.images, asked.job_rows)
+    from qssl_tf.training.runs import own_folder
+
+    run = named_run(asked)
+    run = replace(run, folder=own_folder(run.folder, asked.runs_dir))
+    folder = run.folder / "ibmq"
+    from qssl_tf.device import manage as device_records
+
+    if asked.status:
+        device_records.show_status(folder)
+    elif asked.cancel:
+        device_records.cancel(folder, asked.cancel)
+    elif asked.resume is not None:
+        from qssl_tf.device.run import going_on
+
+        ledger = device_records.chosen(folder, asked.resume)
+        how_to_go_on(going_on(run, ledger))
+        device, costs = device_records.reopened(ledger)
+        submit(run, ledger, device, costs and not asked.yes)
+    elif asked.export:
+        from qssl_tf.device.run import export
+
+        export(run, asked.checkpoint, asked.export)
+    else:
+        start(run, asked)
+
+
+def start(run, asked: Namespace) -> None:
+    """Plan a device run, ask where it costs something, and run it."""
+    from qssl_tf.device import run as device_run
+    from qssl_tf.training.provenance import images_of_run
+
+    words = [word for word in asked.suppression.split(",") if word]
+    settings = (asked.checkpoint, asked.images, asked.shots, asked.mitigation, asked.seed, asked.job_rows, words)
+    data = images_of_run(run, data_dir=asked.data_dir) if asked.data_dir else None
+    ledger, device = device_run.plan(run, asked.backend, *settings, data=data)
+    if asked.dry_run:
+        print(f"dry run: nothing was submitted; go on with --resume {shell(ledger.folder.name)}")
+        return
+    submit(run, ledger, device, not device.is_local and not asked.yes)
+
+
+def submit(run, ledger, device, ask: bool) -> None:
+    """Run a plan, after asking where it costs something."""
+    from qssl_tf.device import run as device_run
+
+    if ask and not _agreed():
+        print(f"not submitted; go on with --resume {shell(ledger.folder.name)}")
+        return
+    with locked(ledger.folder):
+        sweep(ledger.folder)
+        device_run.finish(run, ledger.again(), device)  # as another process may have left it meanwhile
+
+
+def _agreed() -> bool:
+    if not sys.stdin.isatty():
+        raise UserError("a real device costs time; add --yes to submit without being asked.")
+    return input("submit? [y/N] ").strip().lower() in ("y", "yes")

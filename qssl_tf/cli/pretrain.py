@@ -1,0 +1,156 @@
+"""`qssl pretrain`: contrastive pretraining of a new run, or of one that goes on."""
+
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from qssl_tf.commands import command
+from qssl_tf.config import Config
+from qssl_tf.distributed.options import Choice, add_strategy_flags, read_choice
+from qssl_tf.distributed.peers import Peers
+from qssl_tf.distributed.rendezvous import joined
+from qssl_tf.errors import UserError
+from qssl_tf.files.checksums import digest
+from qssl_tf.files.latest import point_newest
+from qssl_tf.files.lock import locked
+from qssl_tf.files.write import sweep
+from qssl_tf.flags import Parser, add_base_flags, add_config_flags, config_from_flags, given_settings
+from qssl_tf.interrupts import how_to_go_on
+from qssl_tf.training.runs import PARTS, Run, check_open_to_training, create_run, newest_run, open_run, versions
+
+
+def parser() -> Parser:
+    """Return the command line."""
+    made = Parser(description="Train encoder and head by contrastive learning.")
+    made.add_argument("--name", help="name of the run folder (default: data set, head, seed and time)")
+    made.add_argument("--runs-dir", type=Path, default=Path("runs"), metavar="DIR", help="folder of all runs")
+    made.add_argument(
+        "--resume", nargs="?", const="", metavar="RUN", help="continue a run folder (default: the newest run)"
+    )
+    made.add_argument(
+        "--previous-state", action="store_true", help="resume from the state before the last, if that is damaged"
+    )
+    add_strategy_flags(made)
+    add_base_flags(made)
+    add_config_flags(made)
+    return made
+
+
+def main() -> int:
+    """Open or make the run, train it, look at the result."""
+    arguments = parser().parse_args()
+    opened = to_resume(arguments)
+    config = opened.config if opened else config_from_flags(arguments)
+    if opened:
+        how_to_go_on(going_on(opened))
+    choice = read_choice(arguments, config.batch_size, opened.folder.parent if opened else arguments.runs_dir)
+    with joined(choice, describe_settings(config, opened)) as peers:
+        return train(arguments, config, opened, choice, peers)
+
+
+def train(arguments, config: Config, opened: Run | None, choice: Choice, peers: Peers | None) -> int:
+    """Train one run on the devices and machines of `choice`, and return the exit code; only the chief writes."""
+    from qssl_tf.distributed.strategies import make_strategy
+
+    began = time.perf_counter()
+    strategy = make_strategy(choice, config.batch_size)  # before anything else touches TensorFlow's devices
+
+    from qssl_tf.data.sources import load
+    from qssl_tf.training.facts import is_finished
+    from qssl_tf.training.fit import build, pretrain
+    from qssl_tf.training.provenance import images_of_run, own_parts
+
+    data = images_of_run(opened) if opened else load(config)
+    if peers:
+        peers.agree({"training images": data.train.fingerprint()})
+    with strategy.scope():
+        model, augmentation = build(config, data, opened.state if opened else None)  # before a folder is made
+    if peers and not peers.is_chief:
+        run = Run(Path(peers.tell("")), config)
+        pretrain(run, data, model, augmentation, opened is not None, peers)
+        return 0
+    run = opened or create_run(
+        config, arguments.runs_dir, arguments.name, data.name, data.facts(), own_parts(config, model)
+    )
+    how_to_go_on(going_on(run))
+    with locked(run.folder):
+        if opened:
+            with suppress(UserError), locked(run.probe):  # somebody may be probing it, who has files of that kind
+                sweep(run.folder, *(run.folder / part for part in PARTS))
+        complete = opened is not None and not arguments.previous_state and is_finished(opened)
+        begin(run, data, strategy.num_replicas_in_sync, arguments.previous_state, complete)
+        if peers:
+            peers.tell(str(run.folder))
+        stopped_by = pretrain(run, data, model, augmentation, opened is not None, peers)
+        if peers:
+            peers.end(stopped_by)
+        if stopped_by:
+            print(f"stopped by {stopped_by}; {going_on(run)}")
+            return 130
+        finish(run, model, data, None if complete else time.perf_counter() - began)
+    return 0
+
+
+def going_on(run: Run) -> str:
+    """Return how to go on with a run that was stopped."""
+    return f"continue with: {command('pretrain', '--resume', run.folder)}"
+
+
+def describe_settings(config: Config, opened: Run | None) -> dict[str, Any]:
+    """Return what all workers must have in common; where the data lie may differ."""
+    settings = {name: value for name, value in config.to_dict().items() if name != "data_dir"}
+    state = opened.state if opened else None
+    kept = digest(state) if state and state.is_file() else None
+    same = {name: version for name, version in versions().items() if name != "machine"}
+    return {**same, **settings, "run to resume": opened and opened.folder.name, "kept state": kept}
+
+
+def begin(run: Run, data, replicas: int, previous_state: bool, complete: bool) -> None:
+    """Say what is about to be trained, from which state."""
+    from qssl_tf.data.augment import say_recipe
+    from qssl_tf.training.checkpoints import go_back
+
+    if previous_state:
+        print(f"the last state is kept as {go_back(run)}", flush=True)
+    if not complete:
+        point_newest(run.folder)
+    shared = f", shared by {replicas} replicas" if replicas > 1 else ""
+    print(f"{run.folder}: {describe(run.config)} on {len(data.train)} images of {data.name}{shared}", flush=True)
+    say_recipe(run.config, data.image_shape)
+
+
+def to_resume(arguments) -> Run | None:
+    """Return the run that --resume names, if it was given; settings beside it are refused, they stand in its folder."""
+    if arguments.resume is None:
+        if arguments.previous_state:
+            raise UserError("--previous-state belongs to --resume, which names the run to go on with.")
+        return None
+    given = [f"--{name.replace('_', '-')}" for name in given_settings(arguments)]
+    given += [f"--{name}" for name in ("preset", "config", "name") if getattr(arguments, name) is not None]
+    if given:
+        raise UserError(f"--resume takes every setting from the run folder; leave out {', '.join(given)}.")
+    run = open_run(Path(arguments.resume)) if arguments.resume else newest_run(arguments.runs_dir)
+    check_open_to_training(run)
+    return run
+
+
+def describe(config: Config) -> str:
+    """Return the model in a few words."""
+    head = f"{config.ansatz} circuit on {config.width} qubits" if config.head == "quantum" else f"{config.head} head"
+    return f"{config.encoder} + {head}, seed {config.seed}"
+
+
+def finish(run, model, data, seconds: float | None) -> None:
+    """Save the model, draw the figures, measure neighbours and say what to do next."""
+    from qssl_tf.evaluation.overview import finish_run
+    from qssl_tf.training.history import read_history
+
+    steps = f"{read_history(run.history)[-1]['step']} steps"
+    done = f"finished already: {steps}" if seconds is None else f"done: {steps} in {seconds:.0f} s"
+    found, judged = finish_run(run, model, data), data.class_names and len(data.test)
+    print(
+        f"{done}, {found}\n"
+        f"run folder: {run.folder} (figures/loss.png, figures/views.png)\n"
+        + (f"next: {command('probe', run.folder)}" if judged else "no labels to judge by, no probe")
+    )

@@ -1,0 +1,32 @@
+"""The one way in which a command names a run."""
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from qssl_tf.errors import UserError
+
+if TYPE_CHECKING:
+    from qssl_tf.training.runs import Run
+
+
+def add_run_flags(parser: argparse.ArgumentParser) -> None:
+    """Add the one way to name a run: by its folder or name, else the newest is taken."""
+    about = "run folder, or the name of ready weights (default: the newest run)"
+    parser.add_argument("run", nargs="?", type=Path, metavar="RUN", help=about)
+    parser.add_argument("--run", dest="run_flag", type=Path, metavar="RUN", help=argparse.SUPPRESS)  # as it was once
+    parser.add_argument("--runs-dir", type=Path, default=Path("runs"), metavar="DIR", help="folder of all runs")
+
+
+def named_run(arguments: argparse.Namespace) -> "Run":
+    """Open the run that a command line names, or the newest.
+
+    Raises:
+        UserError: There is none, or two are named.
+    """
+    from qssl_tf.training.runs import newest_run, open_run
+
+    if arguments.run and arguments.run_flag:
+        raise UserError(f"one run must be named; got {arguments.run} and --run {arguments.run_flag}.")
+    named = arguments.run or arguments.run_flag
+    return open_run(named) if named else newest_run(arguments.runs_dir)
