@@ -24,7 +24,8 @@ TOUR = ROOT / "examples" / "tour.ipynb"
 def on_files(files, config):
     """Add pages that lie outside of docs/."""
     for place, source in PAGES.items():
-        files.append(File.generated(config, place, content=source.read_text(encoding="utf-8")))
+        text = source.read_text(encoding="utf-8").replace("](docs/", "](")  # links from the root
+        files.append(File.generated(config, place, content=text))
     for place, content in tour().items():
         files.append(File.generated(config, place, content=content))
     return files

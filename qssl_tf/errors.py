@@ -30,12 +30,20 @@ def reason(error: BaseException) -> str:
         KeyboardInterrupt: It failed because of Ctrl-C.
     """
     pass_on_interrupt(error)
-    text = f"it lacks {error}" if isinstance(error, KeyError) else str(error)
+    text = f"it lacks {error}" if isinstance(error, KeyError) else text_of(error)
     lines = [line for line in COLOURS.sub("", text).splitlines() if line.strip()] or [type(error).__name__]
     if lines[0].startswith("Exception encountered when calling") and len(lines) > 1:
         lines = lines[1:]  # Keras names the layer first, and the reason below
     line = lines[0].strip()[:200].rstrip(".")
     return line.encode("utf-8", "backslashreplace").decode()  # it may quote what no file or terminal takes
+
+
+def text_of(error: BaseException) -> str:
+    """Return an error's own text; nothing of a class whose text fails."""
+    try:
+        return str(error)
+    except Exception:
+        return ""
 
 
 def is_interrupt(error: BaseException) -> bool:

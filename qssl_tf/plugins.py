@@ -54,7 +54,9 @@ def _run(path: Path) -> None:
         spec.loader.exec_module(module)
     except UserError as error:
         raise UserError(f"plugin {path}: {error}") from None
-    except (Exception, SystemExit) as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # a user's own may be of any kind
         reached = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
         where = f"line {error.lineno if isinstance(error, SyntaxError) else reached[-1]}"
         raise UserError(f"plugin {path} failed in {where} with {type(error).__name__}: {reason(error)}.") from error

@@ -5,7 +5,7 @@ from collections.abc import Container, Iterator
 from contextlib import contextmanager
 
 from qssl_tf.config import CHOICES
-from qssl_tf.errors import UserError, pass_on_interrupt, reason, shown
+from qssl_tf.errors import UserError, pass_on_interrupt, reason, shown, text_of
 
 KERAS_WRAPS = ("Exception encountered when calling", "Could not automatically infer the output")
 # Setting -> its own words, in the order in which they came.
@@ -51,7 +51,9 @@ def own_code(what: str) -> Iterator[None]:
     """
     try:
         yield
-    except (Exception, SystemExit) as error:
+    except (KeyboardInterrupt, GeneratorExit):  # the latter where a generator is closed
+        raise
+    except BaseException as error:  # a user's own may be of any kind
         pass_on_interrupt(error)
         origin = _origin(error)
         if isinstance(origin, UserError):
@@ -62,6 +64,6 @@ def own_code(what: str) -> Iterator[None]:
 def _origin(error: BaseException) -> BaseException:
     """Return what a layer of the user's raised: Keras wraps it in errors of the same kind, with a page of text."""
     links = [error]
-    while any(words in str(links[-1]) for words in KERAS_WRAPS) and links[-1].__context__ is not None:
+    while any(words in text_of(links[-1]) for words in KERAS_WRAPS) and links[-1].__context__ is not None:
         links.append(links[-1].__context__)
     return links[-1]

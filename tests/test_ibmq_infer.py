@@ -246,7 +246,8 @@ def test_a_run_without_probe_or_quantum_head(here, tmp_path):
     made = here("trainers/pretrain.py", "--runs-dir", tmp_path, "--name", "bare", *SMALL[:4], "--steps", "2")
     assert made.returncode == 0, made.stderr
     done = infer(here, tmp_path / "bare")
-    assert done.stderr.endswith("probe.json does not exist; probe the run with `python trainers/linear_eval.py`.\n")
+    remedy = f"probe the run with `python trainers/linear_eval.py {tmp_path / 'bare'}`."
+    assert done.stderr.endswith(f"probe.json does not exist; {remedy}\n")
     settings = json.loads((tmp_path / "bare" / "config.json").read_text())
     (tmp_path / "bare" / "config.json").write_text(json.dumps(settings | {"head": "identity"}))
     done = infer(here, tmp_path / "bare")

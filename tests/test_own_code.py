@@ -23,6 +23,8 @@ ERRORS = [
     StopIteration(),
     SystemExit("bye\nand more"),
     type("Own", (Exception,), {"__str__": lambda self: ""})(),
+    type("Textless", (Exception,), {"__str__": lambda self: 1 / 0})(),
+    type("Base", (BaseException,), {})("of no exception"),
 ]
 
 

@@ -123,6 +123,8 @@ def _numbered(
     """
     if labels is None:
         return np.zeros(count, np.int64), ()
+    if np.ma.isMaskedArray(labels):
+        raise UserError(f"`{what}` must have no mask; fill what is masked, as with .filled(-1).")
     given, known = _column(labels, count, what)
     if not known.any():
         return np.full(count, UNLABELLED if like else 0), tuple(like)
@@ -148,14 +150,23 @@ def _column(labels: Any, count: int, what: str) -> tuple[np.ndarray, np.ndarray]
 
 def _of_objects(given: np.ndarray, what: str) -> tuple[np.ndarray, np.ndarray]:
     """Return what `_column` does of Python's objects, where None or NaN stands for what is missing."""
-    known = np.array([not (value is None or value != value) for value in given], bool)
+    known = np.array([not _is_missing(value) for value in given], bool)
     values = [value.decode("utf-8", "surrogateescape") if isinstance(value, bytes) else value for value in given[known]]
     for kind, dtype, filler in ((str, str, ""), (int | np.integer, np.int64, UNLABELLED)):
         if all(isinstance(value, kind) and not isinstance(value, bool) for value in values):
-            plain = np.full(len(given), filler, np.array(values or [filler], dtype).dtype)
+            try:
+                plain = np.full(len(given), filler, np.array(values or [filler], dtype).dtype)
+            except OverflowError:
+                strange = next(value for value in values if abs(int(value)) >= 2**63)
+                raise UserError(f"`{what}` must be whole numbers of 64 bits; got {shown(strange)}.") from None
             plain[known] = values
             return plain, known & (plain != UNLABELLED) if dtype is np.int64 else known
     raise UserError(f"`{what}` must be whole numbers or names; got both or others, such as {shown(values[0])}.")
+
+
+def _is_missing(value: Any) -> bool:
+    """Return whether an object stands for no label: None, NaN, or pandas's NA, which is neither equal nor unequal."""
+    return value is None or type(value).__name__ in ("NAType", "NaTType") or value != value
 
 
 def _counted(
@@ -183,6 +194,12 @@ def _by_name(given: np.ndarray, what: str, names: Sequence[str]) -> tuple[np.nda
             f"`{what}` must name two classes or more, beside {UNLABELLED} for unlabelled images; got {known[0]} alone. "
             "Leave them out to train without."
         )
+    written = [printable(str(value)) for value in known]
+    for number, name in enumerate(written):
+        if not name.strip() or name in written[:number]:
+            raise UserError(
+                f"`{what}` must be names that differ where they are printed; got {shown(str(known[number]))}."
+            )
     return np.array([place[value] for value in given.tolist()], np.int64), tuple(str(value) for value in known)
 
 

@@ -12,7 +12,7 @@ from qssl_tf.device.mitigation import MITIGATIONS, Measured
 from qssl_tf.device.records import DeviceResult
 from qssl_tf.errors import UserError, reason
 from qssl_tf.evaluation.linear import LinearFit
-from qssl_tf.evaluation.scores import completed, confusion_matrix, score
+from qssl_tf.evaluation.scores import completed, confusion_matrix, score, wilson
 from qssl_tf.files.read import read_json
 from qssl_tf.files.schema import check
 from qssl_tf.quantum.observables import members
@@ -85,11 +85,3 @@ def read_result(path: Path) -> dict[str, Any]:
         return check(DeviceResult, completed(read_json(path)))
     except (OSError, ValueError) as error:
         raise UserError(f"{path} cannot be read ({reason(error)}); restore or remove it.") from None
-
-
-def wilson(hits: int, count: int) -> tuple[float, float]:
-    """Return Wilson's 95 % interval of a share, in percent (Wilson, JASA 22, 1927)."""
-    z, share = 1.959964, hits / count
-    centre = (share + z**2 / (2 * count)) / (1 + z**2 / count)
-    half = z / (1 + z**2 / count) * np.sqrt(share * (1 - share) / count + z**2 / (4 * count**2))
-    return 100 * (centre - half), 100 * (centre + half)

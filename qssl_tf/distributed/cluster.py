@@ -43,6 +43,15 @@ def host_and_port(address: str) -> tuple[str, int]:
     return host.strip("[]"), int(port)
 
 
+def is_host(name: str) -> bool:
+    """Return whether a name can be looked up at all: its parts between dots have 1 to 63 letters."""
+    try:
+        name.rstrip("]").lstrip("[").encode("idna")
+    except UnicodeError:
+        return False
+    return bool(name.strip("."))
+
+
 def checked_addresses(addresses: Any, source: str, at_least: int = 2) -> tuple[str, ...]:
     """Return workers' addresses after a check.
 
@@ -63,7 +72,7 @@ def checked_addresses(addresses: Any, source: str, at_least: int = 2) -> tuple[s
             if isinstance(address, str)
             else None
         )
-        if match is None or not 1 <= int(match[2]) <= 65535:
+        if match is None or not is_host(match[1]) or not 1 <= int(match[2]) <= 65535:
             raise UserError(f"{source}: a worker must be host:port with a port from 1 to 65535; got {address!r:.80}.")
     twice = [address for address in addresses if addresses.count(address) > 1]
     if twice:

@@ -75,3 +75,16 @@ def confusion_matrix(labels: np.ndarray, predicted: np.ndarray, classes: int) ->
     from sklearn.metrics import confusion_matrix as count
 
     return count(labels, predicted, labels=np.arange(classes))
+
+
+def wilson(hits: int, count: int) -> tuple[float, float]:
+    """Return the 95 % interval of an accuracy, in percent, that the choice of images leaves (Wilson, JASA 22, 1927).
+
+    Args:
+        hits: Images told right.
+        count: Images.
+    """
+    from scipy import stats  # late, for `--help`
+
+    interval = stats.binomtest(hits, count).proportion_ci(0.95, method="wilson")
+    return max(0.0, float(100 * interval.low)), min(100.0, float(100 * interval.high))

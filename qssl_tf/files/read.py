@@ -86,7 +86,7 @@ def read_bytes(path: Path, at_most: int) -> bytes:
         ValueError: It is too large, or no file.
     """
     with open_regular(path, at_most) as file:
-        return file.read(at_most)
+        return file.read(min(at_most, os.fstat(file.fileno()).st_size))  # Python makes room for all that is asked for
 
 
 def read_png(path: Path) -> bytes:

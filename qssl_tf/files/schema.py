@@ -21,7 +21,8 @@ LARGEST = 1e15  # number of an array: squares and sums of such stay below the la
 
 Count = Annotated[int, Field(ge=0, le=MAX_COUNT)]
 Positive = Annotated[int, Field(ge=1, le=MAX_COUNT)]
-Percent = Annotated[float, Field(ge=0, le=100)]
+ROUNDING = 1e-9  # by which results of earlier versions miss 0 and 100
+Percent = Annotated[float, Field(ge=-ROUNDING, le=100 + ROUNDING)]
 Seconds = Annotated[float, Field(ge=0, le=MAX_SECONDS)]
 Word = Annotated[str, Field(max_length=MAX_WORD, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")]  # nothing steers a terminal
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]

@@ -4,10 +4,17 @@ Cirq writes one controlled gate in many ways, and who reads only one of them run
 circuit, the simulators, the shift rules and the bridge, have it taken apart here.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import cirq
+
+# Gates that Cirq makes by itself of X, Z and SWAP under controls -> how many controls, and the gate of an exponent.
+TWICE_CONTROLLED: dict[type, tuple[int, Callable[[Any], cirq.Gate]]] = {
+    cirq.CCXPowGate: (2, lambda exponent: cirq.XPowGate(exponent=exponent)),
+    cirq.CCZPowGate: (2, lambda exponent: cirq.ZPowGate(exponent=exponent)),
+    cirq.CSwapGate: (1, lambda exponent: cirq.SWAP),
+}
 
 
 class Parts(NamedTuple):
@@ -37,6 +44,10 @@ def taken_apart(operation: cirq.Operation) -> Parts:
         elif isinstance(gate, cirq.ControlledGate):
             count = gate.num_controls()
             own, waits, inner = bare.qubits[:count], gate.control_values, gate.sub_gate.on(*bare.qubits[count:])
+        elif type(gate) in TWICE_CONTROLLED and getattr(gate, "global_shift", 0) == 0:
+            count, target = TWICE_CONTROLLED[type(gate)]
+            own, inner = bare.qubits[:count], target(getattr(gate, "exponent", 1)).on(*bare.qubits[count:])
+            waits = cirq.ProductOfSums([(1,)] * count)
         else:
             return Parts(bare, controls, values)
         words = [tuple(int(value) for value in word) for word in waits.expand()]

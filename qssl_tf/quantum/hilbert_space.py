@@ -8,6 +8,7 @@ import tensorflow_quantum as tfq
 from tensorflow_quantum.core.ops import tfq_simulate_ops
 
 from qssl_tf.quantum.head import QuantumHead
+from qssl_tf.quantum.simulators import refuse_states_beyond_memory
 from qssl_tf.quantum.spec import CircuitSpec
 
 BINS = 75  # of arXiv:1905.10876
@@ -16,6 +17,7 @@ CHUNK = 2048
 
 def states(spec: CircuitSpec, values: np.ndarray) -> np.ndarray:
     """Return the final states, complex64, shape (n, 2^width), for rows of (input symbols, weights) in radians."""
+    refuse_states_beyond_memory(len(spec.qubits), min(CHUNK, len(values)))
     program = tfq.convert_to_tensor([spec.circuit])
     names = tf.constant([str(symbol) for symbol in spec.inputs + spec.weights])
     values = np.asarray(values, np.float32)

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import cirq
+import numpy as np
 import sympy
 
 from qssl_tf.arguments import checks_arguments
@@ -27,6 +28,7 @@ KNOWN = (
     "XX, YY, ZZ, CX, CZ, SWAP, ISWAP, powers of them, PhasedX and FSim"
 )
 TRIED_LAYERS = 2
+MAX_FACTOR = 1e4  # of a weight in an angle; beyond, no digit of the angle is left in float32
 
 
 @checks_arguments
@@ -102,7 +104,8 @@ def _checked(name: str, layer: Layer) -> Callable[[Qubits, Weights, int], Operat
                 yield weight
 
         for operation in _called(layer, qubits, noted(), number, where):
-            _check_gate(operation, qubits, where)
+            with own_code(f"a gate of {where}"):
+                _check_gate(operation, qubits, where)
             for weight in sorted(cirq.parameter_symbols(operation), key=str):
                 if weight not in taken:
                     raise UserError(f"{where} uses the symbol '{weight}'; take weights with next(weights) alone.")
@@ -135,7 +138,7 @@ def _check_gate(operation: Any, qubits: Qubits, where: str) -> None:
     bare, controls, _ = taken_apart(operation)
     gate, weighted = bare.gate, bool(cirq.parameter_names(bare))
     known: tuple[type, ...] = ROTATIONS if weighted else FIXED
-    if not any(isinstance(gate, kind) for kind in known):
+    if not any(isinstance(gate, kind) for kind in known) or type(gate).__module__.split(".")[0] != "cirq":
         raise UserError(f"{where} has a gate that is unknown here, {_short(operation)}; take {KNOWN}.")
     if weighted and controls and gate.global_shift != -0.5:
         raise UserError(
@@ -143,12 +146,24 @@ def _check_gate(operation: Any, qubits: Qubits, where: str) -> None:
         )
     if weighted and not _is_multiple(gate.exponent):
         raise UserError(f"{where} has an angle that is no multiple of one weight, {_short(operation)}.")
+    if not weighted and not _is_finite(bare):
+        raise UserError(f"{where} has a gate whose parameter is not finite, {_short(operation)}; give it a number.")
+
+
+def _is_finite(operation: cirq.Operation) -> bool:
+    """Return whether a gate without weights is a matrix of numbers."""
+    try:
+        return bool(np.isfinite(cirq.unitary(operation)).all())
+    except (TypeError, ValueError, ArithmeticError):  # a product with NaN, as sympy has it
+        return False
 
 
 def _is_multiple(exponent: sympy.Expr) -> bool:
     """Return whether an exponent is one weight times a number, which is all that TensorFlow Quantum reads."""
-    symbols = exponent.free_symbols
-    return len(symbols) == 1 and bool((exponent / next(iter(symbols))).is_real)
+    if len(exponent.free_symbols) != 1:
+        return False
+    factor = sympy.sympify(exponent / next(iter(exponent.free_symbols)))
+    return not factor.free_symbols and bool(factor.is_real) and bool(abs(float(factor)) <= MAX_FACTOR)
 
 
 def _short(operation: cirq.Operation) -> str:

@@ -41,6 +41,15 @@ def refuse_beyond_memory(width: int, measured: Measurement) -> None:
     _refuse(width, 4 * 8 * 2**width * copies, "for the states of a single row", "take fewer qubits")
 
 
+def refuse_states_beyond_memory(width: int, rows: int) -> None:
+    """Refuse so many states at a time where they do not fit into the memory that is left, with a copy of each.
+
+    Raises:
+        UserError: It gives the estimate.
+    """
+    _refuse(width, 2 * 8 * rows * 2**width, f"for {rows} states at a time", "take fewer qubits")
+
+
 def refuse_training_beyond_memory(width: int, states: int) -> None:
     """Refuse to train a circuit where not even one row fits into the memory that is left, with its gradient.
 

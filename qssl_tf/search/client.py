@@ -1,5 +1,6 @@
 """A worker's side of a search on several processes or machines: what it asks the chief and tells it."""
 
+import re
 import threading
 import time
 import uuid
@@ -9,7 +10,7 @@ from typing import Any
 import keras_tuner
 from keras_tuner.engine.trial import Trial
 
-from qssl_tf.distributed.cluster import host_and_port
+from qssl_tf.distributed.cluster import host_and_port, is_host
 from qssl_tf.distributed.handshake import Message, OtherSecret, call
 from qssl_tf.distributed.secret import SAME_SECRET, Secret
 from qssl_tf.errors import UserError
@@ -28,7 +29,7 @@ def address(text: str) -> tuple[str, int]:
         UserError: It is not that.
     """
     host, _, port = text.rpartition(":")
-    if not host or not port.isdecimal() or not 0 < int(port) < 65536:
+    if not is_host(host) or not re.fullmatch(r"[0-9]{1,5}", port) or not 0 < int(port) < 65536:
         raise UserError(f"--chief must be HOST:PORT with a port from 1 to 65535; got '{text}'.")
     return host_and_port(text)
 

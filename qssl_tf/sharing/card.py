@@ -4,10 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from scipy import stats
-
 from qssl_tf.config import Config
 from qssl_tf.errors import UserError
+from qssl_tf.evaluation.scores import wilson
 from qssl_tf.evaluation.statistics import summary
 from qssl_tf.markup import code, plain, quoted
 
@@ -41,12 +40,6 @@ class Facts:
     licence: str
     unfinished: str = ""
     note: str = ""
-
-
-def wilson(percent: float, n: int) -> tuple[float, float]:
-    """Return the 95 % interval of an accuracy, in percent, that the choice of the n test images leaves (Wilson's)."""
-    interval = stats.binomtest(round(percent / 100 * n), n).proportion_ci(0.95, method="wilson")
-    return 100 * interval.low, 100 * interval.high
 
 
 def card(facts: Facts) -> str:
@@ -88,7 +81,7 @@ def _accuracy(facts: Facts) -> str:
     if facts.probe is None:
         return "## Accuracy\n\nThis run was not probed."
     probe = facts.probe
-    low, high = wilson(probe["accuracy_last"], probe["n_test"])
+    low, high = wilson(round(probe["accuracy_last"] / 100 * probe["n_test"]), probe["n_test"])
     text = (
         f"## Accuracy\n\nA linear classifier on the {probe['features']} frozen features (protocol "
         f"{code(probe['protocol'])}, last epoch) is right on **{probe['accuracy_last']:.1f} %** of {probe['n_test']} "

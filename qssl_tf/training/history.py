@@ -8,7 +8,9 @@ from pathlib import Path
 from qssl_tf.errors import UserError, shown
 from qssl_tf.files.read import MAX_TABLE, read_text
 from qssl_tf.files.write import append_text, write_text
+from qssl_tf.quantum.memory import available
 
+ROW_BYTES = 700  # of a row in memory, its line included
 COLUMNS = ("step", "epoch", "loss", "contrastive_accuracy", "learning_rate", "seconds")
 
 
@@ -46,6 +48,11 @@ def read_history(path: Path, columns: Sequence[str] = COLUMNS) -> list[dict[str,
     head, *lines = text[: text.rfind("\n") + 1].split("\n")[:-1] or [""]
     if head != ",".join(columns):
         raise UserError(f"{path} is not a history (its columns must be {', '.join(columns)}); restore or remove it.")
+    if len(lines) * ROW_BYTES > available():
+        raise UserError(
+            f"{path} has {len(lines)} rows, which take {len(lines) * ROW_BYTES / 1e9:.3g} GB of memory, more than is "
+            "left; restore or remove it."
+        )
     return [_row(path, line, columns) for line in lines]
 
 

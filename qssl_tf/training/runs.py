@@ -15,7 +15,7 @@ from typing import Any
 
 from qssl_tf.commands import command
 from qssl_tf.config import Config
-from qssl_tf.errors import UserError, shell
+from qssl_tf.errors import UserError, shell, shown
 from qssl_tf.files.checksums import SUMS, check_sums, listed
 from qssl_tf.files.latest import check_latest
 from qssl_tf.files.links import LATEST, check_own_files, pointed
@@ -269,8 +269,8 @@ def choose_step(run: Run, wanted: str) -> list[int]:
         return steps
     if wanted == "last":
         return steps[-1:]
-    if not wanted.isdecimal() or int(wanted) not in steps:
-        raise UserError(f"--checkpoint must be all, last or one of {', '.join(map(str, steps))}; got '{wanted}'.")
+    if not re.fullmatch(r"[0-9]{1,12}", wanted) or int(wanted) not in steps:
+        raise UserError(f"--checkpoint must be all, last or one of {', '.join(map(str, steps))}; got {shown(wanted)}.")
     return [int(wanted)]
 
 

@@ -23,3 +23,8 @@ def test_mistakes_are_one_line(here, tmp_path):
 def test_it_is_measured(here):
     done = here("-m", "qssl_tf", "circuit", "ring", "--width", 3, "--measure")
     assert done.returncode == 0 and "entangling capability (Meyer-Wallach, 0 to 1): 0." in done.stdout, done.stderr
+
+
+def test_states_beyond_memory_are_refused(here):
+    done = here("-m", "qssl_tf", "circuit", "ring", "--width", 24, "--measure")
+    assert done.returncode == 2 and "`width` 24 needs about " in done.stderr and done.stderr.count("\n") == 1

@@ -108,6 +108,12 @@ def test_a_missing_name_is_no_class():
     assert numbers.class_names == ("5", "7") and numbers.train.labels.tolist() == [0, 1, -1, -1] * 10
 
 
+def test_pandas_sign_for_a_missing_value_is_no_class():
+    missing = type("NAType", (), {"__eq__": lambda self, other: self, "__bool__": lambda self: 1 / 0})()
+    data = ImageData.from_arrays(BYTES, np.array(["a", "b", missing, missing], object)[LABELS], test_fraction=0)
+    assert data.class_names == ("a", "b") and data.train.labels.tolist() == [0, 1, -1, -1] * 10
+
+
 def test_a_name_of_any_bytes_can_be_written():
     coffee = b"caf\xe9".decode("utf-8", "surrogateescape")  # as Python reads a folder's name that is no UTF-8
     data = ImageData.from_arrays(BYTES, LABELS, class_names=["$$", coffee, "a\nb", "日本"])
@@ -130,6 +136,19 @@ BAD = [
     (
         {"test_images": BYTES, "test_labels": LABELS, "test_fraction": 0.5},
         "`test_fraction` must be left out where there are `test_images`; got 0.5.",
+    ),
+    (
+        {"labels": np.ma.masked_equal(LABELS, 1)},
+        "`labels` must have no mask; fill what is masked, as with .filled(-1).",
+    ),
+    (
+        {"labels": ["a\x01", r"a\x01"] * 20},
+        r"`labels` must be names that differ where they are printed; got 'a\\x01'.",
+    ),
+    ({"labels": ["", "b"] * 20}, "`labels` must be names that differ where they are printed; got ''."),
+    (
+        {"labels": np.array([0, 2**70] * 20, object)},
+        "`labels` must be whole numbers of 64 bits; got 1180591620717411303424.",
     ),
     ({"class_names": ["cat"]}, "`class_names` must name two classes or more; got ['cat']."),
     (

@@ -23,7 +23,24 @@ def test_an_address_is_split(address, expected):
 
 
 @pytest.mark.parametrize(
-    "address", ["a", "a:", "a:0", "a:65536", ":1", "a b:1", "a:1x", "::1:80", 7, None, "a:1\n", "x" * 99]
+    "address",
+    [
+        "a",
+        "a:",
+        "a:0",
+        "a:65536",
+        ":1",
+        "a b:1",
+        "a:1x",
+        "::1:80",
+        7,
+        None,
+        "a:1\n",
+        "x" * 99,
+        "a..b:1",
+        ".:1",
+        "x" * 64 + ":1",
+    ],
 )
 def test_what_is_no_address(address):
     with pytest.raises(UserError) as error:

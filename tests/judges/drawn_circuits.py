@@ -95,8 +95,6 @@ def spelt(step, bare, qubits):
         inner = cirq.ControlledOperation(controls[1:], bare, first[1:]) if controls[1:] else bare
         return cirq.ControlledOperation(controls[:1], inner, first[:1]).with_tags("c")
     made = bare.controlled_by(*controls, control_values=first)
-    if isinstance(made.gate, (cirq.CCXPowGate, cirq.CCZPowGate, cirq.CSwapGate)):  # as which own circuits have no gate
-        made = cirq.ControlledOperation(controls, bare, first)
     return made.with_tags("d") if step.spelling == "tagged" else made
 
 

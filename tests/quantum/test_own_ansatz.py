@@ -160,6 +160,63 @@ def test_a_weight_of_several_gates_turns_them_together(own_words, simulator, gra
     assert tape.gradient(found, head.parameters).numpy() == pytest.approx(-3 * np.sin(1.2), abs=1e-4)
 
 
+class Overridden(cirq.XPowGate):
+    """A gate of the user's own, of which each simulator would read something else."""
+
+
+NOT_NUMBERS = {
+    "has a gate whose parameter is not finite, ": lambda weights: cirq.XPowGate(exponent=float("nan")),
+    "has a gate whose parameter is not finite, X": lambda weights: cirq.XPowGate(exponent=float("inf")),
+    "has a gate whose parameter is not finite, R": lambda weights: cirq.rx(float("nan") * next(weights)),
+    "has an angle that is no multiple of one weight, ": lambda weights: cirq.rx(1e300 * next(weights)),
+    "has an angle that is no multiple of one weight, R": lambda weights: _by_its_argument(next(weights)),
+    "has a gate that is unknown here, ": lambda weights: Overridden(),
+}
+
+
+def _by_its_argument(weight):
+    return cirq.rx(weight * sympy.arg(weight))
+
+
+@pytest.mark.parametrize("sentence", NOT_NUMBERS)
+def test_what_no_simulator_computes_is_refused(own_words, sentence):
+    def layer(qubits, weights, number):
+        yield cirq.ry(next(weights))(qubits[0])
+        yield NOT_NUMBERS[sentence](weights)(qubits[0])
+
+    with pytest.raises(UserError) as error:
+        register_ansatz("odd")(layer)
+    told = str(error.value)
+    assert told.startswith(f"layer 0 of `ansatz` 'odd' on 2 qubits {sentence}") and "\n" not in told
+
+
+@pytest.mark.parametrize("simulator", ["xla", "tfq"])
+def test_gates_that_cirq_makes_of_two_controls_run_everywhere(own_words, simulator):
+    """X, Z and SWAP under controls become gates of their own in Cirq; its simulator is the judge."""
+
+    @register_ansatz("twice", min_width=3)
+    def twice(qubits, weights, number):
+        first, second, third = qubits[:3]
+        for qubit in qubits:
+            yield cirq.ry(next(weights))(qubit)
+        yield cirq.X(third).controlled_by(first, second)
+        yield cirq.Z(first).controlled_by(second, third)
+        yield (cirq.TOFFOLI**0.3)(second, third, first)
+        yield cirq.SWAP(first, second).controlled_by(third)
+
+    head = QuantumHead(3, "twice", 2, simulator=simulator, seed=1)
+    angles = np.array([[0.3, 1.2, 2.1]], np.float32)
+    found, spec = head(angles).numpy()[0], head.spec
+    numbers = [*angles[0], *head.parameters.numpy()]
+    values = {str(symbol): float(number) for symbol, number in zip(spec.inputs + spec.weights, numbers, strict=True)}
+    expected = cirq.Simulator(dtype=np.complex128).simulate_expectation_values(
+        spec.circuit, list(spec.observables), values
+    )
+    assert found == pytest.approx(np.real(expected), abs=1e-5)
+    bridged = to_qiskit(spec.circuit, spec.qubits)[0]
+    assert bridged.num_qubits == 3
+
+
 @pytest.mark.parametrize("name", ["Brick", "", "1st", "a b", "x" * 65])
 def test_names_are_plain_words(own_words, name):
     with pytest.raises(UserError, match="the name of an own `ansatz` must be up to 64 small letters"):

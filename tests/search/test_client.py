@@ -350,7 +350,21 @@ def test_a_chief_that_is_gone(tmp_path):
             client.create_trial("")
 
 
-@pytest.mark.parametrize("text", ["here", "here:", ":9000", "here:0", "here:65536", "here:-1", "here:9 000"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "here",
+        "here:",
+        ":9000",
+        "here:0",
+        "here:65536",
+        "here:-1",
+        "here:9 000",
+        "a..b:9000",
+        ".:9000",
+        f"{'x' * 70}:9000",
+    ],
+)
 def test_bad_addresses(text):
     with pytest.raises(UserError) as caught:
         address(text)

@@ -1,7 +1,9 @@
+import tracemalloc
+
 import pytest
 
 from qssl_tf.errors import UserError
-from qssl_tf.training.history import COLUMNS, append_history, read_history, start_history
+from qssl_tf.training.history import COLUMNS, ROW_BYTES, append_history, read_history, start_history
 
 
 def row(step):
@@ -37,3 +39,22 @@ def test_damaged_tables_are_refused(tmp_path, text):
     path.write_text(text)
     with pytest.raises(UserError, match="restore or remove it"):
         read_history(path)
+
+
+def test_a_table_beyond_memory_is_refused(tmp_path, monkeypatch):
+    path = tmp_path / "history.csv"
+    path.write_text(",".join(COLUMNS) + "\n" + "0,0,0,0,0,0\n" * 1000)
+    assert len(read_history(path)) == 1000
+    monkeypatch.setattr("qssl_tf.training.history.available", lambda: 600_000)
+    with pytest.raises(UserError, match="has 1000 rows, which take 0.0007 GB of memory, more than is left; restore"):
+        read_history(path)
+
+
+def test_a_row_takes_no_more_than_is_thought(tmp_path):
+    path = tmp_path / "history.csv"
+    path.write_text(",".join(COLUMNS) + "\n" + "1,1,5.123456789012345,0.0123456789,0.002,0.123456\n" * 20_000)
+    tracemalloc.start()
+    rows = read_history(path)
+    taken = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert len(rows) == 20_000 and taken < ROW_BYTES * len(rows)
