@@ -229,7 +229,7 @@ def test_pictures_of_a_shared_folder_stay_and_new_ones_are_added(shared, digits_
     few = dataclasses.replace(digits_data, test=digits_data.test.take(np.arange(30)))
     monkeypatch.setattr(of_run, "images_of", lambda run, data: few)
     made = {name: (name, lambda path: path.write_text("ours")) for name in ("features", "map-pca")}
-    monkeypatch.setattr(of_run, "_pictures", lambda *_: made)  # tests/pictures draws
+    monkeypatch.setattr(of_run, "_pictures", lambda *_: made)  # tests/plots draws
     (shared / "figures").mkdir()
     shutil.copyfile(next(Path("docs/images").glob("*.png")).resolve(), shared / "figures" / "features.png")
     write_sums(shared)

@@ -14,7 +14,7 @@ from qssl_tf.distributed.options import STRATEGY_NAMES
 )
 def found(request, script):
     replicas, settings = request.param
-    done = script("tests/distribution/virtual_devices.py", replicas, json.dumps(settings), timeout=900)
+    done = script("tests/distributed/virtual_devices.py", replicas, json.dumps(settings), timeout=900)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout.splitlines()[-1])
 
