@@ -139,7 +139,8 @@ class Wire:
                 threading.Thread(target=self._serve, args=(caller,), daemon=True).start()
 
     def _serve(self, caller):
-        with caller, socket.create_connection(self.host) as host:
+        # Where nobody listens yet, the caller is hung up on, and calls again.
+        with caller, suppress(ConnectionRefusedError), socket.create_connection(self.host) as host:
             heard = (bytearray(), bytearray())
             self.recorded.append(heard)
             answers = threading.Thread(target=self._pass_on, args=(host, caller, heard[1]), daemon=True)
