@@ -11,8 +11,9 @@ from qssl_tf.config import Config
 from qssl_tf.data.augment import say_recipe
 from qssl_tf.data.images import ImageData
 from qssl_tf.data.sources import load, prepared
+from qssl_tf.device.options import DeviceOptions
 from qssl_tf.errors import UserError
-from qssl_tf.evaluation.checkpoints import check_open_to_probes, draw_probes, probe_checkpoints, write_probes
+from qssl_tf.evaluation.checkpoints import probe_run
 from qssl_tf.evaluation.overview import finish_run
 from qssl_tf.evaluation.probe import ProbeResult, check_split
 from qssl_tf.evaluation.trained_run import TrainedRun, as_run, images_of
@@ -111,12 +112,7 @@ def linear_probe(
     check_split(split, config)
     step = run.step if isinstance(run, TrainedRun) else choose_step(opened, "last")[0]
     images = images_of(run, data) if isinstance(run, TrainedRun) else images_of_run(opened, data)
-    check_open_to_probes(opened)
-    with locked(opened.probe):
-        results = probe_checkpoints(opened, config, [step], split=split, data=images)
-        write_probes(opened, results)
-        draw_probes(opened, results)
-    return results[0][0]
+    return probe_run(opened, config, [step], split, images).newest
 
 
 @checks_arguments
@@ -157,21 +153,19 @@ def run_on_device(
         UserError: The run was not probed, has no quantum head or other images; an unknown device or mitigation; or a
             real device without `submit`, which says how to go on.
     """
-    from qssl_tf.device.options import check_asked
-    from qssl_tf.device.run import finish, plan
+    from qssl_tf.device.run import execute, plan
 
-    check_asked(shots, mitigation, seed, images)
+    options = DeviceOptions(backend, images, shots, mitigation, seed)
     trained = as_run(run)
     opened = open_run(own_folder(trained.folder))
     found = images_of(trained, data)
-    ledger, device = plan(opened, backend, str(trained.step), images, shots, mitigation, seed, data=found)
+    ledger, device = plan(opened, options, str(trained.step), found)
     if not device.is_local and not submit:
         raise UserError(
             f"{device.name} is a real device and costs time, so nothing was submitted; pass submit=True, or go on with "
             f"`{command('device', opened.folder, '--resume', ledger.folder.name)}`."
         )
-    with locked(ledger.folder):
-        return finish(opened, ledger, device)
+    return execute(opened, ledger, device)
 
 
 def _check_probe_settings(names: Iterable[str]) -> None:

@@ -17,6 +17,7 @@ from qssl_tf.device import run as device_run
 from qssl_tf.device.backends import Device
 from qssl_tf.device.calibration import snapshot
 from qssl_tf.device.ledger import Ledger
+from qssl_tf.device.options import DeviceOptions
 from qssl_tf.sharing.ready import WEIGHTS
 from qssl_tf.training.runs import open_run
 
@@ -115,8 +116,8 @@ def test_twirled_shots_that_do_not_divide_are_used_as_they_come(own, monkeypatch
     monkeypatch.setattr(device_run, "device", lambda name: Real("manila", manila, is_local=False))
     monkeypatch.setattr("qssl_tf.device.service.service", lambda: client)
     opened = open_run(own.folder)
-    words = {"checkpoint": "last", "images": 10, "shots": 100, "mitigation": "none", "seed": 0}
-    ledger, chosen = device_run.plan(opened, "manila", **words, suppression=["twirling"], data=own_images())
+    options = DeviceOptions("manila", images=10, shots=100, mitigation="none", suppression=("twirling",))
+    ledger, chosen = device_run.plan(opened, options, data=own_images())
     found = device_run.finish(opened, ledger, chosen)
     assert (found["shots"], found["shots_asked"]) == (128, 100)
     packed = Ledger.open(ledger.folder).packed(0)[0]

@@ -9,10 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from qssl_tf.cli.runs import add_run_flags, named_run
-from qssl_tf.device.options import METHODS, check_asked
+from qssl_tf.device.options import METHODS, DeviceOptions
 from qssl_tf.errors import UserError, shell
-from qssl_tf.files.lock import locked
-from qssl_tf.files.write import sweep
 from qssl_tf.flags import Parser
 from qssl_tf.interrupts import how_to_go_on
 
@@ -50,7 +48,15 @@ def parser() -> Parser:
 def main() -> None:
     """Do what the command line asks."""
     asked = parser().parse_args()
-    check_asked(asked.shots, asked.mitigation, asked.seed, asked.images, asked.job_rows)
+    options = DeviceOptions(
+        asked.backend,
+        asked.images,
+        asked.shots,
+        asked.mitigation,
+        asked.seed,
+        asked.job_rows,
+        tuple(word for word in asked.suppression.split(",") if word),
+    )
     from qssl_tf.training.runs import own_folder
 
     run = named_run(asked)
@@ -74,18 +80,16 @@ def main() -> None:
 
         export(run, asked.checkpoint, asked.export)
     else:
-        start(run, asked)
+        start(run, options, asked)
 
 
-def start(run, asked: Namespace) -> None:
+def start(run, options: DeviceOptions, asked: Namespace) -> None:
     """Plan a device run, ask where it costs something, and run it."""
     from qssl_tf.device import run as device_run
     from qssl_tf.training.provenance import images_of_run
 
-    words = [word for word in asked.suppression.split(",") if word]
-    settings = (asked.checkpoint, asked.images, asked.shots, asked.mitigation, asked.seed, asked.job_rows, words)
     data = images_of_run(run, data_dir=asked.data_dir) if asked.data_dir else None
-    ledger, device = device_run.plan(run, asked.backend, *settings, data=data)
+    ledger, device = device_run.plan(run, options, asked.checkpoint, data)
     if asked.dry_run:
         print(f"dry run: nothing was submitted; go on with --resume {shell(ledger.folder.name)}")
         return
@@ -99,9 +103,7 @@ def submit(run, ledger, device, ask: bool) -> None:
     if ask and not _agreed():
         print(f"not submitted; go on with --resume {shell(ledger.folder.name)}")
         return
-    with locked(ledger.folder):
-        sweep(ledger.folder)
-        device_run.finish(run, ledger.again(), device)  # as another process may have left it meanwhile
+    device_run.execute(run, ledger, device)
 
 
 def _agreed() -> bool:

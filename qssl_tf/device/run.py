@@ -1,7 +1,6 @@
 """One device run from plan to result; `ibmq_infer` is its command line."""
 
 import time
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -14,14 +13,15 @@ from qssl_tf.device.export import FORMS, manual
 from qssl_tf.device.inputs import Problem, problem
 from qssl_tf.device.jobs import run_jobs
 from qssl_tf.device.ledger import Ledger, planned
-from qssl_tf.device.options import AFFINE_ROWS, CALIBRATION_ROWS
+from qssl_tf.device.options import AFFINE_ROWS, CALIBRATION_ROWS, DeviceOptions
 from qssl_tf.device.prepare import compiled_for, quantum_seconds, rows_a_job, translated
 from qssl_tf.device.results import judged
 from qssl_tf.device.working_parts import check_width, left_out
 from qssl_tf.errors import UserError
 from qssl_tf.evaluation.scores import score
 from qssl_tf.files.latest import check_latest, point_newest
-from qssl_tf.files.write import first_free, replacing, write_json
+from qssl_tf.files.lock import locked
+from qssl_tf.files.write import first_free, replacing, sweep, write_json
 from qssl_tf.interrupts import how_to_go_on
 from qssl_tf.models.sizes import head_features
 from qssl_tf.plots.gates import draw_gates
@@ -39,39 +39,24 @@ def say(line: str) -> None:
 
 
 def plan(
-    run: Run,
-    backend: str,
-    checkpoint: str,
-    images: int | None,
-    shots: int,
-    mitigation: str,
-    seed: int,
-    job_rows: int | None = None,
-    suppression: Sequence[str] = (),
-    data: ImageData | None = None,
+    run: Run, options: DeviceOptions, checkpoint: str = "last", data: ImageData | None = None
 ) -> tuple[Ledger, Device]:
     """Choose images, compile the head, and write the ledger; nothing is submitted yet.
 
     Args:
         run: A probed run.
-        backend: Name of the device.
+        options: What is run on which device, and how.
         checkpoint: `last` or the probed step.
-        images: How many test images; None is 900 or all.
-        shots: Measurements of each row.
-        mitigation: Key of MITIGATIONS.
-        seed: Of images, layouts and simulated noise.
-        job_rows: Rows of a job; None is as many as the device's limits allow.
-        suppression: Keys of SUPPRESSIONS.
         data: The run's images; None loads what its settings name.
     """
     check_own(run.folder)
     check_latest(run.folder / "ibmq")
-    chosen = device(backend)
-    check_suppression(suppression, chosen)
+    chosen, shots = device(options.backend), options.shots
+    check_suppression(options.suppression, chosen)
     check_width(chosen.backend, run.config.width)
-    at_most = rows_a_job(chosen, 2 if mitigation == "zne" else 1, shots, suppression)
-    given = problem(run, checkpoint, images, seed, data)
-    _check_calibration(given, mitigation)
+    at_most = rows_a_job(chosen, 2 if options.mitigation == "zne" else 1, shots, options.suppression)
+    given = problem(run, checkpoint, options.images, options.seed, data)
+    _check_calibration(given, options.mitigation)
     if line := left_out(chosen.backend):
         say(line)
     which = unfinished(run, given.step) or f"step {given.step}"
@@ -81,10 +66,12 @@ def plan(
     circuit = translated(given.spec, given.weights)
     calibration = slice(0, given.calibration)
     best = compiled_for(
-        chosen, circuit, names, given.rows[calibration], given.exact[calibration], belongs, seed, report=say
+        chosen, circuit, names, given.rows[calibration], given.exact[calibration], belongs, options.seed, report=say
     )
-    circuits = [best.circuit, folded(best.circuit, 3)] if mitigation == "zne" else [best.circuit]
-    jobs = planned(len(given.rows), given.calibration, min(at_most, job_rows or at_most), each=not chosen.is_local)
+    circuits = [best.circuit, folded(best.circuit, 3)] if options.mitigation == "zne" else [best.circuit]
+    jobs = planned(
+        len(given.rows), given.calibration, min(at_most, options.job_rows or at_most), each=not chosen.is_local
+    )
     say(
         f"compiled: {best.two_qubit_gates} two-qubit gates, depth {best.depth}, read on qubits {best.layout}, "
         f"estimated success {best.success:.3f}"
@@ -96,10 +83,10 @@ def plan(
         "backend": chosen.name,
         "instance": getattr(chosen.backend, "_instance", None) if not chosen.is_local else None,
         "shots": shots,
-        "mitigation": mitigation,
-        "suppression": list(suppression),
+        "mitigation": options.mitigation,
+        "suppression": list(options.suppression),
         "calibration": given.calibration,
-        "seed": seed,
+        "seed": options.seed,
         "step": given.step,
         "two_qubit_gates": best.two_qubit_gates,
         "depth": best.depth,
@@ -155,6 +142,17 @@ def _stored(given: Problem, names: list[str]) -> dict[str, np.ndarray]:
         "kernel": given.classifier.kernel,
         "bias": given.classifier.bias,
     }
+
+
+def execute(run: Run, ledger: Ledger, chosen: Device) -> dict[str, Any]:
+    """Run a plan to its result, alone in its folder, as another process may have left it meanwhile.
+
+    Returns:
+        What `result.json` holds.
+    """
+    with locked(ledger.folder):
+        sweep(ledger.folder)
+        return finish(run, ledger.again(), chosen)
 
 
 def finish(run: Run, ledger: Ledger, chosen: Device) -> dict[str, Any]:

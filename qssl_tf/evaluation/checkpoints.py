@@ -1,6 +1,7 @@
 """Probing the checkpoints of a run, and the files that come of it."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -8,13 +9,15 @@ import numpy as np
 from qssl_tf.config import Config
 from qssl_tf.data.images import ImageData
 from qssl_tf.evaluation.linear import LinearFit
-from qssl_tf.evaluation.probe import ProbeResult, probe_steps
+from qssl_tf.evaluation.probe import ProbeResult, check_split, probe_steps
 from qssl_tf.evaluation.probe_files import save_classifier
 from qssl_tf.evaluation.scores import score
 from qssl_tf.files.checksums import refuse_listed
+from qssl_tf.files.lock import locked
 from qssl_tf.files.write import replacing, write_json
 from qssl_tf.plots.run import accuracy_curve, confusion
 from qssl_tf.training.checkpoints import load_weights
+from qssl_tf.training.facts import unfinished
 from qssl_tf.training.fit import build
 from qssl_tf.training.provenance import images_of_run
 from qssl_tf.training.runs import Run
@@ -66,6 +69,55 @@ def probe_checkpoints(
             f"{result.features} features, {result.seconds:.0f} s"
         )
     return results
+
+
+@dataclass(frozen=True)
+class Probes:
+    """What a probe of some checkpoints left.
+
+    Attributes:
+        newest: The result of the newest of them.
+        path: The file that says it.
+        figures: The drawings.
+    """
+
+    newest: ProbeResult
+    path: Path
+    figures: list[Path]
+
+
+def probe_run(
+    run: Run,
+    settings: Config,
+    steps: Sequence[int],
+    split: str = "test",
+    data: ImageData | None = None,
+    report: Callable[[str], None] = lambda line: None,
+) -> Probes:
+    """Probe the weights kept after each of `steps`, and keep and draw what came out; the run may go on training.
+
+    Args:
+        run: The run.
+        settings: Its config, with other `probe_*` values where wanted.
+        steps: Checkpoint steps.
+        split: `test`, or `validation` where something is to be chosen.
+        data: The run's images; None loads what its settings name.
+        report: Called with what a user wants to read meanwhile, line by line.
+
+    Raises:
+        UserError: The folder vouches for another probe, the images have no labels or are others, or another process
+            probes it.
+    """
+    check_split(split, settings)
+    check_open_to_probes(run)
+    with locked(run.probe):
+        report(f"{run.folder}: {settings.probe_protocol} probe of step {', '.join(map(str, steps))}")
+        if lacking := unfinished(run, steps[-1]):
+            report(f"note: {lacking}")
+        results = probe_checkpoints(run, settings, steps, report, split, data)
+        write_probes(run, results)
+        newest = max((result for result, _ in results), key=lambda result: result.step)
+        return Probes(newest, result_path(run, newest), draw_probes(run, results))
 
 
 def write_probes(run: Run, results: Sequence[Probed]) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 from pydantic import model_validator
 
+from qssl_tf.device.options import DeviceOptions
 from qssl_tf.errors import UserError, reason
 from qssl_tf.files.schema import (
     Confusion,
@@ -67,8 +68,8 @@ def run_on_device(study: Study, pair: Pair, place: Place, batches: str) -> None:
     from qssl_tf.device import run as device_run
 
     record, run = finished(pair, place)
-    ledger, device = device_run.plan(run, BACKEND, "last", IMAGES, SHOTS, MITIGATION, seed=0)
-    result = device_run.finish(run, ledger, device)
+    ledger, device = device_run.plan(run, DeviceOptions(BACKEND, IMAGES, SHOTS, MITIGATION))
+    result = device_run.execute(run, ledger, device)
     described = {"run": pair.name, "class_names": record.class_names}
     write_json(device_path(place.results), described | {key: result[key] for key in KEPT})
 
