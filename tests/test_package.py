@@ -98,6 +98,25 @@ def test_the_wheel_works_without_the_sources(clean, tmp_path):
     assert done.returncode == 0 and "--licence" in done.stdout
 
 
+def test_the_installed_commands_go_from_images_to_a_report(clean, tmp_path):
+    def qssl(*words):
+        done = subprocess.run(
+            [clean.with_name("qssl"), *map(str, words)], cwd=tmp_path, capture_output=True, text=True, timeout=600,
+            check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    small = ("--width", 2, "--layers", 1, "--steps", 20, "--batch-size", 64)
+    assert "next: qssl probe runs/one\n" in qssl("pretrain", *small, "--name", "one")
+    assert "result: runs/one/probe.json" in qssl("probe", "runs/one", "--probe-epochs", 2)
+    assert "accuracy" in qssl("device", "--backend", "aer", "--images", 20, "--shots", 100)
+    assert "report: runs/one/report.html" in qssl("report")
+    found = qssl("search", *small[2:], "--trials", 2, "--vary", "width=2,3", "--name", "two", "--probe-epochs", 2)
+    assert "next: qssl pretrain --config searches/two/best.json\n" in found
+    assert qssl("--version") == f"qssl_tf {q.__version__}\n"
+
+
 def test_runs_and_tests_stay_out_of_the_wheel(clean):
     (wheel,) = (clean.parents[2] / "dist").glob("*.whl")
     listed = subprocess.run(
