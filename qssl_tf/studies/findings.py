@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from qssl_tf.commands import command
+from qssl_tf.errors import shell
+from qssl_tf.plugins import plugin_flags
 from qssl_tf.studies.records import Record
 from qssl_tf.studies.studies import Study, study
 
@@ -35,7 +36,7 @@ class Findings:
     def command(self) -> str:
         """What makes this report again."""
         study = [] if self.name == "paper" else [self.name]
-        return command("reproduce", *study)
+        return shell("qssl", "reproduce", *study, *plugin_flags())  # whoever began it, the page is the same
 
     def path(self, stem: str, suffix: str) -> Path:
         """Return a file of the report; those of the paper's own study have plain names."""
