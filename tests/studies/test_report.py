@@ -59,7 +59,7 @@ def test_the_opening_says_how_the_classes_are_balanced_and_with_which_plugins(pa
     monkeypatch.setenv("QSSL_TF_PLUGINS", f"{tmp_path / 'my circuits.py'}:/elsewhere/b.py")
     text = write_report(Findings("paper", paper, None, tmp_path)).read_text()
     assert "The largest class has 60.0 % of them; balanced accuracies after the last batch: ring 70.8 %, " in text
-    assert "`python trainers/reproduce.py --plugin 'my circuits.py' --plugin /elsewhere/b.py`" in text
+    assert "`qssl reproduce --plugin 'my circuits.py' --plugin /elsewhere/b.py`" in text
     equal = [dataclasses.replace(record, confusion=[[3, 2], [1, 4]]) for record in paper]
     text = write_report(Findings("paper", equal, None, tmp_path)).read_text()
     assert "All classes have equally many, so these are balanced accuracies too, and a guess gets 50.0 %." in text
@@ -91,7 +91,7 @@ def test_reports_of_the_other_studies(made_up, tmp_path, name):
     ]
     path = write_report(Findings(name, records, None, tmp_path))
     text = path.read_text()
-    assert path.name == f"report-{name}.md" and f"python trainers/reproduce.py {name}" in text
+    assert path.name == f"report-{name}.md" and f"qssl reproduce {name}" in text
     assert "40.50 ± 0.71" in text or name == "states"
     for figure in re.findall(r"\]\((figures/[a-z-]+\.png)\)", text):
         assert (tmp_path / figure).read_bytes().startswith(b"\x89PNG")
