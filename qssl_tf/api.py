@@ -19,19 +19,10 @@ from qssl_tf.evaluation.probe import ProbeResult, check_split
 from qssl_tf.evaluation.trained_run import TrainedRun, as_run, images_of
 from qssl_tf.files.latest import point_newest
 from qssl_tf.files.lock import locked
-from qssl_tf.models.simclr import SimCLR
-from qssl_tf.training import fit as training
 from qssl_tf.training.facts import is_finished
-from qssl_tf.training.provenance import images_of_run, own_parts
-from qssl_tf.training.runs import (
-    RUNS_DIR,
-    Run,
-    check_open_to_training,
-    choose_step,
-    create_run,
-    open_run,
-    own_folder,
-)
+from qssl_tf.training.provenance import images_of_run
+from qssl_tf.training.runs import RUNS_DIR, check_open_to_training, choose_step, open_run, own_folder
+from qssl_tf.training.session import Session, new_session, resumed_session
 
 
 @checks_arguments
@@ -62,10 +53,9 @@ def pretrain(
         config, data = replace(config, dataset=data.name), prepared(data, config)
     else:
         data = load(config)
-    model, augment = training.build(config, data)  # before a folder is made: what cannot be built ends here
+    session = new_session(config, data, Path(runs_dir), name)
     say_recipe(config, data.image_shape)
-    run = create_run(config, Path(runs_dir), name, data.name, data.facts(), own_parts(config, model))
-    return _train(run, data, model, augment, again=False)
+    return _train(session)
 
 
 @checks_arguments
@@ -82,8 +72,7 @@ def resume(run: TrainedRun | str | Path, data: ImageData | None = None) -> Train
     opened = open_run(run.folder if isinstance(run, TrainedRun) else Path(run))
     check_open_to_training(opened)
     data = images_of(run, data) if isinstance(run, TrainedRun) else images_of_run(opened, data)
-    model, augment = training.build(opened.config, data, opened.state)
-    return _train(opened, data, model, augment, again=True)
+    return _train(resumed_session(opened, data))
 
 
 @checks_arguments
@@ -179,13 +168,14 @@ def _check_probe_settings(names: Iterable[str]) -> None:
             raise unknown_argument("linear_probe", name, ["run", "data", "split", *probes])
 
 
-def _train(run: Run, data: ImageData, model: SimCLR, augment: Any, again: bool) -> TrainedRun:
+def _train(session: Session) -> TrainedRun:
+    run, data = session.run, session.data
     with locked(run.folder):
-        if not (again and is_finished(run)):
+        if not (session.resumed and is_finished(run)):
             point_newest(run.folder)
-        stopped_by = training.pretrain(run, data, model, augment, resume=again)
+        stopped_by = session.train()
         if stopped_by:
             raise KeyboardInterrupt(f"stopped by {stopped_by}; qssl_tf.resume({str(run.folder)!r}) goes on.")
-        print(finish_run(run, model, data))
+        print(finish_run(run, session.model, data))
     step = run.checkpoint_steps()[-1]
-    return TrainedRun(run.folder, run.config, step, model, data.class_names, data)
+    return TrainedRun(run.folder, run.config, step, session.model, data.class_names, data)

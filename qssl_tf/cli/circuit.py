@@ -15,40 +15,40 @@ FIGURES = (".png", ".svg")
 
 def parser() -> Parser:
     """Return the command line."""
-    made = Parser(description="Draw and count a circuit of the library.")
-    made.add_argument("ansatz", help=f"one of {', '.join(CHOICES['ansatz'])}, or one of your own with --plugin")
-    made.add_argument("--width", type=int, default=4, help="number of qubits (default: 4)")
-    made.add_argument("--layers", type=int, default=1, help="layers of the ansatz (default: 1)")
-    made.add_argument("--encoding", default="angle", help=f"one of {', '.join(CHOICES['encoding'])} (default: angle)")
-    made.add_argument("--observables", default="z", help="z, z_zz or products such as Z0,X1X2 (default: z)")
-    made.add_argument(
+    flags = Parser(description="Draw and count a circuit of the library.")
+    flags.add_argument("ansatz", help=f"one of {', '.join(CHOICES['ansatz'])}, or one of your own with --plugin")
+    flags.add_argument("--width", type=int, default=4, help="number of qubits (default: 4)")
+    flags.add_argument("--layers", type=int, default=1, help="layers of the ansatz (default: 1)")
+    flags.add_argument("--encoding", default="angle", help=f"one of {', '.join(CHOICES['encoding'])} (default: angle)")
+    flags.add_argument("--observables", default="z", help="z, z_zz or products such as Z0,X1X2 (default: z)")
+    flags.add_argument(
         "--measure", action="store_true", help="expressibility, entangling capability and gradient variance as well"
     )
-    made.add_argument("--figure", type=Path, metavar="FILE", help="draw as well, as .png and .svg")
-    return made
+    flags.add_argument("--figure", type=Path, metavar="FILE", help="draw as well, as .png and .svg")
+    return flags
 
 
 def main() -> None:
     """Print a circuit, or draw it into a file."""
-    asked = parser().parse_args()
+    arguments = parser().parse_args()
     for name in ("width", "layers"):
-        if not 1 <= getattr(asked, name) <= MAX_QUBITS:
-            raise UserError(f"`{name}` must be at least 1 and at most {MAX_QUBITS}; got {getattr(asked, name)}.")
+        if not 1 <= getattr(arguments, name) <= MAX_QUBITS:
+            raise UserError(f"`{name}` must be at least 1 and at most {MAX_QUBITS}; got {getattr(arguments, name)}.")
 
-    if asked.figure and asked.figure.suffix not in FIGURES:
-        raise UserError(f"--figure must be a file's name that ends in {' or '.join(FIGURES)}; got {asked.figure}.")
+    if arguments.figure and arguments.figure.suffix not in FIGURES:
+        raise UserError(f"--figure must be a file's name that ends in {' or '.join(FIGURES)}; got {arguments.figure}.")
 
     from qssl_tf.quantum.spec import circuit_spec, describe
 
-    spec = circuit_spec(asked.width, asked.ansatz, asked.layers, asked.encoding, asked.observables)
+    spec = circuit_spec(arguments.width, arguments.ansatz, arguments.layers, arguments.encoding, arguments.observables)
     print(describe(spec))
-    if asked.measure:
-        measure(spec, asked.ansatz, asked.width, asked.layers)
-    if asked.figure:
+    if arguments.measure:
+        measure(spec, arguments.ansatz, arguments.width, arguments.layers)
+    if arguments.figure:
         from qssl_tf.device.translate import to_qiskit
         from qssl_tf.plots.gates import draw_gates
 
-        png, svg = (asked.figure.with_suffix(suffix) for suffix in FIGURES)
+        png, svg = (arguments.figure.with_suffix(suffix) for suffix in FIGURES)
         draw_gates(png, to_qiskit(spec.circuit, spec.qubits)[0], idle_wires=True)
         print(f"figures: {png}, {svg}")
 

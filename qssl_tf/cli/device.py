@@ -17,83 +17,85 @@ from qssl_tf.interrupts import how_to_go_on
 
 def parser() -> Parser:
     """Return the command line."""
-    made = Parser(description="Run a trained and probed head on a device.")
-    add_run_flags(made)
-    made.add_argument("--checkpoint", default="last", metavar="STEP", help="the step that was probed (default: last)")
-    made.add_argument(
+    flags = Parser(description="Run a trained and probed head on a device.")
+    add_run_flags(flags)
+    flags.add_argument("--checkpoint", default="last", metavar="STEP", help="the step that was probed (default: last)")
+    flags.add_argument(
         "--data-dir", type=Path, metavar="DIR", help="where the images lie now (default: as the run's settings say)"
     )
-    made.add_argument(
+    flags.add_argument(
         "--backend", default="fake_paris", help="aer, fake_*, a device's name or least_busy (default: fake_paris)"
     )
-    made.add_argument("--images", type=int, help="test images, equally many of each class (default: 900, or all)")
-    made.add_argument("--shots", type=int, default=1024, help="measurements of each image (default: 1024)")
-    made.add_argument("--mitigation", default="affine", help=f"one of {', '.join(METHODS)} (default: affine)")
-    made.add_argument(
+    flags.add_argument("--images", type=int, help="test images, equally many of each class (default: 900, or all)")
+    flags.add_argument("--shots", type=int, default=1024, help="measurements of each image (default: 1024)")
+    flags.add_argument("--mitigation", default="affine", help=f"one of {', '.join(METHODS)} (default: affine)")
+    flags.add_argument(
         "--suppression", default="", metavar="WORDS", help="of decoupling,twirling; on real devices (default: none)"
     )
-    made.add_argument(
+    flags.add_argument(
         "--job-rows", type=int, metavar="N", help="rows of a job (default: 150 simulated, else by the device's limit)"
     )
-    made.add_argument("--seed", type=int, default=0, help="which images, layouts and simulated noise (default: 0)")
-    made.add_argument("--yes", action="store_true", help="submit to a real device without asking")
-    made.add_argument("--dry-run", action="store_true", help="do everything but submit")
-    made.add_argument("--status", action="store_true", help="list the run's device runs and their jobs")
-    made.add_argument("--resume", nargs="?", const="", metavar="ID", help="continue a device run (default: the newest)")
-    made.add_argument("--cancel", metavar="ID", help="cancel the waiting jobs of a device run")
-    made.add_argument("--export", choices=("qasm3", "qpy"), help="write the trained circuit and stop")
-    return made
+    flags.add_argument("--seed", type=int, default=0, help="which images, layouts and simulated noise (default: 0)")
+    flags.add_argument("--yes", action="store_true", help="submit to a real device without asking")
+    flags.add_argument("--dry-run", action="store_true", help="do everything but submit")
+    flags.add_argument("--status", action="store_true", help="list the run's device runs and their jobs")
+    flags.add_argument(
+        "--resume", nargs="?", const="", metavar="ID", help="continue a device run (default: the newest)"
+    )
+    flags.add_argument("--cancel", metavar="ID", help="cancel the waiting jobs of a device run")
+    flags.add_argument("--export", choices=("qasm3", "qpy"), help="write the trained circuit and stop")
+    return flags
 
 
 def main() -> None:
     """Do what the command line asks."""
-    asked = parser().parse_args()
+    arguments = parser().parse_args()
     options = DeviceOptions(
-        asked.backend,
-        asked.images,
-        asked.shots,
-        asked.mitigation,
-        asked.seed,
-        asked.job_rows,
-        tuple(word for word in asked.suppression.split(",") if word),
+        arguments.backend,
+        arguments.images,
+        arguments.shots,
+        arguments.mitigation,
+        arguments.seed,
+        arguments.job_rows,
+        tuple(word for word in arguments.suppression.split(",") if word),
     )
     from qssl_tf.training.runs import own_folder
 
-    run = named_run(asked)
-    run = replace(run, folder=own_folder(run.folder, asked.runs_dir))
+    run = named_run(arguments)
+    run = replace(run, folder=own_folder(run.folder, arguments.runs_dir))
     folder = run.folder / "ibmq"
     from qssl_tf.device import manage as device_records
 
-    if asked.status:
+    if arguments.status:
         device_records.show_status(folder)
-    elif asked.cancel:
-        device_records.cancel(folder, asked.cancel)
-    elif asked.resume is not None:
+    elif arguments.cancel:
+        device_records.cancel(folder, arguments.cancel)
+    elif arguments.resume is not None:
         from qssl_tf.device.run import going_on
 
-        ledger = device_records.chosen(folder, asked.resume)
+        ledger = device_records.chosen(folder, arguments.resume)
         how_to_go_on(going_on(run, ledger))
         device, costs = device_records.reopened(ledger)
-        submit(run, ledger, device, costs and not asked.yes)
-    elif asked.export:
+        submit(run, ledger, device, costs and not arguments.yes)
+    elif arguments.export:
         from qssl_tf.device.run import export
 
-        export(run, asked.checkpoint, asked.export)
+        export(run, arguments.checkpoint, arguments.export)
     else:
-        start(run, options, asked)
+        start(run, options, arguments)
 
 
-def start(run, options: DeviceOptions, asked: Namespace) -> None:
+def start(run, options: DeviceOptions, arguments: Namespace) -> None:
     """Plan a device run, ask where it costs something, and run it."""
     from qssl_tf.device import run as device_run
     from qssl_tf.training.provenance import images_of_run
 
-    data = images_of_run(run, data_dir=asked.data_dir) if asked.data_dir else None
-    ledger, device = device_run.plan(run, options, asked.checkpoint, data)
-    if asked.dry_run:
+    data = images_of_run(run, data_dir=arguments.data_dir) if arguments.data_dir else None
+    ledger, device = device_run.plan(run, options, arguments.checkpoint, data)
+    if arguments.dry_run:
         print(f"dry run: nothing was submitted; go on with --resume {shell(ledger.folder.name)}")
         return
-    submit(run, ledger, device, not device.is_local and not asked.yes)
+    submit(run, ledger, device, not device.is_local and not arguments.yes)
 
 
 def submit(run, ledger, device, ask: bool) -> None:
@@ -108,5 +110,5 @@ def submit(run, ledger, device, ask: bool) -> None:
 
 def _agreed() -> bool:
     if not sys.stdin.isatty():
-        raise UserError("a real device costs time; add --yes to submit without being asked.")
+        raise UserError("a real device costs time; add --yes to submit without being arguments.")
     return input("submit? [y/N] ").strip().lower() in ("y", "yes")

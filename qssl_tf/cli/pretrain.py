@@ -17,24 +17,24 @@ from qssl_tf.files.lock import locked
 from qssl_tf.files.write import sweep
 from qssl_tf.flags import Parser, add_base_flags, add_config_flags, config_from_flags, given_settings
 from qssl_tf.interrupts import how_to_go_on
-from qssl_tf.training.runs import PARTS, Run, check_open_to_training, create_run, newest_run, open_run, versions
+from qssl_tf.training.runs import PARTS, Run, check_open_to_training, newest_run, open_run, versions
 
 
 def parser() -> Parser:
     """Return the command line."""
-    made = Parser(description="Train encoder and head by contrastive learning.")
-    made.add_argument("--name", help="name of the run folder (default: data set, head, seed and time)")
-    made.add_argument("--runs-dir", type=Path, default=Path("runs"), metavar="DIR", help="folder of all runs")
-    made.add_argument(
+    flags = Parser(description="Train encoder and head by contrastive learning.")
+    flags.add_argument("--name", help="name of the run folder (default: data set, head, seed and time)")
+    flags.add_argument("--runs-dir", type=Path, default=Path("runs"), metavar="DIR", help="folder of all runs")
+    flags.add_argument(
         "--resume", nargs="?", const="", metavar="RUN", help="continue a run folder (default: the newest run)"
     )
-    made.add_argument(
+    flags.add_argument(
         "--previous-state", action="store_true", help="resume from the state before the last, if that is damaged"
     )
-    add_strategy_flags(made)
-    add_base_flags(made)
-    add_config_flags(made)
-    return made
+    add_strategy_flags(flags)
+    add_base_flags(flags)
+    add_config_flags(flags)
+    return flags
 
 
 def main() -> int:
@@ -58,21 +58,23 @@ def train(arguments, config: Config, opened: Run | None, choice: Choice, peers: 
 
     from qssl_tf.data.sources import load
     from qssl_tf.training.facts import is_finished
-    from qssl_tf.training.fit import build, pretrain
-    from qssl_tf.training.provenance import images_of_run, own_parts
+    from qssl_tf.training.fit import build
+    from qssl_tf.training.provenance import images_of_run
+    from qssl_tf.training.session import Session, new_session, resumed_session
 
     data = images_of_run(opened) if opened else load(config)
     if peers:
         peers.agree({"training images": data.train.fingerprint()})
     with strategy.scope():
-        model, augmentation = build(config, data, opened.state if opened else None)  # before a folder is made
+        built = build(config, data, opened.state if opened else None)  # before a folder is made
     if peers and not peers.is_chief:
-        run = Run(Path(peers.tell("")), config)
-        pretrain(run, data, model, augmentation, opened is not None, peers)
+        Session(Run(Path(peers.tell("")), config), data, *built, resumed=opened is not None).train(peers)
         return 0
-    run = opened or create_run(
-        config, arguments.runs_dir, arguments.name, data.name, data.facts(), own_parts(config, model)
-    )
+    if opened:
+        session = resumed_session(opened, data, built)
+    else:
+        session = new_session(config, data, arguments.runs_dir, arguments.name, built)
+    run = session.run
     how_to_go_on(going_on(run))
     with locked(run.folder):
         if opened:
@@ -82,13 +84,13 @@ def train(arguments, config: Config, opened: Run | None, choice: Choice, peers: 
         begin(run, data, strategy.num_replicas_in_sync, arguments.previous_state, complete)
         if peers:
             peers.tell(str(run.folder))
-        stopped_by = pretrain(run, data, model, augmentation, opened is not None, peers)
+        stopped_by = session.train(peers)
         if peers:
             peers.end(stopped_by)
         if stopped_by:
             print(f"stopped by {stopped_by}; {going_on(run)}")
             return 130
-        finish(run, model, data, None if complete else time.perf_counter() - began)
+        finish(run, session.model, data, None if complete else time.perf_counter() - began)
     return 0
 
 

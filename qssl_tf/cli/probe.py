@@ -7,15 +7,15 @@ from qssl_tf.flags import Parser, add_config_flags, given_settings
 
 def parser() -> Parser:
     """Return the command line."""
-    made = Parser(description="Train a linear classifier on the frozen features of a run.")
-    add_run_flags(made)
-    made.add_argument("--checkpoint", default="last", metavar="STEP", help="all, last or a step (default: last)")
-    made.add_argument("--split", default="test", help="images that judge: test, or validation if some were held out")
-    made.add_argument(
+    flags = Parser(description="Train a linear classifier on the frozen features of a run.")
+    add_run_flags(flags)
+    flags.add_argument("--checkpoint", default="last", metavar="STEP", help="all, last or a step (default: last)")
+    flags.add_argument("--split", default="test", help="images that judge: test, or validation if some were held out")
+    flags.add_argument(
         "--no-untrained", action="store_true", help="leave out the probe of the untrained network (step 0)"
     )
-    add_config_flags(made, only=("data_dir", "probe_"))
-    return made
+    add_config_flags(flags, only=("data_dir", "probe_"))
+    return flags
 
 
 def main() -> None:

@@ -9,13 +9,13 @@ from qssl_tf.flags import Parser
 
 def parser() -> Parser:
     """Return the command line."""
-    made = Parser(description="Draw a run and gather what it found on one page.")
-    add_run_flags(made)
-    made.add_argument("--checkpoint", default="last", metavar="STEP", help="whose weights are drawn (default: last)")
-    made.add_argument(
+    flags = Parser(description="Draw a run and gather what it found on one page.")
+    add_run_flags(flags)
+    flags.add_argument("--checkpoint", default="last", metavar="STEP", help="whose weights are drawn (default: last)")
+    flags.add_argument(
         "--data-dir", type=Path, metavar="DIR", help="where the images lie now (default: as the run's settings say)"
     )
-    return made
+    return flags
 
 
 def main() -> None:

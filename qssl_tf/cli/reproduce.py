@@ -11,51 +11,51 @@ AGAIN = "the same command goes on from there"
 
 def parser() -> Parser:
     """Return the command line."""
-    made = Parser(description="Train and judge the paper's arms and their controls.")
-    made.add_argument("study", nargs="?", default="paper", help="paper (default), states, or what varies: width, "
+    flags = Parser(description="Train and judge the paper's arms and their controls.")
+    flags.add_argument("study", nargs="?", default="paper", help="paper (default), states, or what varies: width, "
                       "training-size, layers, epochs; digits as a trial")  # fmt: skip
-    made.add_argument("--arms", metavar="NAMES", help="such as ring,classical, or names of --list (default: all)")
-    made.add_argument("--seeds", metavar="SEEDS", help="such as 0-5 or 0,2 (default: 0-5; 0-2 for controls)")
-    made.add_argument(
+    flags.add_argument("--arms", metavar="NAMES", help="such as ring,classical, or names of --list (default: all)")
+    flags.add_argument("--seeds", metavar="SEEDS", help="such as 0-5 or 0,2 (default: 0-5; 0-2 for controls)")
+    flags.add_argument(
         "--batches", default="all", help="probe after all of the published batches, or those of the table"
     )
-    made.add_argument(
+    flags.add_argument(
         "--paper-probes",
         type=int,
         metavar="N",
         help="seeds of each published arm probed as the paper does (default: 6)",
     )
-    made.add_argument("--budget", metavar="TIME", help="begin nothing that would end later, such as 90m or 8h")
-    made.add_argument("--processes", type=int, default=1, metavar="N", help="runs at a time (default: 1)")
-    made.add_argument("--folder", type=Path, default=Path("runs/reproduce"), metavar="DIR", help="where the runs are")
-    made.add_argument("--results", type=Path, metavar="DIR", help="records, report, figures (default: FOLDER/results)")
-    made.add_argument("--data-dir", metavar="DIR", help="prepared TFDS data (default: $TFDS_DATA_DIR or TFDS's own)")
-    made.add_argument(
+    flags.add_argument("--budget", metavar="TIME", help="begin nothing that would end later, such as 90m or 8h")
+    flags.add_argument("--processes", type=int, default=1, metavar="N", help="runs at a time (default: 1)")
+    flags.add_argument("--folder", type=Path, default=Path("runs/reproduce"), metavar="DIR", help="where the runs are")
+    flags.add_argument("--results", type=Path, metavar="DIR", help="records, report, figures (default: FOLDER/results)")
+    flags.add_argument("--data-dir", metavar="DIR", help="prepared TFDS data (default: $TFDS_DATA_DIR or TFDS's own)")
+    flags.add_argument(
         "--keep-weights",
         action="store_true",
         help="keep the weights after every batch that a run keeps (45 MB each); otherwise only those after the table's "
         "batch and the last stay once a run is recorded",
     )
-    made.add_argument("--list", action="store_true", help="show what is left to do and what it costs, and stop")
-    made.add_argument("--report", action="store_true", help="write the report on what is there, and stop")
-    return made
+    flags.add_argument("--list", action="store_true", help="show what is left to do and what it costs, and stop")
+    flags.add_argument("--report", action="store_true", help="write the report on what is there, and stop")
+    return flags
 
 
 def main() -> None:
     """Do what is left of a study, and report on all of it."""
-    asked = parser().parse_args()
+    arguments = parser().parse_args()
 
     from qssl_tf.studies.request import Order
     from qssl_tf.studies.runner import report, run_study, show_costs
 
-    order = Order.from_words(vars(asked))
-    if asked.list:
+    order = Order.from_words(vars(arguments))
+    if arguments.list:
         show_costs(order)
-    elif asked.report:
+    elif arguments.report:
         report(order)
     else:
         how_to_go_on(f"{AGAIN}.")
         failed = run_study(order)
         report(order)
         if failed:
-            raise UserError(f"{failed} of the runs failed; their output is in {asked.folder}/*.log, and {AGAIN}.")
+            raise UserError(f"{failed} of the runs failed; their output is in {arguments.folder}/*.log, and {AGAIN}.")

@@ -12,31 +12,33 @@ TRIALS = 6
 
 def parser() -> Parser:
     """Return the command line."""
-    made = Parser(description="Try settings, judge each by a linear probe on held-out images.")
-    made.add_argument("--name", help="name of the search's folder (default: data set, space and time)")
-    made.add_argument(
+    flags = Parser(description="Try settings, judge each by a linear probe on held-out images.")
+    flags.add_argument("--name", help="name of the search's folder (default: data set, space and time)")
+    flags.add_argument(
         "--searches-dir", type=Path, default=Path("searches"), metavar="DIR", help="folder of all searches"
     )
-    made.add_argument("--resume", nargs="?", const="", metavar="SEARCH", help="continue a search (default: the newest)")
-    made.add_argument("--space", metavar="NAME", help="what varies: circuit (default), shots, encoder, recipe or all")
-    made.add_argument(
+    flags.add_argument(
+        "--resume", nargs="?", const="", metavar="SEARCH", help="continue a search (default: the newest)"
+    )
+    flags.add_argument("--space", metavar="NAME", help="what varies: circuit (default), shots, encoder, recipe or all")
+    flags.add_argument(
         "--vary", action="append", metavar="NAME=VALUES", help="vary a setting: width=4,6,8 or temperature=0.05:1:log"
     )
-    made.add_argument("--algorithm", metavar="NAME", help="random (default), bayesian, hyperband or grid")
-    made.add_argument("--trials", type=int, metavar="N", help=f"how many (default: {TRIALS}; all of a grid)")
-    made.add_argument(
+    flags.add_argument("--algorithm", metavar="NAME", help="random (default), bayesian, hyperband or grid")
+    flags.add_argument("--trials", type=int, metavar="N", help=f"how many (default: {TRIALS}; all of a grid)")
+    flags.add_argument(
         "--objective",
         metavar="NAME",
         help="validation_accuracy (default), balanced_accuracy, contrastive_accuracy, loss, parameters or seconds",
     )
-    made.add_argument("--search-seed", type=int, metavar="N", help="seed of the choices (default: 0)")
-    made.add_argument("--role", choices=("chief", "worker"), help="part in a search on several processes or machines")
-    made.add_argument("--chief", metavar="HOST:PORT", help="where the chief listens")
-    add_secret_flag(made)
-    made.add_argument("--silence", type=float, metavar="S", help="seconds until a silent worker is lost (default: 60)")
-    add_base_flags(made)
-    add_config_flags(made)
-    return made
+    flags.add_argument("--search-seed", type=int, metavar="N", help="seed of the choices (default: 0)")
+    flags.add_argument("--role", choices=("chief", "worker"), help="part in a search on several processes or machines")
+    flags.add_argument("--chief", metavar="HOST:PORT", help="where the chief listens")
+    add_secret_flag(flags)
+    flags.add_argument("--silence", type=float, metavar="S", help="seconds until a silent worker is lost (default: 60)")
+    add_base_flags(flags)
+    add_config_flags(flags)
+    return flags
 
 
 def main() -> None:

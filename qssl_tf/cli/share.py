@@ -8,17 +8,17 @@ from qssl_tf.flags import Parser
 
 def parser() -> Parser:
     """Return the command line."""
-    made = Parser(description="Write a run as a self-contained folder with a card.")
-    add_run_flags(made)
-    made.add_argument(
+    flags = Parser(description="Write a run as a self-contained folder with a card.")
+    add_run_flags(flags)
+    flags.add_argument(
         "--output", type=Path, metavar="FOLDER", help="the new folder (default: shared/<name of the run>)"
     )
-    made.add_argument("--checkpoint", default="last", metavar="STEP", help="whose weights (default: last)")
-    made.add_argument("--seeds", nargs="+", type=Path, default=[], metavar="RUN", help="probed runs of other seeds")
-    made.add_argument("--licence", default="Apache-2.0", help="of the weights (default: Apache-2.0)")
-    made.add_argument("--note", default="", metavar="TEXT", help="what a reader of the card must know besides")
-    made.add_argument("--small", action="store_true", help="leave out tables of steps and figures")
-    return made
+    flags.add_argument("--checkpoint", default="last", metavar="STEP", help="whose weights (default: last)")
+    flags.add_argument("--seeds", nargs="+", type=Path, default=[], metavar="RUN", help="probed runs of other seeds")
+    flags.add_argument("--licence", default="Apache-2.0", help="of the weights (default: Apache-2.0)")
+    flags.add_argument("--note", default="", metavar="TEXT", help="what a reader of the card must know besides")
+    flags.add_argument("--small", action="store_true", help="leave out tables of steps and figures")
+    return flags
 
 
 def main() -> None:

@@ -11,24 +11,24 @@ from qssl_tf.studies.studies import STUDIES, pairs, study
 
 def parser() -> Parser:
     """Return the command line."""
-    made = Parser(prog="python -m qssl_tf.cli.task", description="Do one job of a study.")
-    made.add_argument("kind", choices=("run", "paper_probe", "device"))
-    made.add_argument("study", choices=tuple(STUDIES))
-    made.add_argument("cell")
-    made.add_argument("seed", type=int)
-    made.add_argument("--folder", type=Path, required=True, help="folder of the runs")
-    made.add_argument("--results", type=Path, required=True, help="folder of the results")
-    made.add_argument("--data-dir", help="folder of prepared TFDS data")
-    made.add_argument("--keep-weights", action="store_true", help="keep the weights after every probed batch")
-    made.add_argument("--batches", default="all", help="probe after all of the study's batches, or those of its table")
-    made.add_argument("--end-with-parent", action="store_true", help="end when standard input does")
-    return made
+    flags = Parser(prog="python -m qssl_tf.cli.task", description="Do one job of a study.")
+    flags.add_argument("kind", choices=("run", "paper_probe", "device"))
+    flags.add_argument("study", choices=tuple(STUDIES))
+    flags.add_argument("cell")
+    flags.add_argument("seed", type=int)
+    flags.add_argument("--folder", type=Path, required=True, help="folder of the runs")
+    flags.add_argument("--results", type=Path, required=True, help="folder of the results")
+    flags.add_argument("--data-dir", help="folder of prepared TFDS data")
+    flags.add_argument("--keep-weights", action="store_true", help="keep the weights after every probed batch")
+    flags.add_argument("--batches", default="all", help="probe after all of the study's batches, or those of its table")
+    flags.add_argument("--end-with-parent", action="store_true", help="end when standard input does")
+    return flags
 
 
 def main() -> None:
     """Do the job."""
-    asked = parser().parse_args()
-    if asked.end_with_parent:
+    arguments = parser().parse_args()
+    if arguments.end_with_parent:
         threading.Thread(target=_end_with_parent, daemon=True).start()
 
     from qssl_tf.files.lock import locked
@@ -37,12 +37,12 @@ def main() -> None:
     from qssl_tf.studies.run import add_paper_probe, finish_pair
 
     tasks = {"run": finish_pair, "paper_probe": add_paper_probe, "device": run_on_device}
-    of_study = study(asked.study)
-    pair = next(pair for pair in pairs(of_study, seeds=[asked.seed]) if pair.cell.name == asked.cell)
-    asked.folder.mkdir(parents=True, exist_ok=True)
-    place = Place(asked.folder, asked.results, asked.data_dir, asked.keep_weights)
-    with locked(asked.folder / pair.name, wait=True):  # a process that lost its parent may be at it for a moment
-        tasks[asked.kind](of_study, pair, place, asked.batches)
+    of_study = study(arguments.study)
+    pair = next(pair for pair in pairs(of_study, seeds=[arguments.seed]) if pair.cell.name == arguments.cell)
+    arguments.folder.mkdir(parents=True, exist_ok=True)
+    place = Place(arguments.folder, arguments.results, arguments.data_dir, arguments.keep_weights)
+    with locked(arguments.folder / pair.name, wait=True):  # a process that lost its parent may be at it for a moment
+        tasks[arguments.kind](of_study, pair, place, arguments.batches)
 
 
 def _end_with_parent() -> None:

@@ -22,11 +22,10 @@ from qssl_tf.files.lock import locked
 from qssl_tf.files.read import read_json, read_text
 from qssl_tf.files.schema import Measured, Percent, Schema, Seconds, check
 from qssl_tf.files.write import write_json, write_text
-from qssl_tf.models.simclr import SimCLR
-from qssl_tf.training.fit import build, pretrain
 from qssl_tf.training.history import read_history
-from qssl_tf.training.provenance import check_images, own_parts
-from qssl_tf.training.runs import Run, create_run, open_run
+from qssl_tf.training.provenance import check_images
+from qssl_tf.training.runs import Run, open_run
+from qssl_tf.training.session import new_session, resumed_session
 
 RESULT = "trial.json"
 ATTEMPTS = 5  # deaths in one place until a trial counts as failed
@@ -160,10 +159,14 @@ def _note_attempt(folder: Path) -> None:
 
 def _train_and_judge(config: Config, folder: Path) -> dict[str, float]:
     data = images(config)
-    model, augmentation = build(config, data)
-    resume = (folder / "config.json").is_file()
-    run = _reopened(folder, config) if resume else _fresh(folder, config, data, model)
-    stopped_by = pretrain(run, data, model, augmentation, resume)
+    if (folder / "config.json").is_file():
+        session = resumed_session(_reopened(folder, config), data)
+    else:
+        if folder.exists():
+            shutil.rmtree(folder)  # killed before its settings were written: nothing was trained in it
+        session = new_session(config, data, folder.parent, folder.name)
+    run, model = session.run, session.model
+    stopped_by = session.train()
     if stopped_by:
         raise Stopped(stopped_by)
     rows = read_history(run.history)
@@ -181,12 +184,6 @@ def _train_and_judge(config: Config, folder: Path) -> dict[str, float]:
     }
     write_json(folder / RESULT, result)
     return result
-
-
-def _fresh(folder: Path, config: Config, data: ImageData, model: SimCLR) -> Run:
-    if folder.exists():
-        shutil.rmtree(folder)  # killed before its settings were written: nothing was trained in it
-    return create_run(config, folder.parent, folder.name, data.name, data.facts(), own_parts(config, model))
 
 
 def _reopened(folder: Path, config: Config) -> Run:

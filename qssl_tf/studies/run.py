@@ -10,9 +10,7 @@ from qssl_tf.studies.folders import Place, finished, held, require_weights
 from qssl_tf.studies.recording import probed, recorded
 from qssl_tf.studies.records import read_record, write_record
 from qssl_tf.studies.studies import Pair, Study, wanted_batches
-from qssl_tf.training.fit import build, pretrain
-from qssl_tf.training.provenance import own_parts
-from qssl_tf.training.runs import create_run
+from qssl_tf.training.session import new_session, resumed_session
 
 CURVE_PASSES = 1  # augmented passes of the cached protocol: 45 numbers are fitted to 25,000 images either way
 
@@ -66,11 +64,10 @@ def _trained(pair: Pair, place: Place):
         shutil.rmtree(place.folder / pair.name, ignore_errors=True)
     config = replace(pair.config, data_dir=place.data_dir or (run.config.data_dir if run else None))
     data = load(config)
-    model, augment = build(config, data)
-    resume = run is not None
-    run = run or create_run(config, place.folder, pair.name, data.name, data.facts(), own_parts(config, model))
-    if stopped_by := pretrain(run, data, model, augment, resume):
+    session = resumed_session(run, data) if run else new_session(config, data, place.folder, pair.name)
+    if stopped_by := session.train():
         raise KeyboardInterrupt(stopped_by)
+    run, model = session.run, session.model
     if not run.model.exists():
         with replacing(run.model) as temporary:
             model.save(temporary)

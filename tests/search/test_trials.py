@@ -35,7 +35,7 @@ def test_every_figure_is_logged_and_true(done):
 
 def test_a_finished_trial_is_not_run_again(done, monkeypatch):
     folder, result = done
-    monkeypatch.setattr(trials, "build", None)  # calling it would fail
+    monkeypatch.setattr(trials, "new_session", None)  # calling it would fail
     assert run_trial(CONFIG, folder) == result
 
 
