@@ -18,6 +18,7 @@ COMMANDS = {
     "probe": "judge a run by a linear classifier on its frozen features",
     "report": "draw a run and gather what it found on one page",
     "device": "run a trained and probed head on a device, or on a snapshot of one",
+    "predict": "name the classes of a folder of new images",
     "share": "write a run as a self-contained folder with a model card",
     "search": "try settings, and judge each on held-out training images",
     "reproduce": "train and judge the paper's arms and their controls",

@@ -70,6 +70,44 @@ def from_folder(
     return from_arrays(images, labels, name=place.resolve().name, **options)
 
 
+def read_images(folder: Path, shape: tuple[int, int, int]) -> tuple[list[Path], np.ndarray]:
+    """Return all image files of a folder and of those within, by name, and their pixels as a network takes them.
+
+    Of each the square in the middle is resized as `from_folder` does it; colour becomes gray and gray colour where the
+    network was trained on the other.
+
+    Args:
+        folder: Where they lie.
+        shape: Height, width and channels of the network's images; they are square.
+
+    Returns:
+        The files, and bytes of shape (n, height, width, channels).
+
+    Raises:
+        UserError: No folder, no images, or broken ones.
+    """
+    if not folder.is_dir():
+        raise UserError(f"the folder of images {folder} does not exist; name one with --images.")
+    files = [(path, None) for path in _within(folder, set()) if _is_image(path, Counter())]
+    if not files:
+        raise UserError(f"{folder} must hold images ({', '.join(SUFFIXES)}), itself or in folders within.")
+    reader = _Reader(shape[0], skip_broken=False)
+    images, _ = reader.split(files)
+    reader.report(folder)
+    return [path for path, _ in files], np.stack([_in_channels(image, shape[2]) for image in images])
+
+
+def _in_channels(pixels: np.ndarray, channels: int) -> np.ndarray:
+    """Return one image in gray or in colour, shape (height, width, channels)."""
+    from PIL import Image
+
+    if pixels.shape[-1] == channels:
+        return pixels
+    if channels == 3:
+        return pixels.repeat(3, axis=-1)
+    return np.asarray(Image.fromarray(pixels).convert("L"))[..., np.newaxis]
+
+
 def _visible(folder: Path) -> list[Path]:
     """Return what lies in a folder, by name; hidden things are passed over."""
     return sorted(path for path in folder.iterdir() if not path.name.startswith("."))

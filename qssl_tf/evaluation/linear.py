@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 import tensorflow as tf
+from scipy import special
 
 from qssl_tf.models.initializers import SeedStream, dense
 
@@ -30,6 +31,10 @@ class LinearFit:
     def predict(self, features: np.ndarray) -> np.ndarray:
         """Return the label of each row of features, shape (n,)."""
         return np.argmax(features @ self.kernel + self.bias, axis=1)
+
+    def probabilities(self, features: np.ndarray) -> np.ndarray:
+        """Return the softmax over the classes for each row of features, shape (n, classes)."""
+        return special.softmax(features @ self.kernel + self.bias, axis=1)
 
     def fingerprint(self) -> str:
         """Return the SHA-256 of the weights, by which a probe's result knows its classifier."""

@@ -14,6 +14,7 @@ from qssl_tf.data.images import ImageData
 from qssl_tf.data.sources import load
 from qssl_tf.errors import UserError
 from qssl_tf.evaluation.features import frozen_features
+from qssl_tf.evaluation.linear import LinearFit
 from qssl_tf.evaluation.probe_files import read_classifier
 from qssl_tf.models.simclr import SimCLR, build_simclr
 from qssl_tf.training.checkpoints import load_weights
@@ -71,12 +72,29 @@ class TrainedRun:
         Raises:
             UserError: The run was not probed at this step, or the images cannot be used.
         """
+        return self._classifier().predict(self.features(images))
+
+    def probabilities(self, images: Any) -> np.ndarray:
+        """Return how sure the probe's classifier is of each class: its softmax, which nobody has calibrated.
+
+        Args:
+            images: As for `features`.
+
+        Returns:
+            float32, shape (n, classes); rows sum to 1.
+
+        Raises:
+            UserError: The run was not probed at this step, or the images cannot be used.
+        """
+        return self._classifier().probabilities(self.features(images))
+
+    def _classifier(self) -> LinearFit:
         step, fit = read_classifier(self.folder / "probe.json")
         if step != self.step:
             raise UserError(
                 f"{self.folder} was probed at step {step}, and these are the weights of {self.step}; probe them."
             )
-        return fit.predict(self.features(images))
+        return fit
 
 
 @checks_arguments
