@@ -35,6 +35,7 @@ _HOMES = {
     "resume": "qssl_tf.api",
     "run_on_device": "qssl_tf.api",
     "sample_views": "qssl_tf.data.views",
+    "to_qiskit": "qssl_tf.device.translate",
     "write_report": "qssl_tf.reports.report",
 }
 __all__ = ["__version__", *sorted(_HOMES)]

@@ -22,7 +22,7 @@ WORDS = {
     "str": "a text",
     "bool": "True or False",
     "Path": "a path",
-    "Sequence": "a list of texts",
+    "Circuit": "a circuit of Cirq",
     "Config": "a Config, such as qssl_tf.PRESETS['paper']",
     "ImageData": "ImageData, as ImageData.from_arrays makes it",
     "QuantumHead": "a QuantumHead",
@@ -100,8 +100,9 @@ def _is(value: Any, kind: Any) -> bool:
     """Return whether a value is of a kind, as a user of Python and NumPy sees it."""
     if kind is Any or isinstance(kind, TypeVar):
         return True
-    if get_origin(kind) is Sequence:  # of texts, all that is used here
-        return isinstance(value, Sequence) and not isinstance(value, str) and all(isinstance(x, str) for x in value)
+    if get_origin(kind) is Sequence:
+        inner = get_args(kind)[0]
+        return isinstance(value, Sequence) and not isinstance(value, str) and all(_is(one, inner) for one in value)
     kind = get_origin(kind) or kind
     looser: dict[Any, Any] = {int: numbers.Integral, float: numbers.Real, Path: os.PathLike}
     if kind in (int, float):
@@ -110,5 +111,8 @@ def _is(value: Any, kind: Any) -> bool:
 
 
 def _words(kind: Any) -> str:
+    if get_origin(kind) is Sequence:
+        inner = get_args(kind)[0]
+        return "a list of texts" if inner is str else f"a list of {inner.__name__}"
     name = getattr(get_origin(kind) or kind, "__name__", str(kind))
     return WORDS.get(name, f"a {name}")

@@ -187,6 +187,7 @@ FUNCTIONS = {
     q.draw_run: ("runs/none",),
     q.draw_circuit: ("circuit.png",),
     q.sample_views: (),
+    q.to_qiskit: (),
     q.from_preset: ("digits-ring",),
     q.register_ansatz: ("mine",),
     q.register_encoder: ("mine",),
@@ -208,6 +209,8 @@ NOT_THOSE = {
     "ImageData": (None, np.zeros((3, 4, 4)), (1, 2), "digits"),
     "ImageData | None": (np.zeros((3, 4, 4)), (1, 2), "digits"),
     "TrainedRun | str | Path": (None, 3, q.Config(), ["runs"]),
+    "Circuit": (None, "ring", [1]),
+    "Sequence[Qid] | None": (3, "ab", [1, 2]),
     "QuantumHead": (None, "ring", keras.layers.Dense(3)),
     "Sequence[str] | None": (3, "cat", [1, 2]),
     "Any": (),
@@ -227,7 +230,7 @@ def wrong_arguments():
             if parameter.kind is inspect.Parameter.VAR_KEYWORD:
                 continue
             words = inspect.formatannotation(parameter.annotation).replace("pathlib.", "").strip("'")
-            words = re.sub(r"qssl_tf\.(\w+\.)+", "", words)
+            words = re.sub(r"(qssl_tf|cirq)\.(\w+\.)+", "", words)
             for value in NOT_THOSE[words.replace("collections.abc.", "").replace("typing.", "")]:
                 yield pytest.param(function, name, value, id=f"{function.__name__}-{name}-{type(value).__name__}")
 

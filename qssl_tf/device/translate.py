@@ -3,7 +3,7 @@
 A symbol is known by its name, as in Cirq: symbols of one name are one parameter, whatever sympy assumes of them.
 
 Qubit i of the given order becomes Qiskit's qubit i. Cirq calls the first qubit the most significant bit of a state's
-index and Qiskit the least: unitaries and bit strings of the result read backwards, and `hardware.counts` turns them.
+index and Qiskit the least: unitaries and bit strings of the result read backwards, and `device.counts` turns them.
 """
 
 import operator
@@ -19,6 +19,7 @@ from qiskit import ClassicalRegister, QuantumCircuit
 from qiskit.circuit import Gate, Parameter, ParameterExpression
 from qiskit.circuit import library as qk
 
+from qssl_tf.arguments import checks_arguments
 from qssl_tf.device.gates import GATES, Piece, Translated
 from qssl_tf.errors import UserError, pass_on_interrupt
 from qssl_tf.quantum.controls import taken_apart
@@ -37,14 +38,17 @@ FUNCTIONS: dict[type, Callable[..., Any]] = {
 )}  # fmt: skip
 
 
-def to_qiskit(circuit: cirq.Circuit, qubits: Sequence[cirq.Qid]) -> tuple[QuantumCircuit, dict[str, Parameter]]:
+@checks_arguments
+def to_qiskit(
+    circuit: cirq.Circuit, qubits: Sequence[cirq.Qid] | None = None
+) -> tuple[QuantumCircuit, dict[str, Parameter]]:
     """Translate a circuit without measurements that anybody reads.
 
     Args:
         circuit: Gates of `GATES`, bare or under controls, circuit operations, unitaries of up to three qubits, and what
             Cirq decomposes into those. Tags are dropped. Full dephasing (`noise.DEPHASING`), a measurement whose
             outcome is not kept, becomes a measurement into a register of its own, `between`.
-        qubits: All qubits, in the order of Qiskit's; those without a gate stay.
+        qubits: All qubits, in the order of Qiskit's; those without a gate stay. None is those that have gates, sorted.
 
     Returns:
         The circuit, whose unitary is Cirq's to the global phase, and its parameter for each symbol's name.
@@ -52,6 +56,7 @@ def to_qiskit(circuit: cirq.Circuit, qubits: Sequence[cirq.Qid]) -> tuple[Quantu
     Raises:
         UserError: An operation that cannot be translated; it names the operation.
     """
+    qubits = sorted(circuit.all_qubits()) if qubits is None else qubits
     if missing := circuit.all_qubits() - set(qubits):
         raise UserError(
             f"`qubits` must hold every qubit of the circuit; it lacks {', '.join(map(str, sorted(missing)))}."

@@ -6,6 +6,7 @@ import pytest
 import sympy
 from qiskit.quantum_info import Operator
 
+import qssl_tf as q
 from qssl_tf.device.translate import expression, to_qiskit
 from qssl_tf.errors import UserError
 from qssl_tf.quantum.ansatze import ANSATZE
@@ -224,3 +225,11 @@ def test_expressions_keep_their_numbers():
     assert expression(sympy.pi / 2, {}) == pytest.approx(np.pi / 2)
     with pytest.raises(UserError, match="must be real numbers of radians; got I"):
         expression(sympy.I, {})
+
+
+def test_without_qubits_those_with_gates_are_taken_in_order():
+    first, second = cirq.LineQubit(7), cirq.LineQubit(2)
+    circuit = cirq.Circuit(cirq.rx(0.3)(first), cirq.CX(first, second), cirq.ry(1.1)(second))
+    translated, _ = q.to_qiskit(circuit)
+    judge = circuit.unitary(qubit_order=[second, first])
+    np.testing.assert_allclose(Operator(translated).reverse_qargs().data, judge, atol=1e-7)
