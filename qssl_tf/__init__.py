@@ -15,6 +15,7 @@ __version__ = "0.1.0"
 
 # Public name -> the module it lives in. Loaded on first use: `--help` must not wait for TensorFlow.
 _HOMES = {
+    "BoundedAngle": "qssl_tf.models.encoders",
     "Config": "qssl_tf.config",
     "ImageData": "qssl_tf.data.images",
     "NTXent": "qssl_tf.models.losses",
@@ -23,6 +24,9 @@ _HOMES = {
     "SimCLR": "qssl_tf.models.simclr",
     "TrainedRun": "qssl_tf.evaluation.trained_run",
     "UserError": "qssl_tf.errors",
+    "augmentation": "qssl_tf.data.augment",
+    "build_encoder": "qssl_tf.models.encoders",
+    "build_projector": "qssl_tf.models.simclr",
     "draw_circuit": "qssl_tf.device.draw",
     "draw_run": "qssl_tf.reports.pictures",
     "from_preset": "qssl_tf.sharing.ready",
@@ -36,6 +40,7 @@ _HOMES = {
     "run_on_device": "qssl_tf.api",
     "sample_views": "qssl_tf.data.views",
     "to_qiskit": "qssl_tf.device.translate",
+    "view_pairs": "qssl_tf.data.pipeline",
     "write_report": "qssl_tf.reports.report",
 }
 __all__ = ["__version__", *sorted(_HOMES)]

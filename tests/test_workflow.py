@@ -103,7 +103,7 @@ def test_bad_words_are_one_line(run, tmp_path):
         (lambda: q.load_run(run.folder, "all"), "`checkpoint` must be last or a step, for one set of "
          "weights; got 'all'."),
         (lambda: q.load_run(tmp_path / "no"), f"run folder {tmp_path / 'no'} does not exist; {tmp_path} holds no runs: "
-         "make one with `make pretrain`."),
+         "make one with `qssl pretrain`."),
         (lambda: q.pretrain(SETTINGS, q.ImageData.from_arrays(IMAGES[:8])), "`batch_size` must be at most the number "
          "of training images (6); got 16."),
     ):  # fmt: skip

@@ -137,7 +137,12 @@ ANGLE_BOUNDS: dict[str, Callable[..., layers.Layer]] = {
 
 
 def build_encoder(
-    name: str, image_shape: Sequence[int], width: int, seed: int, angle_norm: bool = False, angle_bound: str = "sigmoid"
+    name: str,
+    image_shape: Sequence[int],
+    width: int,
+    seed: int = 0,
+    angle_norm: bool = False,
+    angle_bound: str = "sigmoid",
 ) -> keras.Model:
     """Return the network from images to angles: normalise, encode, compress to `width` numbers, bound.
 

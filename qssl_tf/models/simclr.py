@@ -39,6 +39,17 @@ class SimCLR(keras.Model):
     Made under the scope of a `tf.distribute` strategy, it learns from the global batch: each replica gets its share of
     the pairs, embeddings and batch statistics are exchanged, and the step is the one of a single replica with all.
 
+    ```python
+    data = q.ImageData.from_arrays(np.random.rand(64, 8, 8, 1))
+    settings = q.Config(width=4, steps=3, batch_size=32)
+    model = q.SimCLR(
+        q.build_encoder("small_cnn", data.image_shape, width=4), q.QuantumHead(4), q.build_projector(features=4)
+    )
+    model.compile("adam", loss=q.NTXent(0.2))
+    pairs = q.view_pairs(data.train.images, q.augmentation(settings, data.image_shape), batch_size=32, seed=0, steps=3)
+    model.fit(pairs, epochs=1)
+    ```
+
     Args:
         encoder: Model from images to angles, shape (n, width); it must know the shape of its images.
         head: Layer from angles to features.
@@ -106,6 +117,8 @@ class SimCLR(keras.Model):
         """
         if class_weight is not None:
             raise UserError("SimCLR knows no classes; leave `class_weight` out.")
+        if isinstance(args[0] if args else kwargs.get("x"), tf.data.Dataset):
+            kwargs.setdefault("shuffle", False)  # which Keras would say that it cannot do
         return super().fit(*args, **kwargs)
 
     def train_step(self, data):
@@ -223,7 +236,7 @@ def _built(name: str, part: Any, given: tuple[int | None, ...]) -> tuple[int | N
         raise UserError(f"`{name}` must take what the part before it gives, shape {given}: {reason(error)}.") from error
 
 
-def build_projector(features: int, seed: int, widths: Sequence[int] = ()) -> keras.Model:
+def build_projector(features: int, seed: int = 0, widths: Sequence[int] = ()) -> keras.Model:
     """Return the projector: Dense without bias, batch norm and ReLU, as often as there are hidden layers, then Dense.
 
     Args:

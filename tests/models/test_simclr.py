@@ -1,10 +1,14 @@
+import inspect
+import re
 import warnings
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from keras import layers
 
+import qssl_tf as q
 from qssl_tf.config import Config
 from qssl_tf.data.augment import AUGMENTATIONS
 from qssl_tf.data.pipeline import view_pairs
@@ -140,3 +144,36 @@ def test_a_session_with_many_models_is_not_warned_of_tracing(tensorflow_says):
         angles = [model.frozen_angles(tf.zeros((count, 8, 8, 1))) for count in (3, 2)]
         np.testing.assert_allclose(angles[0][:2], angles[1], atol=1e-6)
     assert tensorflow_says() == []
+
+
+def test_the_example_of_its_docstring_runs_from_public_names_alone(capsys):
+    (code,) = re.findall(r"```python\n(.*?)```", inspect.getdoc(q.SimCLR), re.S)
+    names = {"np": np, "q": q}
+    exec(compile(code, "SimCLR", "exec"), names)
+    assert names["model"].optimizer.iterations.numpy() == 3
+
+
+class Subclassed(keras.Model):
+    """An encoder as a user may write one, with a call of its own."""
+
+    def __init__(self):
+        super().__init__()
+        self.flatten, self.dense, self.bound = layers.Flatten(), layers.Dense(3), q.BoundedAngle()
+
+    def call(self, images):
+        return self.bound(self.dense(self.flatten(images)))
+
+
+@pytest.mark.parametrize("kind", ["sequential", "subclassed"])
+def test_encoders_of_any_kind_and_callbacks(kind):
+    images = keras.Input((8, 8, 1))
+    stack = [images, layers.Flatten(), layers.Dense(3), q.BoundedAngle()]
+    encoder = keras.Sequential(stack) if kind == "sequential" else keras.Model(images, Subclassed()(images))
+    model = q.SimCLR(encoder, q.QuantumHead(3, layers=1), q.build_projector(3))
+    model.compile("adam", loss=q.NTXent(0.2))
+    data = np.random.default_rng(0).integers(0, 256, (32, 8, 8, 1), dtype=np.uint8)
+    pairs = q.view_pairs(data, q.augmentation(q.Config(), (8, 8, 1)), batch_size=16, seed=0, steps=2)
+    seen = []
+    note = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: seen.append(logs))
+    model.fit(pairs, callbacks=[note], verbose=0)
+    assert len(seen) == 2 and np.isfinite(seen[-1]["loss"])

@@ -45,7 +45,7 @@ def test_an_existing_folder_is_never_overwritten(tmp_path):
 
 
 def test_missing_and_foreign_folders(tmp_path):
-    with pytest.raises(UserError, match=r"does not exist; .* holds no runs: make one with `make pretrain`\.$"):
+    with pytest.raises(UserError, match=r"does not exist; .* holds no runs: make one with `qssl pretrain`\.$"):
         open_run(tmp_path / "none")
     with pytest.raises(UserError, match="no newest run in"):
         newest_run(tmp_path)
