@@ -40,13 +40,13 @@ class SimCLR(keras.Model):
     the pairs, embeddings and batch statistics are exchanged, and the step is the one of a single replica with all.
 
     ```python
-    data = q.ImageData.from_arrays(np.random.rand(64, 8, 8, 1))
-    settings = q.Config(width=4, steps=3, batch_size=32)
-    model = q.SimCLR(
-        q.build_encoder("small_cnn", data.image_shape, width=4), q.QuantumHead(4), q.build_projector(features=4)
+    data = ImageData.from_arrays(np.random.rand(64, 8, 8, 1))
+    settings = Config(width=4, steps=3, batch_size=32)
+    model = SimCLR(
+        build_encoder("small_cnn", data.image_shape, width=4), QuantumHead(4), build_projector(features=4)
     )
-    model.compile("adam", loss=q.NTXent(0.2))
-    pairs = q.view_pairs(data.train.images, q.augmentation(settings, data.image_shape), batch_size=32, seed=0, steps=3)
+    model.compile("adam", loss=NTXent(0.2))
+    pairs = view_pairs(data.train.images, augmentation(settings, data.image_shape), batch_size=32, seed=0, steps=3)
     model.fit(pairs, epochs=1)
     ```
 

@@ -1,5 +1,3 @@
-import inspect
-import re
 import warnings
 
 import keras
@@ -144,13 +142,6 @@ def test_a_session_with_many_models_is_not_warned_of_tracing(tensorflow_says):
         angles = [model.frozen_angles(tf.zeros((count, 8, 8, 1))) for count in (3, 2)]
         np.testing.assert_allclose(angles[0][:2], angles[1], atol=1e-6)
     assert tensorflow_says() == []
-
-
-def test_the_example_of_its_docstring_runs_from_public_names_alone(capsys):
-    (code,) = re.findall(r"```python\n(.*?)```", inspect.getdoc(q.SimCLR), re.S)
-    names = {"np": np, "q": q}
-    exec(compile(code, "SimCLR", "exec"), names)
-    assert names["model"].optimizer.iterations.numpy() == 3
 
 
 class Subclassed(keras.Model):
