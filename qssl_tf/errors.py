@@ -42,7 +42,8 @@ def text_of(error: BaseException) -> str:
     """Return an error's own text; nothing of a class whose text fails."""
     try:
         return str(error)
-    except Exception:
+    except Exception as failure:
+        pass_on_interrupt(failure)
         return ""
 
 

@@ -61,8 +61,9 @@ def the_same_command() -> str:
 
 
 def listen_as_module() -> None:
-    """Listen where this process is one of the package's own commands, `python -m qssl_tf…`."""
-    if sys.orig_argv[1:2] == ["-m"] and sys.orig_argv[2].startswith("qssl_tf"):
+    """Listen where this process is one of the package's own commands, `qssl` or `python -m qssl_tf…`."""
+    first, second = [*sys.orig_argv[1:3], "", ""][:2]
+    if first.rsplit("/", 1)[-1] == "qssl" or (first == "-m" and second.startswith("qssl_tf")):
         listen_from_the_start()
 
 

@@ -110,5 +110,5 @@ def submit(run, ledger, device, ask: bool) -> None:
 
 def _agreed() -> bool:
     if not sys.stdin.isatty():
-        raise UserError("a real device costs time; add --yes to submit without being arguments.")
+        raise UserError("a real device costs time; add --yes to submit without being asked.")
     return input("submit? [y/N] ").strip().lower() in ("y", "yes")

@@ -10,7 +10,6 @@ from typing import NoReturn
 from qssl_tf import __version__
 from qssl_tf.distributed.rendezvous import end_process
 from qssl_tf.flags import run_command
-from qssl_tf.interrupts import listen_from_the_start
 
 # Command, which is the name of its module here -> what it does, in the order in which a user meets them.
 COMMANDS = {
@@ -38,7 +37,6 @@ qssl COMMAND --help says what it takes; qssl --version, which version this is. `
 
 def main() -> NoReturn:
     """Run the command that the first word names."""
-    listen_from_the_start()
     if "_ARGCOMPLETE" in os.environ:
         complete()
     words = sys.argv[1:]

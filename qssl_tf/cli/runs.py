@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from qssl_tf.errors import UserError
+from qssl_tf.errors import UserError, shell
 
 if TYPE_CHECKING:
     from qssl_tf.training.runs import Run
@@ -27,6 +27,6 @@ def named_run(arguments: argparse.Namespace) -> "Run":
     from qssl_tf.training.runs import newest_run, open_run
 
     if arguments.run and arguments.run_flag:
-        raise UserError(f"one run must be named; got {arguments.run} and --run {arguments.run_flag}.")
+        raise UserError(f"one run must be named; got {shell(arguments.run)} and --run {shell(arguments.run_flag)}.")
     named = arguments.run or arguments.run_flag
     return open_run(named) if named else newest_run(arguments.runs_dir)
