@@ -57,7 +57,9 @@ def the_same_command() -> str:
     """Return how to go on where nothing was kept: the command as it was given."""
     import shlex  # late: while this module is imported, Ctrl-C is not listened to yet
 
-    return f"begin again with: {shlex.join(['python', *sys.orig_argv[1:]])}"
+    first, *words = sys.orig_argv[1:] or [""]
+    start = ["qssl"] if first.rsplit("/", 1)[-1] == "qssl" else ["python", first]
+    return f"begin again with: {shlex.join([*start, *words])}"
 
 
 def listen_as_module() -> None:
