@@ -11,6 +11,7 @@ from pathlib import Path
 
 import h5py
 import pytest
+from tensorflow.python.eager import context  # has no public name
 
 import qssl_tf as q
 from qssl_tf.errors import UserError, pass_on_interrupt, reason
@@ -49,6 +50,9 @@ def alarm():
             finally:
                 armed = False
         except KeyboardInterrupt:
+            # It may have come between TensorFlow's change to graphs and the change back, which no process outlives but
+            # this one; all that follows here would fail.
+            context.context()._thread_local_data.is_eager = True
             return True
         finally:
             signal.setitimer(signal.ITIMER_REAL, 0)
