@@ -2,21 +2,19 @@
 
 import ast
 import itertools
-import multiprocessing
 import os
 import re
 import shlex
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from qssl_tf.config import Config
-from qssl_tf.errors import UserError, shell
+from qssl_tf.errors import shell
 from qssl_tf.files.latest import point_newest
 from qssl_tf.files.write import making, sweep_unfinished
 from qssl_tf.plots.run import view_sheet
@@ -84,26 +82,33 @@ def test_a_folder_in_place_of_the_link_is_told_before_a_run_begins(here, tmp_pat
     assert os.readlink(latest) == "new"
 
 
-def make_at_once(folder, name, moment, results):
-    while time.time() < moment:
-        pass
-    try:
-        results.put(str(create_run(Config(), folder, name, "digits").folder))
-    except UserError as error:
-        results.put(f"error: {error}")
+MAKE_AT_ONCE = """
+import sys
+from pathlib import Path
+from qssl_tf.config import Config
+from qssl_tf.errors import UserError
+from qssl_tf.training.runs import create_run
+
+print("ready", flush=True)
+sys.stdin.readline()
+try:
+    print(create_run(Config(), Path(sys.argv[1]), sys.argv[2] or None, "digits").folder)
+except UserError as error:
+    print(f"error: {error}")
+"""
 
 
 @pytest.mark.parametrize("name", ["one", None])
 def test_several_processes_that_want_one_name(name, tmp_path):
     """A given name is one's alone, and the others are told what to do; made-up names are each another."""
-    fork = multiprocessing.get_context("fork")
-    results, moment = fork.Queue(), time.time() + 0.3
-    processes = [fork.Process(target=make_at_once, args=(tmp_path, name, moment, results)) for _ in range(6)]
+    command = [sys.executable, "-c", MAKE_AT_ONCE, str(tmp_path), name or ""]
+    processes = [subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(6)]
     for process in processes:
-        process.start()
-    got = [results.get(timeout=60) for _ in processes]
+        assert process.stdout.readline() == "ready\n"
     for process in processes:
-        process.join()
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    got = [process.communicate(timeout=60)[0].strip() for process in processes]
     made = {path for path in got if not path.startswith("error: ")}
     assert made == {str(path) for path in tmp_path.iterdir()}
     assert all((Path(path) / "config.json").is_file() for path in made)
