@@ -7,7 +7,6 @@ import numbers
 import os
 import types
 from collections.abc import Callable, Sequence
-from importlib import import_module
 from pathlib import Path
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -29,8 +28,6 @@ WORDS = {
     "TrainedRun": "what `pretrain` and `load_run` return",
     "NoneType": "None",
 }
-# Annotations that stand as text where the module must not import the class, and where it is.
-HOMES = {"ImageData": "qssl_tf.data.images", "TrainedRun": "qssl_tf.evaluation.trained_run"}
 
 
 def checks_arguments(function: Function) -> Function:
@@ -92,8 +89,7 @@ def unknown_argument(function: str, name: str, names: Sequence[str] | Any) -> Us
 
 @functools.cache
 def _hints(function: Callable[..., Any]) -> dict[str, Any]:
-    late = {name: getattr(import_module(home), name) for name, home in HOMES.items()}
-    return get_type_hints(function, localns=late)
+    return get_type_hints(function)
 
 
 def _is(value: Any, kind: Any) -> bool:
