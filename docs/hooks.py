@@ -8,8 +8,9 @@ import nbformat
 from mkdocs.structure.files import File
 from nbconvert import MarkdownExporter
 
-from qssl_tf.config import CHOICES, Config
+from qssl_tf.config import Config
 from qssl_tf.presets import PRESETS
+from qssl_tf.registry import closed_words
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = {
@@ -60,7 +61,7 @@ def settings_table():
     """Return every setting: its name, its default, what it means and its words."""
     rows = ["| setting | default | meaning |", "|---|---|---|"]
     for item in fields(Config):
-        words = ": " + ", ".join(f"`{word}`" for word in CHOICES[item.name]) if item.name in CHOICES else ""
+        words = ": " + ", ".join(f"`{word}`" for word in closed_words(item.name)) if closed_words(item.name) else ""
         rows.append(f"| `{item.name}` | {_plain(item.default)} | {item.metadata['help']}{words} |")
     return "\n".join(rows)
 

@@ -14,42 +14,7 @@ from typing import Any, get_args, get_type_hints
 from qssl_tf.arguments import unknown_argument
 from qssl_tf.errors import UserError, shown, unknown_name
 from qssl_tf.files.read import read_json
-
-# The words each setting takes. The tables of the same names hold what they mean; a test keeps both equal,
-# and this copy lets `--help` and argument errors answer without loading TensorFlow.
-CHOICES: dict[str, list[str]] = {
-    "augmentation": ["auto", "digits", "simclr", "simclr_blur"],
-    "encoder": ["small_cnn", "vgg_tiny", "vgg_small", "resnet18", "resnet18_cifar"],
-    "angle_bound": ["sigmoid", "centred", "none"],
-    "head": ["quantum", "classical", "trigonometric", "identity"],
-    "ansatz": [
-        "ring",
-        "all_to_all",
-        "sim13_half",
-        "sim14_half",
-        "sim13",
-        "sim14",
-        "sim15",
-        "sim19",
-        "farhi",
-        "tdcnot",
-        "none",
-        "strongly_entangling",
-    ],
-    "encoding": ["angle", "angle_y", "zz", "reuploading", "amplitude"],
-    "gradient": ["adjoint", "parameter_shift", "two_term", "spsa"],
-    "noise_level": ["gate", "layer"],
-    "simulator": ["auto", "tfq", "xla"],
-    "schedule": ["constant", "cosine"],
-    "probe_protocol": ["cached", "paper", "clean"],
-}
-
-
-# What helps where a word is in nobody's table: it may be registered by code that was not loaded.
-OWN_WORDS = {
-    name: "One of your own needs its file: --plugin FILE, or an import before it is used."
-    for name in ("ansatz", "encoder")
-}
+from qssl_tf.registry import check_word
 
 MAX_QUBITS = 24  # a state of 24 qubits takes 128 MB
 MAX_INTEGER = 2**31 - 1
@@ -140,8 +105,7 @@ class Config:
         """Check every value against its type, range and words."""
         for item in fields(self):
             value = checked(item.name, getattr(self, item.name))
-            if item.name in CHOICES and value not in CHOICES[item.name]:
-                raise unknown_name(item.name, value, CHOICES[item.name], OWN_WORDS.get(item.name, ""))
+            check_word(item.name, value)
             object.__setattr__(self, item.name, value)
         if len(set(self.classes)) != len(self.classes) or any(label < 0 for label in self.classes):
             raise UserError(f"`classes` must be different labels of at least 0; got {shown(list(self.classes))}.")

@@ -11,12 +11,13 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any, NoReturn, get_args, get_type_hints
 
-from qssl_tf.config import CHOICES, Config
+from qssl_tf.config import Config
 from qssl_tf.errors import UserError
 from qssl_tf.files.read import named
 from qssl_tf.interrupts import CtrlC, listening
 from qssl_tf.plugins import load_plugins
 from qssl_tf.presets import PRESETS, preset
+from qssl_tf.registry import closed_words
 from qssl_tf.streams import mend_streams
 
 # What helps where a file cannot be written, beside room or permission.
@@ -82,7 +83,7 @@ def add_config_flags(parser: argparse.ArgumentParser, only: tuple[str, ...] = ("
             group = parser.add_argument_group(f"settings of the {GROUPS[item.name]}", SETTINGS_ABOUT)
         if not item.name.startswith(only):
             continue
-        words = f" ({', '.join(CHOICES[item.name])})" if item.name in CHOICES else ""
+        words = f" ({', '.join(closed_words(item.name))})" if closed_words(item.name) else ""
         group.add_argument(
             f"--{item.name.replace('_', '-')}",
             type=_reader(item.name, hints[item.name]),

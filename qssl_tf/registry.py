@@ -1,15 +1,89 @@
-"""Words that a user adds to a setting: own circuits, encoders and data sets, beside those of the library."""
+"""WORDS: what each setting that is named by a word takes, of the library and of the user's own.
+
+The check of settings, the help of commands and the spaces of a search all read this table. The tables that hold what
+the words mean (`ANSATZE`, `ENCODERS`, ...) load TensorFlow, which help and a misspelt word need not wait for; a test
+keeps both equal.
+"""
 
 import re
 from collections.abc import Container, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 
-from qssl_tf.config import CHOICES
-from qssl_tf.errors import UserError, pass_on_interrupt, reason, shown, text_of
+from qssl_tf.errors import UserError, pass_on_interrupt, reason, shown, text_of, unknown_name
 
 KERAS_WRAPS = ("Exception encountered when calling", "Could not automatically infer the output")
-# Setting -> its own words, in the order in which they came.
-OWN: dict[str, list[str]] = {"ansatz": [], "encoder": [], "dataset": []}
+
+
+@dataclass
+class Words:
+    """The words of one setting.
+
+    Attributes:
+        library: Those that the package brings.
+        own: Those that the user registered, in the order in which they came.
+        open: Whether others are valid too, such as any image data set of TFDS.
+        remedy: What helps where a word is in nobody's table, as a sentence.
+    """
+
+    library: tuple[str, ...]
+    own: list[str] = field(default_factory=list)
+    open: bool = False
+    remedy: str = ""
+
+    def __iter__(self) -> Iterator[str]:
+        """Iterate over the library's words, then the user's."""
+        return iter((*self.library, *self.own))
+
+
+UNLOADED = "One of your own needs its file: --plugin FILE, or an import before it is used."
+WORDS = {
+    "dataset": Words(("digits", "folder"), open=True),
+    "augmentation": Words(("auto", "digits", "simclr", "simclr_blur")),
+    "encoder": Words(("small_cnn", "vgg_tiny", "vgg_small", "resnet18", "resnet18_cifar"), remedy=UNLOADED),
+    "angle_bound": Words(("sigmoid", "centred", "none")),
+    "head": Words(("quantum", "classical", "trigonometric", "identity")),
+    "ansatz": Words(
+        (
+            "ring",
+            "all_to_all",
+            "sim13_half",
+            "sim14_half",
+            "sim13",
+            "sim14",
+            "sim15",
+            "sim19",
+            "farhi",
+            "tdcnot",
+            "none",
+            "strongly_entangling",
+        ),
+        remedy=UNLOADED,
+    ),
+    "encoding": Words(("angle", "angle_y", "zz", "reuploading", "amplitude")),
+    "gradient": Words(("adjoint", "parameter_shift", "two_term", "spsa")),
+    "noise_level": Words(("gate", "layer")),
+    "simulator": Words(("auto", "tfq", "xla")),
+    "schedule": Words(("constant", "cosine")),
+    "probe_protocol": Words(("cached", "paper", "clean")),
+}
+
+
+def closed_words(setting: str) -> tuple[str, ...]:
+    """Return the only words that a setting takes; none where it is not named by a word, or takes others too."""
+    words = WORDS.get(setting)
+    return () if words is None or words.open else tuple(words)
+
+
+def check_word(setting: str, value: object) -> None:
+    """Refuse a word that a setting does not have.
+
+    Raises:
+        UserError: It lists the words, and names the nearest.
+    """
+    words = closed_words(setting)
+    if words and value not in words:
+        raise unknown_name(setting, value, words, WORDS[setting].remedy)
 
 
 def claim(setting: str, name: str, taken: Container[str]) -> None:
@@ -18,7 +92,7 @@ def claim(setting: str, name: str, taken: Container[str]) -> None:
     An own word can be claimed again, as a notebook's cell does that is run twice; the last meaning counts.
 
     Args:
-        setting: Key of OWN.
+        setting: Key of WORDS.
         name: The word.
         taken: Words of the table that has their meanings.
 
@@ -30,13 +104,11 @@ def claim(setting: str, name: str, taken: Container[str]) -> None:
             f"the name of an own `{setting}` must be up to 64 small letters, digits and underscores, a letter first; "
             f"got {shown(name)}."
         )
-    if name in OWN[setting]:
+    if name in WORDS[setting].own:
         return
     if name in taken:
         raise UserError(f"`{setting}` '{name}' is one of the library's; choose another name for your own.")
-    OWN[setting].append(name)
-    if setting in CHOICES:
-        CHOICES[setting].append(name)
+    WORDS[setting].own.append(name)
 
 
 @contextmanager

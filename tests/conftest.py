@@ -173,14 +173,13 @@ def tensorflow_says(caplog):
 def own_words():
     """Take back what a test registers: every table is as it was, and no plugin counts as loaded."""
     from qssl_tf import plugins
-    from qssl_tf.config import CHOICES
     from qssl_tf.data.sources import SOURCES
     from qssl_tf.models.encoders import ENCODERS
     from qssl_tf.quantum.ansatze import ANSATZE
-    from qssl_tf.registry import OWN
+    from qssl_tf.registry import WORDS
 
     tables = [(table, dict(table)) for table in (ANSATZE, ENCODERS, SOURCES)]
-    lists = [(words, list(words)) for table in (CHOICES, OWN) for words in table.values()]
+    lists = [(words.own, list(words.own)) for words in WORDS.values()]
     loaded, variable = set(plugins._loaded), os.environ.get(plugins.VARIABLE)
     yield
     plugins._loaded.intersection_update(loaded)

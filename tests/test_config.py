@@ -3,9 +3,10 @@ import json
 
 import pytest
 
-from qssl_tf.config import CHOICES, Config
+from qssl_tf.config import Config
 from qssl_tf.errors import UserError
 from qssl_tf.presets import PRESETS, preset
+from qssl_tf.registry import WORDS
 
 
 @pytest.mark.parametrize("name", PRESETS)
@@ -122,6 +123,7 @@ def test_missing_config_file(tmp_path):
 
 def test_choices_are_the_tables():
     from qssl_tf.data.augment import AUGMENTATIONS
+    from qssl_tf.data.sources import SOURCES
     from qssl_tf.evaluation.probe import PROTOCOLS
     from qssl_tf.models.encoders import ANGLE_BOUNDS, ENCODERS
     from qssl_tf.models.heads import HEADS
@@ -133,6 +135,7 @@ def test_choices_are_the_tables():
     from qssl_tf.quantum.simulators import SIMULATORS
 
     tables = {
+        "dataset": SOURCES,
         "augmentation": {"auto", *AUGMENTATIONS},
         "encoder": ENCODERS,
         "head": HEADS,
@@ -145,4 +148,4 @@ def test_choices_are_the_tables():
         "noise_level": LEVELS,
         "probe_protocol": PROTOCOLS,
     }
-    assert {name: set(table) for name, table in tables.items()} == {name: set(words) for name, words in CHOICES.items()}
+    assert {name: set(table) for name, table in tables.items()} == {name: set(words) for name, words in WORDS.items()}

@@ -11,9 +11,9 @@ PACKAGE = ROOT / "qssl_tf"
 # From the bottom up: a room, which is a folder or a file beside them, imports only rooms of the lines above its own.
 LAYERS = [
     ("errors", "interrupts", "markup", "streams"),
-    ("arguments", "files", "plugins", "quiet"),
+    ("arguments", "files", "plugins", "quiet", "registry"),
     ("commands", "config", "distributed", "environment", "xla"),
-    ("presets", "registry"),
+    ("presets",),
     ("flags", "data"),
     ("quantum", "plots"),
     ("models",),

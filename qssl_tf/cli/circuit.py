@@ -3,9 +3,10 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from qssl_tf.config import CHOICES, MAX_QUBITS
+from qssl_tf.config import MAX_QUBITS
 from qssl_tf.errors import UserError
 from qssl_tf.flags import Parser
+from qssl_tf.registry import closed_words
 
 if TYPE_CHECKING:
     from qssl_tf.quantum.spec import CircuitSpec
@@ -16,10 +17,12 @@ FIGURES = (".png", ".svg")
 def parser() -> Parser:
     """Return the command line."""
     flags = Parser(description="Draw and count a circuit of the library.")
-    flags.add_argument("ansatz", help=f"one of {', '.join(CHOICES['ansatz'])}, or one of your own with --plugin")
+    flags.add_argument("ansatz", help=f"one of {', '.join(closed_words('ansatz'))}, or one of your own with --plugin")
     flags.add_argument("--width", type=int, default=4, help="number of qubits (default: 4)")
     flags.add_argument("--layers", type=int, default=1, help="layers of the ansatz (default: 1)")
-    flags.add_argument("--encoding", default="angle", help=f"one of {', '.join(CHOICES['encoding'])} (default: angle)")
+    flags.add_argument(
+        "--encoding", default="angle", help=f"one of {', '.join(closed_words('encoding'))} (default: angle)"
+    )
     flags.add_argument("--observables", default="z", help="z, z_zz or products such as Z0,X1X2 (default: z)")
     flags.add_argument(
         "--measure", action="store_true", help="expressibility, entangling capability and gradient variance as well"

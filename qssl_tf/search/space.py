@@ -8,9 +8,9 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
-from qssl_tf.config import CHOICES, Config, checked
+from qssl_tf.config import Config, checked
 from qssl_tf.errors import UserError, unknown_name
-from qssl_tf.registry import OWN
+from qssl_tf.registry import WORDS, check_word
 
 if TYPE_CHECKING:  # loaded late, so that `--help` need not wait for it
     from keras_tuner import HyperParameters
@@ -160,7 +160,7 @@ def subspace(name: str) -> dict[str, Parameter]:
 
 def _with_own(name: str, parameter: Parameter) -> Parameter:
     """Return a parameter with the words that the user registered for it."""
-    own = OWN.get(name, ())
+    own = WORDS[name].own if name in WORDS else ()
     return replace(parameter, values=(*parameter.values, *own)) if own and isinstance(parameter, Choice) else parameter
 
 
@@ -186,8 +186,7 @@ def check_value(name: str, value: Any) -> None:
     if name not in Config.__dataclass_fields__:
         raise unknown_name("parameter", name, Config.__dataclass_fields__)
     checked(name, value)
-    if name in CHOICES and value not in CHOICES[name]:
-        raise unknown_name(name, value, CHOICES[name])
+    check_word(name, value)
 
 
 def reachable(parameters: Mapping[str, Parameter], base: Config) -> dict[str, Parameter]:

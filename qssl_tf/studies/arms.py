@@ -6,7 +6,7 @@ from typing import Any
 from qssl_tf.config import Config
 from qssl_tf.errors import unknown_name
 from qssl_tf.presets import preset
-from qssl_tf.registry import OWN
+from qssl_tf.registry import WORDS
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def own_arms() -> dict[str, Arm]:
     """
     found: dict[str, Arm] = {}
     for setting in OWN_ARMS:
-        for word in OWN[setting]:
+        for word in WORDS[setting].own:
             name = word if word not in ARMS and word not in found else f"{setting}_{word}"
             found[name] = Arm(f"own {setting} {word}", {setting: word})
     return found

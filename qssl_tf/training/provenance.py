@@ -13,7 +13,7 @@ from qssl_tf.data.images import ImageData
 from qssl_tf.data.sources import SOURCES, load, prepared
 from qssl_tf.errors import UserError
 from qssl_tf.models.simclr import SimCLR
-from qssl_tf.registry import OWN
+from qssl_tf.registry import WORDS
 from qssl_tf.training.facts import read_facts, read_versions
 from qssl_tf.training.runs import Run
 
@@ -70,9 +70,9 @@ def own_parts(config: Config, model: SimCLR) -> dict[str, str]:
     own layer class does is not seen.
     """
     parts = {}
-    if config.head == "quantum" and config.ansatz in OWN["ansatz"]:
+    if config.head == "quantum" and config.ansatz in WORDS["ansatz"].own:
         parts["ansatz_sha256"] = model.head.spec.fingerprint()
-    if config.encoder in OWN["encoder"]:
+    if config.encoder in WORDS["encoder"].own:
         parts["encoder_sha256"] = layers_fingerprint(model.encoder)
     return parts
 

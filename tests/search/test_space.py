@@ -2,14 +2,15 @@ import itertools
 
 import pytest
 
-from qssl_tf.config import CHOICES, Config
+from qssl_tf.config import Config
 from qssl_tf.errors import UserError
+from qssl_tf.registry import WORDS
 from qssl_tf.search.space import SPACES, Choice, Range, chosen_settings, declare, reachable, subspace
 
 
 @pytest.mark.parametrize("name", SPACES)
 def test_every_value_of_every_space_is_one_that_config_takes(name):
-    for head in CHOICES["head"]:
+    for head in WORDS["head"]:
         base = Config(head=head)
         try:
             found = reachable(SPACES[name], base)
