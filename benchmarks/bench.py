@@ -9,7 +9,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from qssl_tf.flags import Parser, run_command
+from qssl_tf.cli.flags import Parser
+from qssl_tf.cli.run import run_command
 
 RESULTS = Path(__file__).resolve().parent / "results"
 FIGURE = RESULTS.parents[1] / "docs" / "images" / "cost.png"

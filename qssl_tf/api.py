@@ -19,6 +19,7 @@ from qssl_tf.evaluation.probe import ProbeResult, check_split
 from qssl_tf.evaluation.trained_run import TrainedRun, as_run, images_of
 from qssl_tf.files.latest import point_newest
 from qssl_tf.files.lock import locked
+from qssl_tf.training.checkpoints import go_back
 from qssl_tf.training.facts import is_finished
 from qssl_tf.training.provenance import images_of_run
 from qssl_tf.training.runs import RUNS_DIR, check_open_to_training, choose_step, open_run, own_folder
@@ -59,12 +60,13 @@ def pretrain(
 
 
 @checks_arguments
-def resume(run: TrainedRun | str | Path, data: ImageData | None = None) -> TrainedRun:
+def resume(run: TrainedRun | str | Path, data: ImageData | None = None, *, previous_state: bool = False) -> TrainedRun:
     """Go on with a run that was stopped, to the bits that it would have had without the stop.
 
     Args:
         run: The run, or its folder.
         data: The images, where they were given to `pretrain`; None takes the run's own.
+        previous_state: Go on from the state before the last, where that is damaged; it is kept under another name.
 
     Raises:
         UserError: It is no run folder, is damaged, or was trained on other images.
@@ -72,7 +74,7 @@ def resume(run: TrainedRun | str | Path, data: ImageData | None = None) -> Train
     opened = open_run(run.folder if isinstance(run, TrainedRun) else Path(run))
     check_open_to_training(opened)
     data = images_of(run, data) if isinstance(run, TrainedRun) else images_of_run(opened, data)
-    return _train(resumed_session(opened, data))
+    return _train(resumed_session(opened, data), previous_state)
 
 
 @checks_arguments
@@ -168,9 +170,11 @@ def _check_probe_settings(names: Iterable[str]) -> None:
             raise unknown_argument("linear_probe", name, ["run", "data", "split", *probes])
 
 
-def _train(session: Session) -> TrainedRun:
+def _train(session: Session, previous_state: bool = False) -> TrainedRun:
     run, data = session.run, session.data
     with locked(run.folder):
+        if previous_state:
+            print(f"the last state is kept as {go_back(run)}", flush=True)
         if not (session.resumed and is_finished(run)):
             point_newest(run.folder)
         stopped_by = session.train()

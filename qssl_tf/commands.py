@@ -1,6 +1,8 @@
-"""Command lines as a message shows them: to be copied, and right where this process was started."""
+"""Commands and arguments as a message names them: as flags on a command line, as keywords in Python."""
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from qssl_tf.errors import shell
@@ -14,6 +16,51 @@ SCRIPTS = {
     "reproduce": "trainers/reproduce.py",
     "device": "qssl_tf/ibmq_infer.py",
 }
+
+
+_nesting = [0]  # commands that run in this process, threads included: a test or a program may call one from another
+
+
+@contextmanager
+def command_line() -> Iterator[None]:
+    """Name arguments as flags within the block, which a command runs in."""
+    _nesting[0] += 1
+    try:
+        yield
+    finally:
+        _nesting[0] -= 1
+
+
+def argument(name: str, value: object = None) -> str:
+    """Return an argument as whoever reads the message passes it.
+
+    Args:
+        name: As in Python.
+        value: To pass; None names the argument alone.
+
+    Returns:
+        `--image-size 64` on a command line, `` `image_size=64` `` in Python.
+    """
+    if _nesting[0]:
+        flag = f"--{name.replace('_', '-')}"
+        return flag if value is None else f"{flag} {shell(_word(value))}"
+    return f"`{name}`" if value is None else f"`{name}={value!r}`"
+
+
+def resumption(folder: Path, name: str = "pretrain") -> str:
+    """Return how to go on with a run, a search or a device run, to be put behind "continue it with".
+
+    Args:
+        folder: What is kept of it.
+        name: The command that does it; `pretrain` has a function in Python as well.
+    """
+    if _nesting[0]:
+        return f"--resume {shell(folder)}"
+    return f"`qssl_tf.resume({str(folder)!r})`" if name == "pretrain" else f"`{command(name, '--resume', folder)}`"
+
+
+def _word(value: object) -> object:
+    return str(value).lower() if isinstance(value, bool) else value
 
 
 def command(name: str, *words: object) -> str:

@@ -59,7 +59,7 @@ def test_tensorflow_speaks_when_asked(script):
 
 
 def test_help_does_not_load_tensorflow(script):
-    code = "import sys, qssl_tf.flags, qssl_tf.config; print('tensorflow' in sys.modules, 'keras' in sys.modules)"
+    code = "import sys, qssl_tf.cli.flags, qssl_tf.config; print('tensorflow' in sys.modules, 'keras' in sys.modules)"
     assert script("-c", code).stdout == "False False\n"
 
 

@@ -3,8 +3,9 @@ import sys
 
 import pytest
 
+from qssl_tf.cli.flags import Parser, add_base_flags, add_config_flags, config_from_flags
+from qssl_tf.cli.run import run_command
 from qssl_tf.errors import UserError
-from qssl_tf.flags import Parser, add_base_flags, add_config_flags, config_from_flags, run_command
 from qssl_tf.interrupts import the_same_command
 from qssl_tf.presets import PRESETS
 
@@ -61,7 +62,7 @@ def test_commands_end_in_one_line(capsys, error, code, line):
 
 def test_a_reader_that_stops_reading_is_no_error():
     code = (
-        "import sys; from qssl_tf.flags import run_command; "
+        "import sys; from qssl_tf.cli.run import run_command; "
         "sys.exit(run_command(lambda: [print('line', flush=True) for _ in range(100_000)]))"
     )
     process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -74,6 +75,6 @@ def test_a_reader_that_stops_reading_is_no_error():
 
 def test_a_file_name_that_no_terminal_shows_ends_no_command():
     """Python reads a name that is no UTF-8 with signs for its bytes, which printing refuses elsewhere."""
-    code = "from qssl_tf.flags import run_command; run_command(lambda: print('caf' + chr(0xDCE9)))"
+    code = "from qssl_tf.cli.run import run_command; run_command(lambda: print('caf' + chr(0xDCE9)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
     assert (done.stdout, done.stderr) == ("caf\\udce9\n", "")

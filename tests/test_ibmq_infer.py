@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 from qssl_tf.cli import device as ibmq_infer
+from qssl_tf.cli.run import run_command
 from qssl_tf.device import manage as device_records
 from qssl_tf.device import run as device_run
 from qssl_tf.device.backends import Device
@@ -23,7 +24,6 @@ from qssl_tf.device.calibration import snapshot
 from qssl_tf.errors import UserError
 from qssl_tf.evaluation.trained_run import load_run
 from qssl_tf.files.lock import locked
-from qssl_tf.flags import run_command
 from qssl_tf.quantum.spec import circuit_spec
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -12,9 +12,10 @@ PACKAGE = ROOT / "qssl_tf"
 LAYERS = [
     ("errors", "interrupts", "markup", "streams"),
     ("arguments", "files", "plugins", "quiet", "registry"),
-    ("commands", "config", "distributed", "environment", "xla"),
+    ("commands",),
+    ("config", "distributed", "environment", "xla"),
     ("presets",),
-    ("flags", "data"),
+    ("data",),
     ("quantum", "plots"),
     ("models",),
     ("training",),

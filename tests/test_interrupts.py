@@ -14,8 +14,8 @@ import pytest
 from tensorflow.python.eager import context  # has no public name
 
 import qssl_tf as q
+from qssl_tf.cli.run import run_command
 from qssl_tf.errors import UserError, pass_on_interrupt, reason
-from qssl_tf.flags import run_command
 from qssl_tf.interrupts import how_to_go_on
 from qssl_tf.sharing.ready import WEIGHTS
 from qssl_tf.training.checkpoints import load_weights

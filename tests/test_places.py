@@ -168,7 +168,7 @@ def test_no_home_is_needed(homeless, tmp_path):
     assert not Path(done.stdout.split()[0]).exists()
     done = homeless("-c", "import qssl_tf.device.service as s; print(s.saved_accounts(), s.ACCOUNT_FILE)")
     assert done.returncode == 0 and done.stdout.strip() == "{} ~/.qiskit/qiskit-ibm.json", done.stderr
-    code = "from qssl_tf.data.tfds_source import read; from qssl_tf.flags import run_command; "
+    code = "from qssl_tf.data.tfds_source import read; from qssl_tf.cli.run import run_command; "
     done = homeless("-c", code + "raise SystemExit(run_command(lambda: read('cifar10', None, None)))")
     assert done.returncode == 2 and not (ROOT / "~").exists()
     assert done.stderr.endswith(

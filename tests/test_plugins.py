@@ -5,8 +5,8 @@ import os
 import pytest
 
 from qssl_tf import plugins
+from qssl_tf.cli.flags import Parser
 from qssl_tf.errors import UserError
-from qssl_tf.flags import Parser
 
 
 @pytest.fixture

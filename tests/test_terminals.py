@@ -86,7 +86,7 @@ def test_a_closed_terminal_costs_no_step(alone, here, tmp_path):
 
 SPEAKING = """
 import os, sys, time
-from qssl_tf.flags import run_command
+from qssl_tf.cli.run import run_command
 def main():
     print("begun", flush=True)
     while not os.path.exists(sys.argv[1]):
@@ -128,7 +128,7 @@ def test_training_needs_no_bar(monkeypatch, tmp_path):
 STOPPED = """
 import os, signal, sys, time
 from qssl_tf import interrupts
-from qssl_tf.flags import run_command
+from qssl_tf.cli.run import run_command
 interrupts.listen_from_the_start()
 def main():
     interrupts.how_to_go_on("go on.")
@@ -176,7 +176,7 @@ def test_a_closed_stream_takes_no_files_place(closed, tmp_path):
     path = tmp_path / "file"
     code = (
         "import os, sys\n"
-        "from qssl_tf.flags import run_command\n"
+        "from qssl_tf.cli.run import run_command\n"
         "def main():\n"
         "    with open(sys.argv[1], 'w') as file:\n"
         "        os.write(2, b'noise'); print('said', file=sys.stderr); print('said')\n"

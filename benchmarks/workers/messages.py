@@ -13,7 +13,7 @@ from pathlib import Path
 import tensorflow as tf
 
 from qssl_tf.distributed.cluster import claim
-from qssl_tf.distributed.options import Choice
+from qssl_tf.distributed.options import StrategyOptions
 from qssl_tf.distributed.rendezvous import joined
 from qssl_tf.distributed.secret import find_secret
 from qssl_tf.distributed.strategies import make_strategy
@@ -27,9 +27,9 @@ BATCHES = (64, 256, 1024)
 def main() -> None:
     """Meet the others and take the times together."""
     secret = find_secret(Path(sys.argv[3]))
-    choice = Choice("multi_worker", cluster=claim(tuple(ADDRESSES), NUMBER), secret=secret)
-    with joined(choice, {}):
-        strategy = make_strategy(choice, 1024)
+    options = StrategyOptions("multi_worker", cluster=claim(tuple(ADDRESSES), NUMBER), secret=secret)
+    with joined(options, {}):
+        strategy = make_strategy(options, 1024)
 
         from qssl_tf.distributed.replicas import gather, sum_over_replicas
         from qssl_tf.models.losses import NTXent, contrastive_accuracy

@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from qssl_tf.cli.flags import Parser
 from qssl_tf.config import MAX_QUBITS
 from qssl_tf.errors import UserError
-from qssl_tf.flags import Parser
 from qssl_tf.registry import closed_words
 
 if TYPE_CHECKING:

@@ -8,10 +8,10 @@ from argparse import Namespace
 from dataclasses import replace
 from pathlib import Path
 
+from qssl_tf.cli.flags import Parser
 from qssl_tf.cli.runs import add_run_flags, named_run
 from qssl_tf.device.options import METHODS, DeviceOptions
 from qssl_tf.errors import UserError, shell
-from qssl_tf.flags import Parser
 from qssl_tf.interrupts import how_to_go_on
 
 

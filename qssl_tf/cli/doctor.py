@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from qssl_tf import environment
+from qssl_tf.cli.flags import Parser
 from qssl_tf.commands import command
 from qssl_tf.errors import UserError, reason, shell
-from qssl_tf.flags import Parser
 
 PACKAGES = (
     "qssl-tf", "tensorflow", "tensorflow-quantum", "keras", "cirq-core", "qiskit", "qiskit-aer", "qiskit-ibm-runtime",

@@ -8,8 +8,8 @@ from importlib import import_module
 from typing import NoReturn
 
 from qssl_tf import __version__
+from qssl_tf.cli.run import run_command
 from qssl_tf.distributed.rendezvous import end_process
-from qssl_tf.flags import run_command
 
 # Command, which is the name of its module here -> what it does, in the order in which a user meets them.
 COMMANDS = {

@@ -1,6 +1,6 @@
 """`qssl noise`: the noise of a device from its calibration snapshot, as words for `--noise`."""
 
-from qssl_tf.flags import Parser
+from qssl_tf.cli.flags import Parser
 
 
 def parser() -> Parser:

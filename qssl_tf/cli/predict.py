@@ -4,8 +4,8 @@ import csv
 import io
 from pathlib import Path
 
+from qssl_tf.cli.flags import Parser
 from qssl_tf.cli.runs import add_run_flags, named_run
-from qssl_tf.flags import Parser
 
 
 def parser() -> Parser:

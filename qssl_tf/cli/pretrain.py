@@ -5,9 +5,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from qssl_tf.cli.flags import Parser, add_base_flags, add_config_flags, config_from_flags, given_settings
+from qssl_tf.cli.strategy_flags import add_strategy_flags, read_strategy
 from qssl_tf.commands import command
 from qssl_tf.config import Config
-from qssl_tf.distributed.options import Choice, add_strategy_flags, read_choice
+from qssl_tf.distributed.options import StrategyOptions
 from qssl_tf.distributed.peers import Peers
 from qssl_tf.distributed.rendezvous import joined
 from qssl_tf.errors import UserError
@@ -15,7 +17,6 @@ from qssl_tf.files.checksums import digest
 from qssl_tf.files.latest import point_newest
 from qssl_tf.files.lock import locked
 from qssl_tf.files.write import sweep
-from qssl_tf.flags import Parser, add_base_flags, add_config_flags, config_from_flags, given_settings
 from qssl_tf.interrupts import how_to_go_on
 from qssl_tf.training.runs import PARTS, Run, check_open_to_training, newest_run, open_run, versions
 
@@ -44,17 +45,17 @@ def main() -> int:
     config = opened.config if opened else config_from_flags(arguments)
     if opened:
         how_to_go_on(going_on(opened))
-    choice = read_choice(arguments, config.batch_size, opened.folder.parent if opened else arguments.runs_dir)
-    with joined(choice, describe_settings(config, opened)) as peers:
-        return train(arguments, config, opened, choice, peers)
+    options = read_strategy(arguments, config.batch_size, opened.folder.parent if opened else arguments.runs_dir)
+    with joined(options, describe_settings(config, opened)) as peers:
+        return train(arguments, config, opened, options, peers)
 
 
-def train(arguments, config: Config, opened: Run | None, choice: Choice, peers: Peers | None) -> int:
-    """Train one run on the devices and machines of `choice`, and return the exit code; only the chief writes."""
+def train(arguments, config: Config, opened: Run | None, options: StrategyOptions, peers: Peers | None) -> int:
+    """Train one run on the devices and machines of `options`, and return the exit code; only the chief writes."""
     from qssl_tf.distributed.strategies import make_strategy
 
     began = time.perf_counter()
-    strategy = make_strategy(choice, config.batch_size)  # before anything else touches TensorFlow's devices
+    strategy = make_strategy(options, config.batch_size)  # before anything else touches TensorFlow's devices
 
     from qssl_tf.data.sources import load
     from qssl_tf.training.facts import is_finished

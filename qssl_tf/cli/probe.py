@@ -1,8 +1,8 @@
 """`qssl probe`: a linear probe of a run's checkpoints."""
 
+from qssl_tf.cli.flags import Parser, add_config_flags, given_settings
 from qssl_tf.cli.runs import add_run_flags, named_run
 from qssl_tf.config import Config
-from qssl_tf.flags import Parser, add_config_flags, given_settings
 
 
 def parser() -> Parser:

@@ -3,8 +3,8 @@
 from dataclasses import replace
 from pathlib import Path
 
+from qssl_tf.cli.flags import Parser
 from qssl_tf.cli.runs import add_run_flags, named_run
-from qssl_tf.flags import Parser
 
 
 def parser() -> Parser:

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
+from qssl_tf.cli.flags import Parser
 from qssl_tf.errors import UserError
-from qssl_tf.flags import Parser
 from qssl_tf.interrupts import how_to_go_on
 
 AGAIN = "the same command goes on from there"

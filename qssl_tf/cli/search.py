@@ -2,12 +2,9 @@
 
 from pathlib import Path
 
-from qssl_tf.distributed.options import add_secret_flag
-from qssl_tf.flags import Parser, add_base_flags, add_config_flags
+from qssl_tf.cli.flags import Parser, add_base_flags, add_config_flags
+from qssl_tf.cli.strategy_flags import add_secret_flag
 from qssl_tf.interrupts import how_to_go_on
-
-SHORT = "digits-short"  # the preset of a search for which nothing else is named
-TRIALS = 6
 
 
 def parser() -> Parser:
@@ -25,7 +22,7 @@ def parser() -> Parser:
         "--vary", action="append", metavar="NAME=VALUES", help="vary a setting: width=4,6,8 or temperature=0.05:1:log"
     )
     flags.add_argument("--algorithm", metavar="NAME", help="random (default), bayesian, hyperband or grid")
-    flags.add_argument("--trials", type=int, metavar="N", help=f"how many (default: {TRIALS}; all of a grid)")
+    flags.add_argument("--trials", type=int, metavar="N", help="how many (default: 6; all of a grid)")
     flags.add_argument(
         "--objective",
         metavar="NAME",
@@ -45,13 +42,15 @@ def main() -> None:
     """Open or make the search, run it in the wanted role, look at the result."""
     arguments = parser().parse_args()
 
-    from qssl_tf.search.opening import check_together, going_on, opened
-    from qssl_tf.search.roles import ROLES
+    from qssl_tf.cli.search_plan import check_together, folder_and_plan
+    from qssl_tf.search.folder import going_on
+    from qssl_tf.search.roles import ROLES, SILENCE, Connection
 
     check_together(arguments)
-    folder, plan = opened(arguments, SHORT, TRIALS)
+    folder, plan = folder_and_plan(arguments)
     if arguments.role == "worker":
         how_to_go_on("its trial goes to another worker.")
     elif arguments.resume is not None:
         how_to_go_on(going_on(folder))
-    ROLES[arguments.role or "alone"](folder, plan, arguments)
+    connection = Connection(arguments.chief, arguments.secret_file, arguments.silence or SILENCE)
+    ROLES[arguments.role or "alone"](folder, plan, connection)

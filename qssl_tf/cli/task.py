@@ -5,7 +5,8 @@ import sys
 import threading
 from pathlib import Path
 
-from qssl_tf.flags import Parser, run_command
+from qssl_tf.cli.flags import Parser
+from qssl_tf.cli.run import run_command
 from qssl_tf.studies.studies import STUDIES, pairs, study
 
 

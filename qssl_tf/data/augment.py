@@ -7,6 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from qssl_tf.commands import argument
 from qssl_tf.config import Config
 from qssl_tf.data.geometric import RandomBlur, RandomFlip, RandomResizedCrop
 from qssl_tf.data.photometric import RandomColorJitter, RandomGrayscale
@@ -94,7 +95,7 @@ def say_recipe(config: Config, image_shape: Sequence[int]) -> None:
     if config.augmentation == AUTO and image_shape[-1] == 3:
         print(
             f"the images are in colour: views by the recipe {recipe(config, image_shape)} (crop, colour, gray, flip); "
-            "where a mirrored image means something else, choose --augmentation digits",
+            f"where a mirrored image means something else, choose {argument('augmentation', 'digits')}",
             flush=True,
         )
 

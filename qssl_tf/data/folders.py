@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from qssl_tf.arguments import checks_arguments
+from qssl_tf.commands import argument
 from qssl_tf.config import checked
 from qssl_tf.data.arrays import from_arrays
 from qssl_tf.data.splits import MEMORY_LIMIT_GB, Parts
@@ -46,7 +47,7 @@ def from_folder(
     if place.is_file():
         raise UserError(f"the folder of images must be a folder; {place} is a file.")
     if not place.is_dir():
-        raise UserError(f"the folder of images {place} does not exist; name one with --data-dir or as an argument.")
+        raise UserError(f"the folder of images {place} does not exist; name one with {argument('data_dir')}.")
     left_out: list[str] = []
     places = [place]
     if (place / "train").is_dir():
@@ -87,7 +88,7 @@ def read_images(folder: Path, shape: tuple[int, int, int]) -> tuple[list[Path], 
         UserError: No folder, no images, or broken ones.
     """
     if not folder.is_dir():
-        raise UserError(f"the folder of images {folder} does not exist; name one with --images.")
+        raise UserError(f"the folder of images {folder} does not exist; name one with {argument('images')}.")
     files = [(path, None) for path in _within(folder, set()) if _is_image(path, Counter())]
     if not files:
         raise UserError(f"{folder} must hold images ({', '.join(SUFFIXES)}), itself or in folders within.")
@@ -186,7 +187,9 @@ class _Reader:
                 image = _resized(image, self.side)
             self.taken += image.nbytes
             if self.taken > MEMORY_LIMIT_GB * 1e9:
-                raise UserError(f"the images take more than {MEMORY_LIMIT_GB:.0f} GB; choose a smaller --image-size.")
+                raise UserError(
+                    f"the images take more than {MEMORY_LIMIT_GB:.0f} GB; choose a smaller {argument('image_size')}."
+                )
             yield image, label
 
     def report(self, folder: Path) -> None:
@@ -198,7 +201,7 @@ class _Reader:
         if not self.skip_broken:
             raise UserError(
                 f"{len(self.broken)} images in {folder} cannot be read: {some}{more}; mend or remove them, or leave "
-                "them out with --skip-broken-images true (skip_broken=True)."
+                f"them out with {argument('skip_broken_images', True)}."
             )
         print(f"left out {len(self.broken)} images in {folder} that cannot be read: {some}{more}", flush=True)
 
@@ -235,7 +238,7 @@ def _stacked(images: Sequence[np.ndarray], gray: bool, folder: Path) -> np.ndarr
     if len(sizes) > 1:
         raise UserError(
             f"images in {folder} differ in size ({sizes[0][0]} x {sizes[0][1]} and {sizes[-1][0]} x {sizes[-1][1]} "
-            "pixels, for example); say with --image-size to which side to resize them."
+            f"pixels, for example); say with {argument('image_size')} to which side to resize them."
         )
     if not images:
         raise UserError(f"{folder} must hold images that can be read; every one of them is broken.")

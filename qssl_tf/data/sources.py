@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from qssl_tf.commands import argument
 from qssl_tf.config import Config
 from qssl_tf.data.images import ImageData
 from qssl_tf.data.splits import Split
@@ -33,7 +34,9 @@ def digits(config: Config) -> ImageData:
 def folder(config: Config) -> ImageData:
     """Read the image files of the folder that `data_dir` names."""
     if config.data_dir is None:
-        raise UserError("`data_dir` must name the folder of your images where `dataset` is 'folder'; give --data-dir.")
+        raise UserError(
+            f"`data_dir` must name the folder of your images where `dataset` is 'folder'; give {argument('data_dir')}."
+        )
     return ImageData.from_folder(config.data_dir, image_size=config.image_size, skip_broken=config.skip_broken_images)
 
 

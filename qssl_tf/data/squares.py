@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from qssl_tf.commands import argument
 from qssl_tf.errors import UserError
 
 
@@ -21,8 +22,8 @@ def squared(images: np.ndarray, side: int | None, name: str) -> np.ndarray:
     height, width = images.shape[1:3]
     if side is None and height != width:
         raise UserError(
-            f"images of {name} must be square; they have {height} x {width} pixels: say with --image-size to which "
-            "side to resize their middle squares."
+            f"images of {name} must be square; they have {height} x {width} pixels: say with "
+            f"{argument('image_size')} to which side to resize their middle squares."
         )
     if side is None:
         return images

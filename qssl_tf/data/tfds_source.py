@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 import numpy as np
 
+from qssl_tf.commands import argument
 from qssl_tf.data.images import ImageData
 from qssl_tf.data.splits import MEMORY_LIMIT_GB, Split
 from qssl_tf.data.squares import middle_square, say_cropped
@@ -31,7 +32,7 @@ def read(name: str, data_dir: str | None, image_size: int | None) -> ImageData:
     if data_dir is None and not os.environ.get("TFDS_DATA_DIR") and not has_home():
         raise UserError(
             f"data set '{name}' must be kept somewhere, and there is neither HOME nor a home folder of this user; name "
-            "a folder with --data-dir, or TFDS_DATA_DIR."
+            f"a folder with {argument('data_dir')}, or TFDS_DATA_DIR."
         )
     import tensorflow_datasets as tfds
 
@@ -53,7 +54,7 @@ def read(name: str, data_dir: str | None, image_size: int | None) -> ImageData:
 
 def _builder(tfds: Any, name: str, data_dir: str | None) -> Any:
     if name.split(":")[0].split("/")[0] not in tfds.list_builders(with_community_datasets=False):
-        own = "Images of your own: 'folder' with --data-dir, or register_dataset in a --plugin file."
+        own = f"Images of your own: 'folder' with {argument('data_dir')}, or register_dataset."
         raise unknown_name("dataset", name, _near_names(tfds, name), own)
     try:
         return tfds.builder(name, data_dir=data_dir)
@@ -118,8 +119,8 @@ def _unreachable_host(builder: Any) -> str | None:
 def _not_prepared(builder: Any, name: str, reason: str) -> UserError:
     return UserError(
         f"data set '{name}' is not prepared in {builder.data_dir} and could not be downloaded ({reason}); "
-        "name a folder that holds it with --data-dir or TFDS_DATA_DIR, connect to the network, "
-        "or use --preset digits, which needs neither."
+        f"name a folder that holds it with {argument('data_dir')} or TFDS_DATA_DIR, connect to the network, "
+        "or take the preset digits, which needs neither."
     )
 
 
@@ -130,14 +131,15 @@ def _read_split(builder: Any, part: str, image_key: str, label_key: str, image_s
     shape, count = builder.info.features[image_key].shape, builder.info.splits[part].num_examples
     if image_size is None and None in shape:
         raise UserError(
-            f"images of '{builder.name}' differ in size; say with --image-size to which side to resize them."
+            f"images of '{builder.name}' differ in size; "
+            f"say with {argument('image_size')} to which side to resize them."
         )
     height, width = (image_size, image_size) if image_size else shape[:2]
     gigabytes = count * height * width * shape[2] / 1e9
     if gigabytes > MEMORY_LIMIT_GB:
         raise UserError(
             f"the {part} split of '{builder.name}' would take {gigabytes:.1f} GB of memory, more than "
-            f"{MEMORY_LIMIT_GB:.0f} GB; choose a smaller --image-size."
+            f"{MEMORY_LIMIT_GB:.0f} GB; choose a smaller {argument('image_size')}."
         )
 
     def pixels(example: dict[str, Any]) -> tuple[Any, Any, Any]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from qssl_tf.commands import argument
 from qssl_tf.device.calibration import snapshot, snapshot_names
 from qssl_tf.errors import UserError, shown, unknown_name
 
@@ -129,4 +130,6 @@ def check_suppression(words: Sequence[str], device: Device) -> None:
         if word not in SUPPRESSIONS:
             raise unknown_name("suppression", word, SUPPRESSIONS)
     if words and device.is_local:
-        raise UserError(f"--suppression needs a real device, which does it while it runs; {device.name} is simulated.")
+        raise UserError(
+            f"{argument('suppression')} needs a real device, which does it while it runs; {device.name} is simulated."
+        )

@@ -14,9 +14,10 @@ from typing import Any
 import numpy as np
 from qiskit import QuantumCircuit, qpy
 
+from qssl_tf.commands import argument
 from qssl_tf.device.options import CALIBRATION_ROWS
 from qssl_tf.device.records import check_circuits, check_record, check_rows, check_values, circuit_count
-from qssl_tf.errors import UserError, reason, shell
+from qssl_tf.errors import UserError, reason
 from qssl_tf.files.read import open_regular, read_arrays, read_json
 from qssl_tf.files.write import making, npz, replacing, write_json
 
@@ -78,7 +79,7 @@ class Ledger:
             damaged = checksum(stored["rows"]) != record["checksum"]
             check_rows(record, len(stored["rows"]))
         except FileNotFoundError:
-            raise UserError(f"{folder} holds no device run; --status lists those of a run.") from None
+            raise UserError(f"{folder} holds no device run; {argument('status')} lists those of a run.") from None
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise UserError(f"device run {folder} cannot be read ({reason(error)}); start a new one.") from None
         if damaged:
@@ -162,7 +163,7 @@ class Ledger:
         except (ValueError, KeyError) as error:
             raise UserError(
                 f"{path} is damaged ({reason(error)}); move it away, "
-                f"and --resume {shell(self.folder.name)} runs that job again."
+                f"and {argument('resume', self.folder.name)} runs that job again."
             ) from None
         return arrays
 

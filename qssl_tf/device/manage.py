@@ -2,11 +2,12 @@
 
 from pathlib import Path
 
+from qssl_tf.commands import argument
 from qssl_tf.device.backends import Device, device
 from qssl_tf.device.jobs import cancel_jobs
 from qssl_tf.device.ledger import Ledger
 from qssl_tf.device.run import say
-from qssl_tf.errors import UserError, shell
+from qssl_tf.errors import UserError
 from qssl_tf.files.links import LATEST, pointed
 
 
@@ -16,7 +17,7 @@ def chosen(folder: Path, name: str) -> Ledger:
         return named(folder, name)
     found = records(folder)
     if not found:
-        raise UserError(f"{folder} holds no device run; start one without --resume.")
+        raise UserError(f"{folder} holds no device run; start one without {argument('resume')}.")
     newest = folder / LATEST  # runs of older versions have no such link
     last = pointed(folder) if newest.is_dir() else max(found, key=lambda path: path.stat().st_mtime).parent
     return Ledger.open(last)
@@ -29,7 +30,7 @@ def named(folder: Path, name: str) -> Ledger:
         UserError: The name is that of another place, or the device run is missing or damaged.
     """
     if name != Path(name).name or name in (".", "..", LATEST):
-        raise UserError(f"a device run is named as --status lists it; got {name!r:.80}.")
+        raise UserError(f"a device run is named as {argument('status')} lists it; got {name!r:.80}.")
     return Ledger.open(folder / name)
 
 
@@ -54,7 +55,7 @@ def show_status(folder: Path) -> None:
     for path in found:
         ledger = Ledger.open(path.parent)
         done = len(ledger.record["jobs"]) - len(ledger.missing())
-        ended = "result written" if (path.parent / "result.json").exists() else f"--resume {shell(path.parent.name)}"
+        ended = "result written" if (path.parent / "result.json").exists() else argument("resume", path.parent.name)
         say(f"{path.parent.name}: {done}/{len(ledger.record['jobs'])} jobs done; {ended}")
         for number, entry in enumerate(ledger.record["jobs"]):
             say(f"  job {number}: {entry['id'] or '-'}, {entry['state']}, {len(entry['rows'])} rows")

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from qssl_tf.commands import command
+from qssl_tf.commands import argument, command
 from qssl_tf.data.images import ImageData
 from qssl_tf.device.backends import Device, check_suppression, device
 from qssl_tf.device.compile import folded, readout_contrast
@@ -115,7 +115,7 @@ def _check_calibration(given: Problem, mitigation: str) -> None:
     if rows < AFFINE_ROWS and mitigation == "affine":
         raise UserError(
             f"`mitigation` affine needs at least {AFFINE_ROWS} training images to calibrate its lines; got {rows}; "
-            "take --mitigation readout."
+            f"take {argument('mitigation', 'readout')}."
         )
     if rows < CALIBRATION_ROWS:
         say(f"calibration: all {rows} training images, where {CALIBRATION_ROWS} are taken of larger sets")

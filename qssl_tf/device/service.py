@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from qssl_tf.commands import argument
 from qssl_tf.errors import UserError, pass_on_interrupt
 from qssl_tf.files.read import named, read_json
 
@@ -130,5 +131,5 @@ def real_backend(name: str, client: Any = None) -> Any:
         found = client.backend(name)
         status = found.status()
     if not status.operational or status.status_msg == "paused":
-        raise UserError(f"`backend` {name} is {status.status_msg}; wait, or take --backend least_busy.")
+        raise UserError(f"`backend` {name} is {status.status_msg}; wait, or take {argument('backend', 'least_busy')}.")
     return found

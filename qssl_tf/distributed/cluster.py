@@ -6,6 +6,7 @@ import socket
 from dataclasses import dataclass
 from typing import Any
 
+from qssl_tf.commands import argument
 from qssl_tf.errors import UserError, shown
 from qssl_tf.files.read import parse_json
 
@@ -127,7 +128,7 @@ def claim(addresses: tuple[str, ...], number: int | None) -> Cluster:
     """
     if number is not None:
         if not 0 <= number < len(addresses):
-            raise UserError(f"--worker-number must be from 0 to {len(addresses) - 1}; got {number}.")
+            raise UserError(f"{argument('worker_number')} must be from 0 to {len(addresses) - 1}; got {number}.")
         port = host_and_port(addresses[number])[1]
         try:
             # On any interface: behind a service's name the address itself may belong to no interface of this machine.
@@ -145,8 +146,13 @@ def claim(addresses: tuple[str, ...], number: int | None) -> Cluster:
             if error.errno == errno.EADDRINUSE:
                 taken.append(address)
     if taken:
-        raise UserError(f"--workers: other processes hold all its addresses of this machine ({', '.join(taken)}).")
-    raise UserError(f"--workers names no address of this machine ({', '.join(addresses[:4])}); give --worker-number.")
+        raise UserError(
+            f"{argument('workers')}: other processes hold all its addresses of this machine ({', '.join(taken)})."
+        )
+    raise UserError(
+        f"{argument('workers')} names no address of this machine ({', '.join(addresses[:4])}); "
+        f"give {argument('worker_number')}."
+    )
 
 
 def listen(host: str, port: int) -> socket.socket:

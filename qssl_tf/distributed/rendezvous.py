@@ -10,11 +10,12 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any, NoReturn
 
+from qssl_tf.commands import argument
 from qssl_tf.distributed.cluster import Cluster, host_and_port
 from qssl_tf.distributed.handshake import SECONDS, Message, OtherSecret, call, serve_until
-from qssl_tf.distributed.options import Choice
+from qssl_tf.distributed.options import StrategyOptions
 from qssl_tf.distributed.peers import Peers
-from qssl_tf.distributed.secret import SAME_SECRET, Secret
+from qssl_tf.distributed.secret import Secret, same_secret
 from qssl_tf.errors import UserError
 
 ABOUT = "training"
@@ -35,24 +36,24 @@ def end_process(code: int) -> NoReturn:
 
 
 @contextmanager
-def joined(choice: Choice, settings: dict[str, Any]) -> Iterator[Peers | None]:
-    """Meet the other workers of a choice, if it has any, compare settings, and part from them at the end.
+def joined(options: StrategyOptions, settings: dict[str, Any]) -> Iterator[Peers | None]:
+    """Meet the other workers of a options, if it has any, compare settings, and part from them at the end.
 
     Args:
-        choice: What the command line says.
+        options: What the command line says.
         settings: What all workers must have in common, by name.
 
     Raises:
         UserError: Workers did not come, or have other settings.
     """
-    if choice.cluster is None:
+    if options.cluster is None:
         yield None
         return
-    assert choice.secret is not None
-    peers = meet(choice.cluster, choice.secret, choice.wait)
+    assert options.secret is not None
+    peers = meet(options.cluster, options.secret, options.wait)
     _met.append(peers)
     try:
-        peers.agree(settings, choice.wait)
+        peers.agree(settings, options.wait)
         yield peers
     except UserError as error:
         peers.fail(str(error))
@@ -114,8 +115,9 @@ class _Table:
                 await self._over.wait()
         except TimeoutError:
             missing = [self.cluster.named(n) for n in range(1, len(self.cluster.addresses)) if n not in self.found]
+            late = ", ".join(missing[:4])
             self.problem = (
-                f"{', '.join(missing[:4])} did not come within {seconds:.0f} s; start every worker, or raise --wait."
+                f"{late} did not come within {seconds:.0f} s; start every worker, or raise {argument('wait')}."
             )
 
     def seat(self, message: Message) -> tuple[Message, Callable[[socket.socket], None]]:
@@ -150,14 +152,14 @@ def _find_chief(cluster: Cluster, secret: Secret, deadline: float, seconds: floa
             _, connection = call(host_and_port(cluster.addresses[0]), secret, ABOUT, hello, min(left, SECONDS))
             break
         except OtherSecret as error:
-            raise UserError(f"the chief, {cluster.named(0)}, refuses this worker: {error}; {SAME_SECRET}") from None
+            raise UserError(f"the chief, {cluster.named(0)}, refuses this worker: {error}; {same_secret()}") from None
         except OSError as error:
             why = error.strerror or str(error)
             time.sleep(0.2)
     else:
         raise UserError(
             f"the chief, {cluster.named(0)}, could not be reached within {seconds:.0f} s ({why}); "
-            "start it with the same addresses, or raise --wait."
+            f"start it with the same addresses, or raise {argument('wait')}."
         )
     _keep_alive(connection)
     peers = Peers(cluster, {0: connection})

@@ -7,13 +7,18 @@ import stat
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from qssl_tf.commands import argument
 from qssl_tf.errors import UserError, reason
 from qssl_tf.files.read import read_text
 
 VARIABLE = "QSSL_TF_SECRET"
 FILE = ".secret"  # in the folder of all runs, or of all searches
-SAME_SECRET = f"give all the same one by --secret-file or {VARIABLE}, or a folder that all see."
 SHORTEST, LONGEST = 32, 4096  # characters: whoever listens on the network may try short ones
+
+
+def same_secret() -> str:
+    """Return what helps where workers have different secrets."""
+    return f"give all the same one by {argument('secret_file')} or {VARIABLE}, or a folder that all see."
 
 
 @dataclass(frozen=True)
@@ -43,14 +48,14 @@ def find_secret(folder: Path, file: Path | None = None) -> Secret:
 
     Args:
         folder: Of all runs, or of all searches; whoever comes first makes a secret in it, readable by its owner alone.
-        file: What `--secret-file` names.
+        file: The file that was named.
 
     Raises:
         UserError: It is missing, too short, or readable by others.
         OSError: The folder cannot be written to.
     """
     if file is not None:
-        return _read(file, "--secret-file")
+        return _read(file, argument("secret_file"))
     words = os.environ.get(VARIABLE)
     if words is not None:
         return _checked(words, f"the variable {VARIABLE}")

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
+from qssl_tf.commands import argument
 from qssl_tf.config import Config
 from qssl_tf.data.augment import augmentation
 from qssl_tf.data.images import ImageData
@@ -199,7 +200,7 @@ def check_split(split: str, config: Config) -> None:
     if split == "validation" and config.validation_fraction == 0.0:
         raise UserError(
             "`split` 'validation' needs held-out images and this run trained on all of them; "
-            "pretrain with --validation-fraction 0.2."
+            f"pretrain with {argument('validation_fraction', 0.2)}."
         )
 
 

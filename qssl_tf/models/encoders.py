@@ -7,6 +7,7 @@ from typing import Any
 import keras
 from keras import layers
 
+from qssl_tf.commands import argument
 from qssl_tf.errors import UserError, unknown_name
 from qssl_tf.models.batch_norm import BatchNormalization
 from qssl_tf.models.convolution import Conv2D
@@ -67,7 +68,7 @@ def _vgg(x, widths: Sequence[int], seeds: SeedStream):
     if min(x.shape[1:3]) < smallest:
         raise UserError(
             f"`encoder` must fit the images: this one halves them {len(widths) - 1} times and needs {smallest} pixels; "
-            f"got {min(x.shape[1:3])}. Take small_cnn or a larger --image-size."
+            f"got {min(x.shape[1:3])}. Take small_cnn or a larger {argument('image_size')}."
         )
     for index, filters in enumerate(widths, start=1):
         x = _conv_bn(x, filters, 3, 1, seeds, f"block{index}")

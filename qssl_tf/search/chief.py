@@ -9,6 +9,7 @@ from typing import Any
 
 from keras_tuner.engine.trial import Trial
 
+from qssl_tf.commands import argument
 from qssl_tf.distributed.cluster import listen
 from qssl_tf.distributed.handshake import Message, serve_until
 from qssl_tf.distributed.secret import Secret
@@ -61,7 +62,7 @@ class Desk:
         """
         worker, kind = message.get("worker"), message.get("ask")
         if message.get("search") != self.identity.search:
-            raise Refusal("it serves another search; name the chief's folder with --resume")
+            raise Refusal(f"it serves another search; name the chief's folder with {argument('resume')}")
         if not isinstance(worker, str) or not WORKER.fullmatch(worker):
             raise Refusal("a worker has no such name")
         if not isinstance(kind, str) or kind not in ANSWERS:
@@ -138,7 +139,7 @@ def serve(desk: Desk, chief: str, secret: Secret, silence: float, say: Callable[
     try:
         listener = listen(*address(chief))
     except OSError as error:
-        raise UserError(f"cannot listen at {chief}: {error.strerror}; choose another --chief.") from None
+        raise UserError(f"cannot listen at {chief}: {error.strerror}; choose another {argument('chief')}.") from None
     over = _all_ended(desk, silence, say)
     with listener:
         asyncio.run(serve_until(over, listener, secret, ABOUT, lambda message: (desk.answer(message), None), say))
@@ -158,4 +159,4 @@ async def _all_ended(desk: Desk, silence: float, say: Callable[[str], None]) -> 
             quiet_since, told = time.monotonic(), False
         elif not told and time.monotonic() - quiet_since > QUIET:
             told = True
-            say("no worker is running; start one with the same command and --role worker")
+            say(f"no worker is running; start one with the same command and {argument('role', 'worker')}")

@@ -10,9 +10,10 @@ from typing import Any
 import keras_tuner
 from keras_tuner.engine.trial import Trial
 
+from qssl_tf.commands import argument
 from qssl_tf.distributed.cluster import host_and_port, is_host
 from qssl_tf.distributed.handshake import Message, OtherSecret, call
-from qssl_tf.distributed.secret import SAME_SECRET, Secret
+from qssl_tf.distributed.secret import Secret, same_secret
 from qssl_tf.errors import UserError
 from qssl_tf.search.identity import Identity
 from qssl_tf.search.oracles import Kept
@@ -30,7 +31,7 @@ def address(text: str) -> tuple[str, int]:
     """
     host, _, port = text.rpartition(":")
     if not is_host(host) or not re.fullmatch(r"[0-9]{1,5}", port) or not 0 < int(port) < 65536:
-        raise UserError(f"--chief must be HOST:PORT with a port from 1 to 65535; got '{text}'.")
+        raise UserError(f"{argument('chief')} must be HOST:PORT with a port from 1 to 65535; got '{text}'.")
     return host_and_port(text)
 
 
@@ -61,7 +62,8 @@ class Client:
             self._ask("join")
         except TimeoutError:
             raise UserError(
-                f"no chief answers at {chief} (waited {PATIENCE:.0f} s); start it with --role chief --chief {chief}, "
+                f"no chief answers at {chief} (waited {PATIENCE:.0f} s); start it with "
+                f"{argument('role', 'chief')} {argument('chief', chief)}, "
                 "and check the address and the firewall between."
             ) from None
         except keras_tuner.errors.FatalError as error:
@@ -104,7 +106,7 @@ class Client:
         except TimeoutError as error:
             raise keras_tuner.errors.FatalError(
                 f"the chief at {self.chief} does not answer ({error}); nothing is lost: "
-                "continue it with --resume and start the workers again."
+                f"continue it with {argument('resume')} and start the workers again."
             ) from None
 
     def _ask(self, kind: str, trial_id: str | None = None, **values: Any) -> Message:
@@ -121,7 +123,7 @@ class Client:
             try:
                 answer, connection = call(address(self.chief), self._secret, ABOUT, message, left)
             except OtherSecret as error:
-                raise self._refused(f"{error}; {SAME_SECRET}") from None
+                raise self._refused(f"{error}; {same_secret()}") from None
             except UserError as error:
                 raise keras_tuner.errors.FatalError(str(error)) from None
             except OSError as error:

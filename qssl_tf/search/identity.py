@@ -9,7 +9,8 @@ from typing import Any
 
 from keras_tuner.engine.trial import Trial
 
-from qssl_tf.errors import UserError, reason, shell
+from qssl_tf.commands import argument, resumption
+from qssl_tf.errors import UserError, reason
 from qssl_tf.files.read import read_text
 from qssl_tf.files.write import write_text
 from qssl_tf.search.plan import Plan
@@ -50,7 +51,7 @@ def read_identity(folder: Path, plan: Plan) -> Identity:
         number = bytes.fromhex(read_text(path, 1000))
     except FileNotFoundError:
         raise UserError(
-            f"{folder} has had no chief yet; start one with --role chief --resume {shell(folder)}."
+            f"{folder} has had no chief yet; start one with {argument('role', 'chief')} {resumption(folder, 'search')}."
         ) from None
     except (OSError, ValueError) as error:
         raise UserError(f"{path} is damaged ({reason(error)}); remove it and start chief and workers anew.") from None

@@ -1,22 +1,23 @@
 """ROLES: a search in one process, or the chief's and the workers' part of one on several."""
 
 import time
-from argparse import Namespace
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import keras_tuner
 
-from qssl_tf.commands import command
+from qssl_tf.commands import argument, command
 from qssl_tf.distributed.secret import find_secret
-from qssl_tf.errors import UserError, shell
+from qssl_tf.errors import UserError
 from qssl_tf.files.lock import locked
 from qssl_tf.search.chief import Desk, serve
 from qssl_tf.search.client import Client
 from qssl_tf.search.figures import draw_search
+from qssl_tf.search.folder import begin
 from qssl_tf.search.identity import begin_identity, read_identity
-from qssl_tf.search.opening import begin
 from qssl_tf.search.oracles import Kept, is_complete
 from qssl_tf.search.plan import Plan
 from qssl_tf.search.progress import Progress
@@ -28,7 +29,22 @@ from qssl_tf.search.tuner import Tuner, make_oracle
 SILENCE = 60.0  # seconds
 
 
-def alone(folder: Path, plan: Plan, arguments: Namespace) -> None:
+@dataclass(frozen=True)
+class Connection:
+    """How the processes of one search reach each other.
+
+    Attributes:
+        chief: HOST:PORT where the chief listens.
+        secret_file: Of what they know each other by; None as `find_secret` has it.
+        silence: Seconds after which a silent worker is lost.
+    """
+
+    chief: str
+    secret_file: Path | None = None
+    silence: float = SILENCE
+
+
+def alone(folder: Path, plan: Plan, connection: Connection | None = None) -> None:
     """Run all trials in this process."""
     images(plan.base)  # missing data end the command before a folder is made
     check_same_images(folder)
@@ -44,16 +60,16 @@ def alone(folder: Path, plan: Plan, arguments: Namespace) -> None:
             print(f"{whole:.0f} s of search, {share:.1f} % of them outside the trials")
 
 
-def chief(folder: Path, plan: Plan, arguments: Namespace) -> None:
+def chief(folder: Path, plan: Plan, connection: Connection) -> None:
     """Hand out trials to workers and collect what came of them."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     with locked(folder):
-        secret = find_secret(folder.parent, arguments.secret_file)
+        secret = find_secret(folder.parent, connection.secret_file)
         oracle, _ = _opened(folder, plan)
         identity = begin_identity(folder, plan)
         print(
-            f"chief at {arguments.chief}, secret of {secret.source}; "
-            f"workers: --role worker --chief {arguments.chief} --resume {shell(folder)}",
+            f"chief at {connection.chief}, secret of {secret.source}; "
+            f"workers: {argument('role', 'worker')} {argument('chief', connection.chief)} {argument('resume', folder)}",
             flush=True,
         )
         if is_complete(oracle, combinations(plan.parameters)):
@@ -61,24 +77,24 @@ def chief(folder: Path, plan: Plan, arguments: Namespace) -> None:
             _finish(folder, plan, oracle)
             return
         desk = Desk(oracle, identity)
-        serve(desk, arguments.chief, secret, arguments.silence or SILENCE, partial(print, flush=True))
+        serve(desk, connection.chief, secret, connection.silence, partial(print, flush=True))
         _finish(folder, plan, oracle)
 
 
-def worker(folder: Path, plan: Plan, arguments: Namespace) -> None:
+def worker(folder: Path, plan: Plan, connection: Connection) -> None:
     """Run trials for the chief until there are no more."""
     oracle, identity = make_oracle(plan), read_identity(folder, plan)
-    secret = find_secret(folder.parent, arguments.secret_file)
-    client = Client(oracle, arguments.chief, secret, identity, (arguments.silence or SILENCE) / 6)
+    secret = find_secret(folder.parent, connection.secret_file)
+    client = Client(oracle, connection.chief, secret, identity, connection.silence / 6)
     images(plan.base)
     check_same_images(folder)
     tuner = Tuner(plan, oracle, folder, client)
-    print(f"{folder}: worker of {arguments.chief}", flush=True)
+    print(f"{folder}: worker of {connection.chief}", flush=True)
     _searching(tuner)
     print("no more trials", flush=True)
 
 
-ROLES: dict[str, Callable[[Path, Plan, Namespace], None]] = {"alone": alone, "chief": chief, "worker": worker}
+ROLES: dict[str, Callable[[Path, Plan, Any], None]] = {"alone": alone, "chief": chief, "worker": worker}
 
 
 def _opened(folder: Path, plan: Plan) -> tuple[Kept, Tuner]:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from qssl_tf.commands import argument
 from qssl_tf.config import Config
 from qssl_tf.errors import UserError
 from qssl_tf.evaluation.scores import wilson
@@ -149,9 +150,12 @@ def seeds_of(config: Config, probed: Sequence[tuple[str, Config, float]]) -> dic
         different = [line for line in config.differences(other) if line.split(":")[0] not in ours]
         if different:
             raise UserError(
-                f"--seeds must name runs with the same settings; {folder} has others ({'; '.join(different)})."
+                f"{argument('seeds')} must name runs with the same settings; "
+                f"{folder} has others ({'; '.join(different)})."
             )
         if other.seed == config.seed or other.seed in found:
-            raise UserError(f"--seeds must name runs of other seeds; seed {other.seed} of {folder} is there twice.")
+            raise UserError(
+                f"{argument('seeds')} must name runs of other seeds; seed {other.seed} of {folder} is there twice."
+            )
         found[other.seed] = accuracy
     return found

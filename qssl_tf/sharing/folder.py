@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from qssl_tf.commands import argument
 from qssl_tf.errors import UserError
 from qssl_tf.evaluation.probe_files import read_classifier, read_probe
 from qssl_tf.evaluation.trained_run import TrainedRun
@@ -42,7 +43,7 @@ def share(
     """
     source, facts = open_run(run.folder), read_facts(open_run(run.folder))
     if folder.exists():
-        raise UserError(f"{folder} exists already; name another folder with --output.")
+        raise UserError(f"{folder} exists already; name another folder with {argument('output')}.")
     if facts is None:
         raise UserError(f"{run.folder} was trained by an earlier version and does not say on what; train it again.")
     probe = _probe(source, run.step)

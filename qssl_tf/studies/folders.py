@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from qssl_tf.commands import argument
 from qssl_tf.errors import UserError
 from qssl_tf.studies.records import Record, read_record, refuse_other_settings
 from qssl_tf.studies.studies import Pair
@@ -72,5 +73,5 @@ def require_weights(run: Run, steps: Sequence[int]) -> None:
     if gone:
         raise UserError(
             f"{run.folder} keeps no weights after batch {', '.join(map(str, gone))}; probe fewer batches with "
-            "--batches table, or move the run folder away to train it again."
+            f"{argument('batches', 'table')}, or move the run folder away to train it again."
         )

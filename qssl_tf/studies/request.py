@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from qssl_tf.commands import argument
 from qssl_tf.errors import UserError, unknown_name
 from qssl_tf.studies.arms import arm
 from qssl_tf.studies.costs import Job
@@ -55,10 +56,10 @@ class Order:
             raise unknown_name("batches", batches, BATCHES)
         for flag, low in (("processes", 1), ("paper_probes", 0)):
             if words[flag] is not None and words[flag] < low:
-                raise UserError(f"--{flag.replace('_', '-')} must be at least {low}; got {words[flag]}.")
+                raise UserError(f"{argument(flag)} must be at least {low}; got {words[flag]}.")
         arms = [part for part in words["arms"].split(",") if part] if words["arms"] is not None else None
         if arms == []:
-            raise UserError("--arms must name at least one arm, such as ring,classical; got none.")
+            raise UserError(f"{argument('arms')} must name at least one arm, such as ring,classical; got none.")
         probes = words["paper_probes"]
         return cls(
             name=name,
@@ -108,7 +109,7 @@ def read_seeds(text: str | None) -> list[int] | None:
         match = re.fullmatch(r"(\d{1,9})(?:-(\d{1,9}))?", part.strip())
         first, last = (int(match[1]), int(match[2] or match[1])) if match else (1, 0)
         if last < first or last - first > 10_000:
-            raise UserError(f"--seeds must be numbers or ranges such as 0-5 or 0,2; got {text!r}.")
+            raise UserError(f"{argument('seeds')} must be numbers or ranges such as 0-5 or 0,2; got {text!r}.")
         seeds += range(first, last + 1)
     return seeds
 
@@ -123,7 +124,7 @@ def read_time(text: str | None) -> float | None:
         return None
     match = re.fullmatch(r"(\d+(?:\.\d+)?)([smh])", text.strip())
     if match is None or float(match[1]) == 0:
-        raise UserError(f"--budget must be a time such as 90m, 8h or 600s; got {text!r}.")
+        raise UserError(f"{argument('budget')} must be a time such as 90m, 8h or 600s; got {text!r}.")
     return float(match[1]) * UNITS[match[2]]
 
 

@@ -17,7 +17,7 @@ from qssl_tf.distributed.peers import Peers
 from qssl_tf.errors import UserError
 from qssl_tf.interrupts import STOPPING
 from qssl_tf.quantum.hilbert_space import PairGeometry, encoded_states, pair_geometry
-from qssl_tf.training.checkpoints import SMALLER_STEPS, check_finite, save_state, save_weights
+from qssl_tf.training.checkpoints import check_finite, save_state, save_weights, smaller_steps
 from qssl_tf.training.history import append_history, start_history
 from qssl_tf.training.runs import Run
 from qssl_tf.training.schedule import Schedule
@@ -74,7 +74,7 @@ class HistoryLog(StepCallback):
         if not np.isfinite(row["loss"]):
             raise UserError(
                 f"the loss became {row['loss']} at step {step}; "
-                f"the last kept weights are in {self.run.folder / 'checkpoints'}; {SMALLER_STEPS}."
+                f"the last kept weights are in {self.run.folder / 'checkpoints'}; {smaller_steps()}."
             )
         append_history(self.run.history, row)
         with self.writer.as_default():

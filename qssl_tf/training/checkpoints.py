@@ -9,7 +9,8 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from qssl_tf.errors import UserError, pass_on_interrupt, reason, shell
+from qssl_tf.commands import argument, resumption
+from qssl_tf.errors import UserError, pass_on_interrupt, reason
 from qssl_tf.files.read import check_regular, copy_file, open_handle, parse_json, read_arrays
 from qssl_tf.files.write import npz, replacing
 from qssl_tf.models.simclr import SimCLR
@@ -17,9 +18,13 @@ from qssl_tf.training.history import history_checksum
 from qssl_tf.training.provenance import check_own_parts
 from qssl_tf.training.runs import Run, check_same_config
 
-SMALLER_STEPS = "lower --learning-rate or --weight-decay, or raise --temperature"
 NOT_FINITE = "it holds numbers that are not finite"
 CONFIG_KEY, CHECKSUM_KEY = "qssl_tf_config", "qssl_tf_sha256"
+
+
+def smaller_steps() -> str:
+    """Return what helps where weights leave the range of numbers."""
+    return f"lower {argument('learning_rate')} or {argument('weight_decay')}, or raise {argument('temperature')}"
 
 
 def check_finite(run: Run, model: SimCLR, step: int) -> None:
@@ -32,7 +37,7 @@ def check_finite(run: Run, model: SimCLR, step: int) -> None:
         if not _is_finite(variable.numpy()):
             kept = max(run.checkpoint_steps(), default=None)
             last = "no weights were kept" if kept is None else f"the last kept weights are of step {kept}"
-            raise UserError(f"`{variable.path}` is not finite after step {step}; {last}; {SMALLER_STEPS}.")
+            raise UserError(f"`{variable.path}` is not finite after step {step}; {last}; {smaller_steps()}.")
 
 
 def _is_finite(array: np.ndarray) -> bool:
@@ -65,7 +70,7 @@ def load_weights(run: Run, model: SimCLR, step: int) -> None:
         raise
     except Exception as error:  # a damaged file can raise anything from h5py
         before = max((other for other in run.checkpoint_steps() if other < step), default=None)
-        other = "train again" if before is None else f"the one before it is --checkpoint {before}"
+        other = "train again" if before is None else f"the one before it is {argument('checkpoint', before)}"
         raise UserError(f"{path} is damaged ({reason(error)}); {other}.") from None
 
 
@@ -168,7 +173,7 @@ def restore_state(run: Run, model: SimCLR) -> int:
     if not run.state.is_file():
         if not any(run.checkpoint_steps()):
             return 0  # stopped before its first step was kept
-        raise UserError(f"{run.folder} holds no state to resume from; start anew with another --name.")
+        raise UserError(f"{run.folder} holds no state to resume from; start anew with another {argument('name')}.")
     check_own_parts(run, model)
     try:
         record, arrays = read_state(run.state)
@@ -199,12 +204,12 @@ def go_back(run: Run) -> Path:
         UserError: There is no state before the last, or it is damaged as well.
     """
     if not run.previous_state.is_file():
-        raise UserError(f"{run.folder} keeps no state before the last; start anew with another --name.")
+        raise UserError(f"{run.folder} keeps no state before the last; start anew with another {argument('name')}.")
     try:
         read_state(run.previous_state)
     except Exception as error:
         raise UserError(
-            f"{run.previous_state} is damaged ({reason(error)}) as well; start anew with another --name."
+            f"{run.previous_state} is damaged ({reason(error)}) as well; start anew with another {argument('name')}."
         ) from None
     stem = f"set-aside-{time.strftime('%Y%m%d-%H%M%S')}"
     names = [stem, *(f"{stem}-{number}" for number in range(2, 1000))]  # a clock may tell the same time twice
@@ -234,4 +239,5 @@ def _way_back(run: Run) -> str:
     except Exception as error:  # missing or damaged as well
         pass_on_interrupt(error)
         return "train again"
-    return f"the state before it is of step {step}: --resume {shell(run.folder)} --previous-state goes on from there"
+    again = f"{resumption(run.folder)} with {argument('previous_state', True)}"
+    return f"the state before it is of step {step}: {again} goes on from there"

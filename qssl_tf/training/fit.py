@@ -7,12 +7,12 @@ from pathlib import Path
 import tensorflow as tf
 from tensorflow.python.framework import config as determinism  # its public name can switch on, not off
 
+from qssl_tf.commands import resumption
 from qssl_tf.config import Config
 from qssl_tf.data.augment import Augmentation, augmentation
 from qssl_tf.data.images import ImageData
 from qssl_tf.data.pipeline import view_pairs
 from qssl_tf.distributed.peers import Peers
-from qssl_tf.errors import shell
 from qssl_tf.models.simclr import SimCLR, build_simclr
 from qssl_tf.training.callbacks import (
     Checkpoints,
@@ -99,7 +99,7 @@ def pretrain(
         peers.on_stop = last.stop
         if callbacks:
             peers.on_leave = callbacks[0].release  # the bar's line ends before another one begins
-        peers.remedy = f"continue on all workers with --resume {shell(run.folder)}"
+        peers.remedy = f"continue on all workers with {resumption(run.folder)}"
     model.step_logs = True
     if start < plan.steps:
         try:

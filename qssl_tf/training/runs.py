@@ -13,9 +13,9 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from qssl_tf.commands import command
+from qssl_tf.commands import argument, command, resumption
 from qssl_tf.config import Config
-from qssl_tf.errors import UserError, shell, shown
+from qssl_tf.errors import UserError, shown
 from qssl_tf.files.checksums import SUMS, check_sums, listed
 from qssl_tf.files.latest import check_latest
 from qssl_tf.files.links import LATEST, check_own_files, pointed
@@ -121,7 +121,7 @@ def create_run(
         return make(folder)
     except FileExistsError:
         raise UserError(
-            f"{folder} exists already; choose another --name, or continue it with --resume {shell(folder)}."
+            f"{folder} exists already; choose another {argument('name')}, or continue it with {resumption(folder)}."
         ) from None
 
 
@@ -133,7 +133,7 @@ def check_plain_name(name: str) -> None:
     """
     plain = name == Path(name).name and name not in ("", ".", "..", LATEST) and not name.startswith("-")
     if not plain or any(unicodedata.category(letter) == "Cc" for letter in name):
-        raise UserError(f"--name must be a plain folder name other than '{LATEST}'; got {name!r}.")
+        raise UserError(f"{argument('name')} must be a plain folder name other than '{LATEST}'; got {name!r}.")
 
 
 def _fresh_name(config: Config) -> str:
@@ -264,13 +264,15 @@ def choose_step(run: Run, wanted: str) -> list[int]:
     """
     steps = run.checkpoint_steps()
     if not steps:
-        raise UserError(f"{run.folder} holds no checkpoints; continue it with --resume {shell(run.folder)}.")
+        raise UserError(f"{run.folder} holds no checkpoints; continue it with {resumption(run.folder)}.")
     if wanted == "all":
         return steps
     if wanted == "last":
         return steps[-1:]
     if not re.fullmatch(r"[0-9]{1,12}", wanted) or int(wanted) not in steps:
-        raise UserError(f"--checkpoint must be all, last or one of {', '.join(map(str, steps))}; got {shown(wanted)}.")
+        raise UserError(
+            f"{argument('checkpoint')} must be all, last or one of {', '.join(map(str, steps))}; got {shown(wanted)}."
+        )
     return [int(wanted)]
 
 

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from qssl_tf.distributed.options import Choice, add_strategy_flags, check_shares, read_choice
+from qssl_tf.cli.strategy_flags import add_strategy_flags, read_strategy
+from qssl_tf.commands import command_line
+from qssl_tf.distributed.options import StrategyOptions, check_shares
 from qssl_tf.distributed.secret import VARIABLE
 from qssl_tf.errors import UserError
 
@@ -14,7 +16,8 @@ from qssl_tf.errors import UserError
 def chosen(*flags, batch_size=64, shared=Path("nowhere")):
     parser = argparse.ArgumentParser()
     add_strategy_flags(parser)
-    return read_choice(parser.parse_args(flags), batch_size, shared)
+    with command_line():
+        return read_strategy(parser.parse_args(flags), batch_size, shared)
 
 
 @pytest.fixture(autouse=True)
@@ -29,32 +32,32 @@ def two_workers(ports, index=0):
 
 
 def test_one_device_is_the_default():
-    assert chosen() == Choice("single")
+    assert chosen() == StrategyOptions("single")
 
 
 def test_devices_of_this_machine():
-    assert chosen("--strategy", "mirrored") == Choice("mirrored")
-    assert chosen("--strategy", "mirrored", "--replicas", "4") == Choice("mirrored", replicas=4)
+    assert chosen("--strategy", "mirrored") == StrategyOptions("mirrored")
+    assert chosen("--strategy", "mirrored", "--replicas", "4") == StrategyOptions("mirrored", replicas=4)
 
 
 @pytest.mark.parametrize("number", [0, 1])
 def test_workers_by_flag(free_ports, number, tmp_path):
     workers = ",".join(f"127.0.0.1:{port}" for port in free_ports(2))
     flags = ["--strategy", "multi_worker", "--workers", workers, "--worker-number", str(number), "--wait", "7"]
-    choice = chosen(*flags, shared=tmp_path / "runs")
-    assert choice.secret.words == (tmp_path / "runs" / ".secret").read_bytes().strip()
-    assert (choice.cluster.addresses, choice.cluster.number, choice.wait) == (tuple(workers.split(",")), number, 7)
-    choice.cluster.listener.close()
+    options = chosen(*flags, shared=tmp_path / "runs")
+    assert options.secret.words == (tmp_path / "runs" / ".secret").read_bytes().strip()
+    assert (options.cluster.addresses, options.cluster.number, options.wait) == (tuple(workers.split(",")), number, 7)
+    options.cluster.listener.close()
 
 
 def test_workers_by_tf_config(free_ports, monkeypatch, tmp_path):
     monkeypatch.setenv("TF_CONFIG", two_workers(free_ports(2), index=1))
     (tmp_path / "key").write_text("k" * 40)
     (tmp_path / "key").chmod(0o600)
-    choice = chosen("--strategy", "multi_worker", "--secret-file", str(tmp_path / "key"))
-    assert choice.secret.words == b"k" * 40
-    assert choice.cluster.number == 1
-    choice.cluster.listener.close()
+    options = chosen("--strategy", "multi_worker", "--secret-file", str(tmp_path / "key"))
+    assert options.secret.words == b"k" * 40
+    assert options.cluster.number == 1
+    options.cluster.listener.close()
 
 
 MULTI = ["--strategy", "multi_worker"]
@@ -115,7 +118,7 @@ def test_a_forgotten_cluster_is_not_trained_on_by_each_alone(monkeypatch):
 
 def test_a_cluster_of_one_may_stay(monkeypatch):
     monkeypatch.setenv("TF_CONFIG", two_workers([1]))
-    assert chosen() == Choice("single")
+    assert chosen() == StrategyOptions("single")
 
 
 def test_a_number_beside_tf_config(monkeypatch):

@@ -17,17 +17,18 @@ from qssl_tf.distributed.secret import FILE, find_secret
 PROGRAM = """
 import sys, time
 from pathlib import Path
-from qssl_tf.distributed.options import Choice
+from qssl_tf.distributed.options import StrategyOptions
 from qssl_tf.distributed.cluster import claim
 from qssl_tf.distributed.rendezvous import end_process, joined
 from qssl_tf.distributed.secret import find_secret
-from qssl_tf.flags import run_command
+from qssl_tf.cli.run import run_command
 
 def main():
     addresses, number, value, then = sys.argv[1].split(","), int(sys.argv[2]), sys.argv[3], sys.argv[4]
     secret = find_secret(Path(sys.argv[6]))
-    choice = Choice("multi_worker", cluster=claim(tuple(addresses), number), secret=secret, wait=float(sys.argv[5]))
-    with joined(choice, {"value": value}) as peers:
+    place = claim(tuple(addresses), number)
+    options = StrategyOptions("multi_worker", cluster=place, secret=secret, wait=float(sys.argv[5]))
+    with joined(options, {"value": value}) as peers:
         peers.remedy = "go on with --resume RUN."
         print("told", peers.tell("runs/a"), flush=True)
         peers.on_stop = lambda name: peers.end(name)

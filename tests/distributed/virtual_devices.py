@@ -14,11 +14,11 @@ import numpy as np
 import tensorflow as tf
 
 from qssl_tf.config import Config
-from qssl_tf.distributed.options import Choice
+from qssl_tf.distributed.options import StrategyOptions
 from qssl_tf.distributed.strategies import make_strategy
 
 REPLICAS = int(sys.argv[1])
-STRATEGY = make_strategy(Choice("mirrored", replicas=REPLICAS), batch_size=64)
+STRATEGY = make_strategy(StrategyOptions("mirrored", replicas=REPLICAS), batch_size=64)
 
 from judges.rounding import Training, judge  # noqa: E402 -- the devices come first
 

@@ -1,4 +1,4 @@
-"""From the command line to a search's folder: a new plan, or the one that is continued."""
+"""From the words of `qssl search` to the plan of a search."""
 
 import re
 import time
@@ -7,20 +7,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from qssl_tf.commands import command
+from qssl_tf.cli.flags import config_from_flags, given_settings, read_setting
 from qssl_tf.config import Config
-from qssl_tf.errors import UserError, shell
-from qssl_tf.files.latest import check_latest, point_newest
-from qssl_tf.files.links import pointed
-from qssl_tf.files.read import named
-from qssl_tf.files.write import making, sweep
-from qssl_tf.flags import config_from_flags, given_settings, read_setting
-from qssl_tf.interrupts import how_to_go_on
+from qssl_tf.errors import UserError
 from qssl_tf.search.client import address
-from qssl_tf.search.plan import HELD_OUT, Plan, read_plan, write_plan
+from qssl_tf.search.folder import existing_search, new_search
+from qssl_tf.search.plan import HELD_OUT, Plan
 from qssl_tf.search.space import Choice, Parameter, Range, check_name, subspace
 from qssl_tf.training.runs import check_plain_name
 
+SHORT = "digits-short"  # the preset of a search for which nothing else is named
+TRIALS = 6
 NEW_ONLY = ("name", "space", "vary", "algorithm", "objective", "search_seed", "preset", "config")
 
 
@@ -50,76 +47,31 @@ def check_together(arguments: Namespace) -> None:
         address(arguments.chief)
 
 
-def opened(arguments: Namespace, preset: str, trials: int) -> tuple[Path, Plan]:
+def folder_and_plan(arguments: Namespace) -> tuple[Path, Plan]:
     """Return the search's folder and plan; a new folder is made only once its plan holds.
-
-    Args:
-        arguments: The command line.
-        preset: Settings of a new search for which none are named.
-        trials: How many trials a new search has for which no number is given.
 
     Raises:
         UserError: A bad plan, or a folder that is no search or another one.
     """
     if arguments.resume is not None:
-        folder = named(Path(arguments.resume)) if arguments.resume else pointed(arguments.searches_dir)
-        _check_text(folder)
-        plan = read_plan(folder)
-        if arguments.trials is not None:
-            plan = _longer(plan, arguments.trials)
-        return folder, plan
-    plan = _new_plan(arguments, preset, trials)
-    check_latest(arguments.searches_dir)
-    folder = arguments.searches_dir / _name(arguments, plan)
-    _check_text(folder)
-    if folder.exists():
-        _refuse_existing(folder, plan)
-    return folder, plan
+        return existing_search(arguments.resume, arguments.searches_dir, arguments.trials)
+    plan = _new_plan(arguments)
+    return new_search(arguments.searches_dir / _name(arguments, plan), plan), plan
 
 
-def begin(folder: Path, plan: Plan) -> None:
-    """Make a new search's folder, or note that one goes on for longer; whoever calls holds the folder.
-
-    Raises:
-        UserError: Another process has made another search of that name meanwhile.
-    """
-    if folder.exists():
-        _refuse_another(folder, plan)
-        sweep(folder)
-        write_plan(folder, plan)
-    else:
-        with making(folder) as begun:
-            write_plan(begun, plan)
-    how_to_go_on(going_on(folder))
-    point_newest(folder)
-
-
-def going_on(folder: Path) -> str:
-    """Return how to go on with a search that was stopped."""
-    return f"continue with: {command('search', '--resume', folder)}"
-
-
-def _longer(plan: Plan, trials: int) -> Plan:
-    if plan.algorithm == "hyperband":
-        raise UserError("a hyperband search sets the number of trials by itself; leave out --trials.")
-    if plan.trials is not None and trials < plan.trials:
-        raise UserError(f"--trials must be at least the {plan.trials} of the search that is continued; got {trials}.")
-    return replace(plan, trials=trials)
-
-
-def _new_plan(arguments: Namespace, preset: str, trials: int) -> Plan:
-    base = config_from_flags(arguments, default=preset)
+def _new_plan(arguments: Namespace) -> Plan:
+    base = config_from_flags(arguments, default=SHORT)
     if base.validation_fraction == 0.0 and "validation_fraction" not in given_settings(arguments):
         base = replace(base, validation_fraction=HELD_OUT)
     algorithm = arguments.algorithm or "random"
-    wanted = arguments.trials
-    if wanted is None and algorithm not in ("grid", "hyperband"):
-        wanted = trials
+    trials = arguments.trials
+    if trials is None and algorithm not in ("grid", "hyperband"):
+        trials = TRIALS
     return Plan(
         base,
         _parameters(arguments, base),
         algorithm,
-        wanted,
+        trials,
         arguments.objective or "validation_accuracy",
         arguments.search_seed or 0,
     )
@@ -160,24 +112,3 @@ def _name(arguments: Namespace, plan: Plan) -> str:
     what = arguments.space or ("circuit" if not arguments.vary else "-".join(plan.parameters))
     stem = f"{plan.base.dataset}-{what}-{time.strftime('%Y%m%d-%H%M%S')}"
     return name or re.sub(r"[^A-Za-z0-9_.-]", "_", stem)
-
-
-def _check_text(folder: Path) -> None:
-    """Refuse a folder in which keras-tuner cannot keep its files: it takes names as text."""
-    try:
-        str(folder).encode()
-    except UnicodeEncodeError:
-        raise UserError(
-            f"the path of a search must be UTF-8 in a locale that knows it (LC_ALL=C.UTF-8); got {ascii(str(folder))}."
-        ) from None
-
-
-def _refuse_existing(folder: Path, plan: Plan) -> None:
-    _refuse_another(folder, plan)
-    raise UserError(f"{folder} exists already; continue it with --resume {shell(folder)}.")
-
-
-def _refuse_another(folder: Path, plan: Plan) -> None:
-    different = read_plan(folder).differences(plan)
-    if different:
-        raise UserError(f"{folder} is another search ({'; '.join(different)}); choose another --name.")

@@ -1,12 +1,9 @@
-"""Command-line flags made from the fields of Config, and the one way every command ends in an error."""
+"""Command-line flags made from the fields of Config, and the parser of every command."""
 
 import argparse
 import difflib
-import errno
 import os
-import sys
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, NoReturn, get_args, get_type_hints
@@ -14,19 +11,9 @@ from typing import Any, NoReturn, get_args, get_type_hints
 from qssl_tf.config import Config
 from qssl_tf.errors import UserError
 from qssl_tf.files.read import named
-from qssl_tf.interrupts import CtrlC, listening
 from qssl_tf.plugins import load_plugins
 from qssl_tf.presets import PRESETS, preset
 from qssl_tf.registry import closed_words
-from qssl_tf.streams import mend_streams
-
-# What helps where a file cannot be written, beside room or permission.
-REMEDIES = {
-    errno.EEXIST: "choose another name",
-    errno.ENAMETOOLONG: "choose a shorter name",
-    errno.ENOTDIR: "name a folder, not a file",
-}
-
 
 # First setting of a group -> what the group is called; the groups follow each other as Config has them.
 GROUPS = {"dataset": "images", "encoder": "model", "temperature": "training", "probe_protocol": "probe"}
@@ -79,7 +66,7 @@ def add_config_flags(parser: argparse.ArgumentParser, only: tuple[str, ...] = ("
     hints = get_type_hints(Config)
     group: argparse._ActionsContainer = parser
     for item in fields(Config):
-        if item.name in GROUPS and any(name.startswith(only) for name in _members(item.name)):
+        if item.name in GROUPS and any(name.startswith(only) for name in _settings_of_group(item.name)):
             group = parser.add_argument_group(f"settings of the {GROUPS[item.name]}", SETTINGS_ABOUT)
         if not item.name.startswith(only):
             continue
@@ -93,7 +80,7 @@ def add_config_flags(parser: argparse.ArgumentParser, only: tuple[str, ...] = ("
         )
 
 
-def _members(first: str) -> list[str]:
+def _settings_of_group(first: str) -> list[str]:
     """Return the settings of the group that begins with one."""
     names = [item.name for item in fields(Config)]
     begins = [names.index(name) for name in GROUPS]
@@ -158,51 +145,3 @@ def _reader(name: str, hint: Any) -> Callable[[str], Any]:
 
     read.__name__ = name
     return read
-
-
-def run_command(main: Callable[[], int | None]) -> int:
-    """Run a command and turn what a user can mend into one line on stderr.
-
-    Returns:
-        The exit code: what `main` returns (nothing is 0), 2 a user's mistake or a file that cannot be written, 130
-        stopped by Ctrl-C, SIGTERM or SIGHUP, 141 nobody reads its output.
-    """
-    mend_streams()
-    with listening() as ctrl_c:
-        try:
-            return _ended(main, ctrl_c)
-        except KeyboardInterrupt:  # came while the command was at its last line
-            _say(ctrl_c.line())
-    return ctrl_c.end()
-
-
-def _ended(main: Callable[[], int | None], ctrl_c: CtrlC) -> int:
-    try:
-        return main() or 0
-    except BaseException as error:
-        if isinstance(error, SystemExit) or not (ctrl_c.came or isinstance(error, KeyboardInterrupt)):
-            return _told(error)
-        _say(ctrl_c.line(error))
-    return ctrl_c.end()
-
-
-def _say(line: str) -> None:
-    """Write a last line to stderr; if that is a file on a full disk, it cannot be said, and is no error of its own."""
-    with suppress(OSError):
-        print(line, file=sys.stderr, flush=True)
-
-
-def _told(error: BaseException) -> int:
-    """Say what a user can mend and return the exit code; raise anything else again."""
-    if isinstance(error, UserError):
-        _say(f"error: {error}")
-        return 2
-    if isinstance(error, BrokenPipeError):  # the reader, such as `head`, has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python would complain once more at its end
-        return 141
-    if isinstance(error, OSError):
-        name = f"{error.filename}: " if error.filename else ""
-        remedy = REMEDIES.get(error.errno or 0, "make room or permission there and try again")
-        _say(f"error: {name}{error.strerror or error}; {remedy}.")
-        return 2
-    raise error
