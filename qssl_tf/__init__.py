@@ -1,17 +1,19 @@
 """Quantum self-supervised learning with TensorFlow, Keras 3 and TensorFlow Quantum (arXiv:2103.14653)."""
 
-from importlib import import_module
-from typing import Any
+import os as _os
+from importlib import import_module as _import_module
+from typing import Any as _Any
 
-from qssl_tf import interrupts as _interrupts
+from qssl_tf import environment as _environment
+from qssl_tf import keras_classes as _keras_classes
 
-_interrupts.listen_as_module()  # before what takes time
+_os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+_os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+if not _environment.is_own_command():  # a command says in one line what is wrong
+    _environment.check()
+_keras_classes.register_with_keras()
 
-from qssl_tf import environment as _environment  # noqa: E402
-
-_environment.prepare()
-
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 # Public name -> the module it lives in. Loaded on first use: `--help` must not wait for TensorFlow.
 _HOMES = {
@@ -46,10 +48,10 @@ _HOMES = {
 __all__ = ["__version__", *sorted(_HOMES)]
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> _Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'qssl_tf' has no attribute '{name}'; it has {', '.join(__all__)}.")
-    return getattr(import_module(_HOMES[name]), name)
+    return getattr(_import_module(_HOMES[name]), name)
 
 
 def __dir__() -> list[str]:

@@ -1,15 +1,10 @@
 """The check made at `import qssl_tf`: Keras 3 on TensorFlow, in versions that work together."""
 
-import atexit
 import os
-import shutil
 import sys
-import tempfile
 from importlib import metadata
-from pathlib import Path
 
 from qssl_tf.errors import UserError
-from qssl_tf.quiet import quieten_import
 
 # Distribution, lowest version, first version known not to work (each bound was met in practice).
 REQUIREMENTS = (
@@ -79,50 +74,23 @@ def problems() -> list[str]:
     return found
 
 
-def _is_module_run() -> bool:
-    """Return whether this process is one of the package's own commands, `python -m qssl_tf...`."""
-    return sys.orig_argv[1:2] == ["-m"] and "".join(sys.orig_argv[2:3]).startswith("qssl_tf")
-
-
-def hand_over_to_venv() -> None:
-    """Run `python -m qssl_tf.…` again in the project's `.venv` where this Python lacks the packages."""
-    python = Path(__file__).resolve().parents[1] / ".venv" / "bin" / "python"
-    if _is_module_run() and python.exists() and Path(sys.prefix) != python.parents[1]:
-        os.execv(python, [str(python), *sys.orig_argv[1:]])
-
-
 def has_home() -> bool:
     """Return whether this user has a home folder, by HOME or by the system's list of users; in containers some lack."""
     return os.path.expanduser("~") != "~"
 
 
-def _settle_without_home() -> None:
-    """Give libraries that keep settings in the home folder one that ends with this process.
-
-    Keras would make a folder called `~` where the user stands. A name that others can guess would let them choose the
-    settings.
-    """
-    names = [name for name in ("KERAS_HOME", "MPLCONFIGDIR") if name not in os.environ]
-    if names and not has_home():
-        folder = tempfile.mkdtemp(prefix="qssl_tf-")
-        atexit.register(shutil.rmtree, folder, ignore_errors=True)
-        os.environ.update(dict.fromkeys(names, folder))
+def is_own_command() -> bool:
+    """Return whether this process is one of the package's own commands, `qssl` or `python -m qssl_tf…`."""
+    first, second = [*sys.orig_argv[1:3], "", ""][:2]
+    return first.rsplit("/", 1)[-1] == "qssl" or (first == "-m" and second.startswith("qssl_tf"))
 
 
-def prepare() -> None:
-    """Choose the Keras backend, quieten TensorFlow's start-up and refuse an environment that cannot work.
-
-    TensorFlow's own messages come back with `TF_CPP_MIN_LOG_LEVEL=0`.
+def check() -> None:
+    """Refuse an environment that cannot work.
 
     Raises:
         EnvironmentProblem: One sentence a violation, each with its remedy.
     """
-    if installed("tensorflow") is None:
-        hand_over_to_venv()
     found = problems()
-    if found and "doctor" not in sys.orig_argv[1:4]:  # which tells them itself
+    if found:
         raise EnvironmentProblem(" ".join(found))
-    _settle_without_home()
-    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-    if os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3") == "3":
-        quieten_import("tensorflow")

@@ -62,13 +62,6 @@ def the_same_command() -> str:
     return f"begin again with: {shlex.join([*start, *words])}"
 
 
-def listen_as_module() -> None:
-    """Listen where this process is one of the package's own commands, `qssl` or `python -m qssl_tf…`."""
-    first, second = [*sys.orig_argv[1:3], "", ""][:2]
-    if first.rsplit("/", 1)[-1] == "qssl" or (first == "-m" and second.startswith("qssl_tf")):
-        listen_from_the_start()
-
-
 def listen_from_the_start(instead: Callable | None = None) -> None:
     """Let what stops a command end this process, which is one, in one line until `listening` begins.
 

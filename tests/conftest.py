@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-import qssl_tf  # noqa: F401 -- quietens TensorFlow before any test imports it
+import qssl_tf.cli.main  # noqa: F401 -- quietens TensorFlow before any test imports it
 
 # isort: split
 from in_process import run_here

@@ -48,13 +48,13 @@ def test_commands_say_it_without_a_traceback(script):
     assert done.stderr.startswith("error: TF_USE_LEGACY_KERAS is set") and done.stderr.count("\n") == 1
 
 
-def test_tensorflow_starts_silently(script):
-    done = script("-c", "import qssl_tf, tensorflow as tf; print(tf.constant(1).numpy())")
+def test_tensorflow_starts_silently_for_commands(script):
+    done = script("-c", "import qssl_tf.cli.main, tensorflow as tf; print(tf.constant(1).numpy())")
     assert (done.stdout, done.stderr) == ("1\n", "")
 
 
 def test_tensorflow_speaks_when_asked(script):
-    done = script("-c", "import qssl_tf, tensorflow", TF_CPP_MIN_LOG_LEVEL="0")
+    done = script("-c", "import qssl_tf.cli.main, tensorflow", TF_CPP_MIN_LOG_LEVEL="0")
     assert "tensorflow" in done.stderr
 
 
@@ -87,7 +87,18 @@ def test_modules_find_the_venv_by_themselves(tmp_path):
 
 
 def test_the_collector_works_again_after_tensorflow_and_leaves_its_objects_alone(script):
-    code = "import gc, qssl_tf, tensorflow; print(gc.isenabled(), gc.get_freeze_count() > 100_000)"
+    code = "import gc, qssl_tf.cli.main, tensorflow; print(gc.isenabled(), gc.get_freeze_count() > 100_000)"
     assert script("-c", code).stdout == "True True\n"
-    off = "import gc, qssl_tf; gc.disable(); import tensorflow; print(gc.isenabled())"
+    off = "import gc, qssl_tf.cli.main; gc.disable(); import tensorflow; print(gc.isenabled())"
     assert script("-c", off).stdout == "False\n"
+
+
+def test_an_import_leaves_the_process_to_whoever_made_it(script):
+    code = (
+        "import gc, signal, sys\n"
+        "before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)]\n"
+        "import qssl_tf\n"
+        "print(before == [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)],"
+        " gc.get_freeze_count(), {'keras', 'tensorflow', 'numpy'} & set(sys.modules))\n"
+    )
+    assert script("-c", code).stdout == "True 0 set()\n"

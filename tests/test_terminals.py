@@ -191,7 +191,7 @@ def test_a_closed_stream_takes_no_files_place(closed, tmp_path):
 
 def test_a_library_starts_where_stderr_is_closed():
     code = (
-        "import qssl_tf; from qssl_tf.quiet import quieten_import\n"
+        "from qssl_tf.cli.start import quieten_import\n"
         "quieten_import('colorsys')\n"  # as TensorFlow is, in less time
         "import colorsys; print('loaded')"
     )

@@ -7,9 +7,13 @@ import sys
 from importlib import import_module
 from typing import NoReturn
 
-from qssl_tf import __version__
-from qssl_tf.cli.run import run_command
-from qssl_tf.distributed.rendezvous import end_process
+from qssl_tf.cli.start import start_command
+
+start_command()  # before what takes time
+
+from qssl_tf import __version__  # noqa: E402
+from qssl_tf.cli.run import run_command  # noqa: E402
+from qssl_tf.distributed.rendezvous import end_process  # noqa: E402
 
 # Command, which is the name of its module here -> what it does, in the order in which a user meets them.
 COMMANDS = {

@@ -5,9 +5,13 @@ import sys
 import threading
 from pathlib import Path
 
-from qssl_tf.cli.flags import Parser
-from qssl_tf.cli.run import run_command
-from qssl_tf.studies.studies import STUDIES, pairs, study
+from qssl_tf.cli.start import start_command
+
+start_command()  # before what takes time
+
+from qssl_tf.cli.flags import Parser  # noqa: E402
+from qssl_tf.cli.run import run_command  # noqa: E402
+from qssl_tf.studies.studies import STUDIES, pairs, study  # noqa: E402
 
 
 def parser() -> Parser:
