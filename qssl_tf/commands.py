@@ -47,16 +47,20 @@ def argument(name: str, value: object = None) -> str:
     return f"`{name}`" if value is None else f"`{name}={value!r}`"
 
 
-def resumption(folder: Path, name: str = "pretrain") -> str:
+def resumption(folder: Path, name: str = "pretrain", previous_state: bool = False) -> str:
     """Return how to go on with a run, a search or a device run, to be put behind "continue it with".
 
     Args:
         folder: What is kept of it.
         name: The command that does it; `pretrain` has a function in Python as well.
+        previous_state: Whether a run goes on from the state before the last.
     """
     if _nesting[0]:
-        return f"--resume {shell(folder)}"
-    return f"`qssl_tf.resume({str(folder)!r})`" if name == "pretrain" else f"`{command(name, '--resume', folder)}`"
+        return f"--resume {shell(folder)}" + (" --previous-state" if previous_state else "")
+    more = ", previous_state=True" if previous_state else ""
+    return (
+        f"`qssl_tf.resume({str(folder)!r}{more})`" if name == "pretrain" else f"`{command(name, '--resume', folder)}`"
+    )
 
 
 def _word(value: object) -> object:

@@ -22,7 +22,11 @@ SHOWN = 3  # names of broken files in a message
 
 @checks_arguments
 def from_folder(
-    folder: str | Path, *, image_size: int | None = None, skip_broken: bool = False, test_fraction: float | None = None
+    folder: str | Path,
+    *,
+    image_size: int | None = None,
+    skip_broken_images: bool = False,
+    test_fraction: float | None = None,
 ) -> Parts:
     """Make a data set of image files.
 
@@ -35,7 +39,7 @@ def from_folder(
         folder: Where they lie.
         image_size: Side in pixels to which the square in the middle of each is resized; None keeps images, which must
             then agree in size.
-        skip_broken: Leave out files that cannot be read, and print their names.
+        skip_broken_images: Leave out files that cannot be read, and print their names.
         test_fraction: Part of the images that judges, where there is no folder `test`; None is 0.2.
 
     Raises:
@@ -59,7 +63,7 @@ def from_folder(
     if left_out:
         some, more = ", ".join(map(printable, left_out[:SHOWN])), len(left_out) - SHOWN
         print(f"left out of {printable(str(place))}: {some}{f' and {more} more' if more > 0 else ''}", flush=True)
-    read = _Reader(image_size, skip_broken)
+    read = _Reader(image_size, skip_broken_images)
     arrays = [read.split(part) for part in parts]
     read.report(place)
     say_cropped(read.cropped, sum(len(images) for images, _ in arrays), printable(place.resolve().name))
@@ -92,7 +96,7 @@ def read_images(folder: Path, shape: tuple[int, int, int]) -> tuple[list[Path], 
     files = [(path, None) for path in _within(folder, set()) if _is_image(path, Counter())]
     if not files:
         raise UserError(f"{folder} must hold images ({', '.join(SUFFIXES)}), itself or in folders within.")
-    reader = _Reader(shape[0], skip_broken=False)
+    reader = _Reader(shape[0], skip_broken_images=False)
     images, _ = reader.split(files)
     reader.report(folder)
     return [path for path, _ in files], np.stack([_in_channels(image, shape[2]) for image in images])
@@ -165,8 +169,8 @@ def _within(folder: Path, seen: set[Path]) -> Iterator[Path]:
 class _Reader:
     """Reads files and remembers which were broken."""
 
-    def __init__(self, side: int | None, skip_broken: bool):
-        self.side, self.skip_broken, self.taken, self.cropped = side, skip_broken, 0, 0
+    def __init__(self, side: int | None, skip_broken_images: bool):
+        self.side, self.skip_broken_images, self.taken, self.cropped = side, skip_broken_images, 0, 0
         self.broken: list[tuple[Path, str]] = []
 
     def split(self, files: Sequence[tuple[Path, str | None]]) -> tuple[list[np.ndarray], list[str] | None]:
@@ -198,7 +202,7 @@ class _Reader:
             return
         some = ", ".join(f"{printable(str(path.relative_to(folder)))} ({why})" for path, why in self.broken[:SHOWN])
         more = f" and {len(self.broken) - SHOWN} more" if len(self.broken) > SHOWN else ""
-        if not self.skip_broken:
+        if not self.skip_broken_images:
             raise UserError(
                 f"{len(self.broken)} images in {folder} cannot be read: {some}{more}; mend or remove them, or leave "
                 f"them out with {argument('skip_broken_images', True)}."

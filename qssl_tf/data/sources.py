@@ -37,7 +37,9 @@ def folder(config: Config) -> ImageData:
         raise UserError(
             f"`data_dir` must name the folder of your images where `dataset` is 'folder'; give {argument('data_dir')}."
         )
-    return ImageData.from_folder(config.data_dir, image_size=config.image_size, skip_broken=config.skip_broken_images)
+    return ImageData.from_folder(
+        config.data_dir, image_size=config.image_size, skip_broken_images=config.skip_broken_images
+    )
 
 
 # Sources by name, with those registered; any other name is looked up in TFDS.

@@ -239,5 +239,4 @@ def _way_back(run: Run) -> str:
     except Exception as error:  # missing or damaged as well
         pass_on_interrupt(error)
         return "train again"
-    again = f"{resumption(run.folder)} with {argument('previous_state', True)}"
-    return f"the state before it is of step {step}: {again} goes on from there"
+    return f"the state before it is of step {step}: {resumption(run.folder, previous_state=True)} goes on from there"

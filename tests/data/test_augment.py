@@ -176,7 +176,7 @@ def test_settings_reach_the_recipe():
     [
         ("auto", 1, False, ""),
         ("auto", 3, True, "the images are in colour: views by the recipe simclr (crop, colour, gray, flip); where a "
-         "mirrored image means something else, choose --augmentation digits\n"),
+         "mirrored image means something else, choose `augmentation='digits'`\n"),
         ("digits", 3, False, ""),
         ("simclr", 1, True, ""),
     ],

@@ -144,7 +144,7 @@ def test_sizes_may_differ_if_they_are_resized(classes, tmp_path):
     with pytest.raises(UserError) as error:
         ImageData.from_folder(tmp_path)
     assert str(error.value) == (
-        f"images in {tmp_path} differ in size (6 x 6 and 9 x 12 pixels, for example); say with --image-size to which "
+        f"images in {tmp_path} differ in size (6 x 6 and 9 x 12 pixels, for example); say with `image_size` to which "
         "side to resize them."
     )
     assert ImageData.from_folder(tmp_path, image_size=8).image_shape == (8, 8, 3)
@@ -158,8 +158,8 @@ def test_broken_images_are_named_and_left_out_only_when_asked(classes, tmp_path,
     said = str(error.value)
     assert said.startswith(f"2 images in {tmp_path} cannot be read: cat/text.jpg (UnidentifiedImageError: cannot ")
     assert "dog/half.png (" in said and "\n" not in said
-    assert said.endswith("mend or remove them, or leave them out with --skip-broken-images true (skip_broken=True).")
-    data = ImageData.from_folder(tmp_path, skip_broken=True)
+    assert said.endswith("mend or remove them, or leave them out with `skip_broken_images=True`.")
+    data = ImageData.from_folder(tmp_path, skip_broken_images=True)
     assert len(data.train) + len(data.test) == 20
     assert "left out 2 images" in capsys.readouterr().out
 
@@ -177,7 +177,7 @@ def test_what_is_no_folder_of_images_is_one_line(tmp_path):
         with pytest.raises(UserError) as error:
             ImageData.from_folder(folder)
         sentences.append(str(error.value).replace(str(tmp_path), "T"))
-    assert sentences[0] == "the folder of images T/a does not exist; name one with --data-dir or as an argument."
+    assert sentences[0] == "the folder of images T/a does not exist; name one with `data_dir`."
     assert sentences[1].startswith("T/a must hold images (.png, .jpg") and sentences[1].endswith("for each class.")
     assert sentences[2] == "T/a has a folder train and must have a folder test beside it."
     assert sentences[3] == "T/b has folders of classes and must hold no images beside them; got 2.png."

@@ -63,7 +63,7 @@ def test_what_is_not_square_is_cropped_to_its_middle(capsys):
     with pytest.raises(UserError) as caught:
         prepared(data, Config(batch_size=4))
     assert str(caught.value) == (
-        "images of wide must be square; they have 8 x 20 pixels: say with --image-size to which side to resize their "
+        "images of wide must be square; they have 8 x 20 pixels: say with `image_size` to which side to resize their "
         "middle squares."
     )
     found = prepared(data, Config(batch_size=4, image_size=8)).train.images
@@ -166,7 +166,7 @@ def test_unprepared_and_offline_is_one_quick_sentence(tmp_path, monkeypatch):
     assert message.startswith(
         f"data set 'cifar10' is not prepared in {tmp_path}/cifar10/3.0.2 and could not be downloaded"
     )
-    assert "cannot be reached" in message and message.endswith("or use --preset digits, which needs neither.")
+    assert "cannot be reached" in message and message.endswith("or take the preset digits, which needs neither.")
 
 
 def test_a_set_without_checksums_is_one_sentence(tmp_path):
@@ -197,7 +197,7 @@ def test_a_set_without_checksums_is_one_sentence(tmp_path):
 @pytest.mark.filterwarnings("ignore")
 def test_images_of_different_sizes_need_a_size(tmp_path):
     prepare("oxford_flowers102", tmp_path, count=12, sides=(20, 30))
-    with pytest.raises(UserError, match="differ in size; say with --image-size"):
+    with pytest.raises(UserError, match="differ in size; say with `image_size`"):
         load(Config(dataset="oxford_flowers102", batch_size=4, data_dir=str(tmp_path)))
     assert load(
         Config(dataset="oxford_flowers102", batch_size=4, image_size=12, data_dir=str(tmp_path))

@@ -48,6 +48,6 @@ def test_images_are_resized_as_in_training_or_must_be_square():
         np.rint(255 * images), prepared(wide, Config(image_size=10, batch_size=20)).train.images[:3]
     )
     with pytest.raises(
-        UserError, match="images of arrays must be square; they have 8 x 12 pixels: say with --image-size"
+        UserError, match="images of arrays must be square; they have 8 x 12 pixels: say with `image_size`"
     ):
         sample_views(wide)

@@ -130,7 +130,7 @@ def test_processes_take_the_free_places_in_turn(free_ports):
         claim(addresses, None)
     assert (
         str(error.value)
-        == f"--workers: other processes hold all its addresses of this machine ({', '.join(addresses)})."
+        == f"`workers`: other processes hold all its addresses of this machine ({', '.join(addresses)})."
     )
     for cluster in (second, third, last):
         cluster.listener.close()
@@ -140,7 +140,7 @@ def test_no_address_of_this_machine():
     with pytest.raises(UserError) as error:
         claim(("a.invalid:2222", "b.invalid:2222"), None)  # a domain that never exists, RFC 6761
     assert str(error.value) == (
-        "--workers names no address of this machine (a.invalid:2222, b.invalid:2222); give --worker-number."
+        "`workers` names no address of this machine (a.invalid:2222, b.invalid:2222); give `worker_number`."
     )
 
 
@@ -156,5 +156,5 @@ def test_a_port_that_is_taken():
 
 
 def test_a_number_outside():
-    with pytest.raises(UserError, match=r"^--worker-number must be from 0 to 1; got 2\.$"):
+    with pytest.raises(UserError, match=r"^`worker_number` must be from 0 to 1; got 2\.$"):
         claim(("a:1", "b:1"), 2)

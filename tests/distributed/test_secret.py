@@ -82,10 +82,10 @@ def test_a_secret_that_can_be_guessed(tmp_path, monkeypatch, words):
 
 
 def test_a_file_that_is_not_there_or_no_file(tmp_path):
-    with pytest.raises(UserError, match=r"^--secret-file cannot be read from .*/none \(No such file or directory\); "):
+    with pytest.raises(UserError, match=r"^`secret_file` cannot be read from .*/none \(No such file or directory\); "):
         find_secret(tmp_path, tmp_path / "none")
     os.mkfifo(tmp_path / "pipe", 0o600)
-    with pytest.raises(UserError, match=r"^--secret-file cannot be read from .*/pipe \(it is no file\); name a file"):
+    with pytest.raises(UserError, match=r"^`secret_file` cannot be read from .*/pipe \(it is no file\); name a file"):
         find_secret(tmp_path, tmp_path / "pipe")
 
 

@@ -94,7 +94,7 @@ def test_every_flipped_bit_of_a_weight_is_noticed(run, digits_data):
             assert_equal(values(model.weights), before)  # a byte that means nothing
         except UserError as error:
             noticed += 1
-            assert "is damaged" in str(error) and str(error).endswith("the one before it is --checkpoint 1.")
+            assert "is damaged" in str(error) and str(error).endswith("the one before it is `checkpoint=1`.")
         run.checkpoint(8).write_bytes(whole)
         load_weights(run, model, 8)
     assert noticed > 30
@@ -112,7 +112,8 @@ def test_every_flipped_bit_of_a_state_is_noticed(run, digits_data):
             assert_equal(values(model.variables), before)
         except UserError as error:
             noticed += 1
-            way = f"the state before it is of step 1: --resume {run.folder} --previous-state goes on from there."
+            call = f"`qssl_tf.resume('{run.folder}', previous_state=True)`"
+            way = f"the state before it is of step 1: {call} goes on from there."
             assert "is damaged" in str(error) and str(error).endswith(way)
         run.state.write_bytes(whole)
     assert noticed > 30
@@ -121,7 +122,7 @@ def test_every_flipped_bit_of_a_state_is_noticed(run, digits_data):
 def test_the_state_before_the_last_takes_its_place(run, digits_data):
     model = model_of(run, digits_data)
     save_state(run, model, 1)
-    with pytest.raises(UserError, match="keeps no state before the last; start anew with another --name"):
+    with pytest.raises(UserError, match="keeps no state before the last; start anew with another `name`"):
         go_back(run)
     save_state(run, model, 2)
     flipped(run.state, 3000)
@@ -157,5 +158,5 @@ def test_a_run_stopped_before_its_first_step_starts_at_it(run, digits_data):
 
 def test_a_lost_state_is_not_taken_for_a_new_run(run, digits_data):
     save_weights(run, model_of(run, digits_data), 3)
-    with pytest.raises(UserError, match="holds no state to resume from; start anew with another --name"):
+    with pytest.raises(UserError, match="holds no state to resume from; start anew with another `name`"):
         restore_state(run, model_of(run, digits_data))

@@ -40,7 +40,7 @@ def test_an_existing_folder_is_never_overwritten(tmp_path):
     with pytest.raises(UserError) as caught:
         make(tmp_path)
     assert str(caught.value) == (
-        f"{run.folder} exists already; choose another --name, or continue it with --resume {run.folder}."
+        f"{run.folder} exists already; choose another `name`, or continue it with `qssl_tf.resume('{run.folder}')`."
     )
 
 
@@ -99,7 +99,7 @@ def test_steps_are_chosen_from_what_is_there(tmp_path):
     for wrong in ("8", "first", "-1"):
         with pytest.raises(UserError) as caught:
             choose_step(run, wrong)
-        assert str(caught.value) == f"--checkpoint must be all, last or one of 0, 7, 14; got '{wrong}'."
+        assert str(caught.value) == f"`checkpoint` must be all, last or one of 0, 7, 14; got '{wrong}'."
 
 
 def test_runs_are_equal_by_folder_and_settings(tmp_path):
