@@ -21,6 +21,6 @@ def brick(qubits, weights, layer):
 
 
 if __name__ == "__main__":
-    run = q.pretrain(q.Config(ansatz="brick", width=4, layers=3, steps=60, batch_size=128, probe_epochs=20))
+    run = q.pretrain(config=q.Config(ansatz="brick", width=4, layers=3, steps=60, batch_size=128, probe_epochs=20))
     print(run.model.head.spec.circuit.to_text_diagram(qubit_order=run.model.head.spec.qubits))
     print(f"brick: {q.linear_probe(run).accuracy_last:.1f} %")

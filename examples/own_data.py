@@ -16,7 +16,7 @@ settings = q.Config(width=4, steps=60, batch_size=128, probe_epochs=20)
 
 # Arrays.
 data = q.ImageData.from_arrays(images, labels)
-run = q.pretrain(settings, data)
+run = q.pretrain(data, settings)
 print(f"arrays: {q.linear_probe(run).accuracy_last:.1f} % of {len(data.test)} test images")
 
 # Any tf.data, of single images or batches, with labels or without.

@@ -23,5 +23,5 @@ def separable(image_shape):
 
 
 if __name__ == "__main__":
-    run = q.pretrain(q.Config(encoder="separable", width=6, steps=80, batch_size=128, probe_epochs=20))
+    run = q.pretrain(config=q.Config(encoder="separable", width=6, steps=80, batch_size=128, probe_epochs=20))
     print(f"separable: {q.linear_probe(run).accuracy_last:.1f} %")

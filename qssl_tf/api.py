@@ -28,8 +28,8 @@ from qssl_tf.training.session import Session, new_session, resumed_session
 
 @checks_arguments
 def pretrain(
-    config: Config | None = None,
     data: ImageData | None = None,
+    config: Config | None = None,
     *,
     runs_dir: str | Path = RUNS_DIR,
     name: str | None = None,
@@ -37,8 +37,8 @@ def pretrain(
     """Train a new run on one device and keep it as a folder, as `qssl pretrain` does.
 
     Args:
-        config: The settings; None takes the preset `digits`.
         data: Your own images; None loads what `config.dataset` names.
+        config: The settings; None takes the preset `digits`.
         runs_dir: Folder of all runs.
         name: Of the run folder; None makes one.
 

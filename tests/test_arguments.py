@@ -188,7 +188,7 @@ FUNCTIONS = {
     q.draw_circuit: ("circuit.png",),
     q.sample_views: (),
     q.to_qiskit: (),
-    q.from_preset: ("digits-ring",),
+    q.load_pretrained: ("digits-ring",),
     q.register_ansatz: ("mine",),
     q.register_encoder: ("mine",),
     q.register_dataset: ("mine",),

@@ -1,11 +1,16 @@
 """A saved model loads after `import qssl_tf` alone, in whichever order Keras is imported."""
 
+import ast
+
 import keras
 import numpy as np
 import pytest
 
 import qssl_tf as q
+from qssl_tf.config import Config
+from qssl_tf.data.augment import augmentation
 from qssl_tf.keras_classes import CLASSES
+from qssl_tf.models.simclr import build_simclr
 
 
 def test_the_table_is_what_keras_knows_once_all_is_loaded():
@@ -32,4 +37,20 @@ def test_a_model_with_a_head_loads_by_its_import_alone(script, tmp_path, imports
     )
     done = script("-c", code)
     assert done.returncode == 0, done.stderr
-    np.testing.assert_allclose(np.array(eval(done.stdout)), model(numbers).numpy(), atol=1e-6)
+    np.testing.assert_allclose(np.array(ast.literal_eval(done.stdout)), model(numbers).numpy(), atol=1e-6)
+
+
+def test_a_learner_loads_with_all_its_parts(script, tmp_path):
+    settings = Config(width=2, encoder="small_cnn", angle_norm=True)
+    model = build_simclr(settings, (8, 8, 1), augmentation(settings, (8, 8, 1)))
+    model.save(tmp_path / "model.keras")
+    images = np.random.default_rng(0).random((3, 8, 8, 1), "float32")
+    np.save(tmp_path / "images.npy", images)
+    code = (
+        "import qssl_tf, keras, numpy as np\n"
+        f"model = keras.saving.load_model({str(tmp_path / 'model.keras')!r})\n"
+        f"print(model(np.load({str(tmp_path / 'images.npy')!r})).numpy().tolist())\n"
+    )
+    done = script("-c", code)
+    assert done.returncode == 0, done.stderr
+    np.testing.assert_allclose(np.array(ast.literal_eval(done.stdout)), model(images).numpy(), atol=1e-5)

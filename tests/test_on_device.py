@@ -32,13 +32,13 @@ def own_images():
 
 @pytest.fixture(scope="module")
 def own(tmp_path_factory):
-    run = q.pretrain(SETTINGS, own_images(), runs_dir=tmp_path_factory.mktemp("runs"), name="own")
+    run = q.pretrain(own_images(), SETTINGS, runs_dir=tmp_path_factory.mktemp("runs"), name="own")
     q.linear_probe(run)
     return run
 
 
 def test_it_is_the_run_of_the_command(tmp_path, monkeypatch):
-    run = q.pretrain(SETTINGS, runs_dir=tmp_path)
+    run = q.pretrain(config=SETTINGS, runs_dir=tmp_path)
     q.linear_probe(run)
     newest = run.folder / "ibmq" / "latest" / "result.json"
     found = q.run_on_device(run.folder, "fake_manila", images=30, shots=200, seed=4)
@@ -139,7 +139,7 @@ def test_layouts_are_named(own):
 
 def test_few_training_images_calibrate_as_many_as_there_are(tmp_path, capsys):
     data = q.ImageData.from_arrays(PIXELS[:50].reshape(-1, 8, 8) / 16, LABELS[:50])
-    run = q.pretrain(SETTINGS, data, runs_dir=tmp_path)
+    run = q.pretrain(data, SETTINGS, runs_dir=tmp_path)
     q.linear_probe(run)
     train = len(data.train)
     assert 32 <= train < 50
@@ -176,7 +176,7 @@ def test_what_a_device_cannot_do_is_said_before_any_work(own, chosen, words, sen
 def test_ready_weights_reach_a_device_and_are_drawn_in_a_copy(tmp_path, monkeypatch):
     before = {path: path.stat().st_mtime_ns for path in READY.rglob("*")}
     monkeypatch.chdir(tmp_path)
-    run = q.from_preset("digits-ring")
+    run = q.load_pretrained("digits-ring")
     found = q.run_on_device(run, "aer", images=60, shots=4000, mitigation="none")
     assert found["accuracy_exact"] == pytest.approx(88.06, abs=12.6)  # of 60 images: three standard deviations
     assert (
@@ -194,7 +194,7 @@ def test_another_run_of_that_name_is_not_written_over(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("runs/digits-ring").mkdir(parents=True)
     with pytest.raises(q.UserError) as error:
-        q.draw_run(q.from_preset("digits-ring"))
+        q.draw_run(q.load_pretrained("digits-ring"))
     assert str(error.value) == (
         "runs/digits-ring is another run than digits-ring that comes with the package, whose results would go there; "
         "rename it."
@@ -226,7 +226,7 @@ def test_what_is_no_run_or_no_settings_is_one_line():
         ):
             call(q.Config())
     with pytest.raises(q.UserError, match=r"`config` must be a Config, such as .*; got 'paper'\."):
-        q.pretrain("paper")
+        q.pretrain(config="paper")
 
 
 @pytest.mark.parametrize(

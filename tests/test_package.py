@@ -79,7 +79,7 @@ def clean(tmp_path_factory):
 def test_the_wheel_works_without_the_sources(clean, tmp_path):
     code = (
         "import json, qssl_tf as q, importlib.resources as r\n"
-        "runs = [q.from_preset(name) for name in ('digits-ring', 'cifar10-best')]\n"
+        "runs = [q.load_pretrained(name) for name in ('digits-ring', 'cifar10-best')]\n"
         "typed = r.files('qssl_tf').joinpath('py.typed').is_file()\n"
         "print(json.dumps([q.__file__, typed, [run.step for run in runs]]))"
     )

@@ -29,7 +29,7 @@ def photos(tmp_path):
 
 def test_they_go_all_the_way(photos, tmp_path, capsys):
     settings = q.Config.from_dict(SETTINGS.to_dict() | {"data_dir": str(photos)})
-    run = q.pretrain(settings, runs_dir=tmp_path / "runs", name="one")
+    run = q.pretrain(config=settings, runs_dir=tmp_path / "runs", name="one")
     result = q.linear_probe(run)
     q.write_report(run)
     said = capsys.readouterr().out
@@ -44,7 +44,7 @@ def test_they_go_all_the_way(photos, tmp_path, capsys):
 
 def test_a_folder_that_was_moved_is_named_on_every_route(photos, tmp_path, here):
     settings = q.Config.from_dict(SETTINGS.to_dict() | {"data_dir": str(photos)})
-    run = q.pretrain(settings, runs_dir=tmp_path / "runs", name="one")
+    run = q.pretrain(config=settings, runs_dir=tmp_path / "runs", name="one")
     photos.rename(tmp_path / "elsewhere")
     commands = (
         ["trainers/linear_eval.py", "--run", run.folder],
@@ -62,7 +62,7 @@ def test_some_without_a_label_train_and_are_not_counted(tmp_path, capsys):
     rng = np.random.default_rng(0)
     images, labels = rng.integers(0, 256, (60, 8, 8, 1), dtype=np.uint8), np.arange(60) % 3 - 1
     data = q.ImageData.from_arrays(images, labels, test_images=images, test_labels=labels, name="mine")
-    run = q.pretrain(SETTINGS, data, runs_dir=tmp_path / "runs", name="one")
+    run = q.pretrain(data, SETTINGS, runs_dir=tmp_path / "runs", name="one")
     result = q.linear_probe(run)
     assert (result.n_train, result.n_test, np.sum(result.confusion)) == (40, 40, 40)
     assert result.class_names == ["0", "1"] and len(run.data.train) == 60
@@ -75,7 +75,7 @@ def test_some_without_a_label_train_and_are_not_counted(tmp_path, capsys):
 def test_without_a_label_to_judge_by_there_is_no_probe(tmp_path):
     images, labels = np.zeros((40, 8, 8), np.uint8), np.arange(40) % 2
     data = q.ImageData.from_arrays(images, labels, test_images=images, test_labels=np.full(40, -1), name="mine")
-    run = q.pretrain(SETTINGS, data, runs_dir=tmp_path / "runs", name="one")
+    run = q.pretrain(data, SETTINGS, runs_dir=tmp_path / "runs", name="one")
     with pytest.raises(q.UserError) as caught:
         q.linear_probe(run)
     assert str(caught.value) == (

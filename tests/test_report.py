@@ -156,5 +156,5 @@ def test_black_images_few_images_and_a_single_feature_are_reported_without_a_map
     pixels = np.zeros((images, 8, 8, 1), np.uint8)
     black = q.ImageData.from_arrays(pixels, np.arange(images) % 2, test_fraction=0.1)
     config = q.Config(width=width, ansatz="none", layers=1, batch_size=4, steps=1)
-    page = q.write_report(q.pretrain(config, black, runs_dir=tmp_path, name="black")).read_text()
+    page = q.write_report(q.pretrain(black, config, runs_dir=tmp_path, name="black")).read_text()
     assert page.count(f"): {reason}</p>") == 2

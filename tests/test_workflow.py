@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -25,7 +26,7 @@ LABELS = np.arange(60) % 3
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     data = q.ImageData.from_arrays(IMAGES, LABELS)
-    return q.pretrain(SETTINGS, data, runs_dir=tmp_path_factory.mktemp("runs"), name="own")
+    return q.pretrain(data, SETTINGS, runs_dir=tmp_path_factory.mktemp("runs"), name="own")
 
 
 def test_a_run_is_a_folder_like_those_of_the_commands(run):
@@ -39,7 +40,7 @@ def test_a_run_is_a_folder_like_those_of_the_commands(run):
 
 def test_it_is_read_without_its_images(run):
     again, data = q.load_run(run.folder), q.ImageData.from_arrays(IMAGES, LABELS)
-    assert again.data is None and again.step == 6 and again.class_names == run.class_names
+    assert again.own_data is None and again.step == 6 and again.class_names == run.class_names
     features = again.features(IMAGES[:7])
     np.testing.assert_array_equal(features, run.features(IMAGES[:7]))
     model, _ = build(run.config, data)  # by hand
@@ -87,7 +88,7 @@ def test_other_images_are_refused(run):
 
 
 def test_images_without_labels_train_and_are_not_probed(tmp_path):
-    run = q.pretrain(SETTINGS, q.ImageData.from_arrays(IMAGES), runs_dir=tmp_path, name="bare")
+    run = q.pretrain(q.ImageData.from_arrays(IMAGES), SETTINGS, runs_dir=tmp_path, name="bare")
     assert run.class_names == () and run.features(IMAGES[:2]).shape == (2, 2)
     with pytest.raises(q.UserError) as error:
         q.linear_probe(run)
@@ -99,12 +100,12 @@ def test_bad_words_are_one_line(run, tmp_path):
         (lambda: run.features(IMAGES[:2, :4]), "`images` must have the shape (n, 8, 8, 1); got (2, 4, 8, 1)."),
         (lambda: q.linear_probe(run, seed=3), "`seed` is the run's and stands; a probe takes settings that begin with "
          "probe_."),
-        (lambda: q.load_run(run.folder, 5), "--checkpoint must be all, last or one of 0, 1, 4, 6; got '5'."),
+        (lambda: q.load_run(run.folder, 5), "`checkpoint` must be all, last or one of 0, 1, 4, 6; got '5'."),
         (lambda: q.load_run(run.folder, "all"), "`checkpoint` must be last or a step, for one set of "
          "weights; got 'all'."),
         (lambda: q.load_run(tmp_path / "no"), f"run folder {tmp_path / 'no'} does not exist; {tmp_path} holds no runs: "
          "make one with `qssl pretrain`."),
-        (lambda: q.pretrain(SETTINGS, q.ImageData.from_arrays(IMAGES[:8])), "`batch_size` must be at most the number "
+        (lambda: q.pretrain(q.ImageData.from_arrays(IMAGES[:8]), SETTINGS), "`batch_size` must be at most the number "
          "of training images (6); got 16."),
     ):  # fmt: skip
         with pytest.raises(q.UserError) as error:
@@ -121,3 +122,24 @@ def test_a_damaged_record_of_the_images_is_one_line(run, tmp_path, text):
     (copy / "data.json").write_text(text)
     with pytest.raises(q.UserError, match=r"data.json does not describe images \(.*\); restore it, or remove it\."):
         q.load_run(copy)
+
+
+def test_a_run_trains_in_a_thread_that_is_not_the_first(tmp_path):
+    """Signals belong to the main thread; a web server or a notebook's executor trains in another."""
+    data = q.ImageData.from_arrays(IMAGES, LABELS)
+    with ThreadPoolExecutor(1) as pool:
+        run = pool.submit(q.pretrain, data, SETTINGS, runs_dir=tmp_path, name="thread").result()
+    again = q.pretrain(data, SETTINGS, runs_dir=tmp_path, name="main")
+    np.testing.assert_array_equal(run.features(IMAGES), again.features(IMAGES))
+
+
+def test_a_run_hands_out_the_images_that_its_settings_name(tmp_path):
+    config = q.Config(width=2, steps=2, batch_size=16, train_images=40)
+    run = q.pretrain(config=config, runs_dir=tmp_path, name="digits")
+    opened = q.load_run(run.folder)
+    assert opened.data.train.fingerprint() == run.data.train.fingerprint() and len(opened.data.train) == 40
+    own = q.load_run(
+        q.pretrain(q.ImageData.from_arrays(IMAGES, LABELS), SETTINGS, runs_dir=tmp_path, name="own").folder
+    )
+    with pytest.raises(q.UserError, match="pass them as `data`, or register"):
+        _ = own.data

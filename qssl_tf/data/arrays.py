@@ -22,6 +22,7 @@ def from_arrays(
     *,
     test_images: Any = None,
     test_labels: Any = None,
+    unlabelled_images: Any = None,
     test_fraction: float | None = None,
     class_names: Sequence[str] | None = None,
     name: str = "arrays",
@@ -35,6 +36,7 @@ def from_arrays(
             known, which trains and judges nothing; None for images that have none, which can train but not be probed.
         test_images: Images that judge, as `images`; None takes `test_fraction` of the images for it.
         test_labels: Of `test_images`.
+        unlabelled_images: Further images, as `images`, that train beside the labelled ones and are not probed.
         test_fraction: Part of the labelled images that becomes the test split, in equal shares of every class and at
             least one image of each that has two; from 0 to 0.9, None is 0.2. It stands for `test_images`.
         class_names: Names of the labels 0, 1, ...; None takes the labels themselves, in order.
@@ -52,6 +54,8 @@ def from_arrays(
     pixels = as_bytes(images, "images")
     _check_names(class_names)
     numbers, names = _numbered(labels, len(pixels), "labels", class_names)
+    if unlabelled_images is not None:
+        pixels, numbers = _with_unlabelled(pixels, numbers, unlabelled_images, names)
     whole = Split(pixels, numbers)
     if test_images is None:
         train, test = _cut(numbers, names, TEST_FRACTION if test_fraction is None else test_fraction, name)
@@ -61,6 +65,20 @@ def from_arrays(
         raise UserError(f"`test_images` must have the shape of `images`, {pixels.shape[1:]}; got {judging.shape[1:]}.")
     numbers, _ = _numbered(test_labels, len(judging), "test_labels", class_names, like=names)
     return (name, whole, whole.take(np.arange(0)), Split(judging, numbers), names)
+
+
+def _with_unlabelled(
+    pixels: np.ndarray, numbers: np.ndarray, images: Any, names: Sequence[str]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return labelled images and their labels with unlabelled ones behind them."""
+    more = as_bytes(images, "unlabelled_images")
+    if not names:
+        raise UserError("`unlabelled_images` must come beside labelled ones; without labels give them all as `images`.")
+    if more.shape[1:] != pixels.shape[1:]:
+        raise UserError(
+            f"`unlabelled_images` must have the shape of `images`, {pixels.shape[1:]}; got {more.shape[1:]}."
+        )
+    return np.concatenate([pixels, more]), np.concatenate([numbers, np.full(len(more), UNLABELLED)])
 
 
 def as_bytes(images: Any, what: str) -> np.ndarray:

@@ -17,6 +17,7 @@ from qssl_tf.errors import UserError, reason
 from qssl_tf.markup import printable
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
+SPLITS = ("train", "test", "unlabelled")  # folders of a data set that is split already
 SHOWN = 3  # names of broken files in a message
 
 
@@ -31,9 +32,10 @@ def from_folder(
     """Make a data set of image files.
 
     `folder/train/cat/1.png` and `folder/test/cat/2.png` are two splits of labelled images, `folder/cat/1.png` labelled
-    images of which `test_fraction` judges, and `folder/1.png` images without labels. Folders within that of a class
-    belong to it. What is left out (other files, folders without images) is said in one line; names that begin with a
-    dot are passed over. Gray images stay gray if all are; else all become RGB.
+    images of which `test_fraction` judges, and `folder/1.png` images without labels. Images in `folder/unlabelled`,
+    beside `train` and `test`, train as well and are not probed. Folders within that of a class belong to it. What is
+    left out (other files, folders without images) is said in one line; names that begin with a dot are passed over.
+    Gray images stay gray if all are; else all become RGB.
 
     Args:
         folder: Where they lie.
@@ -57,7 +59,7 @@ def from_folder(
     if (place / "train").is_dir():
         if not (place / "test").is_dir():
             raise UserError(f"{place} has a folder train and must have a folder test beside it.")
-        places = [place / name for name in ("train", "test")]
+        places = [place / name for name in SPLITS if (place / name).is_dir()]
         left_out += [path.name for path in _visible(place) if path not in places]
     parts = [_files(part, left_out) for part in places]
     if left_out:
@@ -72,6 +74,8 @@ def from_folder(
     options: dict[str, Any] = (
         {"test_images": rest[0][0], "test_labels": rest[0][1]} if rest else {"test_fraction": test_fraction}
     )
+    if len(rest) == 2:
+        options["unlabelled_images"] = rest[1][0]
     return from_arrays(images, labels, name=place.resolve().name, **options)
 
 

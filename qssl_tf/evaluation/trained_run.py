@@ -1,6 +1,7 @@
 """A trained run opened for use: its settings, its model with the weights of one checkpoint, and its images."""
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,7 @@ class TrainedRun:
         step: Training steps of the weights.
         model: The learner.
         class_names: In the order of the labels; none where the images had no labels.
-        data: The images, where they were given; else None.
+        own_data: The images, where they were given to `pretrain`; None where the settings name them.
     """
 
     folder: Path
@@ -41,7 +42,16 @@ class TrainedRun:
     step: int
     model: SimCLR = field(repr=False)
     class_names: tuple[str, ...]
-    data: ImageData | None = field(default=None, repr=False)
+    own_data: ImageData | None = field(default=None, repr=False)
+
+    @cached_property
+    def data(self) -> ImageData:
+        """The images that the run was trained and is judged on, cut as its settings say; loaded on first use.
+
+        Raises:
+            UserError: They were given to `pretrain` and the run was opened from its folder, or they cannot be found.
+        """
+        return images_of_run(open_run(self.folder), None) if self.own_data is None else self.own_data
 
     def features(self, images: Any) -> np.ndarray:
         """Return what the head puts out: where probes cut.
@@ -140,4 +150,4 @@ def images_of(run: TrainedRun, data: ImageData | None = None) -> ImageData:
     Raises:
         UserError: The run was trained on others, or they cannot be found.
     """
-    return run.data if data is None and run.data is not None else images_of_run(open_run(run.folder), data)
+    return run.data if data is None else images_of_run(open_run(run.folder), data)

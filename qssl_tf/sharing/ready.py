@@ -8,7 +8,7 @@ from qssl_tf.training.runs import WEIGHTS, ready_names
 
 
 @checks_arguments
-def from_preset(name: str) -> TrainedRun:
+def load_pretrained(name: str) -> TrainedRun:
     """Return a trained run that comes with the package; every file is compared with its checksum first.
 
     Its folder has a model card, `README.md`: data, protocol, seeds, accuracy with interval, licence. It stays as it is:

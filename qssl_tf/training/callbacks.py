@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+import threading
 import time
 from contextlib import suppress
 from dataclasses import asdict, fields
@@ -103,7 +104,10 @@ class SignalCallback(StepCallback):
     stopped_by: str | None = None
 
     def on_train_begin(self, logs=None):
-        """Listen to signals."""
+        """Listen to signals; Python gives them to the main thread alone."""
+        self.previous = {}
+        if threading.current_thread() is not threading.main_thread():
+            return
         heard = [number for number in STOPPING if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN]
         self.previous = {number: signal.signal(number, self._signalled) for number in heard}
 

@@ -192,3 +192,32 @@ def test_what_cannot_be_used_is_one_line(words, sentence):
     with pytest.raises(UserError) as error:
         ImageData.from_arrays(**({"images": BYTES, "labels": LABELS} | words))
     assert str(error.value).endswith(sentence) and "\n" not in str(error.value)
+
+
+def test_a_small_labelled_set_beside_a_large_unlabelled_one():
+    others = 255 - np.tile(BYTES, (3, 1, 1, 1))
+    data = ImageData.from_arrays(BYTES, LABELS, unlabelled_images=others, test_fraction=0.25)
+    alone = ImageData.from_arrays(BYTES, LABELS, test_fraction=0.25)
+    assert len(data.train) == 30 + 120 and data.class_names == alone.class_names
+    np.testing.assert_array_equal(data.test.images, alone.test.images)
+    np.testing.assert_array_equal(data.train.labelled().images, alone.train.images)
+    np.testing.assert_array_equal(data.train.images[data.train.labels == -1], others)
+    judged = ImageData.from_arrays(BYTES, LABELS, test_images=BYTES, test_labels=LABELS, unlabelled_images=others)
+    assert (len(judged.train), len(judged.test)) == (160, 40)
+
+
+@pytest.mark.parametrize(
+    ("labels", "others", "sentence"),
+    [
+        (None, BYTES, "`unlabelled_images` must come beside labelled ones; without labels give them all as `images`."),
+        (
+            LABELS,
+            BYTES[:, 1:],
+            f"`unlabelled_images` must have the shape of `images`, {BYTES.shape[1:]}; got {BYTES[:, 1:].shape[1:]}.",
+        ),
+    ],
+)
+def test_unlabelled_images_that_do_not_fit(labels, others, sentence):
+    with pytest.raises(UserError) as caught:
+        ImageData.from_arrays(BYTES, labels, unlabelled_images=others)
+    assert str(caught.value) == sentence

@@ -181,3 +181,13 @@ def test_what_is_no_folder_of_images_is_one_line(tmp_path):
     assert sentences[1].startswith("T/a must hold images (.png, .jpg") and sentences[1].endswith("for each class.")
     assert sentences[2] == "T/a has a folder train and must have a folder test beside it."
     assert sentences[3] == "T/b has folders of classes and must hold no images beside them; got 2.png."
+
+
+def test_a_folder_of_unlabelled_images_beside_train_and_test(tmp_path):
+    for split in ("train", "test"):
+        for name in ("cat", "dog"):
+            write(tmp_path / split / name / "1.png")
+    pixels = [write(tmp_path / "unlabelled" / f"{number}.png") for number in range(5)]
+    data = ImageData.from_folder(tmp_path)
+    assert (len(data.train), len(data.test), data.train.labels.tolist()) == (7, 2, [0, 1, -1, -1, -1, -1, -1])
+    np.testing.assert_array_equal(data.train.images[2:], pixels)

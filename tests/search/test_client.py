@@ -11,6 +11,7 @@ import keras_tuner
 import pytest
 from strangers import Wire
 
+from qssl_tf.commands import command_line
 from qssl_tf.config import Config
 from qssl_tf.distributed.handshake import call
 from qssl_tf.distributed.secret import Secret
@@ -30,6 +31,12 @@ PARAMETERS |= {"temperature": Range(0.1, 1.0), "width": Range(2, 8), "angle_norm
 PLAN = Plan(Config(validation_fraction=0.2), PARAMETERS, "random", 3, "validation_accuracy", 0)
 SECRET = Secret(b"s" * 32, "searches/.secret")
 WORKER = "worker-0123456789ab"
+
+
+@pytest.fixture(autouse=True)
+def on_a_command_line():
+    with command_line():
+        yield
 
 
 @pytest.fixture(autouse=True)

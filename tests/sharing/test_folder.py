@@ -24,7 +24,7 @@ def runs(tmp_path_factory):
     """Two probed seeds."""
     folder, found = tmp_path_factory.mktemp("runs"), []
     for seed in (0, 1):
-        run = q.pretrain(dataclasses.replace(SETTINGS, seed=seed), DATA, runs_dir=folder, name=f"seed{seed}")
+        run = q.pretrain(DATA, dataclasses.replace(SETTINGS, seed=seed), runs_dir=folder, name=f"seed{seed}")
         q.linear_probe(run)
         found.append(run)
     return found

@@ -23,7 +23,7 @@ def test_files_are_those_of_their_checksums_and_few(name):
 
 def test_the_digits_are_judged_as_the_card_says(digits_data):
     """Against counting by hand; only rounding on another machine may tip an image."""
-    run = q.from_preset("digits-ring")
+    run = q.load_pretrained("digits-ring")
     right = np.mean(run.predict(digits_data.test.images) == digits_data.test.labels)
     said = json.loads((run.folder / "probe.json").read_text())
     assert 100 * right == pytest.approx(said["accuracy_last"], abs=0.6) and right > 0.85
@@ -33,7 +33,7 @@ def test_the_digits_are_judged_as_the_card_says(digits_data):
 
 
 def test_cifar_is_judged_as_the_card_says(cifar_dir):
-    run = q.from_preset("cifar10-best")
+    run = q.load_pretrained("cifar10-best")
     test = load(q.Config.from_dict(run.config.to_dict() | {"data_dir": cifar_dir})).test
     right = np.mean(run.predict(test.images) == test.labels)
     said = json.loads((run.folder / "probe.json").read_text())["accuracy_last"]
@@ -49,7 +49,7 @@ def test_cifar_is_judged_as_the_card_says(cifar_dir):
 )
 def test_other_names_are_one_line(name, hint):
     with pytest.raises(q.UserError) as error:
-        q.from_preset(name)
+        q.load_pretrained(name)
     assert str(error.value) == f"`name` must be one of cifar10-best, digits-ring; got '{name}'. {hint}"
 
 
@@ -61,4 +61,4 @@ def test_a_damaged_file_is_found_before_it_is_used(tmp_path, monkeypatch):
     path.write_bytes(content)
     monkeypatch.setattr(ready, "WEIGHTS", tmp_path)
     with pytest.raises(q.UserError, match="is not the file that SHA256SUMS vouches for; get the folder again"):
-        q.from_preset("digits-ring")
+        q.load_pretrained("digits-ring")

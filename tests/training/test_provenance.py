@@ -189,7 +189,7 @@ def test_an_encoder_that_changed_is_refused(tmp_path, digits_data):
             )
 
     register("relu")
-    run = q.pretrain(Config(encoder="provenance_own", **SETTINGS), runs_dir=tmp_path, name="run")
+    run = q.pretrain(config=Config(encoder="provenance_own", **SETTINGS), runs_dir=tmp_path, name="run")
     register("tanh")
     for call in (lambda: q.load_run(run.folder), lambda: q.resume(run.folder), lambda: q.linear_probe(run.folder)):
         with pytest.raises(q.UserError, match="`encoder` 'provenance_own' is another than the one .* was trained with"):
@@ -200,7 +200,7 @@ def test_an_encoder_that_changed_is_refused(tmp_path, digits_data):
 
 def test_runs_that_did_not_say_are_read(tmp_path, digits_data):
     """As earlier versions left them: without checksums of test images and own parts."""
-    run = q.pretrain(Config(**SETTINGS), runs_dir=tmp_path, name="run")
+    run = q.pretrain(config=Config(**SETTINGS), runs_dir=tmp_path, name="run")
     facts = json.loads((run.folder / "data.json").read_text())
     (run.folder / "data.json").write_text(
         json.dumps({name: value for name, value in facts.items() if name not in ("test_sha256", "validation_sha256")})
@@ -216,7 +216,7 @@ def test_a_data_set_that_is_another_each_time_is_refused(tmp_path):
         pixels = rng.integers(0, 256, (40, 8, 8, 1), np.uint8)
         return q.ImageData.from_arrays(pixels, np.arange(40) % 2, name="provenance_random")
 
-    run = q.pretrain(Config(dataset="provenance_random", **SETTINGS), runs_dir=tmp_path, name="run")
+    run = q.pretrain(config=Config(dataset="provenance_random", **SETTINGS), runs_dir=tmp_path, name="run")
     for call in (lambda: q.linear_probe(run.folder), lambda: q.resume(run.folder), lambda: q.write_report(run.folder)):
         with pytest.raises(q.UserError, match="was trained on other images than these 32 of provenance_random"):
             call()
