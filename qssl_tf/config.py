@@ -77,7 +77,10 @@ class Config:
     train_head: bool = setting(True, "train the head's weights, or leave them as they were drawn")
     observables: str = setting("z", "what is measured: z, z_zz, or products in one basis such as Z0,X1X2")
     gradient: str = setting("adjoint", "how the circuit is differentiated")
-    noise: str = setting("none", "channels in the circuit, such as depolarizing=0.01,readout=0.02 (needs shots)")
+    noise: str = setting(
+        "none",
+        "channels in the circuit, such as depolarizing=0.01,readout=0.02",
+    )
     noise_level: str = setting("gate", "channels after each gate or after each layer")
     partial_measurement: bool = setting(False, "measure every other qubit after the first layer")
     simulator: str = setting("auto", "who runs the circuit (auto: the fastest that can)")

@@ -63,7 +63,7 @@ WORDS = {
     "encoding": Words(("angle", "angle_y", "zz", "reuploading", "amplitude")),
     "gradient": Words(("adjoint", "parameter_shift", "two_term", "spsa")),
     "noise_level": Words(("gate", "layer")),
-    "simulator": Words(("auto", "tfq", "xla")),
+    "simulator": Words(("auto", "tfq", "xla", "pauli")),
     "schedule": Words(("constant", "cosine")),
     "probe_protocol": Words(("cached", "paper", "clean")),
 }

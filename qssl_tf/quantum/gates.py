@@ -109,7 +109,7 @@ def instructions(
         if cirq.is_parameterized(operation):
             _check_phase(operation)
             (name,) = cirq.parameter_names(operation)
-            yield (_by_row if number[name] in by_row else _shared)(operation, wires, number[name])
+            yield (_by_row if number[name] in by_row else shared_gate)(operation, wires, number[name])
         elif operation.gate == DEPHASING:
             yield Dephasing(wires)
         elif cirq.has_unitary(operation):
@@ -135,7 +135,7 @@ def _check_phase(operation: cirq.Operation) -> None:
         )
 
 
-def _shared(operation: cirq.Operation, wires: tuple[int, ...], angle: int) -> Gate:
+def shared_gate(operation: cirq.Operation, wires: tuple[int, ...], angle: int) -> Gate:
     """Return a gate with one angle for all rows, its terms read off three angles."""
     (name,) = cirq.parameter_names(operation)
     at_0, at_pi, at_2pi = (

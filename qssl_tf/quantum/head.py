@@ -1,6 +1,7 @@
 """QuantumHead: TensorFlow Quantum's PQC layer on Keras 3, fed with the encoder's numbers instead of circuits."""
 
 import inspect
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -15,10 +16,11 @@ from qssl_tf.errors import UserError
 from qssl_tf.quantum.frozen import MAX_FROZEN_WIDTH, frozen_expectations
 from qssl_tf.quantum.inputs import check_inputs, check_shape, finite
 from qssl_tf.quantum.measurement import Measurement
+from qssl_tf.quantum.pauli_simulator import pauli_expectations
 from qssl_tf.quantum.simulators import choose_simulator, refuse_beyond_memory
 from qssl_tf.quantum.spec import circuit_spec
 from qssl_tf.quantum.tfq_simulator import tfq_expectations
-from qssl_tf.quantum.xla_simulator import bytes_of_states, xla_expectations
+from qssl_tf.quantum.xla_simulator import Expectations, bytes_of_states, xla_expectations
 
 # Arguments of the parent that are decided here; `shots`, `gradient` and `simulator` say how the circuit is run.
 DECIDED = {"autocast", *inspect.signature(tfq.layers.PQC).parameters} - {"regularizer", "constraint", "kwargs"}
@@ -52,12 +54,13 @@ class QuantumHead(tfq.layers.PQC):
         shots: Measurements from which each expectation is estimated; None is exact.
         gradient: `adjoint` (exact, also behind sampled expectations), `parameter_shift` (exact rules, each term
             estimated from its own shots), `two_term` (the published rule, biased for controlled rotations) or `spsa`.
-        noise: `none`, or channels with their probabilities, such as `depolarizing=0.01,readout=0.02`; needs shots.
+        noise: `none`, or channels with their probabilities, such as `depolarizing=0.01,readout=0.02`. Exact with the
+            encodings angle and angle_y, with or without shots; sampled from trajectories elsewhere, which needs shots.
         noise_level: Channels after each `gate` or after each `layer`.
         partial_measurement: Measure every other qubit after the first layer; on `tfq` it needs shots and a gradient
             other than `adjoint`.
-        simulator: `tfq`, `xla` (this package's own, on CPU or GPU) or `auto`, the faster one that can do it. Weights
-            and checkpoints are the same.
+        simulator: `tfq`, `xla` or `pauli` (this package's own for states and for noise, on CPU or GPU), or `auto`, the
+            fastest that can do it. Weights and checkpoints are the same.
         seed: Seed of the initial weights, of the shots of `xla` and of SPSA's signs; None draws one. They belong to the
             call and the row of the batch, the global one under a `tf.distribute` strategy.
         **kwargs: As every Keras layer's (`name`, `dtype`, ...); `regularizer` and `constraint` of the weights.
@@ -93,7 +96,7 @@ class QuantumHead(tfq.layers.PQC):
             checked(name, value)
         measured = Measurement(shots, gradient, noise, noise_level, partial_measurement)
         refuse_beyond_memory(width, measured)
-        runs_on = choose_simulator(simulator, measured)
+        runs_on = choose_simulator(simulator, measured, width, encoding)
         self.spec = circuit_spec(width, ansatz, layers, encoding, observables, partial_measurement)
         super().__init__(
             self.spec.ansatz,
@@ -115,10 +118,12 @@ class QuantumHead(tfq.layers.PQC):
         self._circuit = tfq.convert_to_tensor([self.spec.circuit])
         self._names = tf.constant([str(symbol) for symbol in self.spec.inputs + self.spec.weights])
         self._is_random = measured.needs_random_numbers
-        if runs_on == "tfq":
-            self.expectations = tfq_expectations(self.spec, measured, self._exact)
-        else:
-            self.expectations = xla_expectations(self.spec, measured)
+        makers: dict[str, Callable[[], Expectations]] = {
+            "tfq": lambda: tfq_expectations(self.spec, measured, self._exact),
+            "xla": lambda: xla_expectations(self.spec, measured),
+            "pauli": lambda: pauli_expectations(self.spec, measured),
+        }
+        self.expectations = makers[runs_on]()
         self.row_bytes = bytes_of_states(self.spec, measured) if runs_on == "xla" else 0
 
     def add_weight(self, name=None, shape=None, **kwargs):
@@ -189,7 +194,12 @@ class QuantumHead(tfq.layers.PQC):
         if 0 in shape:
             return np.zeros(shape, np.float32)
         rows = tf.reshape(tf.cast(angles, tf.float32), (-1, self.spec.features))
-        is_matrix = self.encoding == "angle" and self.width <= MAX_FROZEN_WIDTH and not self.partial_measurement
+        is_matrix = (
+            self.encoding == "angle"
+            and self.width <= MAX_FROZEN_WIDTH
+            and not self.partial_measurement
+            and self.noise == "none"
+        )
         if self.shots is None and is_matrix:
             turned, weights, mark = finite(rows, rows, tf.convert_to_tensor(self.parameters))
             found = frozen_expectations(self.spec, weights.numpy(), turned.numpy()) + mark.numpy()

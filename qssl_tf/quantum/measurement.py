@@ -35,24 +35,23 @@ class Measurement:
             raise unknown_name("noise_level", self.noise_level, LEVELS)
         if self.shots is not None and self.shots < 1:
             raise UserError(f"`shots` must be at least 1, or none for exact expectations; got {self.shots}.")
-        if self.channels:
-            self.check_trajectories("noise")
 
-    def check_trajectories(self, named: str) -> None:
+    def check_trajectories(self, named: str, why: str) -> None:
         """Refuse what cannot be done with trajectories, a new one for each shot.
 
         Args:
             named: The setting that needs them.
+            why: Why nothing but trajectories will do.
 
         Raises:
             UserError: The rule.
         """
         if self.shots is None:
-            raise UserError(f"`{named}` needs a number of `shots`, since each shot is one trajectory; got none.")
+            raise UserError(f"`{named}` needs a number of `shots` here, each of them one trajectory: {why}; got none.")
         if self.gradient == "adjoint":
             raise UserError(
-                f"`gradient` must be parameter_shift, two_term or spsa with `{named}`: adjoint would differentiate "
-                "the circuit without it; got 'adjoint'."
+                f"`gradient` must be parameter_shift, two_term or spsa with `{named}` here: {why}, and adjoint would "
+                "differentiate the circuit without it; got 'adjoint'."
             )
 
     @property
@@ -67,7 +66,7 @@ class Measurement:
 
     def executed(self, spec: CircuitSpec) -> cirq.Circuit:
         """Return the circuit that is run, with its channels, up to the change of basis before the measurement."""
-        if self.shots is None:
+        if self.shots is None and not self.channels:
             return spec.circuit
         return sum(noisy_blocks(spec.blocks, self.channels, self.noise_level), cirq.Circuit())
 

@@ -29,7 +29,8 @@ def xla_expectations(spec: CircuitSpec, measured: Measurement) -> Expectations:
     """
     if measured.channels:
         raise UserError(
-            f"`simulator` must be tfq (or auto) with `noise`: xla knows no channels but `partial_measurement`; "
+            "`simulator` must be pauli or tfq (or auto) with `noise`: xla knows no channels but "
+            f"`partial_measurement`; "
             f"got 'xla' and {measured.noise!r}."
         )
     key = (spec.key, measured)

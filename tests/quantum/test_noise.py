@@ -38,7 +38,7 @@ def by_density_matrix(head, blocks, angles=ANGLES, weights=None):
 @pytest.mark.parametrize("noise", ["depolarizing=0.05", "amplitude_damping=0.2", "phase_damping=0.3"])
 @pytest.mark.parametrize("level", ["gate", "layer"])
 def test_channels_are_cirqs(noise, level):
-    head = noisy_head(noise, noise_level=level)
+    head = noisy_head(noise, noise_level=level, simulator="tfq")
     judge = by_density_matrix(head, noisy_blocks(head.spec.blocks, read_noise(noise), level))
     clean = by_density_matrix(head, head.spec.blocks)
     ours = head(np.repeat(ANGLES, ROWS, axis=0)).numpy().mean(axis=0)
@@ -119,7 +119,7 @@ def test_training_under_noise_moves_downhill():
         ({"noise": "depolarizing=1.5"}, "`noise` must give 'depolarizing' a probability from 0 to 1"),
         ({"noise": "depolarising=0.1"}, "Did you mean 'depolarizing=P'?"),
         ({"noise": "readout"}, "`noise` must give 'readout' a probability from 0 to 1, as in readout=0.01; got ''."),
-        ({"noise": "readout=0.1", "shots": None}, "`noise` needs a number of `shots`"),
+        ({"noise": "readout=0.1", "shots": None, "encoding": "zz"}, "`noise` needs a number of `shots`"),
         (
             {"partial_measurement": True, "shots": None, "simulator": "tfq"},
             "`partial_measurement` needs a number of `shots`",
@@ -128,7 +128,10 @@ def test_training_under_noise_moves_downhill():
             {"partial_measurement": True, "gradient": "adjoint", "simulator": "tfq"},
             "`gradient` must be parameter_shift, two_term or spsa with `partial_measurement`",
         ),
-        ({"noise": "readout=0.1", "gradient": "adjoint"}, "`gradient` must be parameter_shift, two_term or spsa"),
+        (
+            {"noise": "readout=0.1", "gradient": "adjoint", "encoding": "zz"},
+            "`gradient` must be parameter_shift, two_term or spsa",
+        ),
         ({"noise": "readout=0.1", "noise_level": "gates"}, "`noise_level` must be one of gate, layer; got 'gates'."),
         (
             {"partial_measurement": True, "layers": 1},

@@ -14,21 +14,24 @@ from qssl_tf.quantum.simulators import choose_simulator
 NOISY = Measurement(shots=10, gradient="parameter_shift", noise="depolarizing=0.01")
 
 
-def test_auto_leaves_channels_to_tfq():
-    assert choose_simulator("auto", Measurement()) == "xla"
-    assert choose_simulator("auto", NOISY) == "tfq"
-    assert choose_simulator("tfq", Measurement()) == "tfq"
-    assert choose_simulator("auto", Measurement(partial_measurement=True)) == "xla"
+def test_auto_leaves_channels_to_pauli():
+    assert choose_simulator("auto", Measurement(), 4, "angle") == "xla"
+    assert choose_simulator("auto", NOISY, 4, "angle") == "pauli"
+    assert choose_simulator("auto", NOISY, 4, "reuploading") == "tfq"
+    assert choose_simulator("tfq", Measurement(), 4, "angle") == "tfq"
+    assert choose_simulator("auto", Measurement(partial_measurement=True), 4, "angle") == "xla"
 
 
 def test_names_are_checked():
-    with pytest.raises(UserError, match=r"`simulator` must be one of auto, tfq, xla; got 'xlb'. Did you mean 'xla'?"):
+    with pytest.raises(
+        UserError, match=r"`simulator` must be one of auto, tfq, xla, pauli; got 'xlb'. Did you mean 'xla'?"
+    ):
         QuantumHead(2, simulator="xlb")
 
 
-def test_xla_says_what_only_tfq_can_do():
+def test_xla_says_who_can_do_noise():
     words = (
-        "`simulator` must be tfq (or auto) with `noise`: xla knows no channels but `partial_measurement`; "
+        "`simulator` must be pauli or tfq (or auto) with `noise`: xla knows no channels but `partial_measurement`; "
         "got 'xla' and 'depolarizing=0.01'."
     )
     with pytest.raises(UserError, match=re.escape(words)):

@@ -1,0 +1,128 @@
+"""The quantum head under noise, exactly: Pauli transfer matrices, compiled by XLA, on CPU or GPU."""
+
+from collections.abc import Callable
+
+import numpy as np
+import tensorflow as tf
+
+from qssl_tf.errors import UserError
+from qssl_tf.quantum.measurement import Measurement
+from qssl_tf.quantum.memory import available
+from qssl_tf.quantum.observables import basis_change, members
+from qssl_tf.quantum.pauli_program import pauli_program
+from qssl_tf.quantum.pauli_simulation import OUTCOMES_AT_ONCE, PauliSimulation
+from qssl_tf.quantum.spec import CircuitSpec
+from qssl_tf.quantum.splitting import shift_terms, split
+from qssl_tf.quantum.statevector_gradients import Expectations, in_chunks
+from qssl_tf.quantum.transfer import transfers
+from qssl_tf.xla import compiled
+
+_compiled: dict[tuple, Expectations] = {}
+AT_ONCE = 2**27  # bytes that a chunk of rows may take
+
+
+def pauli_expectations(spec: CircuitSpec, measured: Measurement) -> Expectations:
+    """Return (angles (n, input symbols), weights (weights,), seed (2,), first row) -> expectations (n, observables).
+
+    Without shots they and their gradient are exact, noise included. With shots, outcomes are drawn from the exact
+    distribution of the noisy circuit, the same for all observables; `adjoint` differentiates the exact expectations.
+    Equal circuits with equal settings share one function.
+
+    Raises:
+        UserError: Coefficients beyond the memory that is left.
+    """
+    key = (spec.key, measured)
+    if key not in _compiled:
+        run = simulation(spec, measured)
+        _refuse_beyond_memory(run)
+        _compiled[key] = compiled(in_chunks(MODES[measured.gradient](run), max(1, AT_ONCE // _row_bytes(run))))
+    return _compiled[key]
+
+
+def simulation(spec: CircuitSpec, measured: Measurement) -> PauliSimulation:
+    """Prepare a circuit with its noise, for an encoding that stands in front of everything else."""
+    circuit = measured.executed(spec) + basis_change(spec.observables) + measured.readout(spec)
+    gates = split(circuit, spec.inputs + spec.weights)
+    by_row = set(np.flatnonzero(np.any(gates.matrix[: len(spec.inputs)], axis=0)).tolist())
+    program = pauli_program(transfers(gates, spec.qubits), len(spec.qubits), by_row)
+    assert program is not None  # simulators.why_not_pauli has asked for the encoding
+    return PauliSimulation(gates, program, members(spec.observables, spec.qubits), len(spec.inputs), measured.shots)
+
+
+def differentiated(run: PauliSimulation) -> Expectations:
+    """Return expectations whose gradient is that of the exact ones."""
+
+    def expectations(inputs, weights, seed, first_row):
+        angles = run.angles(inputs, weights)
+        true = run.exact(*angles)
+        return true if run.shots is None else true + tf.stop_gradient(run.estimate(*angles, seed, first_row) - true)
+
+    return expectations
+
+
+def shifted(run: PauliSimulation, exact: bool = True) -> Expectations:
+    """Return expectations differentiated by parameter shifts, each term from fresh shots.
+
+    Args:
+        run: The circuit.
+        exact: Take four terms for controlled gates, see `splitting.shift_terms`.
+    """
+    gates, shifts, coefficients = shift_terms(run.gates, exact)
+    to_rows = np.stack([np.zeros(len(run.gates.names)) if f.angle is None else np.eye(len(run.gates.names))[f.angle]
+                        for f in run.program.fronts]).astype(np.float32)  # (width, gates)  # fmt: skip
+
+    @tf.custom_gradient
+    def of_angles(rows, shared, seed, first_row):
+        def backward(upstream):
+            def term(entry):
+                number, gate, shift, coefficient = entry
+                turn = shift * tf.one_hot(gate, len(run.gates.names))
+                own_seed = tf.random.experimental.stateless_fold_in(seed, number)
+                turned = run.estimate(rows + tf.linalg.matvec(to_rows, turn), shared + turn, own_seed, first_row)
+                return coefficient * tf.reduce_sum(turned * upstream, axis=1)  # (n,)
+
+            entries = (tf.range(len(gates)), tf.constant(gates), tf.constant(shifts), tf.constant(coefficients))
+            parts = tf.map_fn(term, entries, fn_output_signature=tf.float32)  # (terms, n)
+            by_gate = tf.math.unsorted_segment_sum(parts, tf.constant(gates), len(run.gates.names))  # (gates, n)
+            return (
+                tf.matmul(by_gate, to_rows, transpose_a=True, transpose_b=True),
+                tf.reduce_sum(by_gate, 1),
+                None,
+                None,
+            )
+
+        return run.estimate(rows, shared, seed, first_row), backward
+
+    return lambda inputs, weights, seed, first_row: of_angles(*run.angles(inputs, weights), seed, first_row)
+
+
+MODES: dict[str, Callable[[PauliSimulation], Expectations]] = {
+    "adjoint": differentiated,
+    "parameter_shift": shifted,
+    "two_term": lambda run: shifted(run, exact=False),
+}
+
+
+def _row_bytes(run: PauliSimulation) -> int:
+    """Return about how much memory a row takes where it meets the observables, with its gradient."""
+    width, count = run.program.width, run.members.shape[1]
+    exact = 12 * count * 3 ** (width // 2)
+    return exact if run.shots is None else exact + 4 * 3**width + 16 * 2**width + 64 * run.shots
+
+
+def _refuse_beyond_memory(run: PauliSimulation) -> None:
+    """Refuse circuits whose coefficients do not fit into the memory that is left.
+
+    Raises:
+        UserError: It gives the estimate.
+    """
+    width, count = run.program.width, run.members.shape[1]
+    needed = 4 * 4**width * count * (len(run.program.blocks) + 4)  # each block's are kept for the gradient
+    if run.shots is not None:
+        needed += 4 * 4**width * min(OUTCOMES_AT_ONCE, 2**width) * 4
+    left = available()
+    if needed > left:
+        raise UserError(
+            f"`width` {width} needs about {needed / 1e9:.4g} GB of memory for the coefficients of {count} observables "
+            f"under noise; this machine has {left / 1e9:.4g} GB left; take fewer qubits or layers, or `simulator` tfq."
+        )
