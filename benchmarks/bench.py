@@ -14,7 +14,7 @@ from qssl_tf.cli.run import run_command
 
 RESULTS = Path(__file__).resolve().parent / "results"
 FIGURE = RESULTS.parents[1] / "docs" / "images" / "cost.png"
-SECTIONS = ("heads", "steps", "peers")
+SECTIONS = ("heads", "noise", "steps", "peers")
 
 
 def comparisons(sections: list[str], environments: Path | None) -> Iterator[dict]:
@@ -27,6 +27,10 @@ def comparisons(sections: list[str], environments: Path | None) -> Iterator[dict
         from heads import all_heads
 
         yield from all_heads()
+    if "noise" in sections:
+        from noise import all_noise
+
+        yield from all_noise()
     if "steps" in sections:
         from steps import all_steps
 
@@ -50,7 +54,9 @@ def line(result: dict) -> str:
 def main() -> None:
     """Run the sections and write the results; a section that was not run keeps its earlier results."""
     parser = Parser(prog="python benchmarks/bench.py", description="Time this package against its rivals.")
-    parser.add_argument("--sections", default="heads,steps", help=f"of {', '.join(SECTIONS)} (default: heads,steps)")
+    parser.add_argument(
+        "--sections", default="heads,noise,steps", help=f"of {', '.join(SECTIONS)} (default: heads,noise,steps)"
+    )
     parser.add_argument("--environments", type=Path, help="folder that benchmarks/peers.sh filled (for peers)")
     asked = parser.parse_args()
     sections = asked.sections.split(",")

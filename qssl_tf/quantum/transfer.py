@@ -2,7 +2,8 @@
 
 A density matrix is written as rho = 2^-k sum_i r_i P_i with the 4^k products of I, X, Y, Z, the first wire being the
 most significant digit of i. A channel E is the real matrix R_ij = 2^-k Tr(P_i E(P_j)), so that r becomes R r
-(Greenbaum, arXiv:1509.02921, Sec. 2.2). An observable sum_i o_i P_i has the expectation o . r and goes backwards by R^T.
+(Greenbaum, arXiv:1509.02921, Sec. 2.2). An observable sum_i o_i P_i has the expectation o . r, and goes backwards by
+R^T.
 
 A gate's angle enters by five functions: 1, cos a, sin a, cos a/2 and sin a/2, the last two under controls alone.
 """
