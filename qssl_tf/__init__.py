@@ -34,7 +34,7 @@ _HOMES = {
     "load_run": "qssl_tf.evaluation.trained_run",
     "pretrain": "qssl_tf.api",
     "register_ansatz": "qssl_tf.quantum.custom_ansatz",
-    "register_dataset": "qssl_tf.data.own_dataset",
+    "register_dataset": "qssl_tf.data.custom_dataset",
     "register_encoder": "qssl_tf.models.custom_encoder",
     "resume": "qssl_tf.api",
     "run_on_device": "qssl_tf.api",

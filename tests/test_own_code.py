@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from qssl_tf.config import Config
-from qssl_tf.data.own_dataset import register_dataset
+from qssl_tf.data.custom_dataset import register_dataset
 from qssl_tf.data.sources import load
 from qssl_tf.errors import UserError
 from qssl_tf.models.custom_encoder import register_encoder
