@@ -10,7 +10,7 @@ from qssl_tf.commands import command
 from qssl_tf.config import Config
 from qssl_tf.data.augment import say_recipe
 from qssl_tf.data.images import ImageData
-from qssl_tf.data.sources import load, prepared
+from qssl_tf.data.sources import load, prepare
 from qssl_tf.device.options import DeviceOptions
 from qssl_tf.errors import UserError
 from qssl_tf.evaluation.checkpoints import probe_run
@@ -51,7 +51,7 @@ def pretrain(
     """
     config = config or Config()
     if data is not None:
-        config, data = replace(config, dataset=data.name), prepared(data, config)
+        config, data = replace(config, dataset=data.name), prepare(data, config)
     else:
         data = load(config)
     session = new_session(config, data, Path(runs_dir), name)

@@ -26,7 +26,7 @@ from qssl_tf.errors import UserError
 from qssl_tf.evaluation.linear import LinearFit
 from qssl_tf.evaluation.probe_files import read_classifier, read_probe, save_classifier
 from qssl_tf.evaluation.scores import score
-from qssl_tf.models.sizes import chosen_weights
+from qssl_tf.models.sizes import configured_weights
 from qssl_tf.reports.report import write_page
 from qssl_tf.search.plan import Plan, read_plan, write_plan
 from qssl_tf.search.results import best, table, write_results
@@ -149,7 +149,7 @@ def carded(folder):
 
 def used_config(folder):
     run = carded(folder)
-    assert sum(chosen_weights(run.config).values()) >= 0
+    assert sum(configured_weights(run.config).values()) >= 0
     return run.config.to_dict()
 
 

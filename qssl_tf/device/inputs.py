@@ -77,12 +77,10 @@ def problem(run: Run, checkpoint: str, images: int | None, seed: int, data: Imag
     chosen = stratified(data.test.labels, count, seed)
     calibrating = stratified(data.train.labels, CALIBRATION_ROWS, seed)
     pictures = np.concatenate([data.train.images[calibrating], data.test.images[chosen]])
-    angles = np.concatenate(
-        [model.frozen_angles(batch).numpy() for batch in image_batches(pictures, BATCH, None, 0, 0)]
-    )
+    angles = np.concatenate([model.encode(batch).numpy() for batch in image_batches(pictures, BATCH, None, 0, 0)])
     head = exact_head(model)
-    rows = keras.ops.convert_to_numpy(head.spec.encoding.values(angles, keras.ops, head.width))
-    exact, labels = head.frozen(angles), data.test.labels[chosen]
+    rows = keras.ops.convert_to_numpy(head.spec.encoding.angles(angles, keras.ops, head.width))
+    exact, labels = head.predict(angles), data.test.labels[chosen]
     check_finite(exact)
     fits = (exact.shape[1], len(data.class_names))
     if classifier.kernel.shape != fits or classifier.bias.shape != fits[1:]:

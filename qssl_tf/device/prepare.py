@@ -27,7 +27,7 @@ def translated(spec: CircuitSpec, weights: np.ndarray) -> QuantumCircuit:
 
     A measurement between layers is one there too; see `to_qiskit`.
     """
-    return to_qiskit(spec.bound(weights), spec.qubits)[0]
+    return to_qiskit(spec.bind(weights), spec.qubits)[0]
 
 
 def compiled_for(

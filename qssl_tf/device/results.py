@@ -15,7 +15,7 @@ from qssl_tf.evaluation.linear import LinearFit
 from qssl_tf.evaluation.scores import completed, confusion_matrix, score, wilson
 from qssl_tf.files.read import read_json
 from qssl_tf.files.schema import check
-from qssl_tf.quantum.observables import members
+from qssl_tf.quantum.observables import support_mask
 from qssl_tf.quantum.spec import circuit_spec
 
 
@@ -23,7 +23,7 @@ def judged(config: Config, ledger: Ledger) -> dict[str, Any]:
     """Return a finished run's figures; accuracies are in percent, rows of confusion matrices are true classes."""
     record, stored = ledger.record, ledger.values()
     spec = circuit_spec(config.width, config.ansatz, config.layers, config.encoding, config.observables)
-    belongs = members(spec.observables, spec.qubits)
+    belongs = support_mask(spec.observables, spec.qubits)
     measured, *amplified = collected(ledger, belongs)
     calibration, by_row = ledger.calibration, row_shots(ledger)
     shots = int(by_row[calibration:].min())

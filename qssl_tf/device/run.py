@@ -26,7 +26,7 @@ from qssl_tf.interrupts import how_to_go_on
 from qssl_tf.models.sizes import head_features
 from qssl_tf.plots.gates import draw_gates
 from qssl_tf.plots.run import confusion
-from qssl_tf.quantum.observables import members
+from qssl_tf.quantum.observables import support_mask
 from qssl_tf.training.facts import unfinished
 from qssl_tf.training.runs import Run, check_own, versions
 
@@ -62,7 +62,7 @@ def plan(
     which = unfinished(run, given.step) or f"step {given.step}"
     say(f"{run.folder}: {which}, {len(given.labels)} test images on {chosen.name}, {shots} shots each")
     names = [str(symbol) for symbol in given.spec.inputs]
-    belongs = members(given.spec.observables, given.spec.qubits)
+    belongs = support_mask(given.spec.observables, given.spec.qubits)
     circuit = translated(given.spec, given.weights)
     calibration = slice(0, given.calibration)
     best = compiled_for(

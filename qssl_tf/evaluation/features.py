@@ -39,9 +39,9 @@ def features_of(model: SimCLR, batches: Iterable[tf.Tensor]) -> np.ndarray:
     Raises:
         UserError: As `check_finite`.
     """
-    angles = np.concatenate([model.frozen_angles(batch).numpy() for batch in batches])  # (n, width)
+    angles = np.concatenate([model.encode(batch).numpy() for batch in batches])  # (n, width)
     is_quantum = isinstance(model.head, QuantumHead)
-    features = model.head.frozen(angles) if is_quantum else model.head(angles, training=False).numpy()
+    features = model.head.predict(angles) if is_quantum else model.head(angles, training=False).numpy()
     check_finite(features)
     return features
 

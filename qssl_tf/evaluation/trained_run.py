@@ -122,7 +122,7 @@ def load_run(folder: str | Path, checkpoint: str | int = "last") -> TrainedRun:
     if checkpoint == "all":
         raise UserError("`checkpoint` must be last or a step, for one set of weights; got 'all'.")
     (step,) = choose_step(run, str(checkpoint))
-    facts = read_facts(run) or load(run.config).facts()  # runs of earlier versions did not say
+    facts = read_facts(run) or load(run.config).metadata()  # runs of earlier versions did not say
     shape, names = tuple(facts["image_shape"]), tuple(facts["class_names"])
     model = build_simclr(run.config, shape, augmentation(run.config, shape), weights=run.checkpoint(step))
     load_weights(run, model, step)

@@ -79,7 +79,7 @@ def _pictures(run: TrainedRun, features: np.ndarray, shown: Split, names: Sequen
 
 
 def _angles(run: TrainedRun, shown: Split) -> np.ndarray:
-    return np.concatenate([run.model.frozen_angles(batch).numpy() for batch in image_batches(shown.images, BATCH)])
+    return np.concatenate([run.model.encode(batch).numpy() for batch in image_batches(shown.images, BATCH)])
 
 
 def feature_names(run: TrainedRun, count: int) -> list[str]:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from qssl_tf.evaluation.published import published
 from qssl_tf.evaluation.statistics import Paired, Summary, summary
 from qssl_tf.markup import plain
-from qssl_tf.quantum.counting import training_circuits
+from qssl_tf.quantum.gradient_rules import training_circuits
 from qssl_tf.studies.arms import arm
 from qssl_tf.studies.comparisons import Comparisons, accuracies, against_published
 from qssl_tf.studies.records import Record

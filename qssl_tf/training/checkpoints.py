@@ -47,7 +47,7 @@ def _is_finite(array: np.ndarray) -> bool:
 def save_weights(run: Run, model: SimCLR, step: int) -> None:
     """Keep the model's weights after `step` steps, with their checksum."""
     with replacing(run.checkpoint(step)) as temporary:
-        model.bare().save_weights(temporary)
+        model.uncompiled().save_weights(temporary)
         with h5py.File(temporary, "a") as file:
             file.attrs[CONFIG_KEY] = json.dumps(run.config.to_dict())
             file.attrs[CHECKSUM_KEY] = _checksum(file)
@@ -65,7 +65,7 @@ def load_weights(run: Run, model: SimCLR, step: int) -> None:
         stored = check_weights(path, sum(weight.value.numpy().nbytes for weight in model.weights))
         if stored is not None:
             check_same_config(path, stored, run.config)
-        model.bare().load_weights(path)
+        model.uncompiled().load_weights(path)
     except UserError:
         raise
     except Exception as error:  # a damaged file can raise anything from h5py

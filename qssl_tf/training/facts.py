@@ -14,7 +14,7 @@ MAX_SIDE = 4096  # pixels; a damaged file must not ask for a network of any size
 
 
 class Facts(Schema):
-    """`data.json`: `ImageData.facts()` of the images that a run was trained on."""
+    """`data.json`: `ImageData.metadata()` of the images that a run was trained on."""
 
     name: Word
     image_shape: Annotated[list[Positive], Field(min_length=3, max_length=3)]

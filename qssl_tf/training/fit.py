@@ -141,6 +141,6 @@ def shared_pairs(
         here = replicas // context.num_input_pipelines
         first = context.input_pipeline_id * here
         # Endless, for where a data set can end the workers ask each other at every step whether theirs has.
-        return view_pairs(*common, None, start, shards=replicas, mine=range(first, first + here))
+        return view_pairs(*common, None, start, shards=replicas, shard_indices=range(first, first + here))
 
     return strategy.distribute_datasets_from_function(of_worker)

@@ -10,7 +10,7 @@ import keras
 
 from qssl_tf.config import Config
 from qssl_tf.data.images import ImageData
-from qssl_tf.data.sources import SOURCES, load, prepared
+from qssl_tf.data.sources import SOURCES, load, prepare
 from qssl_tf.errors import UserError
 from qssl_tf.models.simclr import SimCLR
 from qssl_tf.registry import WORDS
@@ -32,7 +32,7 @@ def images_of_run(run: Run, data: ImageData | None = None, data_dir: str | Path 
         UserError: They are not those that the run was trained on, or cannot be found.
     """
     if data is not None:
-        images = prepared(data, run.config)
+        images = prepare(data, run.config)
     else:
         facts, named = read_facts(run), run.config.dataset
         # Those of TensorFlow Datasets are recorded by their full name, with version.

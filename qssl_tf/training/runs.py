@@ -94,7 +94,7 @@ def create_run(
         runs_dir: Folder of all runs.
         name: Name of the folder; None makes one of data set, head, seed and time.
         dataset: The data set's full name, with its version, for the record.
-        facts: `ImageData.facts()` of the images.
+        facts: `ImageData.metadata()` of the images.
         own_parts: Fingerprints of the user's own parts of the model, see `provenance.own_parts`.
 
     Raises:

@@ -62,7 +62,7 @@ def new_session(
         UserError: Settings that do not go together or need more memory than there is, or a name that is taken.
     """
     model, augment = built or build(config, data)
-    run = create_run(config, runs_dir, name, data.name, data.facts(), own_parts(config, model))
+    run = create_run(config, runs_dir, name, data.name, data.metadata(), own_parts(config, model))
     return Session(run, data, model, augment, resumed=False)
 
 

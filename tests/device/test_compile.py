@@ -80,7 +80,7 @@ def test_layouts_say_where_qubits_begin_and_end(paris):
 
 
 def test_a_measurement_between_layers_is_compiled_in_its_place_and_the_layout_is_that_of_the_last():
-    spec = circuit_spec(4, "ring", 2, measured_between=True)
+    spec = circuit_spec(4, "ring", 2, mid_circuit_measurement=True)
     weights, features = np.random.default_rng(0).normal(0, 0.8, 16), [[0.4, 1.3, 2.2, 0.9]]
     (values,) = symbol_values(spec, features, weights)
     density = cirq.DensityMatrixSimulator(dtype=np.complex128).simulate(spec.circuit, values, qubit_order=spec.qubits)

@@ -41,10 +41,10 @@ def test_no_sum_of_the_step_depends_on_which_buffer_is_free():
     context.context().enable_graph_collection()
     try:
         step()
-        collected = context.context().export_run_metadata()
+        metadata = context.context().export_run_metadata()
     finally:
         context.context().disable_graph_collection()
-    graphs = [graph.post_optimization_graph for graph in collected.function_graphs]
+    graphs = [graph.post_optimization_graph for graph in metadata.function_graphs]
     nodes = [node for graph in graphs for node in graph.node]
     nodes += [node for graph in graphs for function in graph.library.function for node in function.node_def]
     assert any(node.op == "AddN" for node in nodes)

@@ -27,11 +27,11 @@ def test_names_are_checked():
 
 
 def test_xla_says_what_only_tfq_can_do():
-    words = (
+    sentence = (
         "`simulator` must be tfq (or auto) with `noise`: xla knows no channels but `partial_measurement`; "
         "got 'xla' and 'depolarizing=0.01'."
     )
-    with pytest.raises(UserError, match=re.escape(words)):
+    with pytest.raises(UserError, match=re.escape(sentence)):
         QuantumHead(2, shots=10, gradient="parameter_shift", noise="depolarizing=0.01", simulator="xla")
 
 

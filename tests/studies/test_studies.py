@@ -6,8 +6,8 @@ import pytest
 from qssl_tf.data.sources import load
 from qssl_tf.errors import UserError
 from qssl_tf.evaluation.published import published
-from qssl_tf.models.own_encoder import register_encoder
-from qssl_tf.quantum.own_ansatz import register_ansatz
+from qssl_tf.models.custom_encoder import register_encoder
+from qssl_tf.quantum.custom_ansatz import register_ansatz
 from qssl_tf.studies.arms import ARMS
 from qssl_tf.studies.studies import STUDIES, pairs, study, wanted_batches
 from qssl_tf.training.schedule import schedule

@@ -1,11 +1,11 @@
-"""Data sets of the user's own."""
+"""User-defined data sets."""
 
 import numpy as np
 import pytest
 
 from qssl_tf.config import Config
+from qssl_tf.data.custom_dataset import register_dataset
 from qssl_tf.data.images import ImageData
-from qssl_tf.data.own_dataset import register_dataset
 from qssl_tf.data.sources import load
 from qssl_tf.errors import UserError
 

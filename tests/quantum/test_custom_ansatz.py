@@ -10,10 +10,10 @@ import tensorflow_quantum as tfq
 from qssl_tf.config import Config
 from qssl_tf.device.translate import to_qiskit
 from qssl_tf.errors import UserError
+from qssl_tf.quantum.custom_ansatz import FIXED_GATES, register_ansatz
+from qssl_tf.quantum.gatewise import ROTATIONS
 from qssl_tf.quantum.head import QuantumHead
-from qssl_tf.quantum.own_ansatz import FIXED, register_ansatz
 from qssl_tf.quantum.spec import circuit_spec
-from qssl_tf.quantum.splitting import ROTATIONS
 
 
 def ring_by_hand(qubits, weights, layer):
@@ -37,8 +37,8 @@ def test_the_librarys_ring_written_as_an_own_one_is_the_same(own_words, simulato
 def test_the_bridge_takes_it(own_words):
     register_ansatz("my_ring")(ring_by_hand)
     specs = [circuit_spec(3, ansatz, 2) for ansatz in ("ring", "my_ring")]
-    ring, own = (to_qiskit(spec.circuit, spec.qubits)[0] for spec in specs)
-    assert own.count_ops() == ring.count_ops()
+    ring, custom = (to_qiskit(spec.circuit, spec.qubits)[0] for spec in specs)
+    assert custom.count_ops() == ring.count_ops()
 
 
 def test_weights_are_counted_for_every_width_and_number_of_layers(own_words):
@@ -58,14 +58,14 @@ def test_a_notebooks_cell_can_be_run_again_with_another_circuit(own_words):
 
 
 def test_every_fixed_gate_is_one_of_tensorflow_quantums():
-    assert set(FIXED) | set(ROTATIONS) <= {type(gate) for gate in tfq.util.get_supported_gates()}
+    assert set(FIXED_GATES) | set(ROTATIONS) <= {type(gate) for gate in tfq.util.get_supported_gates()}
 
 
-@pytest.mark.parametrize("kind", FIXED)
+@pytest.mark.parametrize("kind", FIXED_GATES)
 def test_every_fixed_gate_runs_everywhere(own_words, kind):
     """A rotation, the gate, a rotation: TensorFlow Quantum against this package's simulator, and on Qiskit's side."""
-    words = {cirq.PhasedXPowGate: {"phase_exponent": 0.3}, cirq.FSimGate: {"theta": 0.3, "phi": 0.4}}
-    gate = kind(**words.get(kind, {})) if kind is not cirq.IdentityGate else cirq.I
+    arguments = {cirq.PhasedXPowGate: {"phase_exponent": 0.3}, cirq.FSimGate: {"theta": 0.3, "phi": 0.4}}
+    gate = kind(**arguments.get(kind, {})) if kind is not cirq.IdentityGate else cirq.I
 
     @register_ansatz("around")
     def around(qubits, weights, layer):
@@ -155,9 +155,9 @@ def test_a_weight_of_several_gates_turns_them_together(own_words, simulator, gra
     head.build((None, 1))
     head.parameters.assign([0.4])
     with tf.GradientTape() as tape:
-        found = head(np.zeros((1, 1), np.float32))
-    assert found.numpy() == pytest.approx(np.cos(1.2), abs=1e-5)
-    assert tape.gradient(found, head.parameters).numpy() == pytest.approx(-3 * np.sin(1.2), abs=1e-4)
+        outputs = head(np.zeros((1, 1), np.float32))
+    assert outputs.numpy() == pytest.approx(np.cos(1.2), abs=1e-5)
+    assert tape.gradient(outputs, head.parameters).numpy() == pytest.approx(-3 * np.sin(1.2), abs=1e-4)
 
 
 class Overridden(cirq.XPowGate):
@@ -186,8 +186,8 @@ def test_what_no_simulator_computes_is_refused(own_words, sentence):
 
     with pytest.raises(UserError) as error:
         register_ansatz("odd")(layer)
-    told = str(error.value)
-    assert told.startswith(f"layer 0 of `ansatz` 'odd' on 2 qubits {sentence}") and "\n" not in told
+    message = str(error.value)
+    assert message.startswith(f"layer 0 of `ansatz` 'odd' on 2 qubits {sentence}") and "\n" not in message
 
 
 @pytest.mark.parametrize("simulator", ["xla", "tfq"])
@@ -206,15 +206,15 @@ def test_gates_that_cirq_makes_of_two_controls_run_everywhere(own_words, simulat
 
     head = QuantumHead(3, "twice", 2, simulator=simulator, seed=1)
     angles = np.array([[0.3, 1.2, 2.1]], np.float32)
-    found, spec = head(angles).numpy()[0], head.spec
+    outputs, spec = head(angles).numpy()[0], head.spec
     numbers = [*angles[0], *head.parameters.numpy()]
     values = {str(symbol): float(number) for symbol, number in zip(spec.inputs + spec.weights, numbers, strict=True)}
-    expected = cirq.Simulator(dtype=np.complex128).simulate_expectation_values(
+    judge = cirq.Simulator(dtype=np.complex128).simulate_expectation_values(
         spec.circuit, list(spec.observables), values
     )
-    assert found == pytest.approx(np.real(expected), abs=1e-5)
-    bridged = to_qiskit(spec.circuit, spec.qubits)[0]
-    assert bridged.num_qubits == 3
+    assert outputs == pytest.approx(np.real(judge), abs=1e-5)
+    qiskit_circuit = to_qiskit(spec.circuit, spec.qubits)[0]
+    assert qiskit_circuit.num_qubits == 3
 
 
 @pytest.mark.parametrize("name", ["Brick", "", "1st", "a b", "x" * 65])
