@@ -32,8 +32,8 @@ class TrainedRun:
         config: Its settings.
         step: Training steps of the weights.
         model: The learner.
-        class_names: In the order of the labels; none where the images had no labels.
-        data: The images, where they were given; else None.
+        class_names: In the order of the labels; empty if the images had no labels.
+        data: The images that `pretrain` was given; None if the run's settings name them.
     """
 
     folder: Path
@@ -44,7 +44,7 @@ class TrainedRun:
     data: ImageData | None = field(default=None, repr=False)
 
     def features(self, images: Any) -> np.ndarray:
-        """Return what the head puts out: where probes cut.
+        """Return the features of images: the head's output, which probes are trained on.
 
         Args:
             images: Bytes or fractions, shape (n, height, width, channels) as those of the run.
@@ -53,11 +53,11 @@ class TrainedRun:
             float32, shape (n, features); expectations in [-1, 1] of a quantum head.
 
         Raises:
-            UserError: They are no images, or of another shape.
+            UserError: They are not images, or have another shape than the run's.
         """
-        pixels, wanted = as_bytes(images, "images"), tuple(self.model.encoder.input_shape[1:])
-        if pixels.shape[1:] != wanted:
-            raise UserError(f"`images` must have the shape (n, {', '.join(map(str, wanted))}); got {pixels.shape}.")
+        pixels, shape = as_bytes(images, "images"), tuple(self.model.encoder.input_shape[1:])
+        if pixels.shape[1:] != shape:
+            raise UserError(f"`images` must have the shape (n, {', '.join(map(str, shape))}); got {pixels.shape}.")
         return frozen_features(self.model, pixels)
 
     def predict(self, images: Any) -> np.ndarray:
@@ -67,7 +67,7 @@ class TrainedRun:
             images: As for `features`.
 
         Returns:
-            int64, shape (n,): places in `class_names`.
+            int64, shape (n,): indices into `class_names`.
 
         Raises:
             UserError: The run was not probed at this step, or the images cannot be used.
@@ -75,7 +75,7 @@ class TrainedRun:
         return self._classifier().predict(self.features(images))
 
     def probabilities(self, images: Any) -> np.ndarray:
-        """Return how sure the probe's classifier is of each class: its softmax, which nobody has calibrated.
+        """Return the softmax of the probe's classifier over the classes; it is not calibrated.
 
         Args:
             images: As for `features`.
@@ -103,16 +103,16 @@ def load_run(folder: str | Path, checkpoint: str | int = "last") -> TrainedRun:
 
     Args:
         folder: The run folder, or the name of a run that comes with the package.
-        checkpoint: `last`, or the step after which weights were kept.
+        checkpoint: `last`, or the step of a checkpoint.
 
     Raises:
-        UserError: It is no run folder, or damaged, or has no such checkpoint.
+        UserError: It is not a run folder, is damaged, or has no such checkpoint.
     """
     run = open_run(Path(folder))
     if checkpoint == "all":
         raise UserError("`checkpoint` must be last or a step, for one set of weights; got 'all'.")
     (step,) = choose_step(run, str(checkpoint))
-    facts = read_facts(run) or load(run.config).facts()  # runs of earlier versions did not say
+    facts = read_facts(run) or load(run.config).facts()  # earlier versions did not write them
     shape, names = tuple(facts["image_shape"]), tuple(facts["class_names"])
     model = build_simclr(run.config, shape, augmentation(run.config, shape), weights=run.checkpoint(step))
     load_weights(run, model, step)
@@ -120,10 +120,10 @@ def load_run(folder: str | Path, checkpoint: str | int = "last") -> TrainedRun:
 
 
 def as_run(run: TrainedRun | str | Path) -> TrainedRun:
-    """Return a run; of a folder, its last weights.
+    """Return the run itself, or load that of a folder with its last weights.
 
     Raises:
-        UserError: It is no run's folder, or a damaged one.
+        UserError: The folder is not a run folder, or is damaged.
     """
     if isinstance(run, TrainedRun):
         return run
@@ -131,11 +131,11 @@ def as_run(run: TrainedRun | str | Path) -> TrainedRun:
 
 
 def images_of(run: TrainedRun, data: ImageData | None = None) -> ImageData:
-    """Return a run's images, cut as its settings say.
+    """Return a run's images, split as its settings say.
 
     Args:
         run: The run.
-        data: The images, where they were given to `pretrain`; None takes the run's own.
+        data: The images, if they were given to `pretrain`; None takes the run's own.
 
     Raises:
         UserError: The run was trained on others, or they cannot be found.

@@ -4,12 +4,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from qssl_tf.evaluation.statistics import (
-    TEST_MINIMUM,
-    WILCOXON_MINIMUM,
-    Paired,
+    T_TEST_MIN_PAIRS,
+    WILCOXON_MIN_PAIRS,
+    PairedDifference,
     Summary,
     holm,
-    paired,
+    paired_difference,
     summary,
     welch,
 )
@@ -99,7 +99,7 @@ class Comparisons:
     """
 
     baseline: str
-    found: dict[str, Paired]
+    found: dict[str, PairedDifference]
     adjusted: dict[str, float]
     left_out: list[str]
 
@@ -108,7 +108,7 @@ def compared(
     records: Sequence[Record], baseline: str, cells: Sequence[str], batch: int, protocol: str = "cached"
 ) -> Comparisons:
     """Compare last-epoch accuracies of `cells` with those of `baseline` on the seeds that both have."""
-    found: dict[str, Paired] = {}
+    found: dict[str, PairedDifference] = {}
     left_out: list[str] = []
     base = accuracies(records, baseline, batch, protocol)
     for cell in cells:
@@ -118,11 +118,11 @@ def compared(
         if base is None or not base.last.keys() & other.last.keys():
             left_out.append(f"{cell} is not compared: it shares no finished seed with {baseline}.")
             continue
-        found[cell] = paired(other.last, base.last, 100 / base.test_images)
+        found[cell] = paired_difference(other.last, base.last, 100 / base.test_images)
     without_t = [cell for cell, pair in found.items() if pair.p_t is None]
     without_wilcoxon = [cell for cell, pair in found.items() if pair.p_wilcoxon is None]
-    left_out += _left_out("t", f"{TEST_MINIMUM} pairs", without_t)
-    left_out += _left_out("Wilcoxon", f"{WILCOXON_MINIMUM} pairs that differ", without_wilcoxon)
+    left_out += _left_out("t", f"{T_TEST_MIN_PAIRS} pairs", without_t)
+    left_out += _left_out("Wilcoxon", f"{WILCOXON_MIN_PAIRS} pairs that differ", without_wilcoxon)
     adjusted = holm({cell: pair.p_t for cell, pair in found.items() if pair.p_t is not None})
     return Comparisons(baseline, found, adjusted, left_out)
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from qssl_tf.evaluation.published import published
+from qssl_tf.evaluation.published import published_accuracies
 from qssl_tf.evaluation.statistics import summary
 from qssl_tf.plots.style import BLUE, COLOURS, COLUMN, GRAY, MARKERS, PAGE, save_figure, styled, subplots
 from qssl_tf.studies.arms import arm
@@ -36,7 +36,7 @@ def draw_accuracy(path: Path, records: Sequence[Record], study: Study) -> bool:
         squeeze=False,
     )  # fmt: skip
     for axis, cell in zip(axes.flat, cells, strict=False):
-        theirs = published(cell.series)
+        theirs = published_accuracies(cell.series)
         _band(axis, list(theirs), [(value.mean, value.sd or 0.0) for value in theirs.values()], GRAY, "--",
               "published: best epoch of the probe, mean ± deviation")  # fmt: skip
         found = _curve(records, cell.name, study)
@@ -83,7 +83,7 @@ def draw_arms(path: Path, records: Sequence[Record], study: Study) -> bool:
             axis.plot(said.interval, [place, place], color=BLUE, linewidth=2, label="mean, 95 % interval")
         axis.plot(said.mean, place, "|", color=BLUE, markersize=14, markeredgewidth=2)
         if cell.name == cell.series and arm(cell.series).published:
-            theirs = published(cell.series)[study.table]
+            theirs = published_accuracies(cell.series)[study.table]
             axis.errorbar(theirs.mean, place - 0.22, xerr=theirs.sd, fmt="d", color=GRAY, linewidth=1,
                           label="published mean ± deviation, best epoch")  # fmt: skip
     axis.set_yticks(range(len(rows)), [f"{cell.name} ({len(found.last)})" for cell, found in rows])

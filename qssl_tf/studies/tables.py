@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from qssl_tf.evaluation.published import published
-from qssl_tf.evaluation.statistics import Paired, Summary, summary
+from qssl_tf.evaluation.published import published_accuracies
+from qssl_tf.evaluation.statistics import PairedDifference, Summary, summary
 from qssl_tf.markup import plain
 from qssl_tf.quantum.counting import training_circuits
 from qssl_tf.studies.arms import arm
@@ -46,7 +46,7 @@ def published_table(records: Sequence[Record], study: Study, protocol: str) -> l
         if found is None or not arm(cell.series).published:
             continue
         last, best = (summary(list(values.values())) for values in (found.last, found.best))
-        theirs = published(cell.series)[study.table]
+        theirs = published_accuracies(cell.series)[study.table]
         judged = against_published(best, theirs)
         rows.append([
             cell.name, str(best.n), spread(last), spread(best), _interval(best),
@@ -79,7 +79,7 @@ def comparison_table(found: Comparisons) -> list[str]:
     return markdown(head, rows)
 
 
-def _paired_words(pair: Paired) -> list[str]:
+def _paired_words(pair: PairedDifference) -> list[str]:
     interval = "-" if pair.low is None or pair.high is None else f"{pair.low:+.1f} to {pair.high:+.1f}"
     detectable = "-" if pair.detectable is None else f"{pair.detectable:.1f}"
     return [str(pair.n), f"{pair.difference:+.2f}", interval, _p(pair.p_t), _p(pair.p_wilcoxon), detectable]
