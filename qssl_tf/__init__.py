@@ -29,7 +29,7 @@ _HOMES = {
     "build_projector": "qssl_tf.models.simclr",
     "draw_circuit": "qssl_tf.device.draw",
     "draw_run": "qssl_tf.reports.pictures",
-    "from_preset": "qssl_tf.sharing.ready",
+    "from_preset": "qssl_tf.evaluation.trained_run",
     "linear_probe": "qssl_tf.api",
     "load_run": "qssl_tf.evaluation.trained_run",
     "pretrain": "qssl_tf.api",

@@ -12,15 +12,16 @@ from qssl_tf.data.arrays import as_bytes
 from qssl_tf.data.augment import augmentation
 from qssl_tf.data.images import ImageData
 from qssl_tf.data.sources import load
-from qssl_tf.errors import UserError
+from qssl_tf.errors import UserError, unknown_name
 from qssl_tf.evaluation.features import frozen_features
 from qssl_tf.evaluation.linear import LinearFit
 from qssl_tf.evaluation.probe_files import read_classifier
 from qssl_tf.models.simclr import SimCLR, build_simclr
+from qssl_tf.presets import PRESETS
 from qssl_tf.training.checkpoints import load_weights
 from qssl_tf.training.facts import read_facts
 from qssl_tf.training.provenance import images_of_run
-from qssl_tf.training.runs import choose_step, open_run
+from qssl_tf.training.runs import WEIGHTS, choose_step, open_run, ready_names
 
 
 @dataclass(frozen=True)
@@ -117,6 +118,27 @@ def load_run(folder: str | Path, checkpoint: str | int = "last") -> TrainedRun:
     model = build_simclr(run.config, shape, augmentation(run.config, shape), weights=run.checkpoint(step))
     load_weights(run, model, step)
     return TrainedRun(run.folder, run.config, step, model, names)
+
+
+@checks_arguments
+def from_preset(name: str) -> TrainedRun:
+    """Return a trained run that comes with the package; every file is compared with its checksum first.
+
+    Its folder has a model card, `README.md`: data, protocol, seeds, accuracy with interval, licence. It is never
+    changed: device runs, pictures and the report of it go to a copy, `runs/NAME`.
+
+    Args:
+        name: `digits-ring` (8 x 8 pixels, gray) or `cifar10-best` (32 x 32 pixels, colour).
+
+    Raises:
+        UserError: There is none of that name, or a file is damaged.
+    """
+    if name not in ready_names():
+        settings = (
+            f"Settings without weights: qssl_tf.PRESETS['{name}'] for qssl_tf.pretrain." if name in PRESETS else ""
+        )
+        raise unknown_name("name", name, ready_names(), settings)
+    return load_run(WEIGHTS / name)
 
 
 def as_run(run: TrainedRun | str | Path) -> TrainedRun:
