@@ -14,8 +14,8 @@ from qssl_tf.data.sources import load, prepare
 from qssl_tf.device.options import DeviceOptions
 from qssl_tf.errors import UserError
 from qssl_tf.evaluation.checkpoints import probe_run
-from qssl_tf.evaluation.overview import finish_run
 from qssl_tf.evaluation.probe import ProbeResult, check_split
+from qssl_tf.evaluation.run_summary import finish_run
 from qssl_tf.evaluation.trained_run import TrainedRun, as_run, images_of
 from qssl_tf.files.latest import point_newest
 from qssl_tf.files.lock import locked

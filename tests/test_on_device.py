@@ -18,7 +18,7 @@ from qssl_tf.device.backends import Device
 from qssl_tf.device.calibration import snapshot
 from qssl_tf.device.ledger import Ledger
 from qssl_tf.device.options import DeviceOptions
-from qssl_tf.sharing.ready import WEIGHTS
+from qssl_tf.evaluation.trained_run import WEIGHTS
 from qssl_tf.training.runs import open_run
 
 READY = WEIGHTS / "digits-ring"

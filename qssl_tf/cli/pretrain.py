@@ -146,7 +146,7 @@ def describe(config: Config) -> str:
 
 def finish(run, model, data, seconds: float | None) -> None:
     """Save the model, draw the figures, measure neighbours and say what to do next."""
-    from qssl_tf.evaluation.overview import finish_run
+    from qssl_tf.evaluation.run_summary import finish_run
     from qssl_tf.training.history import read_history
 
     steps = f"{read_history(run.history)[-1]['step']} steps"

@@ -12,7 +12,7 @@ from qssl_tf.device.mitigation import MITIGATIONS, Measured
 from qssl_tf.device.records import DeviceResult
 from qssl_tf.errors import UserError, reason
 from qssl_tf.evaluation.linear import LinearFit
-from qssl_tf.evaluation.scores import completed, confusion_matrix, score, wilson
+from qssl_tf.evaluation.scores import confusion_matrix, score, wilson, with_class_balance
 from qssl_tf.files.read import read_json
 from qssl_tf.files.schema import check
 from qssl_tf.quantum.observables import support_mask
@@ -82,6 +82,6 @@ def read_result(path: Path) -> dict[str, Any]:
         UserError: It is damaged.
     """
     try:
-        return check(DeviceResult, completed(read_json(path)))
+        return check(DeviceResult, with_class_balance(read_json(path)))
     except (OSError, ValueError) as error:
         raise UserError(f"{path} cannot be read ({reason(error)}); restore or remove it.") from None

@@ -16,7 +16,7 @@ from qssl_tf.evaluation.features import BATCH
 from qssl_tf.evaluation.trained_run import TrainedRun, as_run, images_of
 from qssl_tf.files.checksums import listed
 from qssl_tf.plots.bloch import bloch_angles
-from qssl_tf.plots.embedding import METHODS, embedding_map, no_map
+from qssl_tf.plots.embedding import METHODS, embedding_map, why_no_map
 from qssl_tf.plots.expectations import expectation_distributions
 from qssl_tf.plots.projector import write_projector
 from qssl_tf.training.runs import own_folder
@@ -48,7 +48,7 @@ def draw_run(run: TrainedRun | str | Path, data: ImageData | None = None) -> dic
     shown = data.test if len(data.test) else data.train
     figures, features = folder / "figures", run.features(shown.images)
     drawn: dict[str, Path | str] = {}
-    unmapped = no_map(features)
+    unmapped = why_no_map(features)
     vouched = listed(folder)  # of a folder that was made for others with its pictures, which stay as they are
     for name, (about, draw) in _pictures(run, features, shown, data.class_names).items():
         path = figures / f"{name}.png"

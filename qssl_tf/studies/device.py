@@ -1,4 +1,4 @@
-"""A study's trained circuit on the calibration snapshot of the paper's device, beside the exact one."""
+"""A study's trained circuit on the calibration snapshot of the paper's device, compared with exact simulation."""
 
 from pathlib import Path
 from typing import Any
@@ -22,18 +22,18 @@ from qssl_tf.files.schema import (
     read_as,
 )
 from qssl_tf.files.write import write_json
-from qssl_tf.studies.folders import Place, finished
-from qssl_tf.studies.studies import Pair, Study
+from qssl_tf.studies.storage import Storage, finished_run
+from qssl_tf.studies.studies import RunSpec, Study
 
 BACKEND, IMAGES, SHOTS, MITIGATION = "fake_paris", 900, 8192, "affine"
-KEPT = (
+RESULT_FIELDS = (
     "backend", "images", "shots", "mitigation", "accuracy", "accuracy_interval", "accuracy_exact", "rms_error",
     "rms_error_raw", "two_qubit_gates", "confusion", "confusion_exact", "step", "seconds",
 )  # fmt: skip
 
 
-class StudyResult(Schema):
-    """`device.json` of a study: KEPT of a device run's result, which run it was, and its classes."""
+class DeviceFile(Schema):
+    """`device.json` of a study: the run, its classes, and RESULT_FIELDS of its device result."""
 
     run: Word
     class_names: Names
@@ -53,29 +53,29 @@ class StudyResult(Schema):
     seconds: Seconds
 
     @model_validator(mode="after")
-    def _belongs_together(self) -> "StudyResult":
+    def _check_consistency(self) -> "DeviceFile":
         for counts in (self.confusion, self.confusion_exact):
             check_confusion(counts, self.class_names)
         return self
 
 
-def run_on_device(study: Study, pair: Pair, place: Place, batches: str) -> None:
-    """Classify unseen images with a finished run's circuit on the snapshot, and keep what came out.
+def run_on_device(study: Study, spec: RunSpec, storage: Storage, batches: str) -> None:
+    """Classify unseen images with a finished run's circuit on the snapshot, and write `device.json`.
 
     Raises:
         UserError: The run is not finished, or its weights are gone.
     """
     from qssl_tf.device import run as device_run
 
-    record, run = finished(pair, place)
+    record, run = finished_run(spec, storage)
     ledger, device = device_run.plan(run, DeviceOptions(BACKEND, IMAGES, SHOTS, MITIGATION))
     result = device_run.execute(run, ledger, device)
-    described = {"run": pair.name, "class_names": record.class_names}
-    write_json(device_path(place.results), described | {key: result[key] for key in KEPT})
+    run_fields = {"run": spec.name, "class_names": record.class_names}
+    write_json(device_path(storage.results), run_fields | {key: result[key] for key in RESULT_FIELDS})
 
 
 def device_path(results: Path) -> Path:
-    """Return where the device's result is kept."""
+    """Return the path of the device's result."""
     return results / "device.json"
 
 
@@ -89,7 +89,7 @@ def read_device(results: Path) -> dict[str, Any] | None:
     if not path.is_file():
         return None
     try:
-        values = read_as(path, StudyResult)
-        return {key: values[key] for key in ("run", "class_names", *KEPT)}
+        values = read_as(path, DeviceFile)
+        return {key: values[key] for key in ("run", "class_names", *RESULT_FIELDS)}
     except (OSError, ValueError) as error:
         raise UserError(f"{path} is no device's result ({reason(error)}); move it away.") from None

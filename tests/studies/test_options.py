@@ -3,13 +3,14 @@ from pathlib import Path
 import pytest
 
 from qssl_tf.errors import UserError
+from qssl_tf.studies.jobs import remaining_jobs
+from qssl_tf.studies.options import StudyOptions, read_seeds, read_time
 from qssl_tf.studies.records import write_record
-from qssl_tf.studies.request import Order, jobs, read_seeds, read_time
 from qssl_tf.studies.runner import run_study, show_costs
 from qssl_tf.studies.studies import STUDIES
 from qssl_tf.training.runs import create_run
 
-WORDS = {
+FLAGS = {
     "study": "paper",
     "arms": None,
     "seeds": None,
@@ -57,20 +58,20 @@ def test_bad_times(text):
         ({"arms": ""}, "--arms must name at least one arm, such as ring,classical; got none."),
     ],
 )
-def test_bad_words(changes, sentence):
+def test_bad_flags(changes, sentence):
     with pytest.raises(UserError) as caught:
-        Order.from_words(WORDS | changes)
+        StudyOptions.from_flags(FLAGS | changes)
     assert str(caught.value) == sentence
 
 
-def test_results_stand_beside_the_runs_unless_asked():
-    assert Order.from_words(WORDS).results == Path("runs/results")
-    assert Order.from_words(WORDS | {"results": Path("kept")}).results == Path("kept")
+def test_results_go_into_the_runs_folder_by_default():
+    assert StudyOptions.from_flags(FLAGS).results == Path("runs/results")
+    assert StudyOptions.from_flags(FLAGS | {"results": Path("kept")}).results == Path("kept")
 
 
 def test_jobs_are_runs_then_paper_probes_then_the_device():
-    order = Order.from_words(WORDS | {"arms": "ring,identity", "seeds": "0-1", "paper_probes": 1})
-    kinds = [(job.kind, job.pair.name, job.steps, job.probes) for job in jobs(order, {}, device_done=False)]
+    options = StudyOptions.from_flags(FLAGS | {"arms": "ring,identity", "seeds": "0-1", "paper_probes": 1})
+    kinds = [(job.kind, job.spec.name, job.steps, job.probes) for job in remaining_jobs(options, {}, device_done=False)]
     assert kinds == [
         ("run", "ring-s0", 194, 17),
         ("run", "identity-s0", 194, 17),
@@ -81,44 +82,44 @@ def test_jobs_are_runs_then_paper_probes_then_the_device():
     ]
 
 
-def test_what_is_recorded_is_not_done_again(made_up, tmp_path):
-    order = Order.from_words(WORDS | {"arms": "ring", "seeds": "0-1", "folder": tmp_path, "results": tmp_path})
+def test_recorded_work_is_not_repeated(make_record, tmp_path):
+    options = StudyOptions.from_flags(FLAGS | {"arms": "ring", "seeds": "0-1", "folder": tmp_path, "results": tmp_path})
     batches = STUDIES["paper"].batches
-    half = made_up("paper", "ring", 0, {(batch, "cached"): (40.0, 41.0) for batch in batches[:15]})
+    partial = make_record("paper", "ring", 0, {(batch, "cached"): (40.0, 41.0) for batch in batches[:15]})
     probes = {(batch, "cached"): (40.0, 41.0) for batch in batches}
-    whole = made_up("paper", "ring", 1, probes | {(176, "paper"): (40.0, 41.0)})
-    for pair, record in zip(order.wanted, (half, whole), strict=True):
-        write_record(tmp_path, pair, record)
-    records = order.records()
-    (again,) = jobs(order, records, device_done=False)
-    assert (again.kind, again.steps) == ("run", 194)  # the weights are gone
+    complete = make_record("paper", "ring", 1, probes | {(176, "paper"): (40.0, 41.0)})
+    for spec, record in zip(options.specs, (partial, complete), strict=True):
+        write_record(tmp_path, spec, record)
+    records = options.records()
+    (job,) = remaining_jobs(options, records, device_done=False)
+    assert (job.kind, job.steps) == ("run", 194)  # the weights are gone
     (tmp_path / "ring-s0").mkdir()
-    left = jobs(order, records, device_done=True)
-    assert [(job.kind, job.pair.seed, job.steps, job.probes) for job in left] == [
+    jobs = remaining_jobs(options, records, device_done=True)
+    assert [(job.kind, job.spec.seed, job.steps, job.probes) for job in jobs] == [
         ("run", 0, 0, 2),
         ("paper_probe", 0, 0, 1),
     ]
 
 
-def test_records_of_other_seeds_and_arms_are_reported_as_well(made_up, tmp_path):
-    asked = Order.from_words(WORDS | {"arms": "ring", "seeds": "0", "results": tmp_path})
-    other = Order.from_words(WORDS | {"arms": "identity", "seeds": "12", "results": tmp_path})
-    write_record(tmp_path, other.wanted[0], made_up("paper", "identity", 12, {(176, "cached"): (40.0, 41.0)}))
-    assert [pair.name for pair in asked.records()] == ["identity-s12"]
+def test_records_of_other_seeds_and_arms_are_reported_as_well(make_record, tmp_path):
+    options = StudyOptions.from_flags(FLAGS | {"arms": "ring", "seeds": "0", "results": tmp_path})
+    other = StudyOptions.from_flags(FLAGS | {"arms": "identity", "seeds": "12", "results": tmp_path})
+    write_record(tmp_path, other.specs[0], make_record("paper", "identity", 12, {(176, "cached"): (40.0, 41.0)}))
+    assert [spec.name for spec in options.records()] == ["identity-s12"]
 
 
-def test_what_the_study_refuses_its_list_refuses(made_up, tmp_path):
+def test_listing_refuses_what_running_refuses(make_record, tmp_path):
     """Weights of a recorded run that were not kept, and a folder of something else."""
-    order = Order.from_words(WORDS | {"arms": "ring", "seeds": "0", "folder": tmp_path, "results": tmp_path})
-    (pair,) = order.wanted
-    run = create_run(pair.config, tmp_path, pair.name, "cifar10/3.0.2")
+    options = StudyOptions.from_flags(FLAGS | {"arms": "ring", "seeds": "0", "folder": tmp_path, "results": tmp_path})
+    (spec,) = options.specs
+    run = create_run(spec.config, tmp_path, spec.name, "cifar10/3.0.2")
     probes = {(176, "cached"): (40.0, 41.0), (194, "cached"): (40.0, 41.0)}
-    write_record(tmp_path, pair, made_up("paper", "ring", 0, probes))
-    for do in (show_costs, run_study):
+    write_record(tmp_path, spec, make_record("paper", "ring", 0, probes))
+    for function in (show_costs, run_study):
         with pytest.raises(UserError, match=rf"^{run.folder} keeps no weights after batch 1, 14, 27, .*; probe fewer"):
-            do(order)
+            function(options)
     (run.folder / "config.json").unlink()
     (run.folder / "thesis.txt").write_text("mine")
-    for do in (show_costs, run_study):
+    for function in (show_costs, run_study):
         with pytest.raises(UserError, match=r"ring-s0 is not a run folder"):
-            do(order)
+            function(options)
