@@ -9,6 +9,7 @@ from qssl_tf import keras_classes as _keras_classes
 
 _os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 _os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+_environment.settle_without_home()
 if not _environment.is_own_command():  # a command says in one line what is wrong
     _environment.check()
 _keras_classes.register_with_keras()

@@ -152,7 +152,8 @@ def test_few_training_images_calibrate_as_many_as_there_are(tmp_path, capsys):
     with pytest.raises(q.UserError) as error:
         device_run._check_calibration(given, "affine")
     assert str(error.value) == (
-        "`mitigation` affine needs at least 3 training images to calibrate its lines; got 2; take --mitigation readout."
+        "`mitigation` affine needs at least 3 training images to calibrate its lines; got 2; "
+        "take `mitigation='readout'`."
     )
 
 

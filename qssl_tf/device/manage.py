@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from qssl_tf.commands import argument
+from qssl_tf.commands import argument, command
 from qssl_tf.device.backends import Device, device
 from qssl_tf.device.jobs import cancel_jobs
 from qssl_tf.device.ledger import Ledger
@@ -30,7 +30,7 @@ def named(folder: Path, name: str) -> Ledger:
         UserError: The name is that of another place, or the device run is missing or damaged.
     """
     if name != Path(name).name or name in (".", "..", LATEST):
-        raise UserError(f"a device run is named as {argument('status')} lists it; got {name!r:.80}.")
+        raise UserError(f"a device run is named as `{command('device', '--status')}` lists it; got {name!r:.80}.")
     return Ledger.open(folder / name)
 
 

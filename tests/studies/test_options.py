@@ -34,7 +34,7 @@ def test_seeds(text, seeds):
 
 @pytest.mark.parametrize("text", ["", "a", "-1", "3-1", "0,,1", "1.5", "0-99999999"])
 def test_bad_seeds(text):
-    with pytest.raises(UserError, match=r"^--seeds must be numbers or ranges such as 0-5 or 0,2; got "):
+    with pytest.raises(UserError, match=r"^`seeds` must be numbers or ranges such as 0-5 or 0,2; got "):
         read_seeds(text)
 
 
@@ -45,7 +45,7 @@ def test_times(text, seconds):
 
 @pytest.mark.parametrize("text", ["", "90", "h", "-1h", "0h", "1d"])
 def test_bad_times(text):
-    with pytest.raises(UserError, match=r"^--budget must be a time such as 90m, 8h or 600s; got "):
+    with pytest.raises(UserError, match=r"^`budget` must be a time such as 90m, 8h or 600s; got "):
         read_time(text)
 
 
@@ -53,9 +53,9 @@ def test_bad_times(text):
     ("changes", "sentence"),
     [
         ({"batches": "some"}, "`batches` must be one of all, table; got 'some'."),
-        ({"processes": 0}, "--processes must be at least 1; got 0."),
-        ({"paper_probes": -1}, "--paper-probes must be at least 0; got -1."),
-        ({"arms": ""}, "--arms must name at least one arm, such as ring,classical; got none."),
+        ({"processes": 0}, "`processes` must be at least 1; got 0."),
+        ({"paper_probes": -1}, "`paper_probes` must be at least 0; got -1."),
+        ({"arms": ""}, "`arms` must name at least one arm, such as ring,classical; got none."),
     ],
 )
 def test_bad_flags(changes, sentence):
