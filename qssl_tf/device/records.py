@@ -166,6 +166,11 @@ def check_values(record: dict[str, Any], stored: Mapping[str, np.ndarray]) -> No
     labels, classes = stored.get("labels"), len(record["class_names"])
     if labels is not None and (labels.dtype.kind not in "iu" or np.any((labels < 0) | (labels >= classes))):
         raise ValueError(f"its labels must be places of its {classes} classes")
+    positions = stored.get("positions")
+    if positions is not None and (
+        positions.dtype.kind not in "iu" or labels is None or positions.shape != labels.shape or np.any(positions < 0)
+    ):
+        raise ValueError("its positions must be a place among the test images for each label")
 
 
 def circuit_count(record: dict[str, Any]) -> int:

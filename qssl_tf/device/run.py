@@ -9,13 +9,14 @@ from qssl_tf.commands import command
 from qssl_tf.data.images import ImageData
 from qssl_tf.device.backends import Device, check_suppression, device
 from qssl_tf.device.compile import folded, readout_contrast
-from qssl_tf.device.export import FORMS, manual
+from qssl_tf.device.export import FORMS, manual, product_names
 from qssl_tf.device.inputs import Problem, problem
 from qssl_tf.device.jobs import run_jobs
 from qssl_tf.device.ledger import Ledger, planned
 from qssl_tf.device.options import AFFINE_ROWS, CALIBRATION_ROWS, DeviceOptions
+from qssl_tf.device.per_image import write_table
 from qssl_tf.device.prepare import compiled_for, quantum_seconds, rows_a_job, translated
-from qssl_tf.device.results import judged
+from qssl_tf.device.results import judged, outcome, spec_of
 from qssl_tf.device.working_parts import check_width, left_out
 from qssl_tf.errors import UserError
 from qssl_tf.evaluation.scores import score
@@ -139,6 +140,7 @@ def _stored(given: Problem, names: list[str]) -> dict[str, np.ndarray]:
         "rows": given.rows[:, order].astype(np.float64),
         "exact": given.exact,
         "labels": given.labels,
+        "positions": given.positions,
         "kernel": given.classifier.kernel,
         "bias": given.classifier.bias,
     }
@@ -169,9 +171,10 @@ def finish(run: Run, ledger: Ledger, chosen: Device) -> dict[str, Any]:
     finally:
         ledger.record["seconds"] += time.perf_counter() - began
         ledger.save()
-    result = judged(run.config, ledger)
+    names, backend, per_image = ledger.record["class_names"], ledger.record["backend"], outcome(run.config, ledger)
+    write_table(ledger.folder, per_image, names, product_names(spec_of(run.config)))
+    result = judged(ledger, per_image)
     write_json(ledger.folder / "result.json", result)
-    names, backend = ledger.record["class_names"], ledger.record["backend"]
     seen, exact = score(result["confusion"]), score(result["confusion_exact"])
     for kind, where, found in (("confusion", backend, seen), ("confusion_exact", "exact simulation", exact)):
         title = f"{where}: {found.accuracy:.1f} %\n{found.beside}"
