@@ -9,7 +9,6 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from qiskit_aer import AerSimulator
 from sklearn.datasets import load_digits
 
 import qssl_tf as q
@@ -258,17 +257,6 @@ def test_ready_weights_are_not_trained_on():
     with pytest.raises(q.UserError, match="comes with the package and stays as it is; train a run of your own"):
         q.resume(READY)
     assert not list(READY.parent.glob(".*"))
-
-
-@pytest.mark.parametrize(
-    ("backend", "name"),
-    [(snapshot("fake_manila"), "'fake_manila'"), (AerSimulator(), "'aer', or 'fake_paris' with noise")],
-)
-def test_a_backend_in_place_of_its_name_is_one_line(own, backend, name):
-    with pytest.raises(q.UserError) as error:
-        q.run_on_device(own, backend)
-    start = f"`backend` must be a device's name, by which a stopped run finds it again: {name}; got "
-    assert str(error.value).startswith(start) and "\n" not in str(error.value)
 
 
 def test_what_is_no_run_or_no_settings_is_one_line():

@@ -71,7 +71,7 @@ class DeviceRecord(Schema):
     depth: Count
     initial_layout: Qubits | None = None
     layout: Qubits  # on which each qubit of the head is read
-    estimated_success: Share
+    estimated_success: Share | None  # of noise without a calibration nobody can say it
     contrast: Annotated[list[Contrast], Field(min_length=1)]
     class_names: Annotated[Names, Field(min_length=1)]
     seconds: Seconds
