@@ -26,6 +26,7 @@ from qssl_tf.files.schema import (
     Sha256,
     Word,
     check,
+    check_confusion,
     check_finite_arrays,
 )
 
@@ -95,8 +96,10 @@ class DeviceRecord(Schema):
 
 
 class DeviceResult(Schema):
-    """`result.json` of a device run, of this version or an earlier one."""
+    """`result.json` of a device run and `device.json` of a study, of this version or an earlier one."""
 
+    run: Word | None = None
+    class_names: Names | None = None
     backend: Word
     images: Positive
     shots: Shots
@@ -125,6 +128,13 @@ class DeviceResult(Schema):
     step: Count | None = None
     seed: Annotated[int, Field(ge=0, le=MAX_SEED)] | None = None
     seconds: Seconds | None = None
+
+    @model_validator(mode="after")
+    def _of_its_classes(self) -> "DeviceResult":
+        for counts in (self.confusion, self.confusion_exact):
+            if counts is not None and self.class_names is not None:
+                check_confusion(counts, self.class_names)
+        return self
 
 
 def check_record(record: Any) -> None:

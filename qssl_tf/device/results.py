@@ -16,6 +16,7 @@ from qssl_tf.evaluation.linear import LinearFit
 from qssl_tf.evaluation.scores import completed, confusion_matrix, score, wilson
 from qssl_tf.files.read import read_json
 from qssl_tf.files.schema import check
+from qssl_tf.markup import printable
 from qssl_tf.quantum.observables import members
 from qssl_tf.quantum.spec import CircuitSpec, circuit_spec
 
@@ -88,6 +89,8 @@ def judged(ledger: Ledger, outcome: Outcome) -> dict[str, Any]:
     counts, counts_exact = (confusion_matrix(labels, classes_of, classes) for classes_of in (predicted, ideal))
     squares = (outcome.mitigated - outcome.exact) ** 2
     return {
+        "run": printable(ledger.folder.absolute().parent.parent.name),
+        "class_names": record["class_names"],
         "backend": record["backend"],
         "images": len(labels),
         "shots": outcome.shots,
