@@ -121,14 +121,16 @@ def run_on_device(
     """Classify unseen images with a probed run's circuit on a device or a snapshot of one (arXiv:2103.14653, Sec. 5).
 
     Everything is kept in `ibmq/` of the run's folder, the newest device run in `ibmq/latest`: counts, confusion
-    matrices as figures, `result.json`. A device run that was interrupted goes on with
-    `qssl device --resume`.
+    matrices as figures, `images.csv`, `result.json`. A device run that was interrupted goes on with
+    `qssl device --resume`, and on a backend of your own is begun anew.
 
     Args:
         run: A probed run with a quantum head, or its folder. What comes of one that comes with the package goes to a
             copy, `runs/NAME`.
         backend: `aer` (no noise but that of the shots), `fake_*` (a calibration snapshot), `least_busy`, or the name
-            of a device of IBM Quantum.
+            of a device of IBM Quantum. Or an object: a Qiskit `BackendV2`, simulated here with the noise that it has
+            (an `AerSimulator`) or that its calibration says, and an `IBMBackend` as by its name; or a `NoiseModel` of
+            Aer, for circuits in its basis gates.
         data: The images, where they were given to `pretrain`; None takes the run's own.
         images: How many test images, equally many of each class; None is 900, or all where there are fewer.
         shots: Measurements of each image.

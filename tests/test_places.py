@@ -130,7 +130,7 @@ def put_in(path):
 
 
 def test_every_line_to_copy_quotes_its_paths():
-    """Behind a flag a message puts in nothing but `shell(…)`, which a shell reads as one word; `argument` writes most."""
+    """Behind a flag stands nothing but `shell(…)`, which a shell reads as one word; `argument` writes most of them."""
     odd = Path("my runs/it's caf\u00e9 $HOME")
     assert shlex.split(f"--resume {shell(odd)}") == ["--resume", str(odd)]
     asked = subprocess.run(["sh", "-c", f"printf %s {shell(odd)}"], capture_output=True, check=True)

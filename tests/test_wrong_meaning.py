@@ -20,7 +20,7 @@ from qiskit.circuit import Parameter
 from qssl_tf.config import Config
 from qssl_tf.device.ledger import Ledger
 from qssl_tf.device.manage import chosen, show_status
-from qssl_tf.device.results import judged, read_result
+from qssl_tf.device.results import judged, outcome, read_result
 from qssl_tf.device.run import check_fits
 from qssl_tf.errors import UserError
 from qssl_tf.evaluation.linear import LinearFit
@@ -87,12 +87,13 @@ def place(tmp_path_factory, made_up_record):
     circuit.measure_all()
     exact = np.linspace(-0.9, 0.9, 14).reshape(7, 2)
     values = {
-        "rows": np.arccos(exact), "exact": exact, "labels": np.arange(4) % 2, "kernel": fit.kernel, "bias": fit.bias
+        "rows": np.arccos(exact), "exact": exact, "labels": np.arange(4) % 2, "positions": np.arange(4),
+        "kernel": fit.kernel, "bias": fit.bias,
     }  # fmt: skip
     ledger = Ledger.create(run.folder / "ibmq" / "one", SETTINGS, [circuit], values, [[0, 1, 2, 3], [4, 5, 6]])
     for number, rows in ((0, 4), (1, 3)):
         ledger.keep(number, [np.random.default_rng(number).integers(0, 4, (rows, 10, 1), np.uint8)])
-    (ledger.folder / "result.json").write_text(json.dumps(judged(CONFIG, ledger)))
+    (ledger.folder / "result.json").write_text(json.dumps(judged(ledger, outcome(CONFIG, ledger))))
     varied = {"width": Choice((2, 4), {"head": ("quantum",)}), "temperature": Range(0.05, 1.0, log=True)}
     plan = Plan(Config(validation_fraction=0.2), varied, "random", 5, "validation_accuracy", 0)
     (folder / "search").mkdir()
@@ -175,7 +176,7 @@ def used_ledger(folder):
     check_fits(run, ledger)
     assert ledger.circuits()
     if not ledger.missing():
-        json.dumps(judged(run.config, ledger), allow_nan=False)
+        json.dumps(judged(ledger, outcome(run.config, ledger)), allow_nan=False)
     return ledger.record
 
 

@@ -32,6 +32,7 @@ class Problem:
         rows: Angles of the encoding in radians, shape (calibration + images, input symbols); calibration rows first.
         exact: Exact expectations of all rows, shape (calibration + images, observables).
         labels: True labels of the images, without the calibration rows.
+        positions: Place of each of them among the run's test images.
         classifier: From observables to classes.
         class_names: Of the labels.
         step: The checkpoint's.
@@ -42,6 +43,7 @@ class Problem:
     rows: np.ndarray
     exact: np.ndarray
     labels: np.ndarray
+    positions: np.ndarray
     classifier: LinearFit
     class_names: tuple[str, ...]
     step: int
@@ -88,7 +90,8 @@ def problem(run: Run, checkpoint: str, images: int | None, seed: int, data: Imag
             f"{run.probe.with_suffix('.npz')} must be a classifier of {fits[0]} features into {fits[1]} classes; "
             f"got shape {classifier.kernel.shape}; probe the run again."
         )
-    return Problem(head.spec, head.parameters.numpy(), rows, exact, labels, classifier, data.class_names, step)
+    weights = head.parameters.numpy()
+    return Problem(head.spec, weights, rows, exact, labels, chosen, classifier, data.class_names, step)
 
 
 def exact_head(model: SimCLR) -> QuantumHead:

@@ -10,7 +10,7 @@ from qiskit.transpiler import generate_preset_pass_manager
 
 from qssl_tf.device import compile as compiling
 from qssl_tf.device.backends import device
-from qssl_tf.device.compile import compile_head, estimated_success, folded, readout_contrast, regions
+from qssl_tf.device.compile import compile_head, estimated_success, folded, regions
 from qssl_tf.device.prepare import translated
 from qssl_tf.device.working_parts import usable
 from qssl_tf.errors import UserError
@@ -107,11 +107,6 @@ def test_regions_are_connected(paris):
     for region in regions(usable(paris), 8):
         assert len(region) == 8
         assert paris.coupling_map.reduce(region).is_connected()
-
-
-def test_contrast_is_the_calibrated_readout(paris):
-    errors = [paris.target["measure"][(qubit,)].error for qubit in (3, 11)]
-    assert readout_contrast([3, 11], paris) == pytest.approx([1 - 2 * error for error in errors])
 
 
 def test_too_few_qubits():
