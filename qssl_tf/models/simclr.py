@@ -154,8 +154,8 @@ class SimCLR(keras.Model):
         if self._compile_metrics is not None:
             raise UserError("SimCLR has metrics of its own and no labels; leave `metrics` out of `compile`.")
         shapes = [getattr(view, "shape", None) for view in (view_a, view_b)]
-        expected = tf.TensorShape(self.encoder.input_shape)
-        if not all(shape is not None and expected.is_compatible_with(shape) for shape in shapes):
+        expected_shape = tf.TensorShape(self.encoder.input_shape)
+        if not all(shape is not None and expected_shape.is_compatible_with(shape) for shape in shapes):
             raise UserError(
                 f"SimCLR must be given pairs (view_a, view_b), each of shape {('n', *self.encoder.input_shape[1:])}; "
                 f"got {' and '.join(_shape_of(view) for view in (view_a, view_b))}. It takes no labels."
@@ -168,8 +168,8 @@ class SimCLR(keras.Model):
             return self(view_a, training=training), self(view_b, training=training)
         with stacked_views(2):  # one forward pass for both views halves the messages of batch norm
             z = self(tf.concat([view_a, view_b], axis=0), training=training)  # (2 * n, d)
-        gathered = gather(tf.concat(tf.split(z, 2), axis=1))  # (replicas * n, 2 * d)
-        return tuple(tf.split(gathered, 2, axis=1))
+        both_views = gather(tf.concat(tf.split(z, 2), axis=1))  # (replicas * n, 2 * d)
+        return tuple(tf.split(both_views, 2, axis=1))
 
     def _log(self, loss: tf.Tensor, z_a: tf.Tensor, z_b: tf.Tensor) -> dict[str, tf.Tensor]:
         self.loss_mean.update_state(loss * replica_count())  # undo Keras's division by the number of replicas

@@ -151,8 +151,8 @@ def _apply_phases(step: Phases, program: Program, states: BatchedStates, rows: t
     if RE_IM not in order:
         return BatchedStates((RE_IM, *wires), tf.concat([values * cosine, -values * sine], axis=0))
     real, imaginary = tf.split(values, 2)
-    rotated = [real * cosine + imaginary * sine, imaginary * cosine - real * sine]
-    return BatchedStates(order, tf.concat(rotated, axis=0))
+    parts = [real * cosine + imaginary * sine, imaginary * cosine - real * sine]
+    return BatchedStates(order, tf.concat(parts, axis=0))
 
 
 def _apply_permutation(step: Permutation, states: BatchedStates) -> BatchedStates:

@@ -68,7 +68,7 @@ def test_folders_beside_train_and_test_are_named(tmp_path, capsys):
         ImageData.from_folder(tmp_path)
 
 
-def test_photos_are_cropped_to_their_middle_and_not_stretched(tmp_path, capsys):
+def test_photos_are_cropped_to_their_centre_and_not_stretched(tmp_path, capsys):
     """A disc stays a disc, as with torchvision's CenterCrop to the shorter side and Resize."""
     rows, columns = np.mgrid[:40, :80]
     disc = np.where((rows - 19.5) ** 2 + (columns - 39.5) ** 2 < 15**2, 255, 0).astype(np.uint8)

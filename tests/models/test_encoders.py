@@ -87,7 +87,7 @@ def test_angles_are_bounded_by_pi():
     np.testing.assert_allclose(angles, [0, np.pi / 2, np.pi], atol=1e-6)
 
 
-def test_bounds_of_the_rivals():
+def test_other_angle_bounds():
     h = np.array([-50.0, 0.0, 0.5, 50.0], np.float32)
     np.testing.assert_allclose(CentredAngle()(h), np.pi / 2 * np.tanh(h), atol=1e-6)
     np.testing.assert_array_equal(ANGLE_BOUNDS["none"]()(h), h)

@@ -23,7 +23,7 @@ def ring_by_hand(qubits, weights, layer):
 
 
 @pytest.mark.parametrize("simulator", ["xla", "tfq"])
-def test_the_librarys_ring_written_as_an_own_one_is_the_same(own_words, simulator):
+def test_the_ring_as_a_custom_circuit_equals_the_builtin_one(own_words, simulator):
     register_ansatz("my_ring")(ring_by_hand)
     assert Config(ansatz="my_ring").ansatz == "my_ring"
     angles = np.random.default_rng(0).uniform(0, np.pi, (5, 4)).astype(np.float32)
@@ -132,7 +132,7 @@ BAD = {
 
 
 @pytest.mark.parametrize("sentence", BAD)
-def test_what_cannot_run_is_refused_in_one_line_and_registers_nothing(own_words, sentence):
+def test_invalid_circuits_are_refused_in_one_line_and_not_registered(own_words, sentence):
     with pytest.raises(UserError) as error:
         register_ansatz("zigzag")(BAD[sentence])
     assert str(error.value) == f"layer 0 of `ansatz` 'zigzag' on 2 qubits {sentence}"
@@ -179,7 +179,7 @@ def _by_its_argument(weight):
 
 
 @pytest.mark.parametrize("sentence", NOT_NUMBERS)
-def test_what_no_simulator_computes_is_refused(own_words, sentence):
+def test_invalid_parameters_are_refused(own_words, sentence):
     def layer(qubits, weights, number):
         yield cirq.ry(next(weights))(qubits[0])
         yield NOT_NUMBERS[sentence](weights)(qubits[0])
@@ -229,13 +229,13 @@ def test_a_circuit_without_weights_is_refused(own_words):
     assert str(error.value) == "`ansatz` 'fixed' must take a weight at least, by next(weights); it takes none."
 
 
-def test_the_librarys_names_stay_its_own(own_words):
+def test_builtin_names_cannot_be_replaced(own_words):
     with pytest.raises(UserError) as error:
         register_ansatz("ring")(ring_by_hand)
     assert str(error.value) == "`ansatz` 'ring' is one of the library's; choose another name for your own."
 
 
-def test_a_width_on_which_it_fails_is_named_when_it_is_asked_for(own_words):
+def test_a_width_for_which_it_fails_is_reported_on_use(own_words):
     register_ansatz("small")(
         lambda qubits, weights, layer: [cirq.rx(next(weights))({2: qubits, 3: qubits, 4: qubits}[len(qubits)][0])]
     )

@@ -72,7 +72,7 @@ def test_operations_at_the_front_can_be_skipped():
     assert remaining.angle == 1
 
 
-def test_what_only_tfq_knows_is_named():
+def test_operations_that_only_tfq_supports_are_refused():
     noisy = gatewise(cirq.Circuit(cirq.depolarize(0.1)(QUBITS[0])), ())
     with pytest.raises(
         UserError, match=r"`simulator` must be tfq \(or auto\) for the channel depolarize\(p=0.1\): xla"
