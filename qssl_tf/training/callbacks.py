@@ -52,9 +52,8 @@ class HistoryLog(StepCallback):
         """Truncate the history to the resumed step, and open TensorBoard's file."""
         assert self.model.step_logs
         start_history(self.run.history, self.start)
-        self.writer = tf.summary.create_file_writer(
-            os.fsencode(self.run.folder / "tensorboard")
-        )  # the path may not be UTF-8
+        folder = os.fsencode(self.run.folder / "tensorboard")  # the path may not be UTF-8
+        self.writer = tf.summary.create_file_writer(folder)
         self.clock = time.perf_counter()
 
     def on_train_batch_begin(self, batch, logs=None):

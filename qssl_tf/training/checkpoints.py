@@ -140,9 +140,7 @@ def save_state(run: Run, model: SimCLR, step: int) -> None:
     content = npz({"record": np.array(json.dumps(record)), **arrays})
     if run.history.exists():
         with open(open_handle(run.history, os.O_RDONLY), "rb") as table:
-            os.fsync(
-                table.fileno()
-            )  # written to disk before the state that contains its checksum, in case of a power failure
+            os.fsync(table.fileno())  # before the state that contains its checksum, in case of a power failure
     with replacing(run.state) as temporary:
         temporary.write_bytes(content)
         if run.state.exists():

@@ -232,9 +232,8 @@ def test_a_search_does_not_go_on_with_other_images(here, script, tmp_path):
     )
     assert result.returncode == 0, result.stderr
     sorted(folder.rglob("*.png"))[0].unlink()
-    result = script(
-        "tuning/search.py", "--resume", tmp_path / "search", "--trials", "2"
-    )  # a new process, since this one has read the images
+    # In a new process, since this one has read the images.
+    result = script("tuning/search.py", "--resume", tmp_path / "search", "--trials", "2")
     assert result.returncode == 2
     assert result.stderr.startswith(
         f"error: {tmp_path / 'search' / 'trials' / 'trial-0000'} was trained on other images"
