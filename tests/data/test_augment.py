@@ -81,7 +81,7 @@ def test_a_full_box_leaves_the_image_unchanged():
 
 
 def jitter_draws(factors, hue, order, jitter):
-    """Uniform numbers that make the wanted factors, hue and order."""
+    """Uniform numbers that yield the given factors, hue and order."""
     strengths = (jitter.brightness, jitter.contrast, jitter.saturation)
     amounts = [(f - (1 - s)) / (2 * s) for f, s in zip(factors, strengths, strict=True)]
     ranks = [order.index(change) / 4 for change in range(4)]

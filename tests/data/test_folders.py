@@ -38,7 +38,7 @@ def test_subfolders_of_a_class_belong_to_it_as_in_torchvision(tmp_path, capsys):
         for number in range(10):
             write(tmp_path / name / f"{number}.png")
             write(tmp_path / name / "more" / "indoors" / f"{number}.png")
-    (tmp_path / "cat" / "again").symlink_to(tmp_path / "cat")  # a ring
+    (tmp_path / "cat" / "again").symlink_to(tmp_path / "cat")  # a circular link
     (tmp_path / "elsewhere").mkdir()
     write(tmp_path.with_name(f"{tmp_path.name}-linked") / "1.png")
     (tmp_path / "dog" / "linked").symlink_to(tmp_path.with_name(f"{tmp_path.name}-linked"))
@@ -132,7 +132,7 @@ def test_sixteen_bits_become_eight_without_clipping(tmp_path):
 
 def test_images_are_rotated_as_their_exif_data_say(tmp_path):
     exif = Image.Exif()
-    exif[0x0112] = 6  # to be shown turned by 90 degrees
+    exif[0x0112] = 6  # rotated by 90 degrees
     for number in range(5):
         wide = Image.fromarray(np.full((4, 8, 3), 9, np.uint8))
         wide.save(tmp_path / f"{number}.png", exif=exif)

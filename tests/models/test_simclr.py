@@ -91,7 +91,7 @@ def test_whole_models_are_saved_and_loaded(digits_data, tmp_path, head):
 def test_arms_share_encoder_and_projector_weights():
     models = {head: small_model(head=head, seed=4) for head in HEADS}
     for head, model in models.items():
-        # Twice the features need another projector.
+        # Twice as many features need another projector.
         for part in ("encoder",) if head == "trigonometric" else ("encoder", "projector"):
             theirs = getattr(models["quantum"], part).get_weights()
             for a, b in zip(theirs, getattr(model, part).get_weights(), strict=True):

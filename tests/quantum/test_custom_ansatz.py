@@ -1,4 +1,4 @@
-"""Circuits of the user: counted, refused where they cannot run, equal to the library's where they are the same."""
+"""User-defined circuits: weights are counted, invalid gates refused, and results equal those of built-in circuits."""
 
 import cirq
 import numpy as np
@@ -63,7 +63,7 @@ def test_every_fixed_gate_is_one_of_tensorflow_quantums():
 
 @pytest.mark.parametrize("kind", FIXED_GATES)
 def test_every_fixed_gate_runs_everywhere(own_words, kind):
-    """A rotation, the gate, a rotation: TensorFlow Quantum against this package's simulator, and on Qiskit's side."""
+    """A rotation, the gate, a rotation: on both simulators, and translated to Qiskit."""
     arguments = {cirq.PhasedXPowGate: {"phase_exponent": 0.3}, cirq.FSimGate: {"theta": 0.3, "phi": 0.4}}
     gate = kind(**arguments.get(kind, {})) if kind is not cirq.IdentityGate else cirq.I
 
@@ -83,7 +83,7 @@ def test_every_fixed_gate_runs_everywhere(own_words, kind):
 
 @pytest.mark.parametrize("simulator", ["xla", "tfq"])
 def test_an_operation_may_be_used_again_under_other_controls(own_words, simulator):
-    """X on qubit 1, bare, then once more where qubit 0 is 0: it ends like qubit 0, whose <Z> is cos(weight)."""
+    """X on qubit 1, then again if qubit 0 is 0: both qubits end in equal states, with <Z> = cos(weight)."""
 
     @register_ansatz("again")
     def again(qubits, weights, layer):
@@ -143,7 +143,7 @@ def test_invalid_circuits_are_refused_in_one_line_and_not_registered(own_words, 
 @pytest.mark.parametrize("gradient", ["adjoint", "parameter_shift"])
 @pytest.mark.parametrize("simulator", ["xla", "tfq"])
 def test_a_weight_of_several_gates_turns_them_together(own_words, simulator, gradient):
-    """RY(w) on one qubit, then RY(2 w) on it: <Z> = cos 3 w, with the slope -3 sin 3 w."""
+    """RY(w) and then RY(2 w) on one qubit: <Z> = cos 3 w, with the derivative -3 sin 3 w."""
 
     @register_ansatz("shared", min_width=1)
     def shared(qubits, weights, layer):
@@ -161,7 +161,7 @@ def test_a_weight_of_several_gates_turns_them_together(own_words, simulator, gra
 
 
 class Overridden(cirq.XPowGate):
-    """A gate of the user's own, of which each simulator would read something else."""
+    """A user-defined gate, which each simulator would read differently."""
 
 
 NOT_NUMBERS = {
@@ -192,7 +192,7 @@ def test_invalid_parameters_are_refused(own_words, sentence):
 
 @pytest.mark.parametrize("simulator", ["xla", "tfq"])
 def test_gates_that_cirq_makes_of_two_controls_run_everywhere(own_words, simulator):
-    """X, Z and SWAP under controls become gates of their own in Cirq; its simulator is the judge."""
+    """Controlled X, Z and SWAP become special gates in Cirq, whose simulator is the judge."""
 
     @register_ansatz("twice", min_width=3)
     def twice(qubits, weights, number):

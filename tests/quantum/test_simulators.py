@@ -1,4 +1,4 @@
-"""Which simulator runs a head, and what is refused before anything is allocated."""
+"""The choice of the simulator, and what is refused before any allocation."""
 
 import re
 

@@ -28,10 +28,7 @@ def test_the_bar_is_whole_in_80_columns(monkeypatch, tmp_path, steps):
             bar.after_step(step, {"loss": 10.1234, "contrastive_accuracy": 0.4567})
         bar.release()
     output = b""
-    with (
-        suppress(OSError),
-        os.fdopen(terminal, "rb", buffering=0) as reader,
-    ):  # reading past its end is an error on Linux
+    with suppress(OSError), os.fdopen(terminal, "rb", buffering=0) as reader:  # its end is an error on Linux
         while part := reader.read(65536):
             output += part
     last = re.split(r"[\r\n]+", output.decode().strip())[-1]

@@ -138,7 +138,7 @@ def test_a_changed_history_is_detected(run, digits_data):
         append_history(run.history, {"step": step} | row)
         if step == 2:
             save_state(run, model, 2)
-    assert restore_state(run, model) == 2  # what came after the state does not count
+    assert restore_state(run, model) == 2  # rows after the state do not matter
     text = run.history.read_text()
     for damaged_content in (text.replace("2,0.5", "2,0.4"), text[: text.index("2,0.5")], text.split("\n")[0] + "\n"):
         run.history.write_text(damaged_content)
