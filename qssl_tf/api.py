@@ -20,7 +20,7 @@ from qssl_tf.evaluation.trained_run import TrainedRun, as_run, images_of
 from qssl_tf.files.latest import point_newest
 from qssl_tf.files.lock import locked
 from qssl_tf.training.checkpoints import go_back
-from qssl_tf.training.facts import is_finished
+from qssl_tf.training.metadata import is_finished
 from qssl_tf.training.provenance import images_of_run
 from qssl_tf.training.runs import RUNS_DIR, check_open_to_training, choose_step, open_run, own_folder
 from qssl_tf.training.session import Session, new_session, resumed_session

@@ -40,7 +40,7 @@ from qssl_tf.studies.device import device_path, read_device
 from qssl_tf.studies.records import FILE_KEYS, read_record, record_path, refuse_mixed_data, write_record
 from qssl_tf.studies.sections import ReportData
 from qssl_tf.studies.studies import STUDIES, RunSpec
-from qssl_tf.training.facts import read_facts, read_versions, unfinished
+from qssl_tf.training.metadata import read_image_metadata, read_versions, unfinished
 from qssl_tf.training.runs import create_run, open_run
 
 WRONG_RECORDS = int(os.environ.get("WRONG_RECORDS", "480"))
@@ -131,7 +131,7 @@ def page(folder):
 
 def carded(folder):
     run = page(folder)
-    facts, probe = read_facts(run), read_probe(run.probe)
+    facts, probe = read_image_metadata(run), read_probe(run.probe)
     card(
         Facts(
             "run",
@@ -155,7 +155,7 @@ def used_config(folder):
 
 
 def used_facts(folder):
-    return read_facts(carded(folder))
+    return read_image_metadata(carded(folder))
 
 
 def used_versions(folder):

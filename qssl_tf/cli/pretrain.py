@@ -58,8 +58,8 @@ def train(arguments, config: Config, opened: Run | None, options: StrategyOption
     strategy = make_strategy(options, config.batch_size)  # before anything else touches TensorFlow's devices
 
     from qssl_tf.data.sources import load
-    from qssl_tf.training.facts import is_finished
     from qssl_tf.training.fit import build
+    from qssl_tf.training.metadata import is_finished
     from qssl_tf.training.provenance import images_of_run
     from qssl_tf.training.session import Session, new_session, resumed_session
 

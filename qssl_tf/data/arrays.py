@@ -176,12 +176,12 @@ def _convert_objects(labels: np.ndarray, argument: str) -> tuple[np.ndarray, np.
     for kind, dtype, filler in ((str, str, ""), (int | np.integer, np.int64, UNLABELLED)):
         if all(isinstance(value, kind) and not isinstance(value, bool) for value in values):
             try:
-                converted = np.full(len(labels), filler, np.array(values or [filler], dtype).dtype)
+                uniform = np.full(len(labels), filler, np.array(values or [filler], dtype).dtype)
             except OverflowError:
                 too_large = next(value for value in values if abs(int(value)) >= 2**63)
                 raise UserError(f"`{argument}` must be whole numbers of 64 bits; got {shown(too_large)}.") from None
-            converted[is_known] = values
-            return converted, is_known & (converted != UNLABELLED) if dtype is np.int64 else is_known
+            uniform[is_known] = values
+            return uniform, is_known & (uniform != UNLABELLED) if dtype is np.int64 else is_known
     raise UserError(f"`{argument}` must be whole numbers or names; got both or others, such as {shown(values[0])}.")
 
 

@@ -83,8 +83,8 @@ def view_pairs(
 
     def pair(index: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         step, shard = index // len(shard_indices), shard_table[index % len(shard_indices)]
-        first = tf.cast(step % steps_per_epoch, tf.int32) * batch_size + shard * size
-        rows = epoch_order(len(images), seed, step // steps_per_epoch)[first : first + size]
+        first_row = tf.cast(step % steps_per_epoch, tf.int32) * batch_size + shard * size
+        rows = epoch_order(len(images), seed, step // steps_per_epoch)[first_row : first_row + size]
         batch = as_float(tf.gather(all_images, tf.ensure_shape(rows, (size,))))
         return views(batch, step, rows)
 

@@ -127,11 +127,13 @@ def _drop_unlabelled_evaluation(data: ImageData) -> ImageData:
     if not data.class_names:
         return data
     labelled = replace(data, validation=data.validation.labelled(), test=data.test.labelled())
-    unlabelled = len(data.train) - len(data.train.labelled())
-    dropped = len(data.validation) + len(data.test) - len(labelled.validation) - len(labelled.test)
-    messages = [f"{unlabelled} of {len(data.train)} training images are unlabelled: they train, and no probe sees them"]
-    messages = (messages if unlabelled else []) + (
-        [f"{dropped} unlabelled test images are left out"] if dropped else []
+    unlabelled_count = len(data.train) - len(data.train.labelled())
+    dropped_count = len(data.validation) + len(data.test) - len(labelled.validation) - len(labelled.test)
+    messages = [
+        f"{unlabelled_count} of {len(data.train)} training images are unlabelled: they train, and no probe sees them"
+    ]
+    messages = (messages if unlabelled_count else []) + (
+        [f"{dropped_count} unlabelled test images are left out"] if dropped_count else []
     )
     if messages:
         print(f"{data.name}: {'; '.join(messages)}", flush=True)

@@ -22,9 +22,8 @@ def stratified_sample(labels: np.ndarray, count: int, seed: int) -> np.ndarray:
     from sklearn.utils import resample
 
     selected = np.zeros(len(labels), bool)
-    selected[resample(np.arange(len(labels)), replace=False, n_samples=count, stratify=labels, random_state=seed)] = (
-        True
-    )
+    rows = resample(np.arange(len(labels)), replace=False, n_samples=count, stratify=labels, random_state=seed)
+    selected[rows] = True
     _cover_classes(labels, selected, np.random.default_rng(seed))
     return np.flatnonzero(selected)
 

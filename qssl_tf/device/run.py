@@ -28,7 +28,8 @@ from qssl_tf.interrupts import how_to_go_on
 from qssl_tf.models.sizes import head_features
 from qssl_tf.plots.gates import draw_gates
 from qssl_tf.plots.run import confusion
-from qssl_tf.training.facts import unfinished
+from qssl_tf.quantum.observables import support_mask
+from qssl_tf.training.metadata import unfinished
 from qssl_tf.training.runs import Run, check_own, versions
 
 RECORDED = ("qiskit", "qiskit-aer", "qiskit-ibm-runtime")

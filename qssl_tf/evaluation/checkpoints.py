@@ -16,8 +16,8 @@ from qssl_tf.files.lock import locked
 from qssl_tf.files.write import replacing, write_json
 from qssl_tf.plots.run import accuracy_curve, confusion
 from qssl_tf.training.checkpoints import load_weights
-from qssl_tf.training.facts import unfinished
 from qssl_tf.training.fit import build
+from qssl_tf.training.metadata import unfinished
 from qssl_tf.training.provenance import images_of_run
 from qssl_tf.training.runs import Run
 

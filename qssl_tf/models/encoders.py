@@ -43,9 +43,7 @@ def _residual_stages(x, seeds: SeedStream):
 def resnet18(x, seeds: SeedStream):
     """ResNet-18 with the ImageNet stem, as in the paper (arXiv:1512.03385, Table 1): 512 outputs."""
     x = _conv_bn(x, 64, 7, 2, seeds, "stem")
-    x = layers.ZeroPadding2D(1, name="stem_pool_pad")(
-        x
-    )  # zero padding is safe, since values are non-negative after the ReLU
+    x = layers.ZeroPadding2D(1, name="stem_pool_pad")(x)  # zeros are safe, as values are non-negative after the ReLU
     x = layers.MaxPooling2D(3, strides=2, name="stem_pool")(x)
     return _residual_stages(x, seeds)
 
@@ -167,10 +165,8 @@ def build_encoder(
     mean, deviation = CHANNEL_STATISTICS[image_shape[-1]]
     images = keras.Input(tuple(image_shape), name="images")
     x = layers.Normalization(mean=mean, variance=[value**2 for value in deviation], name="normalise")(images)
-    backbone_outputs = ENCODERS[name](x, seeds)  # (n, outputs)
-    h = dense(width, backbone_outputs.shape[-1], seeds, use_bias=not angle_norm, name="compress")(
-        backbone_outputs
-    )  # (n, width)
+    outputs = ENCODERS[name](x, seeds)  # (n, outputs)
+    h = dense(width, outputs.shape[-1], seeds, use_bias=not angle_norm, name="compress")(outputs)  # (n, width)
     if angle_norm:
         h = BatchNormalization(momentum=0.9, epsilon=1e-5, name="angle_bn")(h)
     return keras.Model(images, ANGLE_BOUNDS[angle_bound](name="angles")(h), name="encoder")

@@ -66,11 +66,11 @@ class AdamL2(keras.optimizers.Adam):
         ]
         parts = [gradient[taps] if taps else gradient for gradient, taps in zip(gradients, active_taps, strict=True)]
         sums = tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, parts)
-        reduced = [
+        full_gradients = [
             _pad_taps(part, taps, gradient.shape) if taps else part
             for part, taps, gradient in zip(sums, active_taps, gradients, strict=True)
         ]
-        return list(zip(reduced, variables, strict=True))
+        return list(zip(full_gradients, variables, strict=True))
 
     def get_config(self):
         """Return the constructor's arguments."""

@@ -33,12 +33,10 @@ class SimCLR(keras.Model):
 
     Compile it with an optimizer and `NTXent`, and fit it on pairs (view_a, view_b), also as `validation_data`; labels,
     sample weights and further metrics are refused. Batch statistics are computed per view. The logs hold `loss` and
-    `contrastive_accuracy` (top-1): means over the epoch so far, as usual in Keras, or the values of each step if
-    `step_logs` is set to True before `fit`.
+    `contrastive_accuracy` (top-1): means over the epoch so far, as in Keras, or of each step if `step_logs` is True.
 
-    Built in the scope of a `tf.distribute` strategy, it learns from the global batch: each replica gets its share of
-    the pairs, embeddings and batch statistics are exchanged, and the step equals that of a single replica with all
-    pairs.
+    Built in the scope of a `tf.distribute` strategy, it learns from the global batch: replicas share the pairs and
+    exchange embeddings and batch statistics, and the step equals that of a single replica with all pairs.
 
     ```python
     data = ImageData.from_arrays(np.random.rand(64, 8, 8, 1))
@@ -57,8 +55,7 @@ class SimCLR(keras.Model):
         projector: Model from features to embeddings.
 
     Raises:
-        UserError: A part is not a layer, the encoder has no known image shape, or a part does not accept the output of
-            the one before it.
+        UserError: A part is not a layer or does not accept its input, or the encoder's image shape is unknown.
     """
 
     def __init__(self, encoder: keras.Model, head: layers.Layer, projector: keras.Model, **kwargs: Any):
@@ -154,8 +151,8 @@ class SimCLR(keras.Model):
         if self._compile_metrics is not None:
             raise UserError("SimCLR has metrics of its own and no labels; leave `metrics` out of `compile`.")
         shapes = [getattr(view, "shape", None) for view in (view_a, view_b)]
-        expected = tf.TensorShape(self.encoder.input_shape)
-        if not all(shape is not None and expected.is_compatible_with(shape) for shape in shapes):
+        expected_shape = tf.TensorShape(self.encoder.input_shape)
+        if not all(shape is not None and expected_shape.is_compatible_with(shape) for shape in shapes):
             raise UserError(
                 f"SimCLR must be given pairs (view_a, view_b), each of shape {('n', *self.encoder.input_shape[1:])}; "
                 f"got {' and '.join(_shape_of(view) for view in (view_a, view_b))}. It takes no labels."
@@ -168,8 +165,8 @@ class SimCLR(keras.Model):
             return self(view_a, training=training), self(view_b, training=training)
         with stacked_views(2):  # one forward pass for both views halves the messages of batch norm
             z = self(tf.concat([view_a, view_b], axis=0), training=training)  # (2 * n, d)
-        gathered = gather(tf.concat(tf.split(z, 2), axis=1))  # (replicas * n, 2 * d)
-        return tuple(tf.split(gathered, 2, axis=1))
+        both_views = gather(tf.concat(tf.split(z, 2), axis=1))  # (replicas * n, 2 * d)
+        return tuple(tf.split(both_views, 2, axis=1))
 
     def _log(self, loss: tf.Tensor, z_a: tf.Tensor, z_b: tf.Tensor) -> dict[str, tf.Tensor]:
         self.loss_mean.update_state(loss * replica_count())  # undo Keras's division by the number of replicas
@@ -234,9 +231,8 @@ def _build_part(name: str, part: Any, input_shape: tuple[int | None, ...]) -> tu
             part.build(input_shape)
         return shape
     except (ValueError, TypeError) as error:
-        raise UserError(
-            f"`{name}` must take what the part before it gives, shape {input_shape}: {reason(error)}."
-        ) from error
+        why = reason(error)
+        raise UserError(f"`{name}` must take what the part before it gives, shape {input_shape}: {why}.") from error
 
 
 def build_projector(features: int, seed: int = 0, widths: Sequence[int] = ()) -> keras.Model:
@@ -245,8 +241,7 @@ def build_projector(features: int, seed: int = 0, widths: Sequence[int] = ()) ->
     Args:
         features: Number of outputs of the head.
         seed: Seed of the weights.
-        widths: Widths of the layers, the last being that of the embedding; if empty, two layers of width `features`, as
-            in the paper.
+        widths: Widths of the layers, up to the embedding; if empty, two layers of `features`, as in the paper.
     """
     seeds, fan_in = SeedStream(seed, part=2), features
     stack: list[layers.Layer] = [keras.Input((features,))]
@@ -301,7 +296,5 @@ def build_simclr(
     model = SimCLR(encoder, head, projector, name="simclr")
     rate = SCHEDULES[config.schedule](config, steps or config.steps or 1)
     model.compile(optimizer=AdamL2(rate, l2=config.weight_decay, epsilon=1e-8), loss=NTXent(config.temperature))
-    model.optimizer.build(
-        model.trainable_variables
-    )  # otherwise the first step would create variables, and be traced twice
+    model.optimizer.build(model.trainable_variables)  # or the first step would create variables, and be traced twice
     return model

@@ -33,35 +33,26 @@ class ControlledParts(NamedTuple):
 
 def split_controls(operation: cirq.Operation) -> ControlledParts:
     """Return the gate of an operation, its controls, and all assignments that activate it."""
-    sub_operation: Any = operation.untagged
+    current: Any = operation.untagged
     controls: tuple[cirq.Qid, ...] = ()
     values: tuple[tuple[int, ...], ...] = ((),)
     while True:
-        gate = sub_operation.gate
-        if isinstance(sub_operation, cirq.ControlledOperation):
-            new_controls, control_values, inner = (
-                sub_operation.controls,
-                sub_operation.control_values,
-                sub_operation.sub_operation,
-            )
+        gate = current.gate
+        if isinstance(current, cirq.ControlledOperation):
+            new_controls, control_values, inner = current.controls, current.control_values, current.sub_operation
         elif isinstance(gate, cirq.ControlledGate):
             count = gate.num_controls()
-            new_controls, control_values, inner = (
-                sub_operation.qubits[:count],
-                gate.control_values,
-                gate.sub_gate.on(*sub_operation.qubits[count:]),
-            )
+            new_controls, control_values = current.qubits[:count], gate.control_values
+            inner = gate.sub_gate.on(*current.qubits[count:])
         elif type(gate) in BUILTIN_CONTROLLED and getattr(gate, "global_shift", 0) == 0:
             count, uncontrolled = BUILTIN_CONTROLLED[type(gate)]
-            new_controls, inner = (
-                sub_operation.qubits[:count],
-                uncontrolled(getattr(gate, "exponent", 1)).on(*sub_operation.qubits[count:]),
-            )
+            inner = uncontrolled(getattr(gate, "exponent", 1)).on(*current.qubits[count:])
+            new_controls = current.qubits[:count]
             control_values = cirq.ProductOfSums([(1,)] * count)
         else:
-            return ControlledParts(sub_operation, controls, values)
+            return ControlledParts(current, controls, values)
         assignments = [tuple(int(value) for value in assignment) for assignment in control_values.expand()]
-        sub_operation, controls = inner.untagged, (*controls, *new_controls)
+        current, controls = inner.untagged, (*controls, *new_controls)
         values = tuple((*assignment, *new_values) for assignment in values for new_values in assignments)
 
 

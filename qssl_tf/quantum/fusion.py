@@ -134,8 +134,8 @@ def fuse(circuit: GatewiseCircuit, qubits: Sequence[cirq.Qid], row_gates: Iterab
     steps: list[_OpenStep] = []
     for instruction in _absorb_initial_rotations(instructions(circuit, qubits, by_row, skip), None if skip else start):
         _schedule(instruction, steps)
-    finished = tuple(_finish(step) for step in steps)
-    return Program(len(qubits), tuple(start), finished, tuple(sorted(by_row)), len(circuit.names))
+    fused_steps = tuple(_finish(step) for step in steps)
+    return Program(len(qubits), tuple(start), fused_steps, tuple(sorted(by_row)), len(circuit.names))
 
 
 def _absorb_initial_rotations(stream: Iterable[Instruction], start: list[int | None] | None) -> Iterator[Instruction]:

@@ -45,9 +45,8 @@ def product_states(angles: np.ndarray) -> np.ndarray:
 def matrix_expectations(spec: CircuitSpec, weights: np.ndarray, angles: np.ndarray) -> np.ndarray:
     """Return the expectation of each observable for each row of angles, float32, shape (n, observables)."""
     matrix, size = ansatz_matrix(spec, weights), 2 ** len(spec.qubits)
-    outcome_values = eigenvalues(
-        support_mask(spec.observables, spec.qubits), range(len(spec.qubits))
-    )  # (2^width, observables)
+    support = support_mask(spec.observables, spec.qubits)
+    outcome_values = eigenvalues(support, range(len(spec.qubits)))  # (2^width, observables)
     rows = []
     for start in range(0, len(angles), CHUNK):
         amplitudes = product_states(np.asarray(angles[start : start + CHUNK], np.float32)) @ matrix

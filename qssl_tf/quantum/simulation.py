@@ -78,9 +78,8 @@ class Simulation:
             return self.exact(states)
         order, outcome_probabilities = probabilities(states)
         values = tf.constant(eigenvalues(self.support_mask, order))  # (2^width, observables)
-        samples = sample_outcomes(
-            outcome_probabilities, uniform(seed, first_row, tf.shape(outcome_probabilities)[1], self.shots)
-        )  # (shots, n)
+        numbers = uniform(seed, first_row, tf.shape(outcome_probabilities)[1], self.shots)
+        samples = sample_outcomes(outcome_probabilities, numbers)  # (shots, n)
         return tf.reduce_mean(tf.gather(values, samples), axis=0)
 
     def weighted_means(

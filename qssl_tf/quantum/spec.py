@@ -60,9 +60,8 @@ class CircuitSpec:
         for operation in cirq.resolve_parameters(self.circuit, angles).all_operations():
             digest.update(str([self.qubits.index(qubit) for qubit in operation.qubits]).encode())
             for matrix in cirq.kraus(operation):
-                digest.update(
-                    (np.round(matrix, 5) + 0.0).tobytes()
-                )  # equal on all processors; + 0.0 removes the sign of zeros
+                # Rounded to be equal on all processors; + 0.0 removes the sign of zeros.
+                digest.update((np.round(matrix, 5) + 0.0).tobytes())
         return digest.hexdigest()
 
     @property

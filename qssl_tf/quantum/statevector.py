@@ -50,9 +50,7 @@ def _product_states(program: Program, rows: tf.Tensor) -> tf.Tensor:
     column = [len(program.row_gates) if gate is None else program.row_gates.index(gate) for gate in program.start]
     cosine_sine = tf.stack([tf.cos(half), tf.sin(half)], axis=1)  # (row gates + 1, 2, n)
     middle = (program.width + 1) // 2
-    left, right = (
-        _product([cosine_sine[position] for position in part]) for part in (column[:middle], column[middle:])
-    )
+    left, right = (_product([cosine_sine[row] for row in part]) for part in (column[:middle], column[middle:]))
     return tf.reshape(left[:, tf.newaxis] * right, (2**program.width, -1))
 
 
@@ -151,8 +149,8 @@ def _apply_phases(step: Phases, program: Program, states: BatchedStates, rows: t
     if RE_IM not in order:
         return BatchedStates((RE_IM, *wires), tf.concat([values * cosine, -values * sine], axis=0))
     real, imaginary = tf.split(values, 2)
-    rotated = [real * cosine + imaginary * sine, imaginary * cosine - real * sine]
-    return BatchedStates(order, tf.concat(rotated, axis=0))
+    parts = [real * cosine + imaginary * sine, imaginary * cosine - real * sine]
+    return BatchedStates(order, tf.concat(parts, axis=0))
 
 
 def _apply_permutation(step: Permutation, states: BatchedStates) -> BatchedStates:

@@ -108,9 +108,7 @@ def with_spsa_gradient(
     @tf.custom_gradient
     def expectations(values: tf.Tensor, seed: tf.Tensor, first_row: tf.Tensor):
         def backward(upstream: tf.Tensor):
-            coins = uniform(
-                seed, first_row, tf.shape(values)[0], values.shape[1]
-            )  # of the row, so equal on all replicas
+            coins = uniform(seed, first_row, tf.shape(values)[0], values.shape[1])  # those of a row on any replica
             signs = 2.0 * tf.cast(coins < 0.5, tf.float32) - 1.0
             ahead, behind = (
                 estimate(tf.matmul(values + way * SPSA_STEP * signs, matrix) + offset) for way in (1.0, -1.0)

@@ -48,8 +48,8 @@ def tfq_expectations(
         gates, noisy = gatewise(run, symbols), measurement.partial_measurement or bool(measurement.channels)
         estimate = sampled_estimator(gates, support_mask(spec.observables, spec.qubits), measurement.shots, noisy)
     if measurement.gradient == "spsa":
-        expectations = with_spsa_gradient(estimate, gates)
-        return lambda angles, weights, seed, first_row: expectations(symbol_values(angles, weights), seed, first_row)
+        with_spsa = with_spsa_gradient(estimate, gates)
+        return lambda angles, weights, seed, first_row: with_spsa(symbol_values(angles, weights), seed, first_row)
     choices = {
         "adjoint": lambda: with_adjoint_gradient(estimate, gates, exact),
         "parameter_shift": lambda: with_shift_gradient(estimate, gates),

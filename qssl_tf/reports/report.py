@@ -14,7 +14,7 @@ from qssl_tf.files.checksums import refuse_listed
 from qssl_tf.files.write import write_text
 from qssl_tf.reports.page import page, pictures, settings_table, table, text
 from qssl_tf.reports.pictures import draw_run
-from qssl_tf.training.facts import read_facts, read_versions, unfinished
+from qssl_tf.training.metadata import read_image_metadata, read_versions, unfinished
 from qssl_tf.training.runs import open_run, own_folder
 
 PROBED = (
@@ -65,7 +65,7 @@ def write_page(run: TrainedRun, drawn: Mapping[str, Path | str]) -> Path:
         "loss and contrastive accuracy in training": figures / "loss.png",
         "images and their two views": figures / "views.png",
     }
-    facts = read_facts(opened) or {}
+    facts = read_image_metadata(opened) or {}
     probe = read_probe(folder / "probe.json") if (folder / "probe.json").is_file() else {}
     judged = {
         "test images by true and predicted class": figures / "confusion.png",

@@ -14,8 +14,8 @@ from qssl_tf.files.write import making, write_json, write_text
 from qssl_tf.sharing.card import Facts, card, seeds_of
 from qssl_tf.training.callbacks import StateGeometry
 from qssl_tf.training.checkpoints import save_weights
-from qssl_tf.training.facts import read_facts, read_versions, unfinished
 from qssl_tf.training.history import COLUMNS, read_history
+from qssl_tf.training.metadata import read_image_metadata, read_versions, unfinished
 from qssl_tf.training.runs import Run, open_run
 
 TABLES: dict[str, Sequence[str]] = {"history.csv": COLUMNS, "geometry.csv": StateGeometry.columns}
@@ -41,7 +41,7 @@ def share(
     Raises:
         UserError: The folder exists, the probe is of other weights, or the other runs do not belong to this one.
     """
-    source, facts = open_run(run.folder), read_facts(open_run(run.folder))
+    source, facts = open_run(run.folder), read_image_metadata(open_run(run.folder))
     if folder.exists():
         raise UserError(f"{folder} exists already; name another folder with {argument('output')}.")
     if facts is None:

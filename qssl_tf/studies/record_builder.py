@@ -14,8 +14,8 @@ from qssl_tf.models.simclr import SimCLR
 from qssl_tf.studies.records import ProbeRecord, Record
 from qssl_tf.studies.studies import RunSpec
 from qssl_tf.training.callbacks import StateGeometry
-from qssl_tf.training.facts import read_versions
 from qssl_tf.training.history import read_history
+from qssl_tf.training.metadata import read_versions
 from qssl_tf.training.runs import Run
 
 

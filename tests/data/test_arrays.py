@@ -30,11 +30,11 @@ def test_fractions_and_whole_numbers_become_the_same_bytes(dtype):
     assert data.train.images.dtype == np.uint8 and (data.train.images == BYTES).all() and not len(data.test)
 
 
-def test_gray_images_get_their_channel():
+def test_gray_images_get_a_channel_axis():
     assert ImageData.from_arrays(BYTES[..., 0], LABELS).image_shape == (6, 6, 1)
 
 
-def test_names_are_labels_too_and_are_counted_in_order():
+def test_string_labels_are_indexed_in_sorted_order():
     names = np.array(["dog", "cat"])[LABELS % 2]
     data = ImageData.from_arrays(BYTES, names, test_images=BYTES[:4], test_labels=["cat", "dog", "cat", "cat"])
     assert data.class_names == ("cat", "dog") and data.test.labels.tolist() == [0, 1, 0, 0]
@@ -46,7 +46,7 @@ def test_labels_with_gaps_mean_the_same_in_both_splits():
     assert data.class_names == ("3", "5", "7", "9") and data.test.labels.tolist() == [3, 0]
 
 
-def test_given_names_stand_for_the_numbers():
+def test_class_names_replace_numbers():
     data = ImageData.from_arrays(BYTES, LABELS, class_names=["a", "b", "c", "d", "e"])
     assert data.class_names == ("a", "b", "c", "d", "e") and set(data.train.labels) == {0, 1, 2, 3}
 
@@ -95,7 +95,7 @@ def test_unlabelled_test_images_are_dropped(capsys):
     ],
     ids=["column", "objects", "names", "bytes", "column of names"],
 )
-def test_labels_of_other_libraries_mean_what_they_say(labels):
+def test_labels_in_other_formats(labels):
     data = ImageData.from_arrays(BYTES, labels, test_fraction=0)
     assert data.train.labels.tolist() == LABELS.tolist() and data.train.labels.dtype == np.int64
 
@@ -114,7 +114,7 @@ def test_pandas_na_is_not_a_class():
     assert data.class_names == ("a", "b") and data.train.labels.tolist() == [0, 1, -1, -1] * 10
 
 
-def test_a_name_of_any_bytes_can_be_written():
+def test_names_of_any_bytes_can_be_printed():
     coffee = b"caf\xe9".decode("utf-8", "surrogateescape")  # as Python decodes a folder's name that is not UTF-8
     data = ImageData.from_arrays(BYTES, LABELS, class_names=["$$", coffee, "a\nb", "日本"])
     assert data.class_names == ("$$", r"caf\xe9", r"a\nb", "日本")

@@ -74,14 +74,14 @@ def test_crop_ranges():
     assert top.min() == 0 and (top + height).max() == 32 and left.min() == 0 and (left + width).max() == 32
 
 
-def test_a_whole_box_leaves_the_image():
+def test_a_full_box_leaves_the_image_unchanged():
     image = np.random.default_rng(1).random((2, 9, 9, 1), np.float32)
     zeros, nines = tf.zeros(2), tf.fill((2,), 9.0)
     np.testing.assert_allclose(crop_and_resize(image, zeros, zeros, nines, nines, 9), image, atol=1e-6)
 
 
 def jitter_draws(factors, hue, order, jitter):
-    """Uniform numbers that make the wanted factors, hue and order."""
+    """Uniform numbers that yield the given factors, hue and order."""
     strengths = (jitter.brightness, jitter.contrast, jitter.saturation)
     amounts = [(f - (1 - s)) / (2 * s) for f, s in zip(factors, strengths, strict=True)]
     ranks = [order.index(change) / 4 for change in range(4)]
@@ -101,7 +101,7 @@ def pil_jitter(image, factors, hue, order):
 
 
 @pytest.mark.parametrize("order", [[0, 1, 2, 3], [3, 2, 1, 0], [1, 3, 0, 2], [2, 0, 3, 1]])
-def test_jitter_is_pils_enhancement_in_random_order(images, order):
+def test_jitter_is_pils_enhancement_in_any_order(images, order):
     jitter = RandomColorJitter()
     factors, hue = (1.3, 0.65, 1.25), -0.07
     ours = jitter(images[:1], jitter_draws(factors, hue, order, jitter)).numpy()[0]

@@ -38,7 +38,7 @@ def test_subfolders_of_a_class_belong_to_it_as_in_torchvision(tmp_path, capsys):
         for number in range(10):
             write(tmp_path / name / f"{number}.png")
             write(tmp_path / name / "more" / "indoors" / f"{number}.png")
-    (tmp_path / "cat" / "again").symlink_to(tmp_path / "cat")  # a ring
+    (tmp_path / "cat" / "again").symlink_to(tmp_path / "cat")  # a circular link
     (tmp_path / "elsewhere").mkdir()
     write(tmp_path.with_name(f"{tmp_path.name}-linked") / "1.png")
     (tmp_path / "dog" / "linked").symlink_to(tmp_path.with_name(f"{tmp_path.name}-linked"))
@@ -68,7 +68,7 @@ def test_folders_beside_train_and_test_are_named(tmp_path, capsys):
         ImageData.from_folder(tmp_path)
 
 
-def test_photos_are_cropped_to_their_middle_and_not_stretched(tmp_path, capsys):
+def test_photos_are_cropped_to_their_centre_and_not_stretched(tmp_path, capsys):
     """A disc stays a disc, as with torchvision's CenterCrop to the shorter side and Resize."""
     rows, columns = np.mgrid[:40, :80]
     disc = np.where((rows - 19.5) ** 2 + (columns - 39.5) ** 2 < 15**2, 255, 0).astype(np.uint8)
@@ -132,7 +132,7 @@ def test_sixteen_bits_become_eight_without_clipping(tmp_path):
 
 def test_images_are_rotated_as_their_exif_data_say(tmp_path):
     exif = Image.Exif()
-    exif[0x0112] = 6  # to be shown turned by 90 degrees
+    exif[0x0112] = 6  # rotated by 90 degrees
     for number in range(5):
         wide = Image.fromarray(np.full((4, 8, 3), 9, np.uint8))
         wide.save(tmp_path / f"{number}.png", exif=exif)

@@ -45,16 +45,16 @@ def test_a_view_depends_on_seed_step_and_image_alone(digits_data):
     recipe = AUGMENTATIONS["digits"](8)
     images = tf.constant(digits_data.train.images[:6], tf.float32) / 255
     rows, step = tf.range(6), tf.constant(11)
-    all_pairs, other_view = view_maker(recipe, 3)(images, step, rows)
+    full_batch, other_view = view_maker(recipe, 3)(images, step, rows)
     part, _ = view_maker(recipe, 3)(images[2:4], step, rows[2:4])
-    np.testing.assert_allclose(all_pairs[2:4], part, atol=1e-6)
+    np.testing.assert_allclose(full_batch[2:4], part, atol=1e-6)
     for changed in (
         other_view,
         view_maker(recipe, 4)(images, step, rows)[0],
         view_maker(recipe, 3)(images, step + 1, rows)[0],
         view_maker(recipe, 3)(images, step, rows + 6)[0],
     ):
-        assert np.mean(np.max(np.abs(changed - all_pairs), axis=(1, 2, 3)) > 1e-3) > 0.6  # some draws change nothing
+        assert np.mean(np.max(np.abs(changed - full_batch), axis=(1, 2, 3)) > 1e-3) > 0.6  # some draws change nothing
 
 
 def test_draws_are_uniform_and_independent():

@@ -46,7 +46,7 @@ def test_fewer_training_images_are_stratified(digits_data):
     data = load(Config(train_images=200, batch_size=16, seed=3))
     all_images = {image.tobytes() for image in digits_data.train.images}
     assert len({image.tobytes() for image in data.train.images} & all_images) == len(data.train) == 200
-    assert set(np.bincount(data.train.labels)) <= {19, 20, 21}  # of 10 classes that are not quite equally many
+    assert set(np.bincount(data.train.labels)) <= {19, 20, 21}  # the 10 classes have slightly different sizes
     np.testing.assert_array_equal(data.test.images, digits_data.test.images)
     np.testing.assert_array_equal(load(Config(train_images=1437)).train.images, digits_data.train.images)
 

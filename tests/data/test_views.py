@@ -15,7 +15,7 @@ CONFIG = Config(seed=3, batch_size=20)
 DATA = ImageData.from_arrays(np.random.default_rng(0).random((20, 8, 8)), test_fraction=0)
 
 
-def test_they_are_the_views_of_the_first_step():
+def test_samples_are_the_views_of_the_first_step():
     images, *views = sample_views(DATA, CONFIG, 20)
     np.testing.assert_array_equal(np.rint(255 * images), DATA.train.images)
     batch = next(iter(view_pairs(DATA.train.images, augmentation(CONFIG, (8, 8, 1)), 20, CONFIG.seed, steps=1)))
@@ -25,7 +25,7 @@ def test_they_are_the_views_of_the_first_step():
     assert np.abs(views[0] - views[1]).max() > 0.1
 
 
-def test_the_augmentation_is_the_one_that_is_named():
+def test_the_augmentation_is_that_of_the_settings():
     _, view_a, view_b = sample_views(DATA, Config(augmentation="digits", seed=3), 4)
     other_seed = sample_views(DATA, Config(augmentation="digits", seed=4), 4)[1]
     assert view_a.shape == view_b.shape == (4, 8, 8, 1) and view_a.dtype == np.float32

@@ -65,6 +65,6 @@ def test_invalid_encoders_are_refused_in_one_line(own_words, factory, sentence):
     assert str(error.value).startswith(sentence) and "\n" not in str(error.value)
 
 
-def test_the_librarys_names_stay_its_own(own_words):
+def test_builtin_names_cannot_be_replaced(own_words):
     with pytest.raises(UserError, match="`encoder` 'resnet18' is one of the library's"):
         register_encoder("resnet18")(lambda shape: stack())

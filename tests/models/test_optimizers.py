@@ -27,7 +27,7 @@ def test_it_reloads():
 
 
 def test_no_sum_of_the_step_depends_on_which_buffer_is_free():
-    """TensorFlow's AddN sums three terms in an order that depends on time where one shares its buffer with another."""
+    """TensorFlow's AddN sums three terms in an order that depends on timing if two of them share a buffer."""
     weight, optimizer = keras.Variable(np.ones(4), dtype="float32"), AdamL2(0.01, l2=0.3)
     optimizer.build([weight])
     rows = tf.constant(np.random.default_rng(0).normal(size=(2, 8, 4)), tf.float32)

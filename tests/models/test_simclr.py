@@ -75,7 +75,7 @@ def test_batch_statistics_are_taken_per_view(digits_data):
 
 
 @pytest.mark.parametrize("head", HEADS)
-def test_saving_whole(digits_data, tmp_path, head):
+def test_whole_models_are_saved_and_loaded(digits_data, tmp_path, head):
     model = small_model(head=head)
     model.fit(pairs(digits_data, 2), shuffle=False, verbose=0)
     model.save(tmp_path / "model.keras")
@@ -91,14 +91,14 @@ def test_saving_whole(digits_data, tmp_path, head):
 def test_arms_share_encoder_and_projector_weights():
     models = {head: small_model(head=head, seed=4) for head in HEADS}
     for head, model in models.items():
-        # Twice the features need another projector.
+        # Twice as many features need another projector.
         for part in ("encoder",) if head == "trigonometric" else ("encoder", "projector"):
             theirs = getattr(models["quantum"], part).get_weights()
             for a, b in zip(theirs, getattr(model, part).get_weights(), strict=True):
                 np.testing.assert_array_equal(a, b)
 
 
-def test_features_are_cut_before_the_projector(digits_data):
+def test_features_are_the_input_of_the_projector(digits_data):
     model = small_model(head="identity")
     images = digits_data.test.images[:5] / np.float32(255)
     np.testing.assert_array_equal(model.features(images), model.encoder(images, training=False))
@@ -135,7 +135,7 @@ def test_the_train_step_is_traced_once(digits_data):
     assert not model.jit_compile
 
 
-def test_a_session_with_many_models_is_not_warned_of_tracing(tensorflow_says):
+def test_many_models_in_one_process_cause_no_retracing_warning(tensorflow_says):
     """TensorFlow counts traces per line of code, not per model: probing five runs must not look like a leak."""
     for seed in range(8):
         model = small_model(seed=seed)

@@ -56,15 +56,15 @@ def test_settings_beyond_their_weights_are_refused_before_any_allocation(folder,
 
 @pytest.mark.parametrize("settings", WIDE)
 @pytest.mark.usefixtures("limited_memory")
-def test_own_settings_beyond_memory_are_one_line(settings, here, tmp_path, monkeypatch):
+def test_settings_beyond_memory_are_refused_in_one_line(settings, here, tmp_path, monkeypatch):
     monkeypatch.setattr(sizes, "available", lambda: 2 * 10**9)
     flags = []
     for name, value in settings.items():
         flags += [f"--{name}", ",".join(map(str, value)) if isinstance(value, list) else str(value)]
-    done = here("trainers/pretrain.py", "--runs-dir", tmp_path, *flags)
-    assert done.returncode == 2 and done.stderr.count("\n") == 1
+    result = here("trainers/pretrain.py", "--runs-dir", tmp_path, *flags)
+    assert result.returncode == 2 and result.stderr.count("\n") == 1
     first = next(name for name in ("projector", "encoding", "width") if name in settings)
-    assert done.stderr.startswith(f"error: `{first}` ") and "; 2.0 GB are left on this machine;" in done.stderr
+    assert result.stderr.startswith(f"error: `{first}` ") and "; 2.0 GB are left on this machine;" in result.stderr
     assert not list(tmp_path.iterdir())
 
 
@@ -112,7 +112,7 @@ STEPS = [
 
 
 @pytest.mark.parametrize(("settings", "free_bytes", "sentence"), STEPS)
-def test_a_step_beyond_memory_is_one_line(settings, free_bytes, sentence, digits_data, monkeypatch):
+def test_a_step_beyond_memory_is_refused_in_one_line(settings, free_bytes, sentence, digits_data, monkeypatch):
     for module in (sizes, simulators):
         monkeypatch.setattr(module, "available", lambda: free_bytes)
     config = q.Config.from_dict({"projector": [2], **settings})

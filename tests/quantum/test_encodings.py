@@ -51,7 +51,7 @@ def test_reuploading_precedes_each_layer():
 @pytest.mark.parametrize("simulator", ["xla", "tfq"])
 @pytest.mark.parametrize("size", [1.0, 1e-5, 1e-6, 1e-12, 1e-20])
 def test_amplitudes_do_not_depend_on_the_scale_of_a_row(size, simulator):
-    """<Z> of the state (cos t, sin t) is cos 2t; [1, 0] has 1."""
+    """<Z> of the state (cos t, sin t) is cos 2t; for [1, 0] it is 1."""
     head = QuantumHead(1, "none", 1, "amplitude", simulator=simulator)
     head.build((None, 2))
     head.parameters.assign([0.0])
@@ -73,7 +73,7 @@ def test_a_small_row_has_the_gradient_of_its_direction():
 
 @pytest.mark.parametrize("width", [1, 2, 3, 4])
 def test_recipes_say_how_inputs_become_angles(width):
-    """Each recipe followed by the letter."""
+    """Each recipe, implemented literally."""
     f, n = np.random.default_rng(width).uniform(0.1, 3, 2**width), width
     x = np.zeros(2**n - 1)
     for level in range(n):

@@ -1,4 +1,4 @@
-"""Which gates end up in which step; that the steps make the circuit's state is in test_statevector.py."""
+"""The gates of each fused step; test_statevector.py checks the resulting states."""
 
 import cirq
 import numpy as np

@@ -72,13 +72,13 @@ def test_operations_at_the_front_can_be_skipped():
     assert remaining.angle == 1
 
 
-def test_what_only_tfq_knows_is_named():
+def test_operations_that_only_tfq_supports_are_refused():
     noisy = gatewise(cirq.Circuit(cirq.depolarize(0.1)(QUBITS[0])), ())
     with pytest.raises(
         UserError, match=r"`simulator` must be tfq \(or auto\) for the channel depolarize\(p=0.1\): xla"
     ):
         list(instructions(noisy, QUBITS, ()))
-    x_power = cirq.XPowGate(exponent=T / sympy.pi)(QUBITS[0])  # cirq.rx(T) but for a phase, which its control notices
+    x_power = cirq.XPowGate(exponent=T / sympy.pi)(QUBITS[0])  # cirq.rx(T) up to a phase, which matters under control
     phased = gatewise(cirq.Circuit(cirq.ControlledOperation([QUBITS[1]], x_power)), (T,))
     with pytest.raises(UserError, match="xla takes controlled rotations such as"):
         list(instructions(phased, QUBITS, ()))

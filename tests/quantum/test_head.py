@@ -15,7 +15,7 @@ def random_angles(rows, width, seed=0):
     return np.random.default_rng(seed).uniform(0, np.pi, (rows, width)).astype(np.float32)
 
 
-# XLA compiles each head for a second or so; its states are judged at more widths in test_statevector.py.
+# XLA takes a second to compile each head; test_statevector.py checks its states at more widths.
 CASES = [
     (simulator, ansatz, encoding, width, rows)
     for ansatz in ANSATZE

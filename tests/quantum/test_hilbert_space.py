@@ -70,7 +70,7 @@ def test_haar_random_states_have_their_mean_entanglement():
 
 
 def test_one_rotation_about_one_axis_covers_a_circle():
-    """RY on one qubit: F = cos^2 of a uniform angle, the arcsine law, against the uniform law of one qubit."""
+    """RY on one qubit: F = cos^2 of a uniform angle has the arcsine distribution; Haar-random states a uniform one."""
     edges = np.linspace(0, 1, 76)
     arcsine = np.diff(2 / np.pi * np.arcsin(np.sqrt(edges)))
     divergence = np.sum(arcsine * np.log(arcsine * 75))
@@ -86,7 +86,7 @@ def test_controlled_x_rotations_beat_controlled_z_rotations(x_links, z_links):
 
 
 def test_layers_cover_more_states_until_they_saturate():
-    """arXiv:1905.10876, Section 4: the divergence falls with layers; what is left is the histogram's own noise."""
+    """arXiv:1905.10876, Section 4: the divergence falls with layers down to the noise of the histogram."""
     divergence = [expressibility(circuit_spec(4, "sim14", layers)) for layers in (1, 2, 4)]
     histogram_noise = 74 / (2 * 5000)  # (bins - 1) / (2 pairs), the bias of a plug-in divergence
     assert divergence[0] > divergence[1] and divergence[2] < 2 * histogram_noise

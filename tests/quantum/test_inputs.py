@@ -13,7 +13,7 @@ from qssl_tf.quantum.head import QuantumHead
 SIMULATORS = ("xla", "tfq")
 # Exact in every dtype, so that any difference comes from the head.
 QUARTERS = np.array([[0.25, 1.5], [3.0, 0.75], [2.25, 2.0]])
-# Half a unit in the last place of numbers from 1/2 to 1, of 11 and of 8 binary places.
+# Half a unit in the last place for numbers from 1/2 to 1.
 HALF_UNIT = {"float16": 2**-12, "bfloat16": 2**-9, "float32": 2**-25, "float64": 2**-54}
 MODES = [
     {},
@@ -67,7 +67,7 @@ def test_inputs_of_every_type_under_every_policy(policy, simulator):
 
 @pytest.mark.parametrize("builder", BUILDERS)
 def test_models_of_every_kind_train_under_every_policy(policy, builder):
-    simulator = SIMULATORS[(len(builder) + len(policy.name)) % 2]  # each meets each kind and half of the policies
+    simulator = SIMULATORS[(len(builder) + len(policy.name)) % 2]  # each gets all kinds, and half of the policies
     head = QuantumHead(2, "ring", 1, simulator=simulator, seed=1)
     model = BUILDERS[builder](head)
     model.compile(keras.optimizers.SGD(0.1), "mse", jit_compile=False)
@@ -117,7 +117,7 @@ def test_lengths_unknown_when_traced_are_checked_at_run_time():
     traced_head = tf.function(head, input_signature=[tf.TensorSpec((None, None), tf.float32)])
     np.testing.assert_allclose(traced_head(tf.constant(QUARTERS, tf.float32)), head(QUARTERS), atol=1e-6)
     with pytest.raises(tf.errors.InvalidArgumentError, match=r"\[2,6\]"):
-        traced_head(tf.zeros((2, 6)))  # three rows of two, if they were merged
+        traced_head(tf.zeros((2, 6)))  # must not be reshaped to six rows of two
 
 
 WRONG = {
@@ -172,7 +172,7 @@ def test_angles_whole_turns_apart_have_the_same_gradient(simulator):
             tape.watch(angles)
             total = tf.reduce_sum(head(angles) ** 2)
         slopes.append(tape.gradient(total, angles))
-    # float32 near 64 pi = 201 is off by up to 2^-17; the slope of a sum of two squares changes by at most 4 times that.
+    # float32 near 64 pi = 201 is rounded by up to 2^-17; the gradient of two squares changes by up to 4 times that.
     np.testing.assert_allclose(*slopes, atol=4 * 2**-17 + 2e-5)
 
 

@@ -55,15 +55,15 @@ def test_columns_and_seeds_are_independent():
 @pytest.mark.parametrize("jit", [False, True])
 @pytest.mark.parametrize("count", [1, 4, 7])
 def test_the_numbers_of_a_row_do_not_depend_on_how_the_batch_is_split(count, jit):
-    samples = tf.function(uniform, jit_compile=jit)
+    draw = tf.function(uniform, jit_compile=jit)
     seed = tf.constant([5, 7])
-    all_rows = samples(seed, tf.constant(0), 10, count).numpy()
-    parts = [samples(seed, tf.constant(first), rows, count).numpy() for first, rows in ((0, 3), (3, 5), (8, 2))]
+    all_rows = draw(seed, tf.constant(0), 10, count).numpy()
+    parts = [draw(seed, tf.constant(first), rows, count).numpy() for first, rows in ((0, 3), (3, 5), (8, 2))]
     np.testing.assert_array_equal(np.concatenate(parts), all_rows)
-    assert len(np.unique(all_rows)) == all_rows.size  # 24 bits: two equal ones of 70 have a chance of 1 in 7,000
+    assert len(np.unique(all_rows)) == all_rows.size  # two of 70 numbers with 24 bits are equal once in 7,000
 
 
 def test_numbers_are_uniform():
-    numbers = uniform(tf.constant([2, 3]), 2**31 - 20_000, 20_000, 5).numpy()  # up to the last row there can be
+    numbers = uniform(tf.constant([2, 3]), 2**31 - 20_000, 20_000, 5).numpy()  # up to the largest possible row
     assert stats.kstest(numbers.ravel(), "uniform").pvalue > 1e-5
     assert np.abs(np.corrcoef(numbers.T) - np.eye(5)).max() < 5 / np.sqrt(20_000)

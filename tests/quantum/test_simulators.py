@@ -1,4 +1,4 @@
-"""Which simulator runs a head, and what is refused before anything is allocated."""
+"""The choice of the simulator, and what is refused before any allocation."""
 
 import re
 
@@ -45,7 +45,7 @@ def test_states_beyond_memory_are_refused_with_their_size(simulator):
 
 
 @pytest.mark.parametrize(("ansatz", "width"), [*((ansatz, 7) for ansatz in ANSATZE), ("ring", 10), ("all_to_all", 10)])
-def test_both_give_the_same_values(ansatz, width):
+def test_the_simulators_agree(ansatz, width):
     angles = np.random.default_rng(0).uniform(0, np.pi, (3, width)).astype(np.float32)
     ours, theirs = (QuantumHead(width, ansatz, 2, simulator=name, seed=1)(angles) for name in ("xla", "tfq"))
     np.testing.assert_allclose(ours, theirs, atol=1e-5)

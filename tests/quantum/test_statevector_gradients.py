@@ -1,4 +1,4 @@
-"""Shifted states, chunks and seeds of the XLA gradients, which test_tfq_gradients.py judges themselves."""
+"""Shifted states, chunks and seeds of the XLA gradients, whose values test_tfq_gradients.py checks."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""Every way to differentiate a circuit against central differences of Cirq's double-precision simulator."""
+"""All gradients of a circuit against central differences of Cirq's double-precision simulator."""
 
 import cirq
 import numpy as np
@@ -179,7 +179,7 @@ def test_gradient_variance_falls_with_the_number_of_shots(simulator):
 
 @BOTH
 def test_twelve_qubits_are_read_in_their_order(simulator):
-    """Names sort as text: 0_10 before 0_2. Each qubit gets its own angle."""
+    """Names sort alphabetically, 0_10 before 0_2, so each qubit gets a different angle."""
     head = QuantumHead(12, "none", 1, shots=4000, gradient="parameter_shift", simulator=simulator)
     head.parameters.assign(np.zeros(12, np.float32))
     angles = np.linspace(0.1, 3.0, 12, dtype=np.float32)[np.newaxis]
