@@ -31,7 +31,7 @@ _HOMES = {
     "build_encoder": "qssl_tf.models.encoders",
     "build_projector": "qssl_tf.models.simclr",
     "draw_circuit": "qssl_tf.device.draw",
-    "draw_run": "qssl_tf.reports.pictures",
+    "draw_run": "qssl_tf.reports.figures",
     "load_pretrained": "qssl_tf.evaluation.trained_run",
     "linear_probe": "qssl_tf.api",
     "load_run": "qssl_tf.evaluation.trained_run",

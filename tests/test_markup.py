@@ -12,7 +12,7 @@ import qssl_tf as q
 from qssl_tf.files.checksums import SUMS
 from qssl_tf.reports.page import page, table
 from qssl_tf.reports.report import write_page
-from qssl_tf.sharing.card import Facts, card
+from qssl_tf.sharing.card import CardContent, card
 from qssl_tf.training.metadata import read_image_metadata, read_versions
 from qssl_tf.training.runs import WEIGHTS, open_run
 
@@ -64,7 +64,7 @@ def facts_of(run, name, word):
     }  # fmt: skip
     versions = read_versions(run.folder) | {"keras": word}
     config = q.Config.from_dict(run.config.to_dict() | {"dataset": word[:200]})
-    return Facts(name, config, facts, versions, 500, probe, {}, word)
+    return CardContent(name, config, facts, versions, 500, probe, {}, word)
 
 
 @pytest.mark.parametrize("word", HOSTILE)

@@ -13,7 +13,7 @@ import pytest
 
 import qssl_tf as q
 from qssl_tf.evaluation.trained_run import WEIGHTS
-from qssl_tf.reports.pictures import feature_names
+from qssl_tf.reports.figures import feature_names
 from qssl_tf.reports.report import write_page
 
 CHROMIUM = Path(__file__).with_name("chromium.sh")

@@ -33,7 +33,7 @@ from qssl_tf.search.results import best, table, write_results
 from qssl_tf.search.space import Choice, Range, combinations
 from qssl_tf.search.trials import _recorded
 from qssl_tf.search.tuner import Tuner, make_oracle
-from qssl_tf.sharing.card import Facts, card
+from qssl_tf.sharing.card import CardContent, card
 from qssl_tf.studies import sections, tables
 from qssl_tf.studies.comparisons import agreement, summary_rows
 from qssl_tf.studies.device import device_path, read_device
@@ -133,7 +133,7 @@ def carded(folder):
     run = page(folder)
     facts, probe = read_image_metadata(run), read_probe(run.probe)
     card(
-        Facts(
+        CardContent(
             "run",
             run.config,
             facts,
