@@ -154,7 +154,8 @@ def accuracies_by_seed(config: Config, others: Sequence[tuple[str, Config, float
         differences = [line for line in config.differences(other) if line.split(":")[0] not in may_differ]
         if differences:
             raise UserError(
-                f"{argument('seeds')} must name runs with the same settings; {folder} has others ({'; '.join(differences)})."
+                f"{argument('seeds')} must name runs with the same settings; "
+                f"{folder} has others ({'; '.join(differences)})."
             )
         if other.seed == config.seed or other.seed in accuracies:
             raise UserError(
