@@ -41,7 +41,7 @@ def training_call(layer, angles: tf.Tensor, upstream: tf.Tensor):
 def head_call(simulator: str, width: int, rows: int, ansatz: str = "ring", **options):
     """Return a training call of a QuantumHead."""
     head = QuantumHead(width, ansatz, 2, simulator=simulator, seed=0, **options)
-    return training_call(head, *batch_of(rows, head.spec.features, len(head.spec.observables)))
+    return training_call(head, *batch_of(rows, head.spec.input_size, len(head.spec.observables)))
 
 
 def exact(what: str, width: int, rows: int, **options) -> dict[str, object]:
@@ -107,7 +107,7 @@ def frozen(rows: int = 25_000) -> dict[str, object]:
     angles = np.asarray(batch_of(rows, 8, 8)[0])
     ours, theirs = QuantumHead(8, "ring", 2, seed=0), QuantumHead(8, "ring", 2, simulator="tfq", seed=0)
     parts = np.split(angles, np.arange(500, rows, 500))
-    rivals = {"ours": lambda: ours.frozen(angles), TFQ: lambda: [theirs(part) for part in parts]}
+    rivals = {"ours": lambda: ours.predict(angles), TFQ: lambda: [theirs(part) for part in parts]}
     return compared("frozen head over a data set", 8, rows, None, medians(rivals))
 
 

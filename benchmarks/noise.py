@@ -18,7 +18,7 @@ def density_matrices(rows: int) -> dict[str, object]:
     """Compare forward passes with Cirq's density matrices, row by row in single precision as ours."""
     head = QuantumHead(8, "ring", 2, noise=WORDS, seed=0)
     angles = np.asarray(batch_of(rows, 8, 8)[0])
-    circuit = Measurement(noise=WORDS).executed(head.spec)
+    circuit = Measurement(noise=WORDS).executed_circuit(head.spec)
     simulator, order = cirq.DensityMatrixSimulator(), {qubit: place for place, qubit in enumerate(head.spec.qubits)}
     names = [str(symbol) for symbol in head.spec.inputs + head.spec.weights]
 

@@ -9,6 +9,7 @@ from qssl_tf import keras_classes as _keras_classes
 
 _os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 _os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+_environment.settle_without_home()
 if not _environment.is_own_command():  # a command says in one line what is wrong
     _environment.check()
 _keras_classes.register_with_keras()
@@ -30,14 +31,14 @@ _HOMES = {
     "build_encoder": "qssl_tf.models.encoders",
     "build_projector": "qssl_tf.models.simclr",
     "draw_circuit": "qssl_tf.device.draw",
-    "draw_run": "qssl_tf.reports.pictures",
-    "load_pretrained": "qssl_tf.sharing.ready",
+    "draw_run": "qssl_tf.reports.figures",
+    "load_pretrained": "qssl_tf.evaluation.trained_run",
     "linear_probe": "qssl_tf.api",
     "load_run": "qssl_tf.evaluation.trained_run",
     "pretrain": "qssl_tf.api",
-    "register_ansatz": "qssl_tf.quantum.own_ansatz",
-    "register_dataset": "qssl_tf.data.own_dataset",
-    "register_encoder": "qssl_tf.models.own_encoder",
+    "register_ansatz": "qssl_tf.quantum.custom_ansatz",
+    "register_dataset": "qssl_tf.data.custom_dataset",
+    "register_encoder": "qssl_tf.models.custom_encoder",
     "resume": "qssl_tf.api",
     "run_on_device": "qssl_tf.api",
     "sample_views": "qssl_tf.data.views",

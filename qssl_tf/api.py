@@ -10,17 +10,17 @@ from qssl_tf.commands import command
 from qssl_tf.config import Config
 from qssl_tf.data.augment import say_recipe
 from qssl_tf.data.images import ImageData
-from qssl_tf.data.sources import load, prepared
+from qssl_tf.data.sources import load, prepare
 from qssl_tf.device.options import DeviceOptions
 from qssl_tf.errors import UserError
 from qssl_tf.evaluation.checkpoints import probe_run
-from qssl_tf.evaluation.overview import finish_run
 from qssl_tf.evaluation.probe import ProbeResult, check_split
+from qssl_tf.evaluation.run_summary import finish_run
 from qssl_tf.evaluation.trained_run import TrainedRun, as_run, images_of
 from qssl_tf.files.latest import point_newest
 from qssl_tf.files.lock import locked
 from qssl_tf.training.checkpoints import go_back
-from qssl_tf.training.facts import is_finished
+from qssl_tf.training.metadata import is_finished
 from qssl_tf.training.provenance import images_of_run
 from qssl_tf.training.runs import RUNS_DIR, check_open_to_training, choose_step, open_run, own_folder
 from qssl_tf.training.session import Session, new_session, resumed_session
@@ -51,7 +51,7 @@ def pretrain(
     """
     config = config or Config()
     if data is not None:
-        config, data = replace(config, dataset=data.name), prepared(data, config)
+        config, data = replace(config, dataset=data.name), prepare(data, config)
     else:
         data = load(config)
     session = new_session(config, data, Path(runs_dir), name)
@@ -121,14 +121,16 @@ def run_on_device(
     """Classify unseen images with a probed run's circuit on a device or a snapshot of one (arXiv:2103.14653, Sec. 5).
 
     Everything is kept in `ibmq/` of the run's folder, the newest device run in `ibmq/latest`: counts, confusion
-    matrices as figures, `result.json`. A device run that was interrupted goes on with
-    `qssl device --resume`.
+    matrices as figures, `images.csv`, `result.json`. A device run that was interrupted goes on with
+    `qssl device --resume`, and on a backend of your own is begun anew.
 
     Args:
         run: A probed run with a quantum head, or its folder. What comes of one that comes with the package goes to a
             copy, `runs/NAME`.
         backend: `aer` (no noise but that of the shots), `fake_*` (a calibration snapshot), `least_busy`, or the name
-            of a device of IBM Quantum.
+            of a device of IBM Quantum. Or an object: a Qiskit `BackendV2`, simulated here with the noise that it has
+            (an `AerSimulator`) or that its calibration says, and an `IBMBackend` as by its name; or a `NoiseModel` of
+            Aer, for circuits in its basis gates.
         data: The images, where they were given to `pretrain`; None takes the run's own.
         images: How many test images, equally many of each class; None is 900, or all where there are fewer.
         shots: Measurements of each image.

@@ -1,7 +1,10 @@
 """The check made at `import qssl_tf`: Keras 3 on TensorFlow, in versions that work together."""
 
+import atexit
 import os
+import shutil
 import sys
+import tempfile
 from importlib import metadata
 
 from qssl_tf.errors import UserError
@@ -94,3 +97,16 @@ def check() -> None:
     found = problems()
     if found:
         raise EnvironmentProblem(" ".join(found))
+
+
+def settle_without_home() -> None:
+    """Give libraries that keep settings in the home folder one that ends with this process.
+
+    Keras would make a folder called `~` where the user stands. A name that others can guess would let them choose the
+    settings.
+    """
+    names = [name for name in ("KERAS_HOME", "MPLCONFIGDIR") if name not in os.environ]
+    if names and not has_home():
+        folder = tempfile.mkdtemp(prefix="qssl_tf-")
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+        os.environ.update(dict.fromkeys(names, folder))

@@ -21,11 +21,11 @@ from qssl_tf.device.compile import READ, compile_head
 from qssl_tf.device.counts import expectations
 from qssl_tf.device.export import FORMS, manual
 from qssl_tf.device.prepare import translated
+from qssl_tf.quantum.custom_ansatz import register_ansatz
+from qssl_tf.quantum.gradient_rules import SPSA_STEP
 from qssl_tf.quantum.head import QuantumHead
 from qssl_tf.quantum.measurement import GRADIENTS
-from qssl_tf.quantum.observables import members
-from qssl_tf.quantum.own_ansatz import register_ansatz
-from qssl_tf.quantum.splitting import SPSA_STEP
+from qssl_tf.quantum.observables import support_mask
 
 MORE = int(os.environ.get("QSSL_EXAMPLES", "1"))
 SHOTS = 4096
@@ -128,7 +128,7 @@ def test_simulators_and_gradients(drawn):
     row, judge = np.array([drawn.features], np.float32), drawn.expectations()
     head = head_of(drawn)  # compiled by XLA, as in training
     check_gradient(drawn, head, "adjoint")
-    np.testing.assert_allclose(head.frozen(row)[0], judge, atol=rounding(head))
+    np.testing.assert_allclose(head.predict(row)[0], judge, atol=rounding(head))
     tf.config.run_functions_eagerly(True)  # compiling each mode would take longer than running it
     try:
         for mode in GRADIENTS:
@@ -148,7 +148,7 @@ def test_simulators_and_gradients(drawn):
 def test_translator_exports_and_device(drawn):
     register_ansatz("drawn", min_width=WIDTH)(drawn.gates)
     head = head_of(drawn)
-    angles = head.spec.encoding.values(np.array([drawn.features]), np, WIDTH)[0]
+    angles = head.spec.encoding.angles(np.array([drawn.features]), np, WIDTH)[0]
     values = dict(zip(map(str, head.spec.inputs), angles.tolist(), strict=True))
     circuit, judge = translated(head.spec, np.array(drawn.weights)), drawn.expectations()
     told = json.loads(json.dumps(manual(head.spec)))
@@ -162,7 +162,7 @@ def test_translator_exports_and_device(drawn):
     compiled = compile_head(circuit, on.backend)[0].circuit
     pub = (compiled, {tuple(values): [list(values.values())]}, SHOTS)
     counted = on.sampler(1).run([pub]).result()[0].data[READ]
-    found = expectations(counted, members(head.spec.observables, head.spec.qubits))[0]
+    found = expectations(counted, support_mask(head.spec.observables, head.spec.qubits))[0]
     np.testing.assert_allclose(found, judge, atol=SHOT_ERROR)
 
 

@@ -106,7 +106,7 @@ def ledger(tmp_path):
 def test_a_device_run_runs_nothing(ledger, payload):
     array, proof = payload
     np.savez(ledger.path(0), circuit_0=array)
-    with pytest.raises(UserError, match="is damaged .*--resume one runs that job again"):
+    with pytest.raises(UserError, match="is damaged .*`qssl device --resume one` runs that job again"):
         ledger.packed(0)
     np.savez(ledger.folder / "values.npz", rows=array)
     with pytest.raises(UserError, match="cannot be read"):
@@ -131,7 +131,7 @@ def test_circuits_of_formats_that_hold_pickles_are_refused(ledger):
 def test_device_runs_are_named_without_a_path(ledger, name):
     with pytest.raises(UserError) as caught:
         chosen(ledger.folder.parent, name)
-    assert str(caught.value) == f"a device run is named as --status lists it; got {name!r}."
+    assert str(caught.value) == f"a device run is named as `qssl device --status` lists it; got {name!r}."
 
 
 @pytest.mark.parametrize("part", ["rows", "tag", "id"])

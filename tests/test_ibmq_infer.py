@@ -214,7 +214,7 @@ def test_a_real_device_is_not_used_without_being_asked_for(run, arguments, monke
         (["--shots", "0"], "`shots` must be at least 1; got 0."),
         (["--mitigation", "afine"], "`mitigation` must be one of none, readout, affine, zne; got 'afine'."),
         (["--checkpoint", "7"], "`checkpoint` must be 60, the step that"),
-        (["--resume", "nothing"], "holds no device run; --status lists those of a run."),
+        (["--resume", "nothing"], "device --status` lists those of a run."),
         (["--images", "0"], "`images` must be at least 1; got 0."),
         (
             ["--suppression", "twirling"],

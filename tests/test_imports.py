@@ -28,7 +28,12 @@ LAYERS = [
 # Library -> the only places that may import it.
 HOMES = {
     "cirq": ("quantum", "device/translate.py", "device/gates.py"),
-    "tensorflow_quantum": ("quantum/hilbert_space.py", "quantum/head.py", "quantum/shift_rules.py", "quantum/noise.py"),
+    "tensorflow_quantum": (
+        "quantum/hilbert_space.py",
+        "quantum/head.py",
+        "quantum/tfq_gradients.py",
+        "quantum/noise.py",
+    ),
     "qiskit": ("device",),
     "qiskit_aer": ("device",),
     "qiskit_ibm_runtime": ("device",),

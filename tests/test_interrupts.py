@@ -16,8 +16,8 @@ from tensorflow.python.eager import context  # has no public name
 import qssl_tf as q
 from qssl_tf.cli.run import run_command
 from qssl_tf.errors import UserError, pass_on_interrupt, reason
+from qssl_tf.evaluation.trained_run import WEIGHTS
 from qssl_tf.interrupts import how_to_go_on
-from qssl_tf.sharing.ready import WEIGHTS
 from qssl_tf.training.checkpoints import load_weights
 from qssl_tf.training.runs import open_run
 

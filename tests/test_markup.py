@@ -12,8 +12,8 @@ import qssl_tf as q
 from qssl_tf.files.checksums import SUMS
 from qssl_tf.reports.page import page, table
 from qssl_tf.reports.report import write_page
-from qssl_tf.sharing.card import Facts, card
-from qssl_tf.training.facts import read_facts, read_versions
+from qssl_tf.sharing.card import CardContent, card
+from qssl_tf.training.metadata import read_image_metadata, read_versions
 from qssl_tf.training.runs import WEIGHTS, open_run
 
 
@@ -57,14 +57,14 @@ def renderers():
 
 
 def facts_of(run, name, word):
-    facts = read_facts(run) | {"name": word, "class_names": [word, "dog"]}
+    facts = read_image_metadata(run) | {"name": word, "class_names": [word, "dog"]}
     probe = json.loads(run.probe.read_text()) | {
         "per_class_accuracy": {word: 50.0, "dog": 60.0}, "split": word, "protocol": word, "balanced_accuracy": 50.0,
         "majority_share": 10.0,
     }  # fmt: skip
     versions = read_versions(run.folder) | {"keras": word}
     config = q.Config.from_dict(run.config.to_dict() | {"dataset": word[:200]})
-    return Facts(name, config, facts, versions, 500, probe, {}, word)
+    return CardContent(name, config, facts, versions, 500, probe, {}, word)
 
 
 @pytest.mark.parametrize("word", HOSTILE)

@@ -1,5 +1,6 @@
 """A device run from Python: what the command finds, on own images, and never on a real device unasked."""
 
+import csv
 import json
 import subprocess
 import sys
@@ -8,7 +9,6 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from qiskit_aer import AerSimulator
 from sklearn.datasets import load_digits
 
 import qssl_tf as q
@@ -18,7 +18,7 @@ from qssl_tf.device.backends import Device
 from qssl_tf.device.calibration import snapshot
 from qssl_tf.device.ledger import Ledger
 from qssl_tf.device.options import DeviceOptions
-from qssl_tf.sharing.ready import WEIGHTS
+from qssl_tf.evaluation.trained_run import WEIGHTS
 from qssl_tf.training.runs import open_run
 
 READY = WEIGHTS / "digits-ring"
@@ -52,6 +52,57 @@ def test_it_is_the_run_of_the_command(tmp_path, monkeypatch):
     assert {name: again[name] for name in found if name not in own_to_each} == {
         name: found[name] for name in found if name not in own_to_each
     }
+
+
+def table_of(run):
+    """Return the columns of the newest device run's `images.csv` by their heads."""
+    with open(run.folder / "ibmq" / "latest" / "images.csv", newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    return {head: np.array([row[head] for row in rows]) for head in rows[0]}
+
+
+def test_the_table_of_images_alone_gives_the_figures_of_the_result(own):
+    result, table = q.run_on_device(own, "fake_manila", images=40, shots=300, seed=1), table_of(own)
+    true = table["class"]
+    assert result["accuracy"] == pytest.approx(100 * np.mean(table["predicted mitigated"] == true))
+    assert result["accuracy_exact"] == pytest.approx(100 * np.mean(table["predicted exact"] == true))
+    exact, raw, mitigated = (
+        np.stack([table[f"{kind} Z{qubit}"].astype(float) for qubit in (0, 1)], axis=1)
+        for kind in ("exact", "raw", "mitigated")
+    )
+    assert result["rms_error"] == pytest.approx(np.sqrt(np.mean((mitigated - exact) ** 2)), rel=1e-6)
+    assert result["rms_error_raw"] == pytest.approx(np.sqrt(np.mean((raw - exact) ** 2)), rel=1e-6)
+    names = own.class_names
+    for place, matrix in (("predicted mitigated", "confusion"), ("predicted exact", "confusion_exact")):
+        counts = [[np.sum((true == row) & (table[place] == column)) for column in names] for row in names]
+        np.testing.assert_array_equal(result[matrix], counts)
+
+
+def test_the_table_of_images_says_which_images_they_are_and_how_sure_the_classifier_is(own):
+    q.run_on_device(own, "fake_manila", images=40, shots=300, seed=1)
+    table, test = table_of(own), own_images().test
+    positions = table["position"].astype(int)
+    assert len(set(positions)) == 40
+    np.testing.assert_array_equal(table["class"], [own.class_names[label] for label in test.labels[positions]])
+    exact = np.stack([table["exact Z0"], table["exact Z1"]], axis=1).astype(float)
+    np.testing.assert_allclose(exact, own.features(test.images[positions]), atol=1e-5)
+    fit = np.load(own.folder / "probe.npz")
+    for kind in ("raw", "mitigated"):
+        logits = np.stack([table[f"{kind} Z{qubit}"].astype(float) for qubit in (0, 1)], axis=1) @ fit["kernel"]
+        shares = np.exp(logits + fit["bias"]) / np.sum(np.exp(logits + fit["bias"]), axis=1, keepdims=True)
+        largest = [own.class_names[label] for label in shares.argmax(axis=1)]
+        np.testing.assert_array_equal(table[f"predicted {kind}"], largest)
+    written = np.stack([table[f"probability of {name}"].astype(float) for name in own.class_names], axis=1)
+    np.testing.assert_allclose(written, shares, atol=1e-6)
+
+
+def test_a_device_run_of_an_earlier_version_goes_on_without_positions(own):
+    q.run_on_device(own, "aer", images=10, shots=50)
+    ledger = Ledger.open((own.folder / "ibmq" / "latest").resolve())
+    stored = {name: array for name, array in ledger.values().items() if name != "positions"}
+    np.savez(ledger.folder / "values.npz", **stored)
+    device_run.execute(open_run(own.folder), ledger.again(), device_run.device("aer"))
+    assert set(table_of(own)["position"]) == {""}
 
 
 def test_without_noise_only_that_of_the_shots_is_left(own):
@@ -152,7 +203,8 @@ def test_few_training_images_calibrate_as_many_as_there_are(tmp_path, capsys):
     with pytest.raises(q.UserError) as error:
         device_run._check_calibration(given, "affine")
     assert str(error.value) == (
-        "`mitigation` affine needs at least 3 training images to calibrate its lines; got 2; take --mitigation readout."
+        "`mitigation` affine needs at least 3 training images to calibrate its lines; got 2; "
+        "take `mitigation='readout'`."
     )
 
 
@@ -206,17 +258,6 @@ def test_ready_weights_are_not_trained_on():
     with pytest.raises(q.UserError, match="comes with the package and stays as it is; train a run of your own"):
         q.resume(READY)
     assert not list(READY.parent.glob(".*"))
-
-
-@pytest.mark.parametrize(
-    ("backend", "name"),
-    [(snapshot("fake_manila"), "'fake_manila'"), (AerSimulator(), "'aer', or 'fake_paris' with noise")],
-)
-def test_a_backend_in_place_of_its_name_is_one_line(own, backend, name):
-    with pytest.raises(q.UserError) as error:
-        q.run_on_device(own, backend)
-    start = f"`backend` must be a device's name, by which a stopped run finds it again: {name}; got "
-    assert str(error.value).startswith(start) and "\n" not in str(error.value)
 
 
 def test_what_is_no_run_or_no_settings_is_one_line():

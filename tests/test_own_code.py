@@ -5,13 +5,13 @@ import pytest
 import tensorflow as tf
 
 from qssl_tf.config import Config
-from qssl_tf.data.own_dataset import register_dataset
+from qssl_tf.data.custom_dataset import register_dataset
 from qssl_tf.data.sources import load
 from qssl_tf.errors import UserError
+from qssl_tf.models.custom_encoder import register_encoder
 from qssl_tf.models.encoders import build_encoder
-from qssl_tf.models.own_encoder import register_encoder
 from qssl_tf.plugins import load_plugins
-from qssl_tf.quantum.own_ansatz import register_ansatz
+from qssl_tf.quantum.custom_ansatz import register_ansatz
 
 SHAPE = (6, 6, 1)
 ERRORS = [

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from qssl_tf.commands import argument, command_line, resumption
 from qssl_tf.config import Config
 from qssl_tf.errors import shell
 from qssl_tf.files.latest import point_newest
@@ -114,7 +115,7 @@ def test_several_processes_that_want_one_name(name, tmp_path):
     assert all((Path(path) / "config.json").is_file() for path in made)
     assert len(made) == (1 if name else 6)
     one = tmp_path / "one"
-    told = f"error: {one} exists already; choose another --name, or continue it with --resume {one}."
+    told = f"error: {one} exists already; choose another `name`, or continue it with `qssl_tf.resume('{one}')`."
     assert [line for line in got if line.startswith("error: ")] == ([told] * 5 if name else [])
 
 
@@ -129,14 +130,16 @@ def put_in(path):
 
 
 def test_every_line_to_copy_quotes_its_paths():
-    """Behind a flag a message puts in nothing but `shell(…)`, which a shell reads as one word."""
+    """Behind a flag stands nothing but `shell(…)`, which a shell reads as one word; `argument` writes most of them."""
     odd = Path("my runs/it's caf\u00e9 $HOME")
     assert shlex.split(f"--resume {shell(odd)}") == ["--resume", str(odd)]
     asked = subprocess.run(["sh", "-c", f"printf %s {shell(odd)}"], capture_output=True, check=True)
     assert asked.stdout == os.fsencode(odd)
     paths = [path for folder in ("qssl_tf", "trainers", "tuning") for path in sorted((ROOT / folder).rglob("*.py"))]
     found = [(str(path.relative_to(ROOT)), *each) for path in paths for each in put_in(path)]
-    assert len(found) > 10
+    with command_line():
+        for words in (argument("resume", odd), resumption(odd)):
+            assert shlex.split(words) == ["--resume", str(odd)]
     assert [each for each in found if not each[1].startswith("shell(")] == []
 
 

@@ -35,7 +35,7 @@ INSTANCES = {
     "QuantumHead": lambda: QuantumHead(
         3, "all_to_all", 2, "angle_y", "z_zz", 50, "spsa", "readout=0.1", "layer", True, "tfq", seed=4
     ),
-    "SimCLR": lambda: build_simclr(Config(width=3), (8, 8, 1), augment.AUGMENTATIONS["digits"](8)).bare(),
+    "SimCLR": lambda: build_simclr(Config(width=3), (8, 8, 1), augment.AUGMENTATIONS["digits"](8)).uncompiled(),
 }
 # Their arguments are Keras objects, or their parents' own.
 NOT_PLAIN = ("AdamL2", "SimCLR", "Augmentation", "BatchNormalization", "Conv2D")

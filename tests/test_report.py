@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 import qssl_tf as q
-from qssl_tf.reports.pictures import feature_names
+from qssl_tf.evaluation.trained_run import WEIGHTS
+from qssl_tf.reports.figures import feature_names
 from qssl_tf.reports.report import write_page
-from qssl_tf.sharing.ready import WEIGHTS
 
 CHROMIUM = Path(__file__).with_name("chromium.sh")
 

@@ -16,7 +16,7 @@ from qssl_tf.files.checksums import SUMS, check_sums, write_sums
 from qssl_tf.files.links import check_own_files, point_latest
 from qssl_tf.files.lock import locked
 from qssl_tf.files.write import append_text
-from qssl_tf.reports import pictures as of_run
+from qssl_tf.reports import figures as run_figures
 from qssl_tf.reports.report import write_page
 from qssl_tf.search.plan import Plan, read_plan, write_plan
 from qssl_tf.search.space import Range
@@ -227,9 +227,9 @@ def test_a_listed_report_is_not_written_over(shared):
 
 def test_pictures_of_a_shared_folder_stay_and_new_ones_are_added(shared, digits_data, monkeypatch):
     few = dataclasses.replace(digits_data, test=digits_data.test.take(np.arange(30)))
-    monkeypatch.setattr(of_run, "images_of", lambda run, data: few)
+    monkeypatch.setattr(run_figures, "images_of", lambda run, data: few)
     made = {name: (name, lambda path: path.write_text("ours")) for name in ("features", "map-pca")}
-    monkeypatch.setattr(of_run, "_pictures", lambda *_: made)  # tests/plots draws
+    monkeypatch.setattr(run_figures, "_figures", lambda *_: made)  # tests/plots draws
     (shared / "figures").mkdir()
     shutil.copyfile(next(Path("docs/images").glob("*.png")).resolve(), shared / "figures" / "features.png")
     write_sums(shared)

@@ -20,32 +20,32 @@ from qiskit.circuit import Parameter
 from qssl_tf.config import Config
 from qssl_tf.device.ledger import Ledger
 from qssl_tf.device.manage import chosen, show_status
-from qssl_tf.device.results import judged, read_result
+from qssl_tf.device.results import judged, outcome, read_result
 from qssl_tf.device.run import check_fits
 from qssl_tf.errors import UserError
 from qssl_tf.evaluation.linear import LinearFit
 from qssl_tf.evaluation.probe_files import read_classifier, read_probe, save_classifier
 from qssl_tf.evaluation.scores import score
-from qssl_tf.models.sizes import chosen_weights
+from qssl_tf.models.sizes import configured_weights
 from qssl_tf.reports.report import write_page
 from qssl_tf.search.plan import Plan, read_plan, write_plan
 from qssl_tf.search.results import best, table, write_results
 from qssl_tf.search.space import Choice, Range, combinations
 from qssl_tf.search.trials import _recorded
 from qssl_tf.search.tuner import Tuner, make_oracle
-from qssl_tf.sharing.card import Facts, card
+from qssl_tf.sharing.card import CardContent, card
 from qssl_tf.studies import sections, tables
 from qssl_tf.studies.comparisons import agreement, summary_rows
 from qssl_tf.studies.device import device_path, read_device
-from qssl_tf.studies.findings import Findings
-from qssl_tf.studies.records import read_record, record_path, refuse_mixed_data, write_record
-from qssl_tf.studies.studies import STUDIES, Pair
-from qssl_tf.training.facts import read_facts, read_versions, unfinished
+from qssl_tf.studies.records import FILE_KEYS, read_record, record_path, refuse_mixed_data, write_record
+from qssl_tf.studies.sections import ReportData
+from qssl_tf.studies.studies import STUDIES, RunSpec
+from qssl_tf.training.metadata import read_image_metadata, read_versions, unfinished
 from qssl_tf.training.runs import create_run, open_run
 
 WRONG_RECORDS = int(os.environ.get("WRONG_RECORDS", "480"))
 CONFIG = Config(width=2, layers=1, batch_size=16)
-PAIR = Pair(STUDIES["paper"].cells[0], 3)
+SPEC = RunSpec(STUDIES["paper"].conditions[0], 3)
 FACTS = {
     "name": "digits", "image_shape": [8, 8, 1], "class_names": ["cat", "dog"], "train_images": 60,
     "validation_images": 0, "test_images": 12, "train_sha256": "ab" * 32,
@@ -87,19 +87,20 @@ def place(tmp_path_factory, made_up_record):
     circuit.measure_all()
     exact = np.linspace(-0.9, 0.9, 14).reshape(7, 2)
     values = {
-        "rows": np.arccos(exact), "exact": exact, "labels": np.arange(4) % 2, "kernel": fit.kernel, "bias": fit.bias
+        "rows": np.arccos(exact), "exact": exact, "labels": np.arange(4) % 2, "positions": np.arange(4),
+        "kernel": fit.kernel, "bias": fit.bias,
     }  # fmt: skip
     ledger = Ledger.create(run.folder / "ibmq" / "one", SETTINGS, [circuit], values, [[0, 1, 2, 3], [4, 5, 6]])
     for number, rows in ((0, 4), (1, 3)):
         ledger.keep(number, [np.random.default_rng(number).integers(0, 4, (rows, 10, 1), np.uint8)])
-    (ledger.folder / "result.json").write_text(json.dumps(judged(CONFIG, ledger)))
+    (ledger.folder / "result.json").write_text(json.dumps(judged(ledger, outcome(CONFIG, ledger))))
     varied = {"width": Choice((2, 4), {"head": ("quantum",)}), "temperature": Range(0.05, 1.0, log=True)}
     plan = Plan(Config(validation_fraction=0.2), varied, "random", 5, "validation_accuracy", 0)
     (folder / "search").mkdir()
     write_plan(folder / "search", plan)
     begin_search(folder / "search", plan)
     (folder / "trial.json").write_text(json.dumps(TRIAL))
-    write_record(folder, PAIR, made_up_record)
+    write_record(folder, SPEC, made_up_record)
     device_path(folder).write_text(json.dumps(STUDY_RESULT))
     return folder
 
@@ -119,7 +120,7 @@ def begin_search(folder, plan):
 @pytest.fixture(scope="module")
 def made_up_record():
     path = Path(__file__).resolve().parents[1] / "docs" / "results"
-    return read_record(path, PAIR)
+    return read_record(path, SPEC)
 
 
 def page(folder):
@@ -130,9 +131,9 @@ def page(folder):
 
 def carded(folder):
     run = page(folder)
-    facts, probe = read_facts(run), read_probe(run.probe)
+    facts, probe = read_image_metadata(run), read_probe(run.probe)
     card(
-        Facts(
+        CardContent(
             "run",
             run.config,
             facts,
@@ -149,12 +150,12 @@ def carded(folder):
 
 def used_config(folder):
     run = carded(folder)
-    assert sum(chosen_weights(run.config).values()) >= 0
+    assert sum(configured_weights(run.config).values()) >= 0
     return run.config.to_dict()
 
 
 def used_facts(folder):
-    return read_facts(carded(folder))
+    return read_image_metadata(carded(folder))
 
 
 def used_versions(folder):
@@ -175,7 +176,7 @@ def used_ledger(folder):
     check_fits(run, ledger)
     assert ledger.circuits()
     if not ledger.missing():
-        json.dumps(judged(run.config, ledger), allow_nan=False)
+        json.dumps(judged(ledger, outcome(run.config, ledger)), allow_nan=False)
     return ledger.record
 
 
@@ -212,7 +213,7 @@ def used_trial(folder):
 
 
 def used_study_record(folder):
-    record = read_record(folder, PAIR)
+    record = read_record(folder, SPEC)
     refuse_mixed_data([record])
     json.dumps(summary_rows([record]), allow_nan=False)
     study = STUDIES["paper"]
@@ -221,13 +222,14 @@ def used_study_record(folder):
     tables.published_table([record], study, "cached")
     tables.cost_table([record], study)
     tables.versions_table([record])
-    agreement([record], study.table)
-    return json.loads(json.dumps(vars(record), default=vars))
+    agreement([record], study.table_batch)
+    values = json.loads(json.dumps(vars(record), default=vars))
+    return {FILE_KEYS.get(name, name): value for name, value in values.items()}
 
 
 def used_study_device(folder):
     found = read_device(folder)
-    sections._device(Findings("paper", [], found, folder))
+    sections._device(ReportData("paper", [], found, folder))
     return found
 
 
@@ -243,7 +245,7 @@ KINDS = {
     "state of a search": ("search/keras_tuner/oracle.json", used_search_state),
     "trial of a search": ("search/keras_tuner/trial_0/trial.json", used_search_state),
     "trial": ("trial.json", used_trial),
-    "study record": (str(record_path(Path(), PAIR)), used_study_record),
+    "study record": (str(record_path(Path(), SPEC)), used_study_record),
     "study device": ("device.json", used_study_device),
 }
 ARRAYS = {"classifier": ("run/probe.npz", used_probe), "values": ("run/ibmq/one/values.npz", used_ledger)}
@@ -261,7 +263,7 @@ def attempt(use, folder):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_records(kind, place, monkeypatch, capsys):
-    monkeypatch.setattr(sections.drawing_states, "draw_device", lambda path, device: True)  # draws: below
+    monkeypatch.setattr(sections.figures_states, "draw_device", lambda path, device: True)  # draws: below
     monkeypatch.setattr(os, "fsync", lambda handle: None)
     name, use = KINDS[kind]
     path = place / name
@@ -315,5 +317,5 @@ def test_arrays(kind, place, capsys):
 
 def test_a_study_s_device_is_drawn_where_a_class_has_no_image(place, tmp_path):
     device_path(tmp_path).write_text(json.dumps(STUDY_RESULT | {"confusion": [[0, 0], [1, 11]]}))
-    sections._device(Findings("paper", [], read_device(tmp_path), tmp_path))
+    sections._device(ReportData("paper", [], read_device(tmp_path), tmp_path))
     assert (tmp_path / "figures" / "device.png").exists()

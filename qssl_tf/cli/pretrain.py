@@ -58,8 +58,8 @@ def train(arguments, config: Config, opened: Run | None, options: StrategyOption
     strategy = make_strategy(options, config.batch_size)  # before anything else touches TensorFlow's devices
 
     from qssl_tf.data.sources import load
-    from qssl_tf.training.facts import is_finished
     from qssl_tf.training.fit import build
+    from qssl_tf.training.metadata import is_finished
     from qssl_tf.training.provenance import images_of_run
     from qssl_tf.training.session import Session, new_session, resumed_session
 
@@ -146,7 +146,7 @@ def describe(config: Config) -> str:
 
 def finish(run, model, data, seconds: float | None) -> None:
     """Save the model, draw the figures, measure neighbours and say what to do next."""
-    from qssl_tf.evaluation.overview import finish_run
+    from qssl_tf.evaluation.run_summary import finish_run
     from qssl_tf.training.history import read_history
 
     steps = f"{read_history(run.history)[-1]['step']} steps"

@@ -24,7 +24,7 @@ def main() -> None:
 
     from qssl_tf.evaluation.trained_run import load_run
     from qssl_tf.reports.report import write_report
-    from qssl_tf.training.facts import unfinished
+    from qssl_tf.training.metadata import unfinished
     from qssl_tf.training.provenance import images_of_run
     from qssl_tf.training.runs import open_run, own_folder
 

@@ -45,17 +45,17 @@ def main() -> None:
     """Do what is left of a study, and report on all of it."""
     arguments = parser().parse_args()
 
-    from qssl_tf.studies.request import Order
+    from qssl_tf.studies.options import StudyOptions
     from qssl_tf.studies.runner import report, run_study, show_costs
 
-    order = Order.from_words(vars(arguments))
+    options = StudyOptions.from_flags(vars(arguments))
     if arguments.list:
-        show_costs(order)
+        show_costs(options)
     elif arguments.report:
-        report(order)
+        report(options)
     else:
         how_to_go_on(f"{AGAIN}.")
-        failed = run_study(order)
-        report(order)
+        failed = run_study(options)
+        report(options)
         if failed:
             raise UserError(f"{failed} of the runs failed; their output is in {arguments.folder}/*.log, and {AGAIN}.")

@@ -27,7 +27,7 @@ def main() -> None:
 
     from qssl_tf.evaluation.trained_run import load_run
     from qssl_tf.sharing.folder import share
-    from qssl_tf.training.facts import unfinished
+    from qssl_tf.training.metadata import unfinished
     from qssl_tf.training.runs import open_run
 
     run = load_run(named_run(arguments).folder, arguments.checkpoint)

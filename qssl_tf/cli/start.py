@@ -3,14 +3,11 @@
 Nothing of this happens at `import qssl_tf`: there the process belongs to somebody else.
 """
 
-import atexit
 import gc
 import importlib.abc
 import importlib.machinery
 import os
-import shutil
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -33,7 +30,6 @@ def start_command() -> None:
     if found and "doctor" not in sys.orig_argv[1:4]:  # which tells them itself
         print(f"error: {' '.join(found)}", file=sys.stderr)
         sys.exit(2)
-    _settle_without_home()
     if os.environ["TF_CPP_MIN_LOG_LEVEL"] == "3":
         quieten_import("tensorflow")
 
@@ -44,19 +40,6 @@ def hand_over_to_venv() -> None:
     as_module = sys.orig_argv[1:2] == ["-m"] and environment.is_own_command()
     if as_module and python.exists() and Path(sys.prefix) != python.parents[1]:
         os.execv(python, [str(python), *sys.orig_argv[1:]])
-
-
-def _settle_without_home() -> None:
-    """Give libraries that keep settings in the home folder one that ends with this process.
-
-    Keras would make a folder called `~` where the user stands. A name that others can guess would let them choose the
-    settings.
-    """
-    names = [name for name in ("KERAS_HOME", "MPLCONFIGDIR") if name not in os.environ]
-    if names and not environment.has_home():
-        folder = tempfile.mkdtemp(prefix="qssl_tf-")
-        atexit.register(shutil.rmtree, folder, ignore_errors=True)
-        os.environ.update(dict.fromkeys(names, folder))
 
 
 @contextmanager

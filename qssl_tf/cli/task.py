@@ -11,7 +11,7 @@ start_command()  # before what takes time
 
 from qssl_tf.cli.flags import Parser  # noqa: E402
 from qssl_tf.cli.run import run_command  # noqa: E402
-from qssl_tf.studies.studies import STUDIES, pairs, study  # noqa: E402
+from qssl_tf.studies.studies import STUDIES, run_specs, study  # noqa: E402
 
 
 def parser() -> Parser:
@@ -38,16 +38,16 @@ def main() -> None:
 
     from qssl_tf.files.lock import locked
     from qssl_tf.studies.device import run_on_device
-    from qssl_tf.studies.folders import Place
-    from qssl_tf.studies.run import add_paper_probe, finish_pair
+    from qssl_tf.studies.run import add_paper_probe, complete_run
+    from qssl_tf.studies.storage import Storage
 
-    tasks = {"run": finish_pair, "paper_probe": add_paper_probe, "device": run_on_device}
+    tasks = {"run": complete_run, "paper_probe": add_paper_probe, "device": run_on_device}
     of_study = study(arguments.study)
-    pair = next(pair for pair in pairs(of_study, seeds=[arguments.seed]) if pair.cell.name == arguments.cell)
+    spec = next(one for one in run_specs(of_study, seeds=[arguments.seed]) if one.condition.name == arguments.cell)
     arguments.folder.mkdir(parents=True, exist_ok=True)
-    place = Place(arguments.folder, arguments.results, arguments.data_dir, arguments.keep_weights)
-    with locked(arguments.folder / pair.name, wait=True):  # a process that lost its parent may be at it for a moment
-        tasks[arguments.kind](of_study, pair, place, arguments.batches)
+    storage = Storage(arguments.folder, arguments.results, arguments.data_dir, arguments.keep_weights)
+    with locked(arguments.folder / spec.name, wait=True):  # a process that lost its parent may be at it for a moment
+        tasks[arguments.kind](of_study, spec, storage, arguments.batches)
 
 
 def _end_with_parent() -> None:

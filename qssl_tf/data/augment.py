@@ -1,4 +1,4 @@
-"""AUGMENTATIONS: recipes that make a view of an image (SimCLR, arXiv:2002.05709, Appendix A), as Keras layers."""
+"""AUGMENTATIONS: recipes for the views of images (SimCLR, arXiv:2002.05709, Appendix A), as Keras layers."""
 
 import functools
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ from qssl_tf.data.transform import RandomTransform
 
 @keras.saving.register_keras_serializable(package="qssl_tf")
 class Augmentation(RandomTransform):
-    """Transforms in a row, each with its own columns of the draws.
+    """A sequence of transforms, each with its own columns of random numbers.
 
     Args:
         transforms: The RandomTransform layers, in order.
@@ -58,21 +58,21 @@ def simclr(size: int, min_area: float = 0.2, strength: float = 1.0) -> Augmentat
 
     Args:
         size: Side of the views in pixels.
-        min_area: Smallest part of the image's area that a crop shows.
-        strength: Multiple of the jitter's strengths; at most 2.5, where contrast may vanish.
+        min_area: Smallest fraction of the image's area in a crop.
+        strength: Multiple of the jitter's strengths; at most 2.5, at which contrast may vanish.
     """
     jitter = RandomColorJitter(0.4 * strength, 0.4 * strength, 0.4 * strength, 0.1 * strength)
     return Augmentation([RandomResizedCrop(size, min_area), jitter, RandomGrayscale(), RandomFlip()])
 
 
 def simclr_blur(size: int, min_area: float = 0.2, strength: float = 1.0) -> Augmentation:
-    """Return `simclr` with SimCLR's blur, which the paper leaves out since its images are small."""
-    kernel = max(3, size // 10 // 2 * 2 + 1)  # a tenth of the image's side, odd
+    """Return `simclr` with SimCLR's blur, which the paper omits for its small images."""
+    kernel = max(3, size // 10 // 2 * 2 + 1)  # an odd number near a tenth of the image's side
     return Augmentation([*simclr(size, min_area, strength).transforms, RandomBlur(kernel)])
 
 
 def digits(size: int, min_area: float = 0.5, strength: float = 1.0) -> Augmentation:
-    """Return a recipe for characters, whose meaning a flip or a hue would change: crop and intensity jitter."""
+    """Return a recipe for characters, whose meaning flips could change: crop and intensity jitter."""
     jitter = RandomColorJitter(0.4 * strength, 0.4 * strength, saturation=0.0, hue=0.0)
     return Augmentation([RandomResizedCrop(size, min_area, ratio=4 / 3), jitter])
 
@@ -86,12 +86,12 @@ PROBE_AREAS = {"digits": 0.8, "simclr": 0.08, "simclr_blur": 0.08}
 
 
 def recipe(config: Config, image_shape: Sequence[int]) -> str:
-    """Return the key of AUGMENTATIONS that `config` means for images of shape (height, width, channels)."""
+    """Return the key of AUGMENTATIONS that `config` selects for images of shape (height, width, channels)."""
     return SUITED[image_shape[-1]] if config.augmentation == AUTO else config.augmentation
 
 
 def say_recipe(config: Config, image_shape: Sequence[int]) -> None:
-    """Say in one line that a recipe was chosen for images in colour, and how to choose another."""
+    """Print which recipe was chosen automatically for colour images, and how to choose another."""
     if config.augmentation == AUTO and image_shape[-1] == 3:
         print(
             f"the images are in colour: views by the recipe {recipe(config, image_shape)} (crop, colour, gray, flip); "
@@ -101,12 +101,12 @@ def say_recipe(config: Config, image_shape: Sequence[int]) -> None:
 
 
 def augmentation(config: Config, image_shape: Sequence[int], probing: bool = False) -> Augmentation:
-    """Return what makes the views that `config` asks for.
+    """Return the augmentation that `config` describes.
 
     Args:
         config: The run's settings.
         image_shape: Height, width (equal, in pixels) and channels.
-        probing: For the training images of the linear probe instead of pretraining.
+        probing: Whether it is for the training images of the linear probe instead of pretraining.
     """
     name = recipe(config, image_shape)
     area = PROBE_AREAS[name] if probing else config.crop_area
@@ -115,6 +115,6 @@ def augmentation(config: Config, image_shape: Sequence[int], probing: bool = Fal
 
 @functools.lru_cache(maxsize=64)
 def _views(name: str, size: int, strength: float, area: float | None) -> Augmentation:
-    """Return one recipe, the same object for the same numbers: it has no state, and XLA frees nothing it compiled."""
+    """Return one recipe, cached: it has no state, and XLA never frees compiled code."""
     areas = {} if area is None else {"min_area": area}
     return AUGMENTATIONS[name](size, strength=strength, **areas)

@@ -1,4 +1,4 @@
-"""Transforms that move pixels: crop, flip, blur."""
+"""Geometric transforms: crop, flip, blur."""
 
 import math
 from typing import Any
@@ -7,9 +7,9 @@ import keras
 import tensorflow as tf
 
 from qssl_tf.data.resample import crop_and_resize
-from qssl_tf.data.transform import RandomTransform, chosen, uniform
+from qssl_tf.data.transform import RandomTransform, select, uniform
 
-ATTEMPTS = 10  # torchvision's tries for a crop that fits before it falls back to the centre
+ATTEMPTS = 10  # at a crop that fits, before the centre is used instead, as in torchvision
 
 
 @keras.saving.register_keras_serializable(package="qssl_tf")
@@ -18,8 +18,8 @@ class RandomResizedCrop(RandomTransform):
 
     Args:
         size: Side of the result in pixels.
-        min_area: Smallest part of the image's area; the largest is 1.
-        ratio: The crop's width / height lies in [1 / ratio, ratio], log-uniformly.
+        min_area: Smallest fraction of the image's area; the largest is 1.
+        ratio: The aspect ratio is log-uniform in [1 / ratio, ratio].
     """
 
     n_draws = 2 * ATTEMPTS + 2
@@ -32,22 +32,22 @@ class RandomResizedCrop(RandomTransform):
     def boxes(self, draws: tf.Tensor, height: int, width: int) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
         """Return each crop's top, left, height and width in whole pixels, float32, shape (n,) each.
 
-        The first of ten tries that fits is taken, else the whole image (its largest centred part of allowed ratio).
+        This is the first of ten attempts that fits, or else the largest centred crop with an allowed aspect ratio.
         """
-        area = uniform(draws[:, :ATTEMPTS], self.min_area, 1.0) * (height * width)  # (n, tries)
+        area = uniform(draws[:, :ATTEMPTS], self.min_area, 1.0) * (height * width)  # (n, attempts)
         log_ratio = uniform(draws[:, ATTEMPTS : 2 * ATTEMPTS], -math.log(self.ratio), math.log(self.ratio))
         widths = tf.round(tf.sqrt(area * tf.exp(log_ratio)))
         heights = tf.round(tf.sqrt(area * tf.exp(-log_ratio)))
         fits = (widths > 0) & (widths <= width) & (heights > 0) & (heights <= height)
-        first = tf.argmax(tf.cast(fits, tf.int32), axis=1)  # (n,) the first try that fits
+        first = tf.argmax(tf.cast(fits, tf.int32), axis=1)  # (n,): the first attempt that fits
         any_fits = tf.reduce_any(fits, axis=1)
         whole_height = round(min(height, width * self.ratio))
         whole_width = round(min(width, height * self.ratio))
         crop_height = tf.where(any_fits, tf.gather(heights, first, batch_dims=1), float(whole_height))
         crop_width = tf.where(any_fits, tf.gather(widths, first, batch_dims=1), float(whole_width))
-        place_y, place_x = draws[:, -2], draws[:, -1]
-        top = tf.where(any_fits, tf.floor(place_y * (height - crop_height + 1)), (height - whole_height) // 2)
-        left = tf.where(any_fits, tf.floor(place_x * (width - crop_width + 1)), (width - whole_width) // 2)
+        offset_y, offset_x = draws[:, -2], draws[:, -1]
+        top = tf.where(any_fits, tf.floor(offset_y * (height - crop_height + 1)), (height - whole_height) // 2)
+        left = tf.where(any_fits, tf.floor(offset_x * (width - crop_width + 1)), (width - whole_width) // 2)
         return top, left, crop_height, crop_width
 
     def call(self, images, draws):
@@ -75,7 +75,7 @@ class RandomFlip(RandomTransform):
 
     def call(self, images, draws):
         """Mirror images whose draw is below the probability."""
-        return chosen(draws[:, 0] < self.probability, tf.reverse(images, axis=[2]), images)
+        return select(draws[:, 0] < self.probability, tf.reverse(images, axis=[2]), images)
 
     def get_config(self):
         """Return the constructor's arguments."""
@@ -84,11 +84,11 @@ class RandomFlip(RandomTransform):
 
 @keras.saving.register_keras_serializable(package="qssl_tf")
 class RandomBlur(RandomTransform):
-    """With `probability`, blur by a Gaussian of standard deviation in [0.1, 2] pixels, as SimCLR does for large images.
+    """With `probability`, blur by a Gaussian of standard deviation in [0.1, 2] pixels, as in SimCLR for large images.
 
     Args:
-        kernel_size: Odd side of the kernel in pixels; SimCLR takes a tenth of the image's side.
-        probability: Part of the images that is blurred.
+        kernel_size: Side of the kernel in pixels, odd; a tenth of the image's side in SimCLR.
+        probability: Probability that an image is blurred.
     """
 
     n_draws = 2
@@ -100,7 +100,7 @@ class RandomBlur(RandomTransform):
         self.kernel_size, self.probability = kernel_size, probability
 
     def call(self, images, draws):
-        """Blur each image by its own Gaussian, edges mirrored."""
+        """Blur each image by its own Gaussian, with mirrored edges."""
         half = self.kernel_size // 2
         sigma = uniform(draws[:, 1:2], *self.SIGMA)  # (n, 1)
         offsets = tf.range(-half, half + 1, dtype=tf.float32)
@@ -117,7 +117,7 @@ class RandomBlur(RandomTransform):
                     for k in range(self.kernel_size)
                 ]
             )
-        return chosen(draws[:, 0] < self.probability, blurred, images)
+        return select(draws[:, 0] < self.probability, blurred, images)
 
     def get_config(self):
         """Return the constructor's arguments."""

@@ -1,4 +1,4 @@
-"""Images of one data set in memory: what every source returns and everything after it reads."""
+"""ImageData: a data set of images in memory, as all sources return it."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,16 +12,16 @@ from qssl_tf.markup import printable
 
 @dataclass(frozen=True)
 class ImageData:
-    """Train, validation (possibly empty) and test images of one data set, and what its labels mean.
+    """Training, validation (possibly empty) and test images of a data set, with class names.
 
-    Your own come from `from_arrays`, `from_folder` or `from_dataset`.
+    For your own images, use `from_arrays`, `from_folder` or `from_dataset`.
 
     Attributes:
-        name: Of the data set, for records and file names.
-        train: Images to train on.
-        validation: Images held out of the train split.
-        test: Images that judge.
-        class_names: In the order of the labels; none for images without labels, which can train but not be probed.
+        name: Name of the data set, for records and file names.
+        train: Training images.
+        validation: Images held out of the training split.
+        test: Test images.
+        class_names: In the order of the labels; empty for images without labels, which cannot be probed.
     """
 
     name: str
@@ -31,7 +31,7 @@ class ImageData:
     class_names: tuple[str, ...]
 
     def __post_init__(self):
-        """Make the names fit for files, figures and terminals; a folder's name may hold any byte."""
+        """Make names safe to print in files, figures and terminals, since a folder's name may hold any byte."""
         object.__setattr__(self, "name", printable(self.name))
         object.__setattr__(self, "class_names", tuple(printable(name) for name in self.class_names))
 
@@ -41,8 +41,8 @@ class ImageData:
         height, width, channels = self.train.images.shape[1:]
         return height, width, channels
 
-    def facts(self) -> dict[str, Any]:
-        """Return what a run's `data.json` says of its images: enough to build the model, and to know them again."""
+    def metadata(self) -> dict[str, Any]:
+        """Return the content of a run's `data.json`: enough to build the model, and to recognize the images."""
         return {
             "name": self.name,
             "image_shape": list(self.image_shape),
@@ -57,17 +57,17 @@ class ImageData:
 
     @classmethod
     def from_arrays(cls, images: Any, labels: Any = None, **options: Any) -> "ImageData":
-        """Make a data set of arrays: see `qssl_tf.data.arrays.from_arrays` for shapes, options and errors."""
+        """Make a data set from arrays: see `qssl_tf.data.arrays.from_arrays` for shapes, options and errors."""
         return cls(*from_arrays(images, labels, **options))
 
     @classmethod
     def from_folder(cls, folder: str | Path, **options: Any) -> "ImageData":
-        """Make a data set of image files: see `qssl_tf.data.folders.from_folder` for layout, options and errors."""
+        """Make a data set from image files: see `qssl_tf.data.folders.from_folder` for layout, options and errors."""
         return cls(*from_folder(folder, **options))
 
     @classmethod
     def from_dataset(cls, train: Any, test: Any = None, **options: Any) -> "ImageData":
-        """Make a data set of any `tf.data.Dataset`: see `qssl_tf.data.datasets.from_dataset` for options and errors."""
+        """Make a data set from a `tf.data.Dataset`: see `qssl_tf.data.datasets.from_dataset` for options and errors."""
         from qssl_tf.data.datasets import from_dataset
 
         return cls(*from_dataset(train, test, **options))

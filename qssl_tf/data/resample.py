@@ -1,13 +1,13 @@
-"""Crop and resize a batch with one box for each image, as PIL's bilinear filter does it."""
+"""Crop and resize a batch with a box for each image, like PIL's bilinear filter."""
 
 import tensorflow as tf
 
 
 def _weights(start: tf.Tensor, length: tf.Tensor, size: int, pixels: int) -> tf.Tensor:
-    """Return the filter that resamples `pixels` pixels to `size`, one matrix for each image: (n, size, pixels).
+    """Return the matrices that resample `pixels` pixels to `size`, shape (n, size, pixels).
 
-    Each row is a triangle around an output pixel's centre, as wide as the reduction asks (at least one pixel to either
-    side), cut at the crop's borders and normalised.
+    Each row is a triangle filter around the centre of an output pixel, with a half-width of the scale (at least one
+    pixel), clipped at the crop's borders and normalised.
     """
     scale = (length / size)[:, tf.newaxis, tf.newaxis]
     start, length = start[:, tf.newaxis, tf.newaxis], length[:, tf.newaxis, tf.newaxis]
@@ -21,14 +21,14 @@ def _weights(start: tf.Tensor, length: tf.Tensor, size: int, pixels: int) -> tf.
 def crop_and_resize(
     images: tf.Tensor, top: tf.Tensor, left: tf.Tensor, height: tf.Tensor, width: tf.Tensor, size: int
 ) -> tf.Tensor:
-    """Cut one box out of each image and resize it to `size` x `size` pixels.
+    """Crop one box from each image and resize it to `size` x `size` pixels.
 
     Args:
         images: float32, shape (n, rows, columns, channels).
         top: First row of each box in whole pixels, float32, shape (n,).
-        left: First column, likewise.
-        height: Number of rows, likewise.
-        width: Number of columns, likewise.
+        left: First column of each box, likewise.
+        height: Number of rows of each box, likewise.
+        width: Number of columns of each box, likewise.
         size: Side of the result in pixels.
 
     Returns:
@@ -37,7 +37,7 @@ def crop_and_resize(
     rows, columns, channels = images.shape[1:]
     down = _weights(top, height, size, rows)  # (n, size, rows)
     across = _weights(left, width, size, columns)  # (n, size, columns)
-    # Two batched matrix products; channels ride along with the axis that is not being resampled.
+    # Two batched matrix products; channels are merged with the axis that is not resampled.
     tall = tf.matmul(down, tf.reshape(images, (-1, rows, columns * channels)))
     tall = tf.transpose(tf.reshape(tall, (-1, size, columns, channels)), (0, 2, 1, 3))
     wide = tf.matmul(across, tf.reshape(tall, (-1, columns, size * channels)))

@@ -1,4 +1,4 @@
-"""SOURCES: where images come from. Each source returns unsigned bytes; `load` cuts classes, size and validation."""
+"""SOURCES of images as uint8; `load` then selects classes, resizes images and holds out validation images."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -8,27 +8,27 @@ import numpy as np
 from qssl_tf.commands import argument
 from qssl_tf.config import Config
 from qssl_tf.data.images import ImageData
+from qssl_tf.data.resizing import report_crops, resize_to_square
 from qssl_tf.data.splits import Split
-from qssl_tf.data.squares import say_cropped, squared
-from qssl_tf.data.strata import drawn, parted, say_single, too_few
+from qssl_tf.data.stratify import describe_shortage, report_singletons, stratified_sample, stratified_split
 from qssl_tf.errors import UserError
 
-DIGITS_SPLIT_SEED = 0  # the same test images for every run, whatever its seed
+DIGITS_SPLIT_SEED = 0  # the same test images for all runs
 
 
 def digits(config: Config) -> ImageData:
-    """Read the 1,797 handwritten 8x8 digits that come with scikit-learn; 360 of them are the test split."""
+    """Read scikit-learn's 1,797 handwritten 8x8 digits, of which 360 are the test split."""
     from sklearn.datasets import load_digits
     from sklearn.model_selection import train_test_split
 
     bunch = load_digits()
-    images = np.round(bunch.images * (255 / 16)).astype(np.uint8)[..., np.newaxis]  # (n, 8, 8) of 0..16 -> bytes
+    images = np.round(bunch.images * (255 / 16)).astype(np.uint8)[..., np.newaxis]  # (n, 8, 8) from 0..16 to uint8
     labels = bunch.target.astype(np.int64)
     rows = np.arange(len(labels))
     train, test = train_test_split(rows, test_size=0.2, stratify=labels, random_state=DIGITS_SPLIT_SEED)
-    everything = Split(images, labels)
+    dataset = Split(images, labels)
     names = tuple(str(digit) for digit in range(10))
-    return ImageData("digits", everything.take(train), everything.take(test[:0]), everything.take(test), names)
+    return ImageData("digits", dataset.take(train), dataset.take(test[:0]), dataset.take(test), names)
 
 
 def folder(config: Config) -> ImageData:
@@ -42,36 +42,36 @@ def folder(config: Config) -> ImageData:
     )
 
 
-# Sources by name, with those registered; any other name is looked up in TFDS.
+# Name -> source, including registered ones; other names are looked up in TFDS.
 SOURCES: dict[str, Callable[[Config], ImageData]] = {"digits": digits, "folder": folder}
 
 
 def load(config: Config) -> ImageData:
-    """Load the images that `config` names: source, class subset, image size, held-out validation.
+    """Load the images that `config` describes: source, class subset, image size, held-out validation images.
 
     Raises:
         UserError: An unknown or unprepared data set, labels that do not exist, images that cannot be used,
             or a batch larger than the training split.
     """
     if config.dataset in SOURCES:
-        return prepared(SOURCES[config.dataset](config), config)
+        return prepare(SOURCES[config.dataset](config), config)
     from qssl_tf.data.tfds_source import read
 
-    return prepared(read(config.dataset, config.data_dir, config.image_size), config)
+    return prepare(read(config.dataset, config.data_dir, config.image_size), config)
 
 
-def prepared(data: ImageData, config: Config) -> ImageData:
-    """Cut whole data as `config` says: class subset, image size, held-out validation, fewer training images.
+def prepare(data: ImageData, config: Config) -> ImageData:
+    """Apply the settings to a data set: class subset, image size, held-out validation, number of training images.
 
-    Images without a label train, and are left out where they would judge.
+    Unlabelled images stay in the training split, and are dropped from the others.
 
     Raises:
         UserError: Labels that do not exist, images that are not square, or a batch larger than the training split.
     """
-    data = _judged_by_labelled(_keep_classes(data, config.classes))
-    data = _sized(data, config.image_size)
+    data = _drop_unlabelled_evaluation(_keep_classes(data, config.classes))
+    data = _resize(data, config.image_size)
     data = _hold_out(data, config.validation_fraction, config.seed)
-    data = _take_train(data, config.train_images, config.seed)
+    data = _subsample_train(data, config.train_images, config.seed)
     check_batch_size(config, data)
     return data
 
@@ -80,7 +80,7 @@ def check_batch_size(config: Config, data: ImageData) -> None:
     """Refuse a batch that is larger than the training split.
 
     Raises:
-        UserError: It is.
+        UserError: The batch is larger.
     """
     if config.batch_size > len(data.train):
         raise UserError(
@@ -88,13 +88,13 @@ def check_batch_size(config: Config, data: ImageData) -> None:
         )
 
 
-def _sized(data: ImageData, side: int | None) -> ImageData:
+def _resize(data: ImageData, side: int | None) -> ImageData:
     height, width, _ = data.image_shape
     if side is not None and height != width:
         count = len(data.train) + len(data.validation) + len(data.test)
-        say_cropped(count, count, data.name)
+        report_crops(count, count, data.name)
     train, validation, test = (
-        Split(squared(split.images, side, data.name), split.labels)
+        Split(resize_to_square(split.images, side, data.name), split.labels)
         for split in (data.train, data.validation, data.test)
     )
     return ImageData(data.name, train, validation, test, data.class_names)
@@ -111,29 +111,33 @@ def _keep_classes(data: ImageData, classes: tuple[int, ...]) -> ImageData:
             f"`classes` must be labels from 0 to {count - 1} for {data.name}, which has {count} classes; "
             f"got {list(classes)}."
         )
-    new_label = np.full(count, -1, np.int64)
-    new_label[list(classes)] = np.arange(len(classes))
+    new_labels = np.full(count, -1, np.int64)
+    new_labels[list(classes)] = np.arange(len(classes))
 
     def keep(split: Split) -> Split:
-        kept = split.take(np.isin(split.labels, classes))
-        return Split(kept.images, new_label[kept.labels])
+        selected = split.take(np.isin(split.labels, classes))
+        return Split(selected.images, new_labels[selected.labels])
 
     names = tuple(data.class_names[label] for label in classes)
     return ImageData(data.name, keep(data.train), keep(data.validation), keep(data.test), names)
 
 
-def _judged_by_labelled(data: ImageData) -> ImageData:
-    """Leave out unlabelled images of test and validation, and say in one line how many there are."""
+def _drop_unlabelled_evaluation(data: ImageData) -> ImageData:
+    """Drop unlabelled images from the validation and test splits, and print how many there are."""
     if not data.class_names:
         return data
-    found = replace(data, validation=data.validation.labelled(), test=data.test.labelled())
-    training = len(data.train) - len(data.train.labelled())
-    judging = len(data.validation) + len(data.test) - len(found.validation) - len(found.test)
-    said = [f"{training} of {len(data.train)} training images are unlabelled: they train, and no probe sees them"]
-    said = (said if training else []) + ([f"{judging} unlabelled test images are left out"] if judging else [])
-    if said:
-        print(f"{data.name}: {'; '.join(said)}", flush=True)
-    return found
+    labelled = replace(data, validation=data.validation.labelled(), test=data.test.labelled())
+    unlabelled_count = len(data.train) - len(data.train.labelled())
+    dropped_count = len(data.validation) + len(data.test) - len(labelled.validation) - len(labelled.test)
+    messages = [
+        f"{unlabelled_count} of {len(data.train)} training images are unlabelled: they train, and no probe sees them"
+    ]
+    messages = (messages if unlabelled_count else []) + (
+        [f"{dropped_count} unlabelled test images are left out"] if dropped_count else []
+    )
+    if messages:
+        print(f"{data.name}: {'; '.join(messages)}", flush=True)
+    return labelled
 
 
 def _hold_out(data: ImageData, fraction: float, seed: int) -> ImageData:
@@ -141,17 +145,17 @@ def _hold_out(data: ImageData, fraction: float, seed: int) -> ImageData:
         return data
     labels, names = data.train.labels, data.class_names or ("images",)
     try:
-        train, validation = parted(labels, fraction, seed)
+        train, validation = stratified_split(labels, fraction, seed)
     except ValueError:
         raise UserError(
             f"`validation_fraction` must leave every class on both sides of the {len(labels)} training images; got "
-            f"{fraction}, so {too_few(labels, fraction, names)}."
+            f"{fraction}, so {describe_shortage(labels, fraction, names)}."
         ) from None
-    say_single(labels, names, data.name)
+    report_singletons(labels, names, data.name)
     return replace(data, train=data.train.take(train), validation=data.train.take(validation))
 
 
-def _take_train(data: ImageData, count: int | None, seed: int) -> ImageData:
+def _subsample_train(data: ImageData, count: int | None, seed: int) -> ImageData:
     if count is None or count == len(data.train):
         return data
     classes = len(data.class_names)
@@ -160,4 +164,4 @@ def _take_train(data: ImageData, count: int | None, seed: int) -> ImageData:
             f"`train_images` must be at least {classes}, one for each class, and at most the {len(data.train)} "
             f"there are; got {count}."
         )
-    return replace(data, train=data.train.take(drawn(data.train.labels, count, seed)))
+    return replace(data, train=data.train.take(stratified_sample(data.train.labels, count, seed)))

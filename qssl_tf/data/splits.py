@@ -1,4 +1,4 @@
-"""One split of a data set: images as bytes and their labels."""
+"""Split: the images of one split of a data set, with labels."""
 
 import hashlib
 from dataclasses import dataclass
@@ -6,17 +6,17 @@ from dataclasses import dataclass
 import numpy as np
 
 MEMORY_LIMIT_GB = 8.0  # of one split, or of a folder
-UNLABELLED = -1  # label of an image whose class is hidden or unknown, as TensorFlow Datasets has it
+UNLABELLED = -1  # label of images of hidden or unknown class, as in TensorFlow Datasets
 
 
 @dataclass(frozen=True, repr=False)
 class Split:
-    """Images of one split.
+    """The images of one split.
 
     Attributes:
         images: uint8, shape (n, height, width, channels) with 1 or 3 channels.
-        labels: int64, shape (n,), counted from 0 in the order of `ImageData.class_names`; UNLABELLED where the class is
-            not known.
+        labels: int64, shape (n,), class indices in the order of `ImageData.class_names`; UNLABELLED if the class is
+            unknown.
     """
 
     images: np.ndarray
@@ -27,7 +27,7 @@ class Split:
         return len(self.labels)
 
     def __repr__(self) -> str:
-        """Return number and shape; the pixels of a data set fill screens."""
+        """Return number and shape of the images, without pixels."""
         return f"Split({len(self)} images of {' x '.join(map(str, self.images.shape[1:]))})"
 
     def fingerprint(self) -> str:
@@ -47,6 +47,5 @@ class Split:
         return self if known.all() else self.take(np.flatnonzero(known))
 
 
-# What a reader of images returns: the name of the data set, its splits for training, validation and test, and the names
-# of its classes.
-Parts = tuple[str, Split, Split, Split, tuple[str, ...]]
+# The fields of ImageData, as readers return them: name, training, validation and test split, class names.
+ImageDataFields = tuple[str, Split, Split, Split, tuple[str, ...]]

@@ -1,4 +1,4 @@
-"""Any image data set of TensorFlow Datasets, read whole into memory."""
+"""Image data sets of TensorFlow Datasets, read into memory."""
 
 import logging
 import os
@@ -10,20 +10,20 @@ import numpy as np
 
 from qssl_tf.commands import argument
 from qssl_tf.data.images import ImageData
+from qssl_tf.data.resizing import center_crop, report_crops
 from qssl_tf.data.splits import MEMORY_LIMIT_GB, Split
-from qssl_tf.data.squares import middle_square, say_cropped
 from qssl_tf.environment import has_home
 from qssl_tf.errors import UserError, pass_on_interrupt, unknown_name
 
 
 def read(name: str, data_dir: str | None, image_size: int | None) -> ImageData:
-    """Read the train and test splits of a TFDS data set; TFDS downloads and prepares it where that is possible.
+    """Read the train and test splits of a TFDS data set, which is downloaded and prepared if necessary.
 
     Args:
-        name: A TFDS name, with a config and version if wanted: `cifar10`, `cifar10:3.0.2`.
-        data_dir: Folder of prepared data; None takes `TFDS_DATA_DIR`, then TFDS's own default.
-        image_size: Side in pixels to which the square in the middle of each image is resized while reading; None keeps
-            images, which must then agree in size.
+        name: A TFDS name, optionally with config and version: `cifar10`, `cifar10:3.0.2`.
+        data_dir: Folder of prepared data; None uses `TFDS_DATA_DIR`, or else TFDS's default.
+        image_size: Side in pixels to which the central square of each image is resized while reading; None keeps
+            images, which must then be of one size.
 
     Raises:
         UserError: The name is unknown, the data are neither prepared nor downloadable, or they are not
@@ -37,7 +37,7 @@ def read(name: str, data_dir: str | None, image_size: int | None) -> ImageData:
     import tensorflow_datasets as tfds
 
     logging.getLogger("absl").setLevel(logging.ERROR)
-    # Without this TFDS asks a cloud bucket about every data set first, and waits minutes where there is no network.
+    # Otherwise, TFDS first queries a cloud bucket for every data set, and waits for minutes without a network.
     tfds.core.utils.gcs_utils._is_gcs_disabled = True
     builder = _builder(tfds, name, data_dir)
     image_key, label_key = _feature_keys(tfds, builder)
@@ -47,15 +47,15 @@ def read(name: str, data_dir: str | None, image_size: int | None) -> ImageData:
         raise UserError(
             f"data set '{name}' must have the splits train and test; it has {', '.join(builder.info.splits)}."
         )
-    splits = {part: _read_split(builder, part, image_key, label_key, image_size) for part in ("train", "test")}
+    splits = {split: _read_split(builder, split, image_key, label_key, image_size) for split in ("train", "test")}
     names = tuple(builder.info.features[label_key].names)
     return ImageData(builder.info.full_name, splits["train"], splits["train"].take(np.arange(0)), splits["test"], names)
 
 
 def _builder(tfds: Any, name: str, data_dir: str | None) -> Any:
     if name.split(":")[0].split("/")[0] not in tfds.list_builders(with_community_datasets=False):
-        own = f"Images of your own: 'folder' with {argument('data_dir')}, or register_dataset."
-        raise unknown_name("dataset", name, _near_names(tfds, name), own)
+        hint = f"Images of your own: 'folder' with {argument('data_dir')}, or register_dataset."
+        raise unknown_name("dataset", name, _near_names(tfds, name), hint)
     try:
         return tfds.builder(name, data_dir=data_dir)
     except (ValueError, AssertionError, tfds.core.registered.DatasetNotFoundError) as error:
@@ -63,7 +63,7 @@ def _builder(tfds: Any, name: str, data_dir: str | None) -> Any:
 
 
 def _near_names(tfds: Any, name: str) -> list[str]:
-    """Return `digits` and the few TFDS names worth showing; all of them would fill a screen."""
+    """Return `digits` and the most similar TFDS names, since there are too many to show."""
     import difflib
 
     return ["digits", *difflib.get_close_matches(name, tfds.list_builders(), n=5, cutoff=0.5), "any TFDS image set"]
@@ -88,7 +88,7 @@ def _feature_keys(tfds: Any, builder: Any) -> tuple[str, str]:
 
 
 def _prepare(builder: Any, name: str) -> None:
-    """Download and prepare with TFDS's own progress bar, or say in one line why that failed."""
+    """Download and prepare the data with TFDS's progress bar, or raise a `UserError` that says why it failed."""
     if builder.is_prepared():
         return
     unreachable = _unreachable_host(builder)
@@ -103,9 +103,9 @@ def _prepare(builder: Any, name: str) -> None:
 
 
 def _unreachable_host(builder: Any) -> str | None:
-    """Return a host of the data set's files whose name cannot be resolved; TFDS would retry it for minutes.
+    """Return a host of the data set's files that cannot be resolved, which TFDS would retry for minutes.
 
-    A data set without recorded checksums names no files: then there is nothing to look up beforehand.
+    Data sets without recorded checksums list no files, so nothing can be checked beforehand.
     """
     hosts = {urlsplit(url).hostname for url in builder.url_infos or () if url.startswith("http")}
     for host in sorted(filter(None, hosts)):
@@ -124,21 +124,21 @@ def _not_prepared(builder: Any, name: str, reason: str) -> UserError:
     )
 
 
-def _read_split(builder: Any, part: str, image_key: str, label_key: str, image_size: int | None) -> Split:
+def _read_split(builder: Any, split: str, image_key: str, label_key: str, image_size: int | None) -> Split:
     import tensorflow as tf
     import tensorflow_datasets as tfds
 
-    shape, count = builder.info.features[image_key].shape, builder.info.splits[part].num_examples
+    shape, count = builder.info.features[image_key].shape, builder.info.splits[split].num_examples
     if image_size is None and None in shape:
         raise UserError(
-            f"images of '{builder.name}' differ in size; "
-            f"say with {argument('image_size')} to which side to resize them."
+            f"images of '{builder.name}' differ in size; say with {argument('image_size')} to which side to resize "
+            "them."
         )
     height, width = (image_size, image_size) if image_size else shape[:2]
     gigabytes = count * height * width * shape[2] / 1e9
     if gigabytes > MEMORY_LIMIT_GB:
         raise UserError(
-            f"the {part} split of '{builder.name}' would take {gigabytes:.1f} GB of memory, more than "
+            f"the {split} split of '{builder.name}' would take {gigabytes:.1f} GB of memory, more than "
             f"{MEMORY_LIMIT_GB:.0f} GB; choose a smaller {argument('image_size')}."
         )
 
@@ -146,14 +146,14 @@ def _read_split(builder: Any, part: str, image_key: str, label_key: str, image_s
         image = example[image_key]
         rows, columns = tf.shape(image)[0], tf.shape(image)[1]
         if image_size:
-            image = middle_square(image, rows, columns, tf.minimum(rows, columns))
+            image = center_crop(image, rows, columns, tf.minimum(rows, columns))
             image = tf.cast(tf.round(tf.image.resize(image, (height, width), antialias=True)), tf.uint8)
         return image, example[label_key], rows != columns
 
-    wanted = tfds.decode.PartialDecoding({image_key: True, label_key: True})
-    dataset = builder.as_dataset(split=part, shuffle_files=False, decoders=wanted)
+    decoders = tfds.decode.PartialDecoding({image_key: True, label_key: True})
+    dataset = builder.as_dataset(split=split, shuffle_files=False, decoders=decoders)
     dataset = dataset.map(pixels, num_parallel_calls=tf.data.AUTOTUNE).batch(1024)
-    images, labels, oblong = (np.concatenate(parts) for parts in zip(*dataset.as_numpy_iterator(), strict=True))
+    images, labels, is_oblong = (np.concatenate(parts) for parts in zip(*dataset.as_numpy_iterator(), strict=True))
     if image_size:
-        say_cropped(int(oblong.sum()), len(images), f"{builder.name}, {part}")
+        report_crops(int(is_oblong.sum()), len(images), f"{builder.name}, {split}")
     return Split(images, labels.astype(np.int64))

@@ -1,10 +1,12 @@
-"""BACKENDS: a device by name, and the one adapter through which circuits reach a Sampler.
+"""A device by its name or as an object, and the one adapter through which circuits reach a Sampler.
 
-`aer` is an ideal simulator, `fake_*` a calibration snapshot of a real device simulated with its noise, anything else a
-device of IBM Quantum (`least_busy` chooses one). Nothing falls back silently to another.
+`aer` is an ideal simulator, `fake_*` a calibration snapshot of a real device simulated with its noise, any other name a
+device of IBM Quantum (`least_busy` chooses one). Nothing falls back silently to another. Objects are those of
+`own_backend.py`.
 """
 
 import os
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,7 +14,9 @@ from typing import Any
 
 from qssl_tf.commands import argument
 from qssl_tf.device.calibration import snapshot, snapshot_names
-from qssl_tf.errors import UserError, shown, unknown_name
+from qssl_tf.device.own_backend import is_own, lost, not_allowed, own_name, readout_errors, simulator_of
+from qssl_tf.device.working_parts import error_of, is_calibrated
+from qssl_tf.errors import UserError, reason, unknown_name
 
 # Before Aer loads OpenMP: its threads would spin between experiments and slow each other down several times.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
@@ -29,7 +33,7 @@ class Device:
     """Where circuits run.
 
     Attributes:
-        name: By which it is found again.
+        name: By which it is found again, or `own:NAME` of an object.
         backend: Qiskit's backend, for which circuits are compiled.
         is_local: Whether it is simulated here.
     """
@@ -52,32 +56,75 @@ class Device:
             for group, switch in (SUPPRESSIONS[word] for word in suppression):
                 setattr(getattr(sampler.options, group), switch, True)
             return sampler
+        from qiskit_aer import AerSimulator
         from qiskit_aer.primitives import SamplerV2
 
         # 0 lets Aer use all cores for the rows of a PUB; Aer ignores the seed 0.
         options: dict[str, Any] = {"max_parallel_experiments": 0}
-        if self.name != "aer":
+        if isinstance(self.backend, AerSimulator):
+            return SamplerV2.from_backend(self.backend, seed=seed + 1, options={"run_options": options})
+        if self.noise is not None:
             options["noise_model"] = self.noise
         return SamplerV2(seed=seed + 1, options={"backend_options": options})
 
+    def simulated(self, pubs: Sequence[Any], seed: int) -> Any:
+        """Return the results of PUBs on a simulated device.
+
+        Raises:
+            UserError: The simulator cannot run them.
+        """
+        from qiskit_aer import AerError
+
+        try:
+            return self.sampler(seed).run(pubs).result()
+        except AerError as error:
+            message = reason(error).strip("'").removeprefix("Aer simulation failed: ")
+            raise UserError(f"`backend` {self.name} cannot simulate this circuit ({message}).") from None
+
     @cached_property
     def noise(self) -> Any:
-        """Aer's noise model of a snapshot, which takes seconds to make."""
-        return noise_model(self.backend)
+        """Aer's noise model of a simulated device, which takes seconds to make of a snapshot; None without noise."""
+        from qiskit_aer import AerSimulator
+
+        own = isinstance(self.backend, AerSimulator)
+        model = self.backend.options.noise_model if own else noise_model(self.backend)
+        return None if model is None or model.is_ideal() else model
+
+    @property
+    def is_uncalibrated(self) -> bool:
+        """Whether it has noise of which its calibration says nothing, so that no success can be estimated."""
+        return self.is_local and not is_calibrated(self.backend) and self.noise is not None
+
+    def readout_contrast(self, layout: Sequence[int]) -> list[float]:
+        """Return 1 - 2 (mean readout error) of physical qubits, by the simulator's own noise or the calibration."""
+        from qiskit_aer import AerSimulator
+
+        if isinstance(self.backend, AerSimulator) and self.noise is not None:
+            return [1 - 2 * error for error in readout_errors(self.noise, list(layout))]
+        return [1 - 2 * error_of(self.backend.target, "measure", (qubit,)) for qubit in layout]
+
+    def service(self) -> Any:
+        """Return the service that holds a real device's jobs: the backend's own, or that of the saved account."""
+        from qssl_tf.device.service import service
+
+        return getattr(self.backend, "service", None) or service()
 
 
-def device(name: str) -> Device:
-    """Return the device called `name`.
+def device(backend: Any) -> Device:
+    """Return the device of a name, or of an object.
+
+    Args:
+        backend: A name; a backend of Qiskit, simulated here unless it is IBM's; or a noise model of Aer.
 
     Raises:
-        UserError: No such backend, no account, or no way to the service; or a backend itself in place of its name.
+        UserError: No such backend, no account, or no way to the service.
     """
-    if not isinstance(name, str):
-        known = str(getattr(name, "name", ""))
-        own = f"'{known}'" if known.startswith(("fake_", "ibm_")) else "'aer', or 'fake_paris' with noise"
-        raise UserError(
-            f"`backend` must be a device's name, by which a stopped run finds it again: {own}; got {shown(name)}."
-        )
+    return _named(backend) if isinstance(backend, str) else _of_object(backend)
+
+
+def _named(name: str) -> Device:
+    if is_own(name):
+        raise lost(name)
     if name == "aer":
         from qiskit_aer import AerSimulator
 
@@ -93,8 +140,27 @@ def device(name: str) -> Device:
     return Device(found.name, found, False)  # not `least_busy`, which is another one when the run is resumed
 
 
+def _of_object(backend: Any) -> Device:
+    from qiskit.providers import BackendV2
+    from qiskit_aer.noise import NoiseModel
+    from qiskit_ibm_runtime import IBMBackend
+
+    if isinstance(backend, NoiseModel):
+        return Device(own_name("noise_model", backend), simulator_of(backend), True)
+    if isinstance(backend, IBMBackend):
+        from qssl_tf.device.service import answers, check_operational
+
+        with answers():
+            status = backend.status()
+        check_operational(backend.name, status)
+        return Device(backend.name, backend, False)
+    if not isinstance(backend, BackendV2):
+        raise not_allowed(backend)
+    return Device(own_name(backend.name, backend), backend, True)
+
+
 def noise_model(backend: Any) -> Any:
-    """Return Aer's noise model of a snapshot, with the readout errors of 0 and 1 apart where they are calibrated.
+    """Return Aer's noise model of a backend's calibration, with the readout errors of 0 and 1 apart where it has both.
 
     Aer takes one number for both, although they differ several times on some qubits.
     """
@@ -102,7 +168,11 @@ def noise_model(backend: Any) -> Any:
 
     from qiskit_aer.noise import NoiseModel, ReadoutError
 
-    model = NoiseModel.from_backend(backend)
+    if backend.num_qubits is None:  # a simulator of any number of qubits
+        return NoiseModel()
+    with warnings.catch_warnings():  # it warns where there are no relaxation times, which are then no noise
+        warnings.simplefilter("ignore", UserWarning)
+        model = NoiseModel.from_backend(backend)
     properties = backend.properties() if callable(getattr(backend, "properties", None)) else None
     if properties is None:
         return model

@@ -1,7 +1,6 @@
 """Compiling a head for a device once, with its data still symbols; the layout is chosen by what the device would do."""
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import permutations
 from typing import Any
@@ -182,8 +181,3 @@ def folded(circuit: QuantumCircuit, scale: int) -> QuantumCircuit:
                 made.barrier(item.qubits)
                 made.append(item.operation, item.qubits)
     return made
-
-
-def readout_contrast(layout: Sequence[int], backend: Any) -> list[float]:
-    """Return 1 - 2 (mean readout error) of each qubit of the head, by the calibration; 1 without one."""
-    return [1 - 2 * error_of(backend.target, "measure", (qubit,)) for qubit in layout]

@@ -36,11 +36,17 @@ def manual(spec: CircuitSpec) -> dict[str, Any]:
     return {
         "parameters": {str(symbol): f"x[{number}], an angle in radians" for number, symbol in enumerate(spec.inputs)},
         "encoding": spec.encoding_name,
-        "features": f"f[0] to f[{spec.features - 1}], the encoder's numbers, each from 0 to pi",
+        "features": f"f[0] to f[{spec.input_size - 1}], the encoder's numbers, each from 0 to pi",
         "angles": spec.encoding.recipe,
-        "reading": reading + (BETWEEN if spec.is_measured_between else ""),
+        "reading": reading + (BETWEEN if spec.has_mid_circuit_measurement else ""),
         "observables": [
-            {"product": "".join(f"{p}{place[q]}" for q, p in sorted(o.items())), "bits": sorted(map(place.get, o))}
-            for o in spec.observables
+            {"product": name, "bits": sorted(map(place.get, o))}
+            for name, o in zip(product_names(spec), spec.observables, strict=True)
         ],
     }
+
+
+def product_names(spec: CircuitSpec) -> list[str]:
+    """Return each observable as its Pauli matrices and the numbers of their qubits, such as `Z0Z1`."""
+    place = {qubit: number for number, qubit in enumerate(spec.qubits)}
+    return ["".join(f"{pauli}{place[qubit]}" for qubit, pauli in sorted(o.items())) for o in spec.observables]

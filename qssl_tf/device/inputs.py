@@ -32,6 +32,7 @@ class Problem:
         rows: Angles of the encoding in radians, shape (calibration + images, input symbols); calibration rows first.
         exact: Exact expectations of all rows, shape (calibration + images, observables).
         labels: True labels of the images, without the calibration rows.
+        positions: Place of each of them among the run's test images.
         classifier: From observables to classes.
         class_names: Of the labels.
         step: The checkpoint's.
@@ -42,6 +43,7 @@ class Problem:
     rows: np.ndarray
     exact: np.ndarray
     labels: np.ndarray
+    positions: np.ndarray
     classifier: LinearFit
     class_names: tuple[str, ...]
     step: int
@@ -77,12 +79,10 @@ def problem(run: Run, checkpoint: str, images: int | None, seed: int, data: Imag
     chosen = stratified(data.test.labels, count, seed)
     calibrating = stratified(data.train.labels, CALIBRATION_ROWS, seed)
     pictures = np.concatenate([data.train.images[calibrating], data.test.images[chosen]])
-    angles = np.concatenate(
-        [model.frozen_angles(batch).numpy() for batch in image_batches(pictures, BATCH, None, 0, 0)]
-    )
+    angles = np.concatenate([model.encode(batch).numpy() for batch in image_batches(pictures, BATCH, None, 0, 0)])
     head = exact_head(model)
-    rows = keras.ops.convert_to_numpy(head.spec.encoding.values(angles, keras.ops, head.width))
-    exact, labels = head.frozen(angles), data.test.labels[chosen]
+    rows = keras.ops.convert_to_numpy(head.spec.encoding.angles(angles, keras.ops, head.width))
+    exact, labels = head.predict(angles), data.test.labels[chosen]
     check_finite(exact)
     fits = (exact.shape[1], len(data.class_names))
     if classifier.kernel.shape != fits or classifier.bias.shape != fits[1:]:
@@ -90,7 +90,8 @@ def problem(run: Run, checkpoint: str, images: int | None, seed: int, data: Imag
             f"{run.probe.with_suffix('.npz')} must be a classifier of {fits[0]} features into {fits[1]} classes; "
             f"got shape {classifier.kernel.shape}; probe the run again."
         )
-    return Problem(head.spec, head.parameters.numpy(), rows, exact, labels, classifier, data.class_names, step)
+    weights = head.parameters.numpy()
+    return Problem(head.spec, weights, rows, exact, labels, chosen, classifier, data.class_names, step)
 
 
 def exact_head(model: SimCLR) -> QuantumHead:

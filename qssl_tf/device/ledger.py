@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from qiskit import QuantumCircuit, qpy
 
-from qssl_tf.commands import argument
+from qssl_tf.commands import command
 from qssl_tf.device.options import CALIBRATION_ROWS
 from qssl_tf.device.records import check_circuits, check_record, check_rows, check_values, circuit_count
 from qssl_tf.errors import UserError, reason
@@ -79,7 +79,9 @@ class Ledger:
             damaged = checksum(stored["rows"]) != record["checksum"]
             check_rows(record, len(stored["rows"]))
         except FileNotFoundError:
-            raise UserError(f"{folder} holds no device run; {argument('status')} lists those of a run.") from None
+            raise UserError(
+                f"{folder} holds no device run; `{command('device', '--status')}` lists those of a run."
+            ) from None
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise UserError(f"device run {folder} cannot be read ({reason(error)}); start a new one.") from None
         if damaged:
@@ -163,7 +165,7 @@ class Ledger:
         except (ValueError, KeyError) as error:
             raise UserError(
                 f"{path} is damaged ({reason(error)}); move it away, "
-                f"and {argument('resume', self.folder.name)} runs that job again."
+                f"and `{command('device', '--resume', self.folder.name)}` runs that job again."
             ) from None
         return arrays
 

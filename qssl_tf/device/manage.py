@@ -2,10 +2,11 @@
 
 from pathlib import Path
 
-from qssl_tf.commands import argument
+from qssl_tf.commands import argument, command
 from qssl_tf.device.backends import Device, device
 from qssl_tf.device.jobs import cancel_jobs
 from qssl_tf.device.ledger import Ledger
+from qssl_tf.device.own_backend import begin_again, is_own
 from qssl_tf.device.run import say
 from qssl_tf.errors import UserError
 from qssl_tf.files.links import LATEST, pointed
@@ -30,7 +31,7 @@ def named(folder: Path, name: str) -> Ledger:
         UserError: The name is that of another place, or the device run is missing or damaged.
     """
     if name != Path(name).name or name in (".", "..", LATEST):
-        raise UserError(f"a device run is named as {argument('status')} lists it; got {name!r:.80}.")
+        raise UserError(f"a device run is named as `{command('device', '--status')}` lists it; got {name!r:.80}.")
     return Ledger.open(folder / name)
 
 
@@ -43,7 +44,9 @@ def reopened(ledger: Ledger) -> tuple[Device, bool]:
     """Return the device of another process's run, and whether going on submits jobs that cost something."""
     missing = ledger.missing()
     say(f"{ledger.folder}: {len(missing)} of {len(ledger.record['jobs'])} jobs left on {ledger.record['backend']}")
-    found = device(ledger.record["backend"])
+    name = ledger.record["backend"]
+    # With all counts kept, nothing is left for a backend to do.
+    found = Device(name, None, True) if is_own(name) and not missing else device(name)
     return found, not found.is_local and any(ledger.record["jobs"][number]["id"] is None for number in missing)
 
 
@@ -55,7 +58,10 @@ def show_status(folder: Path) -> None:
     for path in found:
         ledger = Ledger.open(path.parent)
         done = len(ledger.record["jobs"]) - len(ledger.missing())
-        ended = "result written" if (path.parent / "result.json").exists() else argument("resume", path.parent.name)
+        remedy = argument("resume", path.parent.name)
+        if is_own(ledger.record["backend"]) and ledger.missing():
+            remedy = begin_again(ledger.record["backend"])
+        ended = "result written" if (path.parent / "result.json").exists() else remedy
         say(f"{path.parent.name}: {done}/{len(ledger.record['jobs'])} jobs done; {ended}")
         for number, entry in enumerate(ledger.record["jobs"]):
             say(f"  job {number}: {entry['id'] or '-'}, {entry['state']}, {len(entry['rows'])} rows")
@@ -64,7 +70,7 @@ def show_status(folder: Path) -> None:
 def cancel(folder: Path, name: str) -> None:
     """Cancel the waiting jobs of the device run called `name`."""
     ledger = named(folder, name)
-    if device(ledger.record["backend"]).is_local:
+    if is_own(ledger.record["backend"]) or device(ledger.record["backend"]).is_local:
         raise UserError(f"{name} runs on this machine, where Ctrl-C stops it; only real jobs are cancelled.")
     from qssl_tf.device.service import service
 

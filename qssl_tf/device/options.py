@@ -1,6 +1,7 @@
 """What a device run can be told. Nothing here loads Qiskit: a wrong word is known at once."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from qssl_tf.errors import UserError, unknown_name
 
@@ -17,7 +18,7 @@ class DeviceOptions:
     """What is run on which device, and how; checked when it is made.
 
     Attributes:
-        backend: Name of the device.
+        backend: Name of the device, or an object that `backends.device` takes.
         images: How many test images, equally many of each class; None is 900, or all where there are fewer.
         shots: Measurements of each row.
         mitigation: One of METHODS.
@@ -29,7 +30,7 @@ class DeviceOptions:
         UserError: Shots or images below 1, an unknown mitigation, a negative seed, or jobs without room for images.
     """
 
-    backend: str = "fake_paris"
+    backend: Any = "fake_paris"
     images: int | None = None
     shots: int = 1024
     mitigation: str = "affine"

@@ -27,7 +27,7 @@ def translated(spec: CircuitSpec, weights: np.ndarray) -> QuantumCircuit:
 
     A measurement between layers is one there too; see `to_qiskit`.
     """
-    return to_qiskit(spec.bound(weights), spec.qubits)[0]
+    return to_qiskit(spec.bind(weights), spec.qubits)[0]
 
 
 def compiled_for(
@@ -47,24 +47,26 @@ def compiled_for(
         report: Called with one line.
     """
     candidates = compile_head(circuit, device.backend, seed)
-    if device.name == "aer" or not device.is_local:
+    if not device.is_local or device.noise is None:
         return candidates[0]
     fewest = min(candidate.active for candidate in candidates)
-    candidates = [candidate for candidate in candidates if candidate.active == fewest]  # each more costs four times
-    tried: list[tuple[float, Compiled]] = []
+    different: list[Compiled] = []
     for candidate in candidates:
-        if len(tried) == BEST_LAYOUTS:
-            break
-        if any(set(candidate.layout) == set(other.layout) for _, other in tried):
-            continue
+        known = any(set(candidate.layout) == set(other.layout) for other in different)
+        if candidate.active == fewest and not known:  # each qubit more costs four times
+            different.append(candidate)
+    different = different[:BEST_LAYOUTS]
+    if len(different) == 1:
+        return different[0]
+    scores: list[float] = []
+    for candidate in different:
         trial = (candidate.circuit, {tuple(names): rows}, SCORE_SHOTS)
-        result = device.sampler(layout_seed(seed)).run([trial]).result()
+        result = device.simulated([trial], layout_seed(seed))
         measured = expectations(result[0].data[READ], members)
         slope, offset = affine_fit(measured, exact, SCORE_SHOTS)
-        tried.append((float(np.sqrt(np.mean((slope * measured + offset - exact) ** 2))), candidate))
-    error, best = min(tried, key=lambda pair: pair[0])
-    report(f"tried {len(tried)} layouts with simulated noise: rms error {', '.join(f'{e:.4f}' for e, _ in tried)}")
-    return best
+        scores.append(float(np.sqrt(np.mean((slope * measured + offset - exact) ** 2))))
+    report(f"tried {len(scores)} layouts with simulated noise: rms error {', '.join(f'{e:.4f}' for e in scores)}")
+    return different[int(np.argmin(scores))]
 
 
 def layout_seed(seed: int) -> int:

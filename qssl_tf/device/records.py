@@ -26,6 +26,7 @@ from qssl_tf.files.schema import (
     Sha256,
     Word,
     check,
+    check_confusion,
     check_finite_arrays,
 )
 
@@ -71,7 +72,7 @@ class DeviceRecord(Schema):
     depth: Count
     initial_layout: Qubits | None = None
     layout: Qubits  # on which each qubit of the head is read
-    estimated_success: Share
+    estimated_success: Share | None  # of noise without a calibration nobody can say it
     contrast: Annotated[list[Contrast], Field(min_length=1)]
     class_names: Annotated[Names, Field(min_length=1)]
     seconds: Seconds
@@ -95,8 +96,10 @@ class DeviceRecord(Schema):
 
 
 class DeviceResult(Schema):
-    """`result.json` of a device run, of this version or an earlier one."""
+    """`result.json` of a device run and `device.json` of a study, of this version or an earlier one."""
 
+    run: Word | None = None
+    class_names: Names | None = None
     backend: Word
     images: Positive
     shots: Shots
@@ -125,6 +128,13 @@ class DeviceResult(Schema):
     step: Count | None = None
     seed: Annotated[int, Field(ge=0, le=MAX_SEED)] | None = None
     seconds: Seconds | None = None
+
+    @model_validator(mode="after")
+    def _of_its_classes(self) -> "DeviceResult":
+        for counts in (self.confusion, self.confusion_exact):
+            if counts is not None and self.class_names is not None:
+                check_confusion(counts, self.class_names)
+        return self
 
 
 def check_record(record: Any) -> None:
@@ -166,6 +176,11 @@ def check_values(record: dict[str, Any], stored: Mapping[str, np.ndarray]) -> No
     labels, classes = stored.get("labels"), len(record["class_names"])
     if labels is not None and (labels.dtype.kind not in "iu" or np.any((labels < 0) | (labels >= classes))):
         raise ValueError(f"its labels must be places of its {classes} classes")
+    positions = stored.get("positions")
+    if positions is not None and (
+        positions.dtype.kind not in "iu" or labels is None or positions.shape != labels.shape or np.any(positions < 0)
+    ):
+        raise ValueError("its positions must be a place among the test images for each label")
 
 
 def circuit_count(record: dict[str, Any]) -> int:

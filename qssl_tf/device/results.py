@@ -1,5 +1,6 @@
 """How well a device did: its classes and expectations beside the exact ones on the same images."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,43 +13,89 @@ from qssl_tf.device.mitigation import MITIGATIONS, Measured
 from qssl_tf.device.records import DeviceResult
 from qssl_tf.errors import UserError, reason
 from qssl_tf.evaluation.linear import LinearFit
-from qssl_tf.evaluation.scores import completed, confusion_matrix, score, wilson
+from qssl_tf.evaluation.scores import confusion_matrix, score, wilson, with_class_balance
 from qssl_tf.files.read import read_json
 from qssl_tf.files.schema import check
-from qssl_tf.quantum.observables import members
-from qssl_tf.quantum.spec import circuit_spec
+from qssl_tf.markup import printable
+from qssl_tf.quantum.observables import support_mask
+from qssl_tf.quantum.spec import CircuitSpec, circuit_spec
 
 
-def judged(config: Config, ledger: Ledger) -> dict[str, Any]:
-    """Return a finished run's figures; accuracies are in percent, rows of confusion matrices are true classes."""
+@dataclass(frozen=True)
+class Outcome:
+    """What a finished device run says of each image; rows are images, without those that calibrate.
+
+    Attributes:
+        positions: Place of each image among the run's test images; None in device runs of earlier versions.
+        labels: True classes.
+        exact: Exact expectations, shape (images, observables).
+        raw: Measured ones, same shape.
+        mitigated: Estimates of the exact ones from the measured, same shape.
+        errors: Standard errors of the estimates, same shape.
+        shots: Fewest measurements of an image.
+        classifier: From observables to classes.
+    """
+
+    positions: np.ndarray | None
+    labels: np.ndarray
+    exact: np.ndarray
+    raw: np.ndarray
+    mitigated: np.ndarray
+    errors: np.ndarray
+    shots: int
+    classifier: LinearFit
+
+
+def outcome(config: Config, ledger: Ledger) -> Outcome:
+    """Return what a finished device run measured, mitigated as its record says."""
     record, stored = ledger.record, ledger.values()
-    spec = circuit_spec(config.width, config.ansatz, config.layers, config.encoding, config.observables)
-    belongs = members(spec.observables, spec.qubits)
+    spec = spec_of(config)
+    belongs = support_mask(spec.observables, spec.qubits)
     measured, *amplified = collected(ledger, belongs)
     calibration, by_row = ledger.calibration, row_shots(ledger)
-    shots = int(by_row[calibration:].min())
-    wanted, exact = measured[calibration:], stored["exact"][calibration:]
     contrast = np.prod(np.where(belongs > 0, np.array(record["contrast"])[:, np.newaxis], 1.0), axis=0)
     seen = Measured(
-        wanted,
+        measured[calibration:],
         measured[:calibration],
         stored["exact"][:calibration],
         contrast,
-        shots,
+        int(by_row[calibration:].min()),
         amplified[0][calibration:] if amplified else None,
         int(by_row[:calibration].min()),
     )
     mitigated, errors = MITIGATIONS[record["mitigation"]](seen)
-    classifier, labels = LinearFit(stored["kernel"], stored["bias"], []), stored["labels"]
-    found, ideal = classifier.predict(mitigated), classifier.predict(exact)
-    classes, hits = len(record["class_names"]), int(np.sum(found == labels))
-    counts, counts_exact = (confusion_matrix(labels, said, classes) for said in (found, ideal))
+    return Outcome(
+        stored.get("positions"),
+        stored["labels"],
+        stored["exact"][calibration:],
+        seen.rows,
+        mitigated,
+        errors,
+        seen.shots,
+        LinearFit(stored["kernel"], stored["bias"], []),
+    )
+
+
+def spec_of(config: Config) -> CircuitSpec:
+    """Return the circuit of a run's head."""
+    return circuit_spec(config.width, config.ansatz, config.layers, config.encoding, config.observables)
+
+
+def judged(ledger: Ledger, outcome: Outcome) -> dict[str, Any]:
+    """Return a finished run's figures; accuracies are in percent, rows of confusion matrices are true classes."""
+    record, labels = ledger.record, outcome.labels
+    predicted, ideal = (outcome.classifier.predict(values) for values in (outcome.mitigated, outcome.exact))
+    classes, hits = len(record["class_names"]), int(np.sum(predicted == labels))
+    counts, counts_exact = (confusion_matrix(labels, classes_of, classes) for classes_of in (predicted, ideal))
+    squares = (outcome.mitigated - outcome.exact) ** 2
     return {
+        "run": printable(ledger.folder.absolute().parent.parent.name),
+        "class_names": record["class_names"],
         "backend": record["backend"],
         "images": len(labels),
-        "shots": shots,
+        "shots": outcome.shots,
         "shots_asked": record["shots"],
-        "calibration": calibration,
+        "calibration": ledger.calibration,
         "mitigation": record["mitigation"],
         "jobs": [entry["id"] or entry["tag"] for entry in record["jobs"]],
         "accuracy": 100 * hits / len(labels),
@@ -57,11 +104,11 @@ def judged(config: Config, ledger: Ledger) -> dict[str, Any]:
         "balanced_accuracy": score(counts).balanced,
         "balanced_accuracy_exact": score(counts_exact).balanced,
         "majority_share": score(counts).majority,
-        "agreement": 100 * float(np.mean(ideal == found)),
-        "rms_error": float(np.sqrt(np.mean((mitigated - exact) ** 2))),
-        "rms_error_raw": float(np.sqrt(np.mean((wanted - exact) ** 2))),
-        "rms_error_by_observable": np.sqrt(np.mean((mitigated - exact) ** 2, axis=0)).tolist(),
-        "standard_error": float(np.sqrt(np.mean(errors**2))),
+        "agreement": 100 * float(np.mean(ideal == predicted)),
+        "rms_error": float(np.sqrt(np.mean(squares))),
+        "rms_error_raw": float(np.sqrt(np.mean((outcome.raw - outcome.exact) ** 2))),
+        "rms_error_by_observable": np.sqrt(np.mean(squares, axis=0)).tolist(),
+        "standard_error": float(np.sqrt(np.mean(outcome.errors**2))),
         "confusion": counts.tolist(),
         "confusion_exact": counts_exact.tolist(),
         "two_qubit_gates": record["two_qubit_gates"],
@@ -82,6 +129,6 @@ def read_result(path: Path) -> dict[str, Any]:
         UserError: It is damaged.
     """
     try:
-        return check(DeviceResult, completed(read_json(path)))
+        return check(DeviceResult, with_class_balance(read_json(path)))
     except (OSError, ValueError) as error:
         raise UserError(f"{path} cannot be read ({reason(error)}); restore or remove it.") from None

@@ -8,14 +8,16 @@ import numpy as np
 from qssl_tf.commands import argument, command
 from qssl_tf.data.images import ImageData
 from qssl_tf.device.backends import Device, check_suppression, device
-from qssl_tf.device.compile import folded, readout_contrast
-from qssl_tf.device.export import FORMS, manual
+from qssl_tf.device.compile import Compiled, folded
+from qssl_tf.device.export import FORMS, manual, product_names
 from qssl_tf.device.inputs import Problem, problem
 from qssl_tf.device.jobs import run_jobs
 from qssl_tf.device.ledger import Ledger, planned
 from qssl_tf.device.options import AFFINE_ROWS, CALIBRATION_ROWS, DeviceOptions
+from qssl_tf.device.own_backend import begin_again, is_own
+from qssl_tf.device.per_image import write_table
 from qssl_tf.device.prepare import compiled_for, quantum_seconds, rows_a_job, translated
-from qssl_tf.device.results import judged
+from qssl_tf.device.results import judged, outcome, spec_of
 from qssl_tf.device.working_parts import check_width, left_out
 from qssl_tf.errors import UserError
 from qssl_tf.evaluation.scores import score
@@ -26,8 +28,8 @@ from qssl_tf.interrupts import how_to_go_on
 from qssl_tf.models.sizes import head_features
 from qssl_tf.plots.gates import draw_gates
 from qssl_tf.plots.run import confusion
-from qssl_tf.quantum.observables import members
-from qssl_tf.training.facts import unfinished
+from qssl_tf.quantum.observables import support_mask
+from qssl_tf.training.metadata import unfinished
 from qssl_tf.training.runs import Run, check_own, versions
 
 RECORDED = ("qiskit", "qiskit-aer", "qiskit-ibm-runtime")
@@ -51,38 +53,57 @@ def plan(
     """
     check_own(run.folder)
     check_latest(run.folder / "ibmq")
-    chosen, shots = device(options.backend), options.shots
+    chosen, count = device(options.backend), 2 if options.mitigation == "zne" else 1
     check_suppression(options.suppression, chosen)
     check_width(chosen.backend, run.config.width)
-    at_most = rows_a_job(chosen, 2 if options.mitigation == "zne" else 1, shots, options.suppression)
+    at_most = rows_a_job(chosen, count, options.shots, options.suppression)
     given = problem(run, checkpoint, options.images, options.seed, data)
     _check_calibration(given, options.mitigation)
     if line := left_out(chosen.backend):
         say(line)
+    if is_own(chosen.name) and chosen.noise is None:
+        say(f"{chosen.name}: it has no noise of its own, so only that of the shots is left")
     which = unfinished(run, given.step) or f"step {given.step}"
-    say(f"{run.folder}: {which}, {len(given.labels)} test images on {chosen.name}, {shots} shots each")
-    names = [str(symbol) for symbol in given.spec.inputs]
-    belongs = members(given.spec.observables, given.spec.qubits)
-    circuit = translated(given.spec, given.weights)
-    calibration = slice(0, given.calibration)
-    best = compiled_for(
-        chosen, circuit, names, given.rows[calibration], given.exact[calibration], belongs, options.seed, report=say
-    )
-    circuits = [best.circuit, folded(best.circuit, 3)] if options.mitigation == "zne" else [best.circuit]
+    say(f"{run.folder}: {which}, {len(given.labels)} test images on {chosen.name}, {options.shots} shots each")
+    best = _compiled(given, chosen, options.seed)
+    circuits = [best.circuit, folded(best.circuit, 3)][:count]
     jobs = planned(
         len(given.rows), given.calibration, min(at_most, options.job_rows or at_most), each=not chosen.is_local
     )
+    if not chosen.is_local:
+        total, busy = sum(map(len, jobs)) * options.shots * count, quantum_seconds(jobs, count, options.shots)
+        say(f"{len(jobs)} jobs, {total:,} shots, about {busy:.0f} s of device time")
+    settings, stored = _settings(given, best, chosen, options), _stored(given)
+    stem = f"{chosen.name.replace(':', '-')}-{time.strftime('%Y%m%d-%H%M%S')}"
+    ledger = first_free(
+        run.folder / "ibmq" / stem, lambda folder: Ledger.create(folder, settings, circuits, stored, jobs)
+    )
+    how_to_go_on(going_on(run, ledger))
+    point_newest(ledger.folder)
+    draw_gates(ledger.folder / "circuit.png", best.circuit)
+    return ledger, chosen
+
+
+def _compiled(given: Problem, chosen: Device, seed: int) -> Compiled:
+    """Return the head's circuit compiled for a device, and say what came out."""
+    names, calibration = [str(symbol) for symbol in given.spec.inputs], slice(0, given.calibration)
+    belongs, circuit = support_mask(given.spec.observables, given.spec.qubits), translated(given.spec, given.weights)
+    rows, exact = given.rows[calibration], given.exact[calibration]
+    best = compiled_for(chosen, circuit, names, rows, exact, belongs, seed, report=say)
+    success = "unknown without a calibration" if chosen.is_uncalibrated else f"{best.success:.3f}"
     say(
         f"compiled: {best.two_qubit_gates} two-qubit gates, depth {best.depth}, read on qubits {best.layout}, "
-        f"estimated success {best.success:.3f}"
+        f"estimated success {success}"
     )
-    if not chosen.is_local:
-        total, busy = sum(map(len, jobs)) * shots * len(circuits), quantum_seconds(jobs, len(circuits), shots)
-        say(f"{len(jobs)} jobs, {total:,} shots, about {busy:.0f} s of device time")
-    settings = {
+    return best
+
+
+def _settings(given: Problem, best: Compiled, chosen: Device, options: DeviceOptions) -> dict[str, Any]:
+    """Return what the ledger records beside its jobs."""
+    return {
         "backend": chosen.name,
-        "instance": getattr(chosen.backend, "_instance", None) if not chosen.is_local else None,
-        "shots": shots,
+        "instance": None if chosen.is_local else getattr(chosen.backend, "_instance", None),
+        "shots": options.shots,
         "mitigation": options.mitigation,
         "suppression": list(options.suppression),
         "calibration": given.calibration,
@@ -93,20 +114,12 @@ def plan(
         "initial_layout": best.initial_layout,
         "layout": best.layout,
         "clbit_of_qubit": list(range(len(best.layout))),
-        "estimated_success": best.success,
-        "contrast": readout_contrast(best.layout, chosen.backend),
+        "estimated_success": None if chosen.is_uncalibrated else best.success,
+        "contrast": chosen.readout_contrast(best.layout),
         "class_names": list(given.class_names),
         "versions": _versions(),
         "seconds": 0.0,
     }
-    stored, stem = _stored(given, names), f"{chosen.name}-{time.strftime('%Y%m%d-%H%M%S')}"
-    ledger = first_free(
-        run.folder / "ibmq" / stem, lambda folder: Ledger.create(folder, settings, circuits, stored, jobs)
-    )
-    how_to_go_on(going_on(run, ledger))
-    point_newest(ledger.folder)
-    draw_gates(ledger.folder / "circuit.png", best.circuit)
-    return ledger, chosen
 
 
 def _check_calibration(given: Problem, mitigation: str) -> None:
@@ -123,6 +136,8 @@ def _check_calibration(given: Problem, mitigation: str) -> None:
 
 def going_on(run: Run, ledger: Ledger) -> str:
     """Return how to go on with a device run that was stopped."""
+    if is_own(ledger.record["backend"]):
+        return begin_again(ledger.record["backend"])
     return f"continue with: {command('device', run.folder, '--resume', ledger.folder.name)}"
 
 
@@ -132,13 +147,14 @@ def _versions() -> dict[str, str]:
     return versions() | {name: metadata.version(name) for name in RECORDED}
 
 
-def _stored(given: Problem, names: list[str]) -> dict[str, np.ndarray]:
+def _stored(given: Problem) -> dict[str, np.ndarray]:
     """Return the arrays of the ledger; columns of the rows in the ledger's order, which is by name."""
-    order = np.argsort(names)
+    order = np.argsort([str(symbol) for symbol in given.spec.inputs])
     return {
         "rows": given.rows[:, order].astype(np.float64),
         "exact": given.exact,
         "labels": given.labels,
+        "positions": given.positions,
         "kernel": given.classifier.kernel,
         "bias": given.classifier.bias,
     }
@@ -158,20 +174,17 @@ def execute(run: Run, ledger: Ledger, chosen: Device) -> dict[str, Any]:
 def finish(run: Run, ledger: Ledger, chosen: Device) -> dict[str, Any]:
     """Run what is missing of a ledger, and write `result.json` and the figures."""
     check_fits(run, ledger)
-    client = None
-    if not chosen.is_local:
-        from qssl_tf.device.service import service
-
-        client = service()
+    client = None if chosen.is_local else chosen.service()
     began = time.perf_counter()
     try:
         run_jobs(ledger, chosen, report=say, client=client)
     finally:
         ledger.record["seconds"] += time.perf_counter() - began
         ledger.save()
-    result = judged(run.config, ledger)
+    names, backend, per_image = ledger.record["class_names"], ledger.record["backend"], outcome(run.config, ledger)
+    write_table(ledger.folder, per_image, names, product_names(spec_of(run.config)))
+    result = judged(ledger, per_image)
     write_json(ledger.folder / "result.json", result)
-    names, backend = ledger.record["class_names"], ledger.record["backend"]
     seen, exact = score(result["confusion"]), score(result["confusion_exact"])
     for kind, where, found in (("confusion", backend, seen), ("confusion_exact", "exact simulation", exact)):
         title = f"{where}: {found.accuracy:.1f} %\n{found.beside}"

@@ -130,6 +130,15 @@ def real_backend(name: str, client: Any = None) -> Any:
             raise unknown_name("backend", name, ["aer", "fake_paris", "least_busy", *known])
         found = client.backend(name)
         status = found.status()
+    check_operational(name, status)
+    return found
+
+
+def check_operational(name: str, status: Any) -> None:
+    """Refuse a device that runs no jobs now.
+
+    Raises:
+        UserError: It says what the device is instead.
+    """
     if not status.operational or status.status_msg == "paused":
         raise UserError(f"`backend` {name} is {status.status_msg}; wait, or take {argument('backend', 'least_busy')}.")
-    return found

@@ -22,7 +22,7 @@ from qiskit.circuit import library as qk
 from qssl_tf.arguments import checks_arguments
 from qssl_tf.device.gates import GATES, Piece, Translated
 from qssl_tf.errors import UserError, pass_on_interrupt
-from qssl_tf.quantum.controls import taken_apart
+from qssl_tf.quantum.controls import split_controls
 from qssl_tf.quantum.noise import DEPHASING
 
 MAX_UNITARY = 3  # qubits of a gate that is known only by its matrix
@@ -91,7 +91,7 @@ def _append(to: QuantumCircuit, operation: cirq.Operation, wire: Mapping[cirq.Qi
 
 def _pieces(operation: cirq.Operation) -> Translated:
     """Return the Qiskit gates of an operation on its own wires, and its phase."""
-    operation, controls, words = taken_apart(operation)
+    operation, controls, words = split_controls(operation)
     if controls:
         pieces, phase = _pieces(operation)
         return [piece for word in words for piece in _controlled(pieces, phase, word)], 0

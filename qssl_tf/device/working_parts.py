@@ -24,16 +24,21 @@ def is_laid_out(backend: Any) -> bool:
     return getattr(backend, "coupling_map", None) is not None
 
 
+def is_calibrated(backend: Any) -> bool:
+    """Return whether a backend's target has an error of any of its instructions."""
+    tables = (backend.target[name] or {} for name in backend.target.operation_names)
+    return any(found is not None and found.error is not None for table in tables for found in table.values())
+
+
 @functools.cache
 def _known() -> frozenset[str]:
     """Return the names of the gates that heads are compiled to.
 
-    Snapshots also name instructions of their own (`measure_2`, `reset_2`) and control flow, which heads do without; the
-    angles of `rzz` are bounded to [0, pi / 2] on devices of IBM Quantum, and angles here are symbols.
+    Snapshots also name instructions of their own (`measure_2`, `reset_2`) and control flow, which heads do without.
     """
     from qiskit.circuit.library.standard_gates import get_standard_gate_name_mapping
 
-    return frozenset(get_standard_gate_name_mapping()) - {"rzz"}
+    return frozenset(get_standard_gate_name_mapping())
 
 
 def usable(backend: Any) -> Target:
@@ -47,12 +52,26 @@ def usable(backend: Any) -> Target:
     target = backend.target
     tables: dict[str, Places] = {}
     for name in target.operation_names:
-        if name in _known() and target[name] and None not in target[name]:
-            places = dict(target[name])
+        if places := _places(backend, name):
             tables[name] = {p: found for p, found in places.items() if not _is_dead(name, found, places)} or places
+    # Devices of IBM Quantum bound the angles of `rzz` to [0, pi / 2], and angles here are symbols.
+    if any(len(place) == 2 for name, table in tables.items() if name != "rzz" for place in table):
+        tables.pop("rzz", None)
     alone = [table for table in tables.values() if all(len(place) == 1 for place in table)]
     working = {q for q in range(target.num_qubits) if all((q,) in table for table in alone)}
     return _made(target, tables, {qubit: qubit for qubit in working})
+
+
+def _places(backend: Any, name: str) -> Places:
+    """Return where a gate that heads are compiled to may act; simulators with couplers say `anywhere` of all gates."""
+    table = backend.target[name] if name in _known() else None
+    if not table or None not in table:
+        return dict(table or {})
+    everywhere = {
+        1: [(qubit,) for qubit in range(backend.target.num_qubits)],
+        2: [tuple(pair) for pair in backend.coupling_map.get_edges()],
+    }
+    return dict.fromkeys(everywhere.get(backend.target.operation_from_name(name).num_qubits, ()), table[None])
 
 
 def _is_dead(name: str, found: InstructionProperties | None, places: Places) -> bool:

@@ -1,1 +1,1 @@
-"""Judging a representation: probes, neighbours and figures."""
+"""How good a representation is: linear probes, nearest neighbours and their statistics."""

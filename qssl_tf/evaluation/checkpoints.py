@@ -1,4 +1,4 @@
-"""Probing the checkpoints of a run, and the files that come of it."""
+"""Probing the checkpoints of a run, and the files a probe writes."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -8,8 +8,7 @@ import numpy as np
 
 from qssl_tf.config import Config
 from qssl_tf.data.images import ImageData
-from qssl_tf.evaluation.linear import LinearFit
-from qssl_tf.evaluation.probe import ProbeResult, check_split, probe_steps
+from qssl_tf.evaluation.probe import FittedProbe, ProbeResult, check_split, probe_steps
 from qssl_tf.evaluation.probe_files import save_classifier
 from qssl_tf.evaluation.scores import score
 from qssl_tf.files.checksums import refuse_listed
@@ -17,21 +16,20 @@ from qssl_tf.files.lock import locked
 from qssl_tf.files.write import replacing, write_json
 from qssl_tf.plots.run import accuracy_curve, confusion
 from qssl_tf.training.checkpoints import load_weights
-from qssl_tf.training.facts import unfinished
 from qssl_tf.training.fit import build
+from qssl_tf.training.metadata import unfinished
 from qssl_tf.training.provenance import images_of_run
 from qssl_tf.training.runs import Run
 
-Probed = tuple[ProbeResult, LinearFit]
-# What `probe.json` says of each checkpoint that was probed.
-OF_CHECKPOINTS = ("step", "accuracy_last", "accuracy_best_epoch", "balanced_accuracy", "seconds")
+# The fields of each entry of `checkpoints` in `probe.json`.
+CHECKPOINT_FIELDS = ("step", "accuracy_last", "accuracy_best_epoch", "balanced_accuracy", "seconds")
 
 
 def check_open_to_probes(run: Run) -> None:
-    """Refuse a run that was made for others with its probe, before anything is written into its folder.
+    """Refuse a shared run whose checksums cover its probe, before anything is written into its folder.
 
     Raises:
-        UserError: Its checksums vouch for a probe, which a new one would replace.
+        UserError: Its checksums list a probe, which a new one would replace.
     """
     figures = [run.figure(name).with_suffix(kind) for name in ("confusion", "accuracy") for kind in (".png", ".svg")]
     refuse_listed(run.folder, [run.probe, run.probe.with_suffix(".npz"), *figures], "probe")
@@ -44,15 +42,15 @@ def probe_checkpoints(
     report: Callable[[str], None] = lambda line: None,
     split: str = "test",
     data: ImageData | None = None,
-) -> list[Probed]:
-    """Probe the weights kept after each of `steps`.
+) -> list[FittedProbe]:
+    """Probe the checkpoints of a run.
 
     Args:
         run: The run.
-        settings: The run's config, with other `probe_*` values where wanted.
+        settings: The run's settings; their `probe_*` values may differ.
         steps: Checkpoint steps.
-        report: Called with one line a checkpoint, once all are probed.
-        split: `test`, or `validation` where something is to be chosen.
+        report: Called with one line per checkpoint, once all are probed.
+        split: `test`, or `validation` for model selection.
         data: The run's images; None loads what its settings name.
     """
     check_open_to_probes(run)
@@ -72,13 +70,13 @@ def probe_checkpoints(
 
 
 @dataclass(frozen=True)
-class Probes:
-    """What a probe of some checkpoints left.
+class ProbeOutputs:
+    """What probing some checkpoints of a run produced.
 
     Attributes:
-        newest: The result of the newest of them.
-        path: The file that says it.
-        figures: The drawings.
+        newest: The result of the newest checkpoint.
+        path: The JSON file with the results.
+        figures: The figures.
     """
 
     newest: ProbeResult
@@ -93,20 +91,20 @@ def probe_run(
     split: str = "test",
     data: ImageData | None = None,
     report: Callable[[str], None] = lambda line: None,
-) -> Probes:
-    """Probe the weights kept after each of `steps`, and keep and draw what came out; the run may go on training.
+) -> ProbeOutputs:
+    """Probe the checkpoints of a run, then write and draw the results; the run may go on training meanwhile.
 
     Args:
         run: The run.
-        settings: Its config, with other `probe_*` values where wanted.
+        settings: Its settings; their `probe_*` values may differ.
         steps: Checkpoint steps.
-        split: `test`, or `validation` where something is to be chosen.
+        split: `test`, or `validation` for model selection.
         data: The run's images; None loads what its settings name.
-        report: Called with what a user wants to read meanwhile, line by line.
+        report: Called with each line of progress.
 
     Raises:
-        UserError: The folder vouches for another probe, the images have no labels or are others, or another process
-            probes it.
+        UserError: The folder's checksums list a probe, the images have no labels or are not the run's, or another
+            process is probing it.
     """
     check_split(split, settings)
     check_open_to_probes(run)
@@ -117,38 +115,40 @@ def probe_run(
         results = probe_checkpoints(run, settings, steps, report, split, data)
         write_probes(run, results)
         newest = max((result for result, _ in results), key=lambda result: result.step)
-        return Probes(newest, result_path(run, newest), draw_probes(run, results))
+        return ProbeOutputs(newest, result_path(run, newest), draw_probes(run, results))
 
 
-def write_probes(run: Run, results: Sequence[Probed]) -> None:
-    """Write `probe.json` (the newest step, and a line for each) and `probe.npz` (its classifier).
+def write_probes(run: Run, results: Sequence[FittedProbe]) -> None:
+    """Write `probe.json` (the newest step's result, and a short entry for each step) and `probe.npz` (its classifier).
 
-    A probe judged by validation images goes to `probe-validation.json`, which nothing else reads.
+    A probe scored on validation images goes to `probe-validation.json`, which nothing else reads.
     """
     newest, fit = max(results, key=lambda pair: pair[0].step)
     path = result_path(run, newest)
-    lines = [
-        {key: getattr(result, key) for key in OF_CHECKPOINTS}
+    entries = [
+        {key: getattr(result, key) for key in CHECKPOINT_FIELDS}
         for result, _ in sorted(results, key=lambda pair: pair[0].step)
     ]
-    values = newest.to_dict() | {"checkpoints": lines, "classifier_sha256": fit.fingerprint()}
+    values = newest.to_dict() | {"checkpoints": entries, "classifier_sha256": fit.fingerprint()}
     with replacing(path.with_suffix(".npz")) as temporary:
         save_classifier(temporary, fit, newest.step)
         write_json(path, values)  # before the classifier takes its name: a full disk leaves both as they were
 
 
 def result_path(run: Run, result: ProbeResult) -> Path:
-    """Return where a probe's result belongs."""
+    """Return the file that a probe's result goes to."""
     return run.probe if result.split == "test" else run.probe.with_name(f"probe-{result.split}.json")
 
 
-def draw_probes(run: Run, results: Sequence[Probed]) -> list[Path]:
-    """Draw the newest step's confusion matrix and, for three checkpoints or more, accuracy against step."""
+def draw_probes(run: Run, results: Sequence[FittedProbe]) -> list[Path]:
+    """Draw the newest step's confusion matrix and, given three checkpoints or more, accuracy against step."""
     newest = max((result for result, _ in results), key=lambda result: result.step)
     suffix = "" if newest.split == "test" else f"-{newest.split}"
     paths = [run.figure(f"confusion{suffix}")]
-    found = score(newest.confusion)
-    title = f"step {newest.step}: {newest.accuracy_last:.1f} % of {newest.n_test} {newest.split} images\n{found.beside}"
+    scores = score(newest.confusion)
+    title = (
+        f"step {newest.step}: {newest.accuracy_last:.1f} % of {newest.n_test} {newest.split} images\n{scores.beside}"
+    )
     confusion(paths[0], np.array(newest.confusion), newest.class_names, title)
     if len(results) > 2:
         ordered = sorted((result for result, _ in results), key=lambda result: result.step)
@@ -158,7 +158,7 @@ def draw_probes(run: Run, results: Sequence[Probed]) -> list[Path]:
             [result.step for result in ordered],
             [result.accuracy_last for result in ordered],
             [result.accuracy_best_epoch for result in ordered],
-            majority=found.majority,
+            majority=scores.majority,
             split=newest.split,
         )
     return paths

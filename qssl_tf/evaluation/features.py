@@ -1,4 +1,4 @@
-"""The frozen representation: the head's output for every image, and a proof that nothing moved."""
+"""Features of a frozen model, the head's output for every image, and a fingerprint that shows it stayed frozen."""
 
 import hashlib
 from collections.abc import Iterable
@@ -23,9 +23,9 @@ def frozen_features(
     Args:
         model: The learner; it is not changed.
         images: uint8, shape (n, height, width, channels).
-        augmentation: Makes one view of each image first; None takes images as they are.
+        augmentation: Applied once to each image; None takes images as they are.
         seed: Seed of the views.
-        number: Which augmented pass this is.
+        number: Of the augmented pass; each has views of its own.
 
     Returns:
         float32, shape (n, features).
@@ -39,24 +39,24 @@ def features_of(model: SimCLR, batches: Iterable[tf.Tensor]) -> np.ndarray:
     Raises:
         UserError: As `check_finite`.
     """
-    angles = np.concatenate([model.frozen_angles(batch).numpy() for batch in batches])  # (n, width)
+    angles = np.concatenate([model.encode(batch).numpy() for batch in batches])  # (n, width)
     is_quantum = isinstance(model.head, QuantumHead)
-    features = model.head.frozen(angles) if is_quantum else model.head(angles, training=False).numpy()
+    features = model.head.predict(angles) if is_quantum else model.head(angles, training=False).numpy()
     check_finite(features)
     return features
 
 
 def check_finite(features: np.ndarray) -> None:
-    """Refuse features that are no numbers: what judges a run, or sends it to a device, must not count them.
+    """Refuse features that are NaN or infinite, which no probe and no device run may use.
 
     Raises:
-        UserError: It says how many images have some, and which is the first.
+        UserError: It gives the number of such images and the first of them.
     """
-    wrong = np.flatnonzero(~np.all(np.isfinite(features), axis=1))
-    if len(wrong):
+    bad_rows = np.flatnonzero(~np.all(np.isfinite(features), axis=1))
+    if len(bad_rows):
         raise UserError(
-            f"the features of {len(wrong)} of {len(features)} images are NaN or infinite, first those of image "
-            f"{wrong[0]}; look at that image, at the encoder, and at the loss of the training."
+            f"the features of {len(bad_rows)} of {len(features)} images are NaN or infinite, first those of image "
+            f"{bad_rows[0]}; look at that image, at the encoder, and at the loss of the training."
         )
 
 

@@ -11,7 +11,7 @@ from scipy import special
 
 from qssl_tf.models.initializers import SeedStream, dense
 
-LATE_EPOCHS = (0.6, 0.8)  # parts of the epochs after which the learning rate falls to a tenth: 60 and 80 of 100
+LR_DECAY_AT = (0.6, 0.8)  # fractions of the epochs after which the learning rate is divided by 10: 60 and 80 of 100
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class LinearFit:
         return special.softmax(features @ self.kernel + self.bias, axis=1)
 
     def fingerprint(self) -> str:
-        """Return the SHA-256 of the weights, by which a probe's result knows its classifier."""
+        """Return the SHA-256 of the weights, by which a probe's result identifies its classifier."""
         return hashlib.sha256(self.kernel.tobytes() + self.bias.tobytes()).hexdigest()
 
 
@@ -56,16 +56,17 @@ def fit_linear(
     """Train softmax regressions side by side with Adam, its rate divided by 10 after 60 % and 80 % of the epochs.
 
     Each of the k regressions has its own features of the same images, such as those of k checkpoints of a run. They
-    start equal, see the rows in the same order and know nothing of each other; all take little longer than one.
+    start from equal weights, see the rows in the same order and are independent; together they take little longer
+    than one.
 
     Args:
-        train_features: Gives the features of the training images for an epoch (from 0), shape (k, n, features).
+        train_features: Function (epoch, from 0) -> features of the training images, shape (k, n, features).
         train_labels: Shape (n,).
         test_features: Shape (k, m, features).
-        test_labels: Shape (m,); only measured on, never trained or chosen on.
+        test_labels: Shape (m,); used for the accuracy alone, never for training.
         classes: Number of classes.
         epochs: Passes over the training features.
-        batch_size: Rows a step; the last batch of an epoch may be smaller.
+        batch_size: Rows per step; the last batch of an epoch may be smaller.
         learning_rate: Of Adam.
         seed: Of the initial weights and the order of rows.
 
@@ -78,7 +79,7 @@ def fit_linear(
     layer.build((None, width))
     kernel = keras.Variable(np.repeat(layer.kernel.numpy()[None], count, axis=0))  # (k, features, classes)
     bias = keras.Variable(np.repeat(layer.bias.numpy()[None, None], count, axis=0))  # (k, 1, classes)
-    late = [max(1, round(part * epochs)) for part in LATE_EPOCHS]
+    decay_epochs = [max(1, round(fraction * epochs)) for fraction in LR_DECAY_AT]
     optimizer = keras.optimizers.Adam(learning_rate, epsilon=1e-8)
     optimizer.build([kernel, bias])
 
@@ -90,14 +91,14 @@ def fit_linear(
                 logits = tf.matmul(x, kernel.value) + bias.value  # (k, batch, classes)
                 repeated = tf.repeat(y[tf.newaxis], count, axis=0)
                 losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=repeated, logits=logits)
-                loss = tf.reduce_sum(tf.reduce_mean(losses, axis=1))  # a sum: each keeps the gradient it has alone
+                loss = tf.reduce_sum(tf.reduce_mean(losses, axis=1))  # a sum: each keeps its own gradient
             gradients = tape.gradient(loss, [kernel.value, bias.value])
             optimizer.apply_gradients(zip(gradients, [kernel, bias], strict=True))
 
     accuracy: list[np.ndarray] = []
     starts = tf.range(0, len(train_labels), batch_size)
     for epoch in range(epochs):
-        optimizer.learning_rate.assign(learning_rate * 0.1 ** sum(epoch >= start for start in late))
+        optimizer.learning_rate.assign(learning_rate * 0.1 ** sum(epoch >= start for start in decay_epochs))
         order = rng.permutation(len(train_labels))
         epoch_steps(tf.constant(train_features(epoch)[:, order]), tf.constant(train_labels[order]), starts)
         predicted = np.argmax(test_features @ kernel.numpy() + bias.numpy(), axis=2)  # (k, m)

@@ -27,7 +27,8 @@ PROTOCOLS: dict[str, Callable[[Config], int]] = {
     "paper": lambda config: config.probe_epochs,
     "clean": lambda config: 0,
 }
-# What may judge a probe. Whatever is chosen by its result is chosen on `validation`, a held-out part of train.
+# The images a probe is scored on. Model selection uses `validation`, a held-out part of train, so that `test` stays
+# untouched.
 SPLITS: dict[str, Callable[[ImageData], Split]] = {
     "test": lambda data: data.test.labelled(),
     "validation": lambda data: data.validation.labelled(),
@@ -36,19 +37,19 @@ SPLITS: dict[str, Callable[[ImageData], Split]] = {
 
 @dataclass(frozen=True)
 class ProbeResult:
-    """What a probe found; accuracies in percent on the judged split.
+    """The result of a linear probe; accuracies in percent on the evaluated split.
 
     Attributes:
-        split: What was judged: `test`, or `validation` where something is to be chosen.
+        split: The evaluated split: `test`, or `validation` for model selection.
         protocol: Key of PROTOCOLS.
         step: Training steps of the probed checkpoint; 0 is the untrained network.
         features: Number of features.
         n_train: Training images that have labels.
-        n_test: Judged images.
+        n_test: Evaluated images.
         accuracy_last: After the last epoch: the honest figure.
-        accuracy_best_epoch: The best epoch's, chosen on the judged split and therefore optimistic.
-        balanced_accuracy: After the last epoch, the mean over the classes of the share of their images told right.
-        majority_share: Judged images of the largest class: the accuracy of always naming it.
+        accuracy_best_epoch: The best epoch's, chosen on the evaluated split and therefore optimistic.
+        balanced_accuracy: After the last epoch, the mean of the per-class accuracies.
+        majority_share: Share of the largest class in the evaluated images: the accuracy of always predicting it.
         per_class_accuracy: After the last epoch, by class name.
         confusion: Counts after the last epoch; rows are true classes, columns predicted ones.
         class_names: In the order of rows and columns.
@@ -77,17 +78,19 @@ class ProbeResult:
         return asdict(self) | {"accuracy_best_epoch_note": f"optimistic: the epoch is chosen on {self.split} data"}
 
 
-def probe(
-    model: SimCLR, data: ImageData, config: Config, step: int, split: str = "test"
-) -> tuple[ProbeResult, LinearFit]:
-    """Train a linear classifier on the frozen features of the training images and judge it.
+# A probe's result and the classifier it trained.
+FittedProbe = tuple[ProbeResult, LinearFit]
+
+
+def probe(model: SimCLR, data: ImageData, config: Config, step: int, split: str = "test") -> FittedProbe:
+    """Train a linear classifier on the frozen features of the training images, and score it on another split.
 
     Args:
         model: The learner, with the weights of `step` loaded.
         data: The images.
-        config: The run's settings, with the probe's.
+        config: The run's settings, `probe_*` included.
         step: The checkpoint's step, for the record.
-        split: Key of SPLITS: the images that judge it.
+        split: Key of SPLITS: the images it is scored on.
 
     Returns:
         The result, and the classifier itself.
@@ -106,19 +109,19 @@ def probe_steps(
     config: Config,
     steps: Sequence[int],
     split: str = "test",
-) -> list[tuple[ProbeResult, LinearFit]]:
-    """Probe several checkpoints of a run on the same augmented views, with the results that each would have alone.
+) -> list[FittedProbe]:
+    """Probe several checkpoints of a run on the same augmented views; each result is what it would be alone.
 
     Args:
         model: The learner.
-        load: Gives `model` the weights of a step.
+        load: Loads the weights of a step into `model`.
         data: The images.
-        config: The run's settings, with the probe's.
+        config: The run's settings, `probe_*` included.
         steps: The checkpoints.
-        split: Key of SPLITS: the images that judge them.
+        split: Key of SPLITS: the images they are scored on.
 
     Returns:
-        Result and classifier of each step; the wall time is shared equally among them.
+        Result and classifier of each step; each is charged an equal share of the wall time.
 
     Raises:
         UserError: No such split, no images were held out for validation, or none has a label.
@@ -127,70 +130,79 @@ def probe_steps(
     if config.probe_protocol not in PROTOCOLS:
         raise unknown_name("probe_protocol", config.probe_protocol, PROTOCOLS)
     check_split(split, config)
-    judged, train, began = SPLITS[split](data), data.train.labelled(), time.perf_counter()
-    if not data.class_names or not len(judged) or not len(train):
-        what = f"labelled {split} images" if len(train) else "labelled training images"
-        what = what if data.class_names else "labels"
-        raise UserError(f"a linear probe needs {what}, and {data.name} has none; train on images that have them.")
-    prints: list[set[str]] = [set() for _ in steps]
+    evaluated, train, start = SPLITS[split](data), data.train.labelled(), time.perf_counter()
+    if not data.class_names or not len(evaluated) or not len(train):
+        need = f"labelled {split} images" if len(train) else "labelled training images"
+        need = need if data.class_names else "labels"
+        raise UserError(f"a linear probe needs {need}, and {data.name} has none; train on images that have them.")
+    fingerprints: list[set[str]] = [set() for _ in steps]
     load_if_new = functools.lru_cache(maxsize=1)(load)
 
     def features(batches: Iterable) -> np.ndarray:
         """Return the features of each step, shape (steps, n, features)."""
-        found = []
-        for step, seen in zip(steps, prints, strict=True):
+        by_step = []
+        for step, seen in zip(steps, fingerprints, strict=True):
             load_if_new(step)
             seen.add(fingerprint(model))
-            found.append(features_of(model, batches))
+            by_step.append(features_of(model, batches))
             seen.add(fingerprint(model))
-        return np.stack(found)
+        return np.stack(by_step)
 
-    judged_features = features(image_batches(judged.images, BATCH))
+    evaluated_features = features(image_batches(evaluated.images, BATCH))
     fits = fit_linear(
         _training_passes(features, train, config, len(steps)),
         train.labels,
-        judged_features,
-        judged.labels,
+        evaluated_features,
+        evaluated.labels,
         classes=len(data.class_names),
         epochs=config.probe_epochs,
         batch_size=config.probe_batch_size,
         learning_rate=config.probe_learning_rate,
         seed=config.seed,
     )
-    if any(len(seen) > 1 for seen in prints):
+    if any(len(seen) > 1 for seen in fingerprints):
         raise RuntimeError("encoder or head changed during the probe; they must stay frozen.")
-    seconds = (time.perf_counter() - began) / len(steps)
-    parts = zip(steps, prints, judged_features, fits, strict=True)
+    seconds = (time.perf_counter() - start) / len(steps)
+    parts = zip(steps, fingerprints, evaluated_features, fits, strict=True)
     return [(_result(data, config, split, *part, seconds), part[-1]) for part in parts]
 
 
 def _result(
-    data: ImageData, config: Config, split: str, step: int, prints: set[str], features, fit: LinearFit, seconds: float
+    data: ImageData,
+    config: Config,
+    split: str,
+    step: int,
+    fingerprints: set[str],
+    features: np.ndarray,
+    fit: LinearFit,
+    seconds: float,
 ) -> ProbeResult:
-    judged = SPLITS[split](data)
-    confusion = confusion_matrix(judged.labels, fit.predict(features), len(data.class_names))
-    share, found = np.diag(confusion) / np.maximum(confusion.sum(axis=1), 1), score(confusion)
+    evaluated = SPLITS[split](data)
+    confusion = confusion_matrix(evaluated.labels, fit.predict(features), len(data.class_names))
+    recalls, scores = np.diag(confusion) / np.maximum(confusion.sum(axis=1), 1), score(confusion)
     return ProbeResult(
         split=split,
         protocol=config.probe_protocol,
         step=step,
         features=features.shape[1],
         n_train=len(data.train.labelled()),
-        n_test=len(judged),
+        n_test=len(evaluated),
         accuracy_last=fit.test_accuracy[-1],
         accuracy_best_epoch=max(fit.test_accuracy),
-        balanced_accuracy=found.balanced,
-        majority_share=found.majority,
-        per_class_accuracy={name: 100.0 * float(part) for name, part in zip(data.class_names, share, strict=True)},
+        balanced_accuracy=scores.balanced,
+        majority_share=scores.majority,
+        per_class_accuracy={
+            name: 100.0 * float(recall) for name, recall in zip(data.class_names, recalls, strict=True)
+        },
         confusion=confusion.tolist(),
         class_names=list(data.class_names),
-        frozen_sha256=prints.pop(),
+        frozen_sha256=fingerprints.pop(),
         seconds=round(seconds, 2),
     )
 
 
 def check_split(split: str, config: Config) -> None:
-    """Refuse a split that cannot judge a run, before any data are read.
+    """Refuse a split that a run cannot be scored on, before any data are read.
 
     Raises:
         UserError: No such split, or no images were held out for validation.
@@ -207,19 +219,19 @@ def check_split(split: str, config: Config) -> None:
 def _training_passes(
     features: Callable[[Iterable], np.ndarray], train: Split, config: Config, steps: int
 ) -> Callable[[int], np.ndarray]:
-    """Return epoch -> features of one pass, augmented or not; passes are kept while they will be needed again."""
+    """Return epoch -> features of one pass, augmented or not; passes that later epochs reuse are cached."""
     passes = PROTOCOLS[config.probe_protocol](config)
     augment = augmentation(config, train.images.shape[1:], probing=True) if passes else None
-    kept: dict[int, np.ndarray] = {}
+    cache: dict[int, np.ndarray] = {}
 
     def of_epoch(epoch: int) -> np.ndarray:
         number = epoch % max(1, passes)
-        if number in kept:
-            return kept[number]
+        if number in cache:
+            return cache[number]
         batches = image_batches(train.images, BATCH, augment, config.seed, number)
-        fresh = features(batches.cache() if steps > 1 else batches)  # the views are made once for all checkpoints
+        by_step = features(batches.cache() if steps > 1 else batches)  # all checkpoints see the same views
         if passes < config.probe_epochs:
-            kept[number] = fresh
-        return fresh
+            cache[number] = by_step
+        return by_step
 
     return of_epoch

@@ -1,4 +1,4 @@
-"""What a probe leaves in a run folder, written and read back: `probe.json` and the classifier, `probe.npz`."""
+"""The files of a probe in a run folder: `probe.json`, the result, and `probe.npz`, the classifier."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from pydantic import model_validator
 from qssl_tf.commands import command
 from qssl_tf.errors import UserError, reason
 from qssl_tf.evaluation.linear import LinearFit
-from qssl_tf.evaluation.scores import completed
+from qssl_tf.evaluation.scores import with_class_balance
 from qssl_tf.files.read import read_arrays, read_json
 from qssl_tf.files.schema import (
     Confusion,
@@ -27,8 +27,8 @@ from qssl_tf.files.schema import (
 from qssl_tf.files.write import npz
 
 
-class OfCheckpoint(Schema):
-    """What `probe.json` says of each checkpoint that was probed."""
+class CheckpointEntry(Schema):
+    """One entry of `checkpoints` in `probe.json`."""
 
     step: Count
     accuracy_last: Percent
@@ -36,8 +36,8 @@ class OfCheckpoint(Schema):
     seconds: Seconds
 
 
-class Probe(Schema):
-    """`probe.json`: a ProbeResult, and what was found of each checkpoint."""
+class ProbeFile(Schema):
+    """`probe.json`: a ProbeResult, and a short entry for each checkpoint."""
 
     split: Word
     protocol: Word
@@ -54,11 +54,11 @@ class Probe(Schema):
     class_names: Names
     frozen_sha256: Sha256
     seconds: Seconds
-    checkpoints: list[OfCheckpoint] = []
+    checkpoints: list[CheckpointEntry] = []
     classifier_sha256: Sha256 | None = None
 
     @model_validator(mode="after")
-    def _belongs_together(self) -> "Probe":
+    def _check_consistency(self) -> "ProbeFile":
         check_confusion(self.confusion, self.class_names)
         if sum(map(sum, self.confusion)) != self.n_test:
             raise ValueError(f"its confusion matrix must count its {self.n_test} images")
@@ -68,18 +68,18 @@ class Probe(Schema):
 
 
 def save_classifier(path: Path, fit: LinearFit, step: int) -> None:
-    """Keep a classifier's weights, for use on a device."""
+    """Write a classifier's weights, which predictions and device runs read back."""
     path.write_bytes(npz({"kernel": fit.kernel, "bias": fit.bias, "step": np.array(step)}))
 
 
 def read_probe(path: Path) -> dict:
-    """Read `probe.json`; what results of earlier versions do not say follows from their confusion matrix.
+    """Read `probe.json`; fields that earlier versions did not write follow from the confusion matrix.
 
     Raises:
         UserError: It is missing or damaged.
     """
     try:
-        return check(Probe, completed(read_json(path)))
+        return check(ProbeFile, with_class_balance(read_json(path)))
     except FileNotFoundError:
         raise UserError(f"{path} does not exist; probe the run with `{command('probe', path.parent)}`.") from None
     except (OSError, ValueError) as error:
@@ -87,25 +87,25 @@ def read_probe(path: Path) -> dict:
 
 
 def read_classifier(path: Path) -> tuple[int, LinearFit]:
-    """Return the probed step and its classifier, which lies beside `probe.json`.
+    """Return the probed step and its classifier, stored beside `probe.json`.
 
     Raises:
-        UserError: There is none, it is damaged, or belongs to another result.
+        UserError: It is missing or damaged, or belongs to another result.
     """
-    probed, beside = read_probe(path), path.with_suffix(".npz")
+    result, arrays_path = read_probe(path), path.with_suffix(".npz")
     try:
-        stored = read_arrays(beside)
-        kernel, bias, step = stored["kernel"], stored["bias"], stored["step"]
+        arrays = read_arrays(arrays_path)
+        kernel, bias, step = arrays["kernel"], arrays["bias"], arrays["step"]
         check_finite_arrays({"kernel": kernel, "bias": bias, "step": step})
-        shape = (probed["features"], len(probed["class_names"]))
-        if kernel.shape != shape or bias.shape != shape[1:] or step.shape or step != probed["step"]:
-            raise ValueError(f"its arrays must be of step {probed['step']}, {shape[0]} features and {shape[1]} classes")
+        shape = (result["features"], len(result["class_names"]))
+        if kernel.shape != shape or bias.shape != shape[1:] or step.shape or step != result["step"]:
+            raise ValueError(f"its arrays must be of step {result['step']}, {shape[0]} features and {shape[1]} classes")
     except (OSError, ValueError, KeyError) as error:
-        raise UserError(f"{beside} cannot be read ({reason(error)}); {probe_again(path)}.") from None
+        raise UserError(f"{arrays_path} cannot be read ({reason(error)}); {probe_again(path)}.") from None
     fit = LinearFit(kernel, bias, [])
-    if probed.get("classifier_sha256", fit.fingerprint()) != fit.fingerprint():  # older results name none
-        raise UserError(f"{beside} is not the classifier of {path}; {probe_again(path)}.")
-    return probed["step"], fit
+    if result.get("classifier_sha256", fit.fingerprint()) != fit.fingerprint():  # older results have none
+        raise UserError(f"{arrays_path} is not the classifier of {path}; {probe_again(path)}.")
+    return result["step"], fit
 
 
 def probe_again(path: Path) -> str:

@@ -1,4 +1,4 @@
-"""Figures published with the paper, to stand beside what comes out here."""
+"""The figures published with the paper, for comparison with ours."""
 
 import functools
 import json
@@ -15,7 +15,7 @@ def _tables() -> dict:
 
 
 def source() -> str:
-    """Return where the figures come from, and how they were measured."""
+    """Return the source of the figures, and how they were measured."""
     return f"{_tables()['source']}. {_tables()['protocol']}"
 
 
@@ -23,7 +23,7 @@ def published_confusion(arm: str) -> tuple[list[list[int]], list[str]]:
     """Return counts on ibmq_paris (rows are true classes; 900 images) and the classes' names.
 
     Args:
-        arm: `ring`, which ran on the device, or `classical`, which did not need to.
+        arm: `ring`, which ran on the device, or `classical`, which needs none.
     """
     device = _tables()["device"]
     return device[arm], device["class_names"]
@@ -35,7 +35,7 @@ def published_states() -> list[dict[str, float]]:
     return [dict(zip(states["columns"], row, strict=True)) for row in states["rows"]]
 
 
-def published(arm: str) -> dict[int, Summary]:
+def published_accuracies(arm: str) -> dict[int, Summary]:
     """Return batch -> accuracy over the published runs, in percent: the best test epoch of each probe.
 
     Args:

@@ -1,4 +1,4 @@
-"""How often a classifier is right, beside what it takes to be right that often without looking at an image."""
+"""Accuracy of a classifier, beside the accuracy that needs no look at an image: that of the largest class."""
 
 import warnings
 from collections.abc import Sequence
@@ -15,9 +15,9 @@ class Score:
     """Accuracies on some images, all in percent.
 
     Attributes:
-        accuracy: Images told right.
-        balanced: Mean over the classes of the share of their images that was told right.
-        majority: Images of the largest class: the accuracy of always naming it.
+        accuracy: Share of images classified correctly.
+        balanced: Mean of the per-class accuracies.
+        majority: Share of the largest class: the accuracy of always predicting it.
     """
 
     accuracy: float
@@ -30,12 +30,12 @@ class Score:
 
     @property
     def beside(self) -> str:
-        """What belongs beside an accuracy, in words."""
+        """What puts an accuracy into proportion, in words."""
         return f"balanced {self.balanced:.1f} %, largest class {self.majority:.1f} %"
 
 
 def score(confusion: Sequence[Sequence[int]] | np.ndarray) -> Score:
-    """Return what a confusion matrix says; classes without images do not count.
+    """Return the accuracies of a confusion matrix; classes without images do not count.
 
     Args:
         confusion: Counts, rows true classes, columns predicted ones; at least one image.
@@ -53,10 +53,10 @@ def score(confusion: Sequence[Sequence[int]] | np.ndarray) -> Score:
     )
 
 
-def completed(values: Any) -> Any:
-    """Return a result as its file holds it, with `balanced_accuracy` and `majority_share`, which older ones do not say.
+def with_class_balance(values: Any) -> Any:
+    """Add `balanced_accuracy` and `majority_share` to a result read from a file, where an older version wrote neither.
 
-    A file may come from anybody: where it holds no confusion matrix, it is returned as it is.
+    The file may come from anybody: values without a valid confusion matrix are returned as they are.
     """
     try:
         counts = np.array(values["confusion"], np.int64)
@@ -66,8 +66,8 @@ def completed(values: Any) -> Any:
         return values
     if counts.max() > MAX_COUNT or not counts.any():
         return values
-    found = score(counts)
-    return {"balanced_accuracy": found.balanced, "majority_share": found.majority} | values
+    scores = score(counts)
+    return {"balanced_accuracy": scores.balanced, "majority_share": scores.majority} | values
 
 
 def confusion_matrix(labels: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray:
@@ -78,13 +78,13 @@ def confusion_matrix(labels: np.ndarray, predicted: np.ndarray, classes: int) ->
 
 
 def wilson(hits: int, count: int) -> tuple[float, float]:
-    """Return the 95 % interval of an accuracy, in percent, that the choice of images leaves (Wilson, JASA 22, 1927).
+    """Return the 95 % interval of an accuracy, in percent, over the choice of images (Wilson, JASA 22, 1927).
 
     Args:
-        hits: Images told right.
-        count: Images.
+        hits: Images classified correctly.
+        count: All images.
     """
-    from scipy import stats  # late, for `--help`
+    from scipy import stats  # here, so that `--help` does not wait for SciPy
 
     interval = stats.binomtest(hits, count).proportion_ci(0.95, method="wilson")
     return max(0.0, float(100 * interval.low)), min(100.0, float(100 * interval.high))

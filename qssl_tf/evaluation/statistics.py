@@ -1,4 +1,4 @@
-"""What accuracies of several seeds say: spread, intervals, paired tests, and what could have been seen at all.
+"""Statistics of accuracies over seeds: spread, intervals, paired tests and the smallest detectable difference.
 
 Runs of two arms with the same seed share initial encoder, data order and views, so arms are compared seed by seed.
 """
@@ -15,16 +15,16 @@ from qssl_tf.errors import UserError
 
 LEVEL = 0.95
 POWER = 0.8
-TEST_MINIMUM = 2  # pairs for a t test
-WILCOXON_MINIMUM = 6  # pairs that differ: with fewer even the clearest order has p above .05
+T_TEST_MIN_PAIRS = 2
+WILCOXON_MIN_PAIRS = 6  # with a difference other than 0: with fewer, no ranking has p below .05
 
 
 @dataclass(frozen=True)
 class Summary:
-    """Values of one arm over seeds, in their own unit (percent for accuracies).
+    """Mean and spread of one arm over seeds, in the values' own unit (percent for accuracies).
 
     Attributes:
-        n: How many.
+        n: Number of values.
         mean: Their mean.
         sd: Sample standard deviation (divided by n - 1); None for one value.
     """
@@ -37,8 +37,8 @@ class Summary:
     def interval(self) -> tuple[float, float] | None:
         """The 95 % interval of the mean (Student's t); None for one value.
 
-        A bootstrap of so few values is too narrow: of 100 such intervals of a mean of two seeds 50 hold the truth, of
-        six 85.
+        A bootstrap of so few values is too narrow: it covers the true mean in 50 of 100 cases with two seeds, and in
+        85 with six.
         """
         if self.sd is None:
             return None
@@ -50,10 +50,10 @@ def summary(values: Sequence[float]) -> Summary:
     """Return mean and spread of `values`.
 
     Raises:
-        UserError: There are no values, or one is no finite number.
+        UserError: There are no values, or one is not finite.
     """
-    # In exact fractions: of equal values the spread is 0, and no rounding error that a test would take for one.
-    x = [float(value) for value in _checked(values)]
+    # `statistics` computes in exact fractions: equal values have spread 0, not a rounding error that a test would use.
+    x = [float(value) for value in _finite_vector(values)]
     return Summary(len(x), statistics.mean(x), statistics.stdev(x) if len(x) > 1 else None)
 
 
@@ -62,8 +62,8 @@ def _half_width(sd: float, n: int) -> float:
 
 
 @dataclass(frozen=True)
-class Paired:
-    """Arm a against arm b over the seeds that both have.
+class PairedDifference:
+    """Arm a minus arm b over the seeds they share.
 
     Attributes:
         n: Pairs.
@@ -71,10 +71,10 @@ class Paired:
         sd: Sample standard deviation of the differences; None for one pair.
         low: Lower end of the 95 % interval of the difference (Student's t); None for one pair.
         high: Upper end.
-        p_t: Two-sided p of the paired t test; None with fewer than 2 pairs, or if all differences are equal.
+        p_t: Two-sided p of the paired t test; None for one pair, or if all differences are equal.
         p_wilcoxon: Two-sided p of Wilcoxon's signed-rank test; None with fewer than 6 pairs that differ, or if all
             differences are equal.
-        detectable: Smallest true difference that the t test would find in 80 of 100 such experiments; None as p_t.
+        detectable: Smallest true difference that the t test finds with a power of 80 %; None where p_t is.
     """
 
     n: int
@@ -87,38 +87,38 @@ class Paired:
     detectable: float | None
 
 
-def paired(a: Mapping[int, float], b: Mapping[int, float], resolution: float) -> Paired:
+def paired_difference(a: Mapping[int, float], b: Mapping[int, float], resolution: float) -> PairedDifference:
     """Compare two arms, each given as seed -> value.
 
     Args:
         a: One arm.
         b: The other.
-        resolution: The step in which values come, in their unit: 100 / test images for accuracies in percent.
-            Differences are taken in whole steps, so that those that are equal, or ties, stay so whatever was rounded.
+        resolution: The smallest step between values, in their unit: 100 / test images for accuracies in percent.
+            Differences are rounded to whole steps, so that rounding errors break no ties.
 
     Raises:
-        UserError: They share no seed, or a value is no finite number.
+        UserError: They share no seed, or a value is not finite.
     """
     seeds = sorted(a.keys() & b.keys())
     if not seeds:
         raise UserError(f"paired arms must share a seed; got {sorted(a)} and {sorted(b)}.")
-    d = _checked([a[seed] for seed in seeds]) - _checked([b[seed] for seed in seeds])
+    d = _finite_vector([a[seed] for seed in seeds]) - _finite_vector([b[seed] for seed in seeds])
     steps = np.rint(d / resolution)
-    found = summary(steps)
-    n, mean, sd = found.n, found.mean * resolution, None if found.sd is None else found.sd * resolution
+    in_steps = summary(steps)
+    n, mean, sd = in_steps.n, in_steps.mean * resolution, None if in_steps.sd is None else in_steps.sd * resolution
     if sd is None or sd == 0.0:
         edge = None if sd is None else mean
-        return Paired(n, mean, sd, edge, edge, None, None, None)
+        return PairedDifference(n, mean, sd, edge, edge, None, None, None)
     half = _half_width(sd, n)
     p_t = float(stats.ttest_1samp(steps, 0.0).pvalue)
-    p_wilcoxon = float(stats.wilcoxon(steps).pvalue) if np.count_nonzero(steps) >= WILCOXON_MINIMUM else None
-    return Paired(n, mean, sd, mean - half, mean + half, p_t, p_wilcoxon, smallest_difference(sd, n))
+    p_wilcoxon = float(stats.wilcoxon(steps).pvalue) if np.count_nonzero(steps) >= WILCOXON_MIN_PAIRS else None
+    return PairedDifference(n, mean, sd, mean - half, mean + half, p_t, p_wilcoxon, smallest_difference(sd, n))
 
 
 def smallest_difference(sd: float, n: int) -> float:
     """Return the smallest mean difference that a two-sided paired t test at 5 % finds with a probability of 80 %.
 
-    The chance to find it with the wrong sign, at most one in a million, is left out.
+    The chance of finding it with the wrong sign, at most one in a million, is neglected.
 
     Args:
         sd: Standard deviation of the differences.
@@ -129,7 +129,7 @@ def smallest_difference(sd: float, n: int) -> float:
 
 
 def holm(p_values: Mapping[str, float]) -> dict[str, float]:
-    """Return p values adjusted for how many they are (Holm 1979): the k-th smallest of m times m - k + 1, in order."""
+    """Return p values adjusted for multiple tests (Holm 1979): the k-th smallest of m times m - k + 1, in order."""
     adjusted, highest = {}, 0.0
     for rank, name in enumerate(sorted(p_values, key=lambda name: p_values[name])):
         highest = max(highest, min(1.0, (len(p_values) - rank) * p_values[name]))
@@ -140,7 +140,7 @@ def holm(p_values: Mapping[str, float]) -> dict[str, float]:
 def welch(a: Summary, b: Summary) -> float | None:
     """Return the two-sided p of Welch's t test from means, deviations and counts: for published figures without seeds.
 
-    None where neither arm has any spread to judge by.
+    None where neither arm has any spread.
 
     Raises:
         UserError: An arm has fewer than 2 values.
@@ -152,7 +152,7 @@ def welch(a: Summary, b: Summary) -> float | None:
     return float(stats.ttest_ind_from_stats(a.mean, a.sd, a.n, b.mean, b.sd, b.n, equal_var=False).pvalue)
 
 
-def _checked(values: Sequence[float]) -> np.ndarray:
+def _finite_vector(values: Sequence[float]) -> np.ndarray:
     x = np.asarray(values, float)
     if x.ndim != 1 or len(x) == 0 or not np.all(np.isfinite(x)):
         raise UserError(f"`values` must be at least one finite number; got {list(values)}.")

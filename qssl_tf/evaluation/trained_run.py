@@ -13,15 +13,16 @@ from qssl_tf.data.arrays import as_bytes
 from qssl_tf.data.augment import augmentation
 from qssl_tf.data.images import ImageData
 from qssl_tf.data.sources import load
-from qssl_tf.errors import UserError
+from qssl_tf.errors import UserError, unknown_name
 from qssl_tf.evaluation.features import frozen_features
 from qssl_tf.evaluation.linear import LinearFit
 from qssl_tf.evaluation.probe_files import read_classifier
 from qssl_tf.models.simclr import SimCLR, build_simclr
+from qssl_tf.presets import PRESETS
 from qssl_tf.training.checkpoints import load_weights
-from qssl_tf.training.facts import read_facts
+from qssl_tf.training.metadata import read_image_metadata
 from qssl_tf.training.provenance import images_of_run
-from qssl_tf.training.runs import choose_step, open_run
+from qssl_tf.training.runs import WEIGHTS, choose_step, open_run, ready_names
 
 
 @dataclass(frozen=True)
@@ -33,8 +34,8 @@ class TrainedRun:
         config: Its settings.
         step: Training steps of the weights.
         model: The learner.
-        class_names: In the order of the labels; none where the images had no labels.
-        own_data: The images, where they were given to `pretrain`; None where the settings name them.
+        class_names: In the order of the labels; empty if the images had no labels.
+        own_data: The images that `pretrain` was given; None if the run's settings name them.
     """
 
     folder: Path
@@ -54,7 +55,7 @@ class TrainedRun:
         return images_of_run(open_run(self.folder), None) if self.own_data is None else self.own_data
 
     def features(self, images: Any) -> np.ndarray:
-        """Return what the head puts out: where probes cut.
+        """Return the features of images: the head's output, which probes are trained on.
 
         Args:
             images: Bytes or fractions, shape (n, height, width, channels) as those of the run.
@@ -63,11 +64,11 @@ class TrainedRun:
             float32, shape (n, features); expectations in [-1, 1] of a quantum head.
 
         Raises:
-            UserError: They are no images, or of another shape.
+            UserError: They are not images, or have another shape than the run's.
         """
-        pixels, wanted = as_bytes(images, "images"), tuple(self.model.encoder.input_shape[1:])
-        if pixels.shape[1:] != wanted:
-            raise UserError(f"`images` must have the shape (n, {', '.join(map(str, wanted))}); got {pixels.shape}.")
+        pixels, shape = as_bytes(images, "images"), tuple(self.model.encoder.input_shape[1:])
+        if pixels.shape[1:] != shape:
+            raise UserError(f"`images` must have the shape (n, {', '.join(map(str, shape))}); got {pixels.shape}.")
         return frozen_features(self.model, pixels)
 
     def predict(self, images: Any) -> np.ndarray:
@@ -77,7 +78,7 @@ class TrainedRun:
             images: As for `features`.
 
         Returns:
-            int64, shape (n,): places in `class_names`.
+            int64, shape (n,): indices into `class_names`.
 
         Raises:
             UserError: The run was not probed at this step, or the images cannot be used.
@@ -85,7 +86,7 @@ class TrainedRun:
         return self._classifier().predict(self.features(images))
 
     def probabilities(self, images: Any) -> np.ndarray:
-        """Return how sure the probe's classifier is of each class: its softmax, which nobody has calibrated.
+        """Return the softmax of the probe's classifier over the classes; it is not calibrated.
 
         Args:
             images: As for `features`.
@@ -113,27 +114,48 @@ def load_run(folder: str | Path, checkpoint: str | int = "last") -> TrainedRun:
 
     Args:
         folder: The run folder, or the name of a run that comes with the package.
-        checkpoint: `last`, or the step after which weights were kept.
+        checkpoint: `last`, or the step of a checkpoint.
 
     Raises:
-        UserError: It is no run folder, or damaged, or has no such checkpoint.
+        UserError: It is not a run folder, is damaged, or has no such checkpoint.
     """
     run = open_run(Path(folder))
     if checkpoint == "all":
         raise UserError("`checkpoint` must be last or a step, for one set of weights; got 'all'.")
     (step,) = choose_step(run, str(checkpoint))
-    facts = read_facts(run) or load(run.config).facts()  # runs of earlier versions did not say
+    facts = read_image_metadata(run) or load(run.config).metadata()  # earlier versions did not write them
     shape, names = tuple(facts["image_shape"]), tuple(facts["class_names"])
     model = build_simclr(run.config, shape, augmentation(run.config, shape), weights=run.checkpoint(step))
     load_weights(run, model, step)
     return TrainedRun(run.folder, run.config, step, model, names)
 
 
-def as_run(run: TrainedRun | str | Path) -> TrainedRun:
-    """Return a run; of a folder, its last weights.
+@checks_arguments
+def load_pretrained(name: str) -> TrainedRun:
+    """Return a trained run that comes with the package; every file is compared with its checksum first.
+
+    Its folder has a model card, `README.md`: data, protocol, seeds, accuracy with interval, licence. It is never
+    changed: device runs, pictures and the report of it go to a copy, `runs/NAME`.
+
+    Args:
+        name: `digits-ring` (8 x 8 pixels, gray) or `cifar10-best` (32 x 32 pixels, colour).
 
     Raises:
-        UserError: It is no run's folder, or a damaged one.
+        UserError: There is none of that name, or a file is damaged.
+    """
+    if name not in ready_names():
+        settings = (
+            f"Settings without weights: qssl_tf.PRESETS['{name}'] for qssl_tf.pretrain." if name in PRESETS else ""
+        )
+        raise unknown_name("name", name, ready_names(), settings)
+    return load_run(WEIGHTS / name)
+
+
+def as_run(run: TrainedRun | str | Path) -> TrainedRun:
+    """Return the run itself, or load that of a folder with its last weights.
+
+    Raises:
+        UserError: The folder is not a run folder, or is damaged.
     """
     if isinstance(run, TrainedRun):
         return run
@@ -141,11 +163,11 @@ def as_run(run: TrainedRun | str | Path) -> TrainedRun:
 
 
 def images_of(run: TrainedRun, data: ImageData | None = None) -> ImageData:
-    """Return a run's images, cut as its settings say.
+    """Return a run's images, split as its settings say.
 
     Args:
         run: The run.
-        data: The images, where they were given to `pretrain`; None takes the run's own.
+        data: The images, if they were given to `pretrain`; None takes the run's own.
 
     Raises:
         UserError: The run was trained on others, or they cannot be found.

@@ -1,4 +1,4 @@
-"""Convolution with the padding of the paper's framework, and without work on pixels that are all padding."""
+"""Convolution with PyTorch's padding that skips kernel taps which only ever meet padding."""
 
 from typing import Any
 
@@ -8,14 +8,14 @@ import tensorflow as tf
 from qssl_tf.errors import UserError
 
 
-# The class has its parent's name because Keras names the weights in a checkpoint after it: both read each other's.
+# Named like its parent, since Keras names weights in checkpoints after the class: either class can load the other's.
 @keras.saving.register_keras_serializable(package="qssl_tf")
 class Conv2D(keras.layers.Conv2D):
-    """`keras.layers.Conv2D` without bias, padded by half a kernel on every side, as PyTorch's with that padding.
+    """`keras.layers.Conv2D` without bias, padded by half a kernel on every side, as is usual in PyTorch.
 
-    Keras's own "same" pads the right and lower side alone where a stride of 2 meets an even number of pixels. Where
-    the output is a single pixel, as in the last stage of a ResNet on 32 x 32 pixels, most of the kernel lies on
-    padding; the rest is a matrix product. That makes the ResNet-18 step 1.3 times as fast on two cores
+    Keras's "same" pads only the right and bottom sides if the stride is 2 and the number of pixels even. If the output
+    is a single pixel, as in the last stage of a ResNet on 32 x 32 pixels, most of the kernel lies on padding, and the
+    rest is computed as a matrix product. This makes the ResNet-18 step 1.3 times as fast on two cores
     (docs/benchmarks.md), with the same values and gradients.
 
     Input: float32, shape (n, height, width, channels). Output: shape (n, ceil(height / stride), ceil(width / stride),
@@ -23,9 +23,9 @@ class Conv2D(keras.layers.Conv2D):
 
     Args:
         filters: Output channels.
-        kernel_size: Odd side of the square kernel, in pixels.
-        strides: Step in pixels, the same both ways.
-        **kwargs: As the parent's; `padding` is "same", `use_bias` False and `activation` none.
+        kernel_size: Side of the square kernel in pixels; odd.
+        strides: Stride in pixels, the same in both directions.
+        **kwargs: Arguments of the parent; `padding` is always "same" and `use_bias` False.
 
     Raises:
         UserError: The kernel is even or not square.
@@ -41,28 +41,28 @@ class Conv2D(keras.layers.Conv2D):
             )
 
     def build(self, input_shape):
-        """Make the kernel, and note in `kernel.reached` which of its taps (rows, columns) ever meet a pixel."""
+        """Create the kernel, and store in `kernel.active_taps` which of its rows and columns ever meet a pixel."""
         super().build(input_shape)
-        self.kernel.reached = None
+        self.kernel.active_taps = None
         if self.compute_output_shape(input_shape)[1:3] == (1, 1):  # the window's centre is the first pixel
             half = self.kernel_size[0] // 2
-            self.kernel.reached = tuple(slice(half, half + min(size, half + 1)) for size in input_shape[1:3])
+            self.kernel.active_taps = tuple(slice(half, half + min(size, half + 1)) for size in input_shape[1:3])
 
     def call(self, inputs):
         """Return the convolved images."""
         stride, half = self.strides[0], self.kernel_size[0] // 2
-        if self.kernel.reached:
+        if self.kernel.active_taps:
             return self._single_pixel(inputs, half)
-        if stride > 1 and half:  # one padding of an even image, kept out of the kernel: inside, its gradient is slow
+        if stride > 1 and half:  # explicit padding, since the gradient of the kernel's own asymmetric padding is slow
             inputs = tf.pad(inputs, [[0, 0], [half, half], [half, half], [0, 0]])
             return tf.nn.conv2d(inputs, self.kernel, stride, "VALID")
         return tf.nn.conv2d(inputs, self.kernel, stride, "SAME")
 
     def _single_pixel(self, inputs, half: int):
-        """Return the one window that there is, as a matrix product over the pixels under the kernel."""
-        under = inputs[:, : half + 1, : half + 1]
-        height, width, channels = under.shape[1:]
-        taps = self.kernel[self.kernel.reached]
-        pixels = tf.reshape(under, (-1, height * width * channels))
+        """Return the output of the only window, as a matrix product over the pixels under the kernel."""
+        window = inputs[:, : half + 1, : half + 1]
+        height, width, channels = window.shape[1:]
+        taps = self.kernel[self.kernel.active_taps]
+        pixels = tf.reshape(window, (-1, height * width * channels))
         product = tf.matmul(pixels, tf.reshape(taps, (height * width * channels, self.filters)))
         return tf.reshape(product, (-1, 1, 1, self.filters))

@@ -1,4 +1,4 @@
-"""ENCODERS: convolutional networks from images to a feature vector, and the encoder that ends in bounded angles."""
+"""ENCODERS: convolutional backbones, and the encoder that compresses their outputs to bounded angles."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -15,7 +15,7 @@ from qssl_tf.models.initializers import SeedStream, conv_kernel, dense
 
 
 def _conv_bn(x, filters: int, kernel: int, stride: int, seeds: SeedStream, name: str, activation: str | None = "relu"):
-    """Convolution without bias, batch norm, activation, with PyTorch's geometry."""
+    """Convolution without bias, batch norm and activation, with PyTorch's padding."""
     kernels = conv_kernel(seeds.next())
     x = Conv2D(filters, kernel, strides=stride, kernel_initializer=kernels, name=f"{name}_conv")(x)
     x = BatchNormalization(momentum=0.9, epsilon=1e-5, name=f"{name}_bn")(x)
@@ -41,20 +41,20 @@ def _residual_stages(x, seeds: SeedStream):
 
 
 def resnet18(x, seeds: SeedStream):
-    """ResNet-18 with the ImageNet stem, as the paper (arXiv:1512.03385, Table 1): 512 features."""
+    """ResNet-18 with the ImageNet stem, as in the paper (arXiv:1512.03385, Table 1): 512 outputs."""
     x = _conv_bn(x, 64, 7, 2, seeds, "stem")
-    x = layers.ZeroPadding2D(1, name="stem_pool_pad")(x)  # values are at least 0 after the ReLU: 0 never wins
+    x = layers.ZeroPadding2D(1, name="stem_pool_pad")(x)  # zeros are safe, as values are non-negative after the ReLU
     x = layers.MaxPooling2D(3, strides=2, name="stem_pool")(x)
     return _residual_stages(x, seeds)
 
 
 def resnet18_cifar(x, seeds: SeedStream):
-    """ResNet-18 with a 3x3 stem and no max-pool, for small images (arXiv:2002.05709, Appendix B.9): 512 features."""
+    """ResNet-18 with a 3x3 stem and no max-pool, for small images (arXiv:2002.05709, Appendix B.9): 512 outputs."""
     return _residual_stages(_conv_bn(x, 64, 3, 1, seeds, "stem"), seeds)
 
 
 def small_cnn(x, seeds: SeedStream):
-    """Three convolutions, the first two followed by a reduction of 2, for characters: 128 features."""
+    """Three convolutions, the first two followed by max-pooling, for small characters: 128 outputs."""
     for index, filters in enumerate((32, 64, 128), start=1):
         x = _conv_bn(x, filters, 3, 1, seeds, f"block{index}")
         if index < 3:
@@ -63,7 +63,7 @@ def small_cnn(x, seeds: SeedStream):
 
 
 def _vgg(x, widths: Sequence[int], seeds: SeedStream):
-    """One 3x3 convolution a width, each but the last followed by a max-pool of 2."""
+    """One 3x3 convolution per width, all but the last followed by a max-pool of 2."""
     smallest = 2 ** (len(widths) - 1)
     if min(x.shape[1:3]) < smallest:
         raise UserError(
@@ -78,16 +78,16 @@ def _vgg(x, widths: Sequence[int], seeds: SeedStream):
 
 
 def vgg_tiny(x, seeds: SeedStream):
-    """Five convolutions in the manner of arXiv:1409.1556, 16 to 256 wide, for images of 16 pixels or more."""
+    """Five convolutions in the style of VGG (arXiv:1409.1556), 16 to 256 wide, for images of at least 16 pixels."""
     return _vgg(x, (16, 32, 64, 128, 256), seeds)
 
 
 def vgg_small(x, seeds: SeedStream):
-    """Four convolutions in the manner of arXiv:1409.1556, 32 to 256 wide, for images of 8 pixels or more."""
+    """Four convolutions in the style of VGG (arXiv:1409.1556), 32 to 256 wide, for images of at least 8 pixels."""
     return _vgg(x, (32, 64, 128, 256), seeds)
 
 
-# Name -> function (images, seeds) -> features, shape (n, features).
+# Name -> function (images, seeds) -> backbone outputs, shape (n, outputs).
 ENCODERS: dict[str, Callable[[Any, SeedStream], Any]] = {
     "small_cnn": small_cnn,
     "vgg_tiny": vgg_tiny,
@@ -96,10 +96,10 @@ ENCODERS: dict[str, Callable[[Any, SeedStream], Any]] = {
     "resnet18_cifar": resnet18_cifar,
 }
 
-# Name -> how many features an encoder gives, by which settings are weighed before a network of theirs is made.
-FEATURES = {"small_cnn": 128, "vgg_tiny": 256, "vgg_small": 256, "resnet18": 512, "resnet18_cifar": 512}
+# Name -> number of backbone outputs, to estimate sizes before a network is built.
+BACKBONE_OUTPUTS = {"small_cnn": 128, "vgg_tiny": 256, "vgg_small": 256, "resnet18": 512, "resnet18_cifar": 512}
 
-# Channel means and standard deviations by number of channels: CIFAR-10's, as the paper, and plain centring for gray.
+# Number of channels -> channel means and standard deviations: CIFAR-10's as in the paper, plain centring for gray.
 CHANNEL_STATISTICS = {1: ((0.5,), (0.5,)), 3: ((0.4914, 0.4822, 0.4465), (0.2023, 0.1994, 0.2010))}
 
 
@@ -118,7 +118,7 @@ class BoundedAngle(layers.Layer):
 
 @keras.saving.register_keras_serializable(package="qssl_tf")
 class CentredAngle(layers.Layer):
-    """Map any number to an angle in [-pi/2, pi/2] radians: pi / 2 * tanh(h), which has mean 0 where h has."""
+    """Map any number to an angle in [-pi/2, pi/2] radians: pi / 2 * tanh(h), which is symmetric about 0."""
 
     def call(self, inputs):
         """Return the angles, in the shape of the inputs."""
@@ -129,7 +129,7 @@ class CentredAngle(layers.Layer):
         return input_shape
 
 
-# Name -> layer that ends the encoder. The paper bounds all heads by `sigmoid`; the others are fair rivals' choices.
+# Name -> last layer of the encoder. The paper uses `sigmoid` for all heads; the others may suit classical heads better.
 ANGLE_BOUNDS: dict[str, Callable[..., layers.Layer]] = {
     "sigmoid": BoundedAngle,
     "centred": CentredAngle,
@@ -145,15 +145,15 @@ def build_encoder(
     angle_norm: bool = False,
     angle_bound: str = "sigmoid",
 ) -> keras.Model:
-    """Return the network from images to angles: normalise, encode, compress to `width` numbers, bound.
+    """Return the network from images to angles: normalise, apply the backbone, compress to `width` numbers, bound.
 
     Args:
         name: Key of ENCODERS.
         image_shape: Height, width and channels; images hold float32 in [0, 1].
         width: Number of angles.
-        seed: Equal seeds give equal weights, whatever head follows.
-        angle_norm: Batch norm before the bound, so that angles spread over their range from the first step on; the
-            paper has none.
+        seed: Seed of the weights, which do not depend on the head.
+        angle_norm: Whether to apply batch norm before the bound, so that angles cover their range from the first step;
+            not in the paper.
         angle_bound: Key of ANGLE_BOUNDS.
 
     Returns:
@@ -165,8 +165,8 @@ def build_encoder(
     mean, deviation = CHANNEL_STATISTICS[image_shape[-1]]
     images = keras.Input(tuple(image_shape), name="images")
     x = layers.Normalization(mean=mean, variance=[value**2 for value in deviation], name="normalise")(images)
-    features = ENCODERS[name](x, seeds)  # (n, features)
-    h = dense(width, features.shape[-1], seeds, use_bias=not angle_norm, name="compress")(features)  # (n, width)
+    outputs = ENCODERS[name](x, seeds)  # (n, outputs)
+    h = dense(width, outputs.shape[-1], seeds, use_bias=not angle_norm, name="compress")(outputs)  # (n, width)
     if angle_norm:
         h = BatchNormalization(momentum=0.9, epsilon=1e-5, name="angle_bn")(h)
     return keras.Model(images, ANGLE_BOUNDS[angle_bound](name="angles")(h), name="encoder")

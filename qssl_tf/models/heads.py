@@ -1,4 +1,4 @@
-"""HEADS: the representation layer, the only part that differs between the quantum model and its rivals."""
+"""HEADS: the representation layer, the only part in which the quantum model and its classical baselines differ."""
 
 from collections.abc import Callable
 
@@ -10,7 +10,7 @@ from qssl_tf.models.initializers import SeedStream, dense
 
 
 def quantum(config: Config) -> keras.layers.Layer:
-    """Return a parametrized quantum circuit; features are expectations in [-1, 1]."""
+    """Return a parametrized quantum circuit, whose features are expectations in [-1, 1]."""
     from qssl_tf.quantum.head import QuantumHead
 
     seed = SeedStream(config.seed, part=1).next()
@@ -32,7 +32,7 @@ def quantum(config: Config) -> keras.layers.Layer:
 
 
 def classical(config: Config) -> keras.layers.Layer:
-    """Return `layers` times a Dense layer of equal width with LeakyReLU(0.01); 144 parameters at width 8, 2 layers."""
+    """Return `layers` Dense layers of equal width with LeakyReLU(0.01): 144 parameters at width 8 with 2 layers."""
     seeds = SeedStream(config.seed, part=1)
     stack: list[keras.layers.Layer] = [keras.Input((config.width,))]
     for _ in range(config.layers):
@@ -41,13 +41,13 @@ def classical(config: Config) -> keras.layers.Layer:
 
 
 def identity(config: Config) -> keras.layers.Layer:
-    """Return no head at all: the features are the encoder's angles."""
+    """Return the identity: the features are the encoder's angles."""
     return keras.layers.Identity(name="head")
 
 
 @keras.saving.register_keras_serializable(package="qssl_tf")
 class TrigonometricFeatures(keras.layers.Layer):
-    """The cosine of each angle, then the sine of each: what a circuit is made of before it mixes them, with no weights.
+    """The cosines of all angles, then their sines: the functions that a circuit combines, without any weights.
 
     Input: angles in radians, shape (n, width). Output: shape (n, 2 * width).
     """
@@ -62,7 +62,7 @@ class TrigonometricFeatures(keras.layers.Layer):
 
 
 def trigonometric(config: Config) -> keras.layers.Layer:
-    """Return the fixed features of the angles: a rival that knows the circuit's functions and none of its weights."""
+    """Return fixed features of the angles: a baseline with the circuit's functions but none of its weights."""
     return TrigonometricFeatures(name="head")
 
 
@@ -75,10 +75,10 @@ HEADS: dict[str, Callable[[Config], keras.layers.Layer]] = {
 
 
 def head_inputs(config: Config) -> int:
-    """Return how many numbers the head takes from the encoder."""
+    """Return how many outputs of the encoder the head takes."""
     from qssl_tf.quantum.encodings import ENCODINGS
 
-    return ENCODINGS[config.encoding].features(config.width) if config.head == "quantum" else config.width
+    return ENCODINGS[config.encoding].input_size(config.width) if config.head == "quantum" else config.width
 
 
 def build_head(config: Config) -> keras.layers.Layer:

@@ -1,14 +1,14 @@
-"""Initial weights as the paper's framework draws them, with a seed for each layer."""
+"""PyTorch's default initializers, which the paper used, with a seed for each layer."""
 
 import keras
 import numpy as np
 
 
 class SeedStream:
-    """Hands out one integer seed a layer, in the order of construction, so that equal seeds build equal networks."""
+    """One integer seed per layer, in the order of construction, so that equal seeds build equal networks."""
 
     def __init__(self, seed: int, part: int):
-        """Start the stream of one part of the model; parts are independent of each other."""
+        """Start the stream of one part of the model; streams of different parts are independent."""
         self._rng = np.random.default_rng((seed, part))
 
     def next(self) -> int:
@@ -17,12 +17,12 @@ class SeedStream:
 
 
 def conv_kernel(seed: int) -> keras.initializers.Initializer:
-    """Return He's normal distribution by the fan-out (arXiv:1502.01852), for convolutions before a ReLU."""
+    """Return the He normal initializer with fan-out (arXiv:1502.01852), for convolutions before a ReLU."""
     return keras.initializers.VarianceScaling(2.0, "fan_out", "untruncated_normal", seed=seed)
 
 
 def dense(units: int, fan_in: int, seeds: SeedStream, use_bias: bool = True, name: str | None = None):
-    """Return a Dense layer whose weights and biases start uniform in ±1/sqrt(fan_in)."""
+    """Return a Dense layer with weights and biases initialized uniformly in ±1/sqrt(fan_in)."""
     return keras.layers.Dense(
         units,
         use_bias=use_bias,

@@ -1,4 +1,4 @@
-"""SCHEDULES: the course of the learning rate over the steps of a run."""
+"""SCHEDULES: learning-rate schedules over the steps of a run."""
 
 from collections.abc import Callable
 from typing import TypeAlias
@@ -11,7 +11,7 @@ Rate: TypeAlias = float | keras.optimizers.schedules.LearningRateSchedule
 
 
 def constant(config: Config, steps: int) -> Rate:
-    """Return the same rate for all steps, after the warm-up if there is one."""
+    """Return a constant rate after a linear warm-up, if there is one."""
     if config.warmup == 0.0:
         return config.learning_rate
     rise = max(1, round(config.warmup * steps))
@@ -19,7 +19,7 @@ def constant(config: Config, steps: int) -> Rate:
 
 
 def cosine(config: Config, steps: int) -> Rate:
-    """Return half a cosine from the full rate to 0 at the last step (arXiv:1608.03983, Eq. 5), after the warm-up."""
+    """Return a cosine decay to 0 at the last step (arXiv:1608.03983, Eq. 5), after the warm-up."""
     rise = round(config.warmup * steps)
     if rise == 0:
         return keras.optimizers.schedules.CosineDecay(config.learning_rate, steps)
@@ -28,5 +28,5 @@ def cosine(config: Config, steps: int) -> Rate:
     )
 
 
-# Name -> (settings, training steps) -> the rate, a number or a function of the steps done.
+# Name -> (config, training steps) -> the rate, a number or a schedule.
 SCHEDULES: dict[str, Callable[[Config, int], Rate]] = {"constant": constant, "cosine": cosine}

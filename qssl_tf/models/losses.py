@@ -8,35 +8,35 @@ import tensorflow as tf
 from qssl_tf.config import checked
 from qssl_tf.errors import UserError
 
-ZERO = 1e-30  # a vector with no number beyond it counts as zero: its gradient would be more than float32 holds
-ORDINARY = (1e-15, 1e15)  # lengths whose squares float32 holds
+TINY = 1e-30  # vectors without a larger entry count as zero, since their gradient would overflow float32
+SAFE_RANGE = (1e-15, 1e15)  # magnitudes whose squares float32 can represent
 
 
 def normalised(z: tf.Tensor) -> tf.Tensor:
-    """Return each row over its length, float32 or more, shape (n, d).
+    """Return each row divided by its length, in float32 or higher precision, shape (n, d).
 
-    A row of zeros stays zero, at a cosine of 0 to all others, and gets no gradient. Rows whose squares would leave
-    float32 are divided by their largest number first; all others are left to TensorFlow, to the last bit.
+    A row of zeros stays zero, with cosine 0 to all others and no gradient. Rows whose squares would leave the range of
+    float32 are first divided by their largest entry; for all others, results equal TensorFlow's to the last bit.
     """
     z = tf.cast(z, tf.float32) if z.dtype.size < 4 else z
-    sizes = tf.stop_gradient(tf.abs(z))
-    largest = tf.reduce_max(sizes, axis=1, keepdims=True)
-    is_zero = tf.reduce_all(sizes <= ZERO, axis=1, keepdims=True)
-    is_ordinary = is_zero | ((largest > ORDINARY[0]) & (largest < ORDINARY[1]))
-    scaled = tf.where(is_zero, tf.zeros_like(z), z / tf.where(is_ordinary, tf.ones_like(largest), largest))
-    return tf.math.l2_normalize(scaled, axis=1, epsilon=ZERO)
+    magnitudes = tf.stop_gradient(tf.abs(z))
+    largest = tf.reduce_max(magnitudes, axis=1, keepdims=True)
+    is_zero = tf.reduce_all(magnitudes <= TINY, axis=1, keepdims=True)
+    is_safe = is_zero | ((largest > SAFE_RANGE[0]) & (largest < SAFE_RANGE[1]))
+    rescaled = tf.where(is_zero, tf.zeros_like(z), z / tf.where(is_safe, tf.ones_like(largest), largest))
+    return tf.math.l2_normalize(rescaled, axis=1, epsilon=TINY)
 
 
 def contrastive_logits(z_a: tf.Tensor, z_b: tf.Tensor, temperature: float) -> tf.Tensor:
-    """Return the cosine similarities of all 2n embeddings over the temperature, an embedding with itself left out.
+    """Return the cosine similarities of all 2n embeddings, divided by the temperature, with the diagonal masked.
 
     Args:
         z_a: Embeddings of the first views, shape (n, d); any length, also zero (see `normalised`).
         z_b: Embeddings of the second views, likewise.
-        temperature: Above 0.
+        temperature: Positive.
 
     Returns:
-        Shape (2n, 2n), minus the largest float on the diagonal.
+        Shape (2n, 2n), with the lowest float on the diagonal.
     """
     z = normalised(tf.concat([z_a, z_b], axis=0))  # (2n, d)
     logits = tf.matmul(z, z, transpose_b=True) / temperature  # (2n, 2n)
@@ -44,24 +44,24 @@ def contrastive_logits(z_a: tf.Tensor, z_b: tf.Tensor, temperature: float) -> tf
 
 
 def positives(n: tf.Tensor) -> tf.Tensor:
-    """Return, for each of 2n rows, the column of the other view of its image, shape (2n,)."""
+    """Return, for each of the 2n rows, the column of the other view of its image, shape (2n,)."""
     return tf.concat([tf.range(n, 2 * n), tf.range(n)], axis=0)
 
 
 @keras.saving.register_keras_serializable(package="qssl_tf")
 class NTXent(keras.losses.Loss):
-    """Normalised temperature-scaled cross-entropy between two views.
+    """Normalised temperature-scaled cross-entropy (NT-Xent) between two views.
 
     `call(z_a, z_b)` takes embeddings of shape (n, d) and returns (n,): for each image, the mean over its two views of
-    -log softmax of the positive pair among the 2n - 1 other views. The default reduction is their mean. Only directions
-    count; a zero vector (no number beyond 1e-30) has cosine 0 to all others and no gradient.
+    -log softmax of the positive pair among the 2n - 1 other views. The default reduction is their mean. Only
+    directions matter; a zero vector (no entry above 1e-30) has cosine 0 to all others and no gradient.
 
     Args:
-        temperature: Divides the cosine similarities; above 0. 0.07 is the paper's (arXiv:2103.14653) and that of the
-            preset `paper`; the settings' own default, 0.2, suits the small batches of `digits` better.
+        temperature: Divides the cosine similarities; positive. 0.07 is the paper's (arXiv:2103.14653) and that of the
+            preset `paper`; the default of the settings, 0.2, suits the small batches of `digits` better.
 
     Raises:
-        UserError: The temperature is no number above 0.
+        UserError: The temperature is not a positive number.
     """
 
     def __init__(
@@ -79,7 +79,7 @@ class NTXent(keras.losses.Loss):
         """Return the loss of each image; the two arguments are symmetric.
 
         Raises:
-            UserError: They are not two arrays of one shape (n, d).
+            UserError: The arguments are not two arrays of the same shape (n, d).
         """
         if y_true.shape.rank != 2 or not y_true.shape.is_compatible_with(y_pred.shape):
             raise UserError(
@@ -97,6 +97,6 @@ class NTXent(keras.losses.Loss):
 
 
 def contrastive_accuracy(z_a: tf.Tensor, z_b: tf.Tensor) -> tf.Tensor:
-    """Return for each of the 2n views whether its nearest other view is its positive, float32, shape (2n,)."""
+    """Return, for each of the 2n views, whether the nearest other view is its positive; float32, shape (2n,)."""
     nearest = tf.argmax(contrastive_logits(z_a, z_b, 1.0), axis=1, output_type=tf.int32)
     return tf.cast(tf.equal(nearest, positives(tf.shape(z_a)[0])), tf.float32)

@@ -1,4 +1,4 @@
-"""Adam with weight decay inside the gradient, as the paper's framework has it (not the decoupled one of AdamW)."""
+"""Adam with L2 regularization in the gradient, as in PyTorch's Adam, not the decoupled weight decay of AdamW."""
 
 from typing import Any
 
@@ -11,15 +11,15 @@ from qssl_tf.errors import UserError
 
 @keras.saving.register_keras_serializable(package="qssl_tf")
 class AdamL2(keras.optimizers.Adam):
-    """Adam (arXiv:1412.6980) on the gradient plus `l2` times the weight, for every trainable weight.
+    """Adam (arXiv:1412.6980) on the gradient plus `l2` times the weight, for all trainable weights.
 
     Args:
         learning_rate: Step size or schedule.
-        l2: Weight of the penalty; at least 0.
-        **kwargs: As the parent's, without `amsgrad`.
+        l2: Coefficient of the penalty; non-negative.
+        **kwargs: Arguments of the parent, without `amsgrad`.
 
     Raises:
-        UserError: `amsgrad` is asked for.
+        UserError: `amsgrad` is set.
     """
 
     def __init__(self, learning_rate: Any = 1e-3, l2: float = 0.0, **kwargs: Any):
@@ -30,10 +30,11 @@ class AdamL2(keras.optimizers.Adam):
         self.l2 = l2
 
     def update_step(self, gradient, variable, learning_rate):
-        """Add the penalty to the gradient, then take Adam's step in TensorFlow's kernel, one pass over the numbers.
+        """Add the penalty to the gradient, then take Adam's step with TensorFlow's fused kernel.
 
-        As a difference: TensorFlow's optimizer would merge a sum with that over the two views into one of three terms,
-        whose order depends on which buffer happens to be free. One run in some dozens then differed in its last bits.
+        The penalty is subtracted with its sign flipped: TensorFlow's graph optimizer would merge an addition with the
+        sum over the two views, in an order that depends on which buffer is free. One run in some dozens then differed
+        in its last bits.
         """
         penalty = -self.l2 * tf.cast(variable, gradient.dtype)
         index, step = self._get_variable_index(variable), tf.cast(self.iterations + 1, gradient.dtype)
@@ -51,36 +52,37 @@ class AdamL2(keras.optimizers.Adam):
         )
 
     def _all_reduce_sum_gradients(self, grads_and_vars):
-        """Sum gradients over replicas; parts that are zero on all of them stay at home.
+        """Sum gradients over replicas, without sending parts that are zero on all of them.
 
-        In the last stage of a ResNet on 32 x 32 pixels most of a kernel lies on padding (`Conv2D.reached`): two thirds
-        of ResNet-18's gradient need not be sent.
+        In the last stage of a ResNet on 32 x 32 pixels, most of each kernel lies on padding (see `Conv2D`), so two
+        thirds of ResNet-18's gradient need not be sent.
         """
         if replica_count() == 1:
             return super()._all_reduce_sum_gradients(grads_and_vars)
         gradients, variables = zip(*grads_and_vars, strict=True)
-        kept = [
-            getattr(self._trainable_variables[self._get_variable_index(each)], "reached", None) for each in variables
+        active_taps = [
+            getattr(self._trainable_variables[self._get_variable_index(variable)], "active_taps", None)
+            for variable in variables
         ]
-        parts = [gradient[taps] if taps else gradient for gradient, taps in zip(gradients, kept, strict=True)]
-        summed = tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, parts)
-        whole = [
-            _among_zeros(part, taps, gradient.shape) if taps else part
-            for part, taps, gradient in zip(summed, kept, gradients, strict=True)
+        parts = [gradient[taps] if taps else gradient for gradient, taps in zip(gradients, active_taps, strict=True)]
+        sums = tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, parts)
+        full_gradients = [
+            _pad_taps(part, taps, gradient.shape) if taps else part
+            for part, taps, gradient in zip(sums, active_taps, gradients, strict=True)
         ]
-        return list(zip(whole, variables, strict=True))
+        return list(zip(full_gradients, variables, strict=True))
 
     def get_config(self):
         """Return the constructor's arguments."""
         return super().get_config() | {"l2": self.l2}
 
 
-def _among_zeros(part: tf.Tensor, taps: tuple[slice, slice], shape: tf.TensorShape) -> tf.Tensor:
-    """Return an array of the given shape that is zero but for `part`, which stands at `taps` of its first two axes."""
-    around = [[taken.start, size - taken.stop] for taken, size in zip(taps, shape, strict=False)]
-    return tf.pad(part, [*around, [0, 0], [0, 0]])
+def _pad_taps(part: tf.Tensor, taps: tuple[slice, slice], shape: tf.TensorShape) -> tf.Tensor:
+    """Return an array of zeros with `part` at `taps` of the first two axes."""
+    padding = [[taps_of_axis.start, size - taps_of_axis.stop] for taps_of_axis, size in zip(taps, shape, strict=False)]
+    return tf.pad(part, [*padding, [0, 0], [0, 0]])
 
 
 def _handle(variable: Any) -> tf.Tensor:
-    """Return TensorFlow's handle of a variable; under tf.distribute, that of the replica which is updated."""
+    """Return TensorFlow's handle of a variable; under `tf.distribute`, that of the replica being updated."""
     return (variable.value if isinstance(variable, keras.Variable) else variable).handle

@@ -1,4 +1,4 @@
-"""SimCLR as a Keras model: encoder, head, projector, and a train step for pairs of views."""
+"""SimCLR as a Keras model: encoder, head and projector, with a training step on pairs of views."""
 
 import functools
 from collections.abc import Callable, Sequence
@@ -26,18 +26,17 @@ from qssl_tf.quantum.simulators import refuse_training_beyond_memory
 
 @keras.saving.register_keras_serializable(package="qssl_tf")
 class SimCLR(keras.Model):
-    """Contrastive learner (arXiv:2002.05709) with an exchangeable head (arXiv:2103.14653, Fig. 1).
+    """Contrastive learning model (arXiv:2002.05709) with an exchangeable head (arXiv:2103.14653, Fig. 1).
 
-    `call(images)` returns embeddings z, shape (n, d), for the loss; `features(images)` returns what the head puts out,
-    shape (n, features), which is where probes cut. Images are float32 in [0, 1], shape (n, height, width, channels).
+    `call(images)` returns embeddings z, shape (n, d), for the loss; `features(images)` returns the outputs of the head,
+    shape (n, features), on which probes are trained. Images are float32 in [0, 1], shape (n, height, width, channels).
 
-    Compile it with an optimizer and `NTXent`, and fit it on pairs (view_a, view_b), `validation_data` alike; labels,
-    weights of samples and further metrics are refused. Batch statistics are taken per view. The logs hold `loss` and
-    `contrastive_accuracy` (top-1): Keras's means since the epoch began, or each step's own values once `step_logs` is
-    set to True, before `fit`.
+    Compile it with an optimizer and `NTXent`, and fit it on pairs (view_a, view_b), also as `validation_data`; labels,
+    sample weights and further metrics are refused. Batch statistics are computed per view. The logs hold `loss` and
+    `contrastive_accuracy` (top-1): means over the epoch so far, as in Keras, or of each step if `step_logs` is True.
 
-    Made under the scope of a `tf.distribute` strategy, it learns from the global batch: each replica gets its share of
-    the pairs, embeddings and batch statistics are exchanged, and the step is the one of a single replica with all.
+    Built in the scope of a `tf.distribute` strategy, it learns from the global batch: replicas share the pairs and
+    exchange embeddings and batch statistics, and the step equals that of a single replica with all pairs.
 
     ```python
     data = ImageData.from_arrays(np.random.rand(64, 8, 8, 1))
@@ -51,13 +50,12 @@ class SimCLR(keras.Model):
     ```
 
     Args:
-        encoder: Model from images to angles, shape (n, width); it must know the shape of its images.
+        encoder: Model from images to angles, shape (n, width), with a known image shape.
         head: Layer from angles to features.
         projector: Model from features to embeddings.
 
     Raises:
-        UserError: A part is no layer, the encoder does not know its images, or one part does not take what the one
-            before it gives.
+        UserError: A part is not a layer or does not accept its input, or the encoder's image shape is unknown.
     """
 
     def __init__(self, encoder: keras.Model, head: layers.Layer, projector: keras.Model, **kwargs: Any):
@@ -73,10 +71,10 @@ class SimCLR(keras.Model):
         self.build((None, *images))
 
     def build(self, input_shape):
-        """Build head and projector on what the part before them gives; the encoder comes built."""
+        """Build head and projector on the outputs of the parts before them; the encoder is built already."""
         angles = self.encoder.output_shape
-        features = _built("head", self.head, angles)
-        _built("projector", self.projector, features)
+        features = _build_part("head", self.head, angles)
+        _build_part("projector", self.projector, features)
         self.built = True
 
     def features(self, images: tf.Tensor, training: bool = False) -> tf.Tensor:
@@ -84,20 +82,20 @@ class SimCLR(keras.Model):
         return self.head(self.encoder(images, training=training), training=training)
 
     def _maybe_symbolic_build(self, iterator=None, data_batch=None):
-        """Do nothing: all is built; under a strategy Keras would take a batch away and fail on a pair of views."""
+        """Do nothing, as all is built; under a strategy, Keras would consume a batch and fail on pairs of views."""
 
     @functools.cached_property
-    def frozen_angles(self) -> Callable[[tf.Tensor], tf.Tensor]:
-        """Function (images) -> the encoder's angles in inference mode, shape (n, width); compiled for this model.
+    def encode(self) -> Callable[[tf.Tensor], tf.Tensor]:
+        """Compiled function (images) -> the encoder's angles in inference mode, shape (n, width).
 
-        Traced here, once for all batch sizes: TensorFlow warns of sessions in which several models trace the same line.
+        It is traced once for all batch sizes, since TensorFlow warns of retracing if many models share a function.
         """
         encoder = self.encoder
         images = tf.TensorSpec((None, *encoder.input_shape[1:]), tf.float32)
         return tf.function(lambda images: encoder(images, training=False)).get_concrete_function(images)
 
-    def bare(self) -> "SimCLR":
-        """Return an uncompiled learner that shares the three parts: its weights without an optimizer's state."""
+    def uncompiled(self) -> "SimCLR":
+        """Return an uncompiled model that shares the three parts, to save or load weights without the optimizer."""
         return SimCLR(self.encoder, self.head, self.projector, name=self.name)
 
     def call(self, images, training=False):
@@ -106,19 +104,19 @@ class SimCLR(keras.Model):
 
     @property
     def metrics(self):
-        """The means that Keras resets at the start of each epoch."""
+        """The metrics that Keras resets at the start of each epoch."""
         return [self.loss_mean, self.accuracy_mean]
 
     def fit(self, *args, class_weight=None, **kwargs):
-        """Train on pairs of views, as `keras.Model.fit` with the same arguments.
+        """Train on pairs of views, with the arguments of `keras.Model.fit`.
 
         Raises:
-            UserError: The data are no pairs of views, or weights of samples or classes are given.
+            UserError: The data are not pairs of views, or sample or class weights are given.
         """
         if class_weight is not None:
             raise UserError("SimCLR knows no classes; leave `class_weight` out.")
         if isinstance(args[0] if args else kwargs.get("x"), tf.data.Dataset):
-            kwargs.setdefault("shuffle", False)  # which Keras would say that it cannot do
+            kwargs.setdefault("shuffle", False)  # avoids Keras's warning that datasets are not shuffled
         return super().fit(*args, **kwargs)
 
     def train_step(self, data):
@@ -126,12 +124,12 @@ class SimCLR(keras.Model):
         view_a, view_b = self._pair(data)
         with tf.GradientTape() as tape:
             z_a, z_b = self._embeddings(view_a, view_b, training=True)
-            loss = self.compute_loss(y=z_a, y_pred=z_b)  # Keras divides it by the number of replicas
-            scaled = self.optimizer.scale_loss(loss)
-        gradients = tape.gradient(scaled, self.trainable_variables)
+            loss = self.compute_loss(y=z_a, y_pred=z_b)  # divided by the number of replicas in Keras
+            scaled_loss = self.optimizer.scale_loss(loss)
+        gradients = tape.gradient(scaled_loss, self.trainable_variables)
         self.optimizer.apply_gradients(zip(gradients, self.trainable_variables, strict=True))
         if self.step_logs:
-            for metric in self.metrics:  # inside the step; outside, each reset would take workers a message
+            for metric in self.metrics:  # inside the step, since a reset outside would cost workers a message each
                 metric.reset_state()
         return self._log(loss, z_a, z_b)
 
@@ -145,7 +143,7 @@ class SimCLR(keras.Model):
         """Return the two views of a batch.
 
         Raises:
-            UserError: The data is something else, or asks for what this objective has no place for.
+            UserError: The data are not a pair of views or have sample weights, or the model was compiled with metrics.
         """
         view_a, view_b, weight = keras.utils.unpack_x_y_sample_weight(data)
         if weight is not None:
@@ -153,8 +151,8 @@ class SimCLR(keras.Model):
         if self._compile_metrics is not None:
             raise UserError("SimCLR has metrics of its own and no labels; leave `metrics` out of `compile`.")
         shapes = [getattr(view, "shape", None) for view in (view_a, view_b)]
-        wanted = tf.TensorShape(self.encoder.input_shape)
-        if not all(shape is not None and wanted.is_compatible_with(shape) for shape in shapes):
+        expected_shape = tf.TensorShape(self.encoder.input_shape)
+        if not all(shape is not None and expected_shape.is_compatible_with(shape) for shape in shapes):
             raise UserError(
                 f"SimCLR must be given pairs (view_a, view_b), each of shape {('n', *self.encoder.input_shape[1:])}; "
                 f"got {' and '.join(_shape_of(view) for view in (view_a, view_b))}. It takes no labels."
@@ -162,19 +160,19 @@ class SimCLR(keras.Model):
         return view_a, view_b
 
     def _embeddings(self, view_a: tf.Tensor, view_b: tf.Tensor, training: bool) -> tuple[tf.Tensor, tf.Tensor]:
-        """Return the embeddings of both views of the global batch, (replicas * n, d) each, from n pairs of views."""
+        """Return the embeddings of both views of the global batch, (replicas * n, d) each, for n local pairs."""
         if replica_count() == 1:
             return self(view_a, training=training), self(view_b, training=training)
-        with stacked_views(2):  # through the network in one go: every batch norm sends half as many messages
+        with stacked_views(2):  # one forward pass for both views halves the messages of batch norm
             z = self(tf.concat([view_a, view_b], axis=0), training=training)  # (2 * n, d)
-        both = gather(tf.concat(tf.split(z, 2), axis=1))  # (replicas * n, 2 * d)
-        return tuple(tf.split(both, 2, axis=1))
+        both_views = gather(tf.concat(tf.split(z, 2), axis=1))  # (replicas * n, 2 * d)
+        return tuple(tf.split(both_views, 2, axis=1))
 
     def _log(self, loss: tf.Tensor, z_a: tf.Tensor, z_b: tf.Tensor) -> dict[str, tf.Tensor]:
-        self.loss_mean.update_state(loss * replica_count())  # each replica has its part of it
+        self.loss_mean.update_state(loss * replica_count())  # undo Keras's division by the number of replicas
         self.accuracy_mean.update_state(contrastive_accuracy(z_a, z_b))
         logs = {metric.name: metric.result() for metric in self.metrics}
-        # Keras takes the mean over the first axis where there are several workers.
+        # With several workers, Keras averages over the first axis.
         return logs if replica_count() == 1 else {name: value[tf.newaxis] for name, value in logs.items()}
 
     def get_config(self):
@@ -202,7 +200,7 @@ def _image_shape(encoder: Any) -> tuple[int | None, ...]:
     """Return height, width and channels of an encoder's images.
 
     Raises:
-        UserError: It is no model that has one input of known shape and one output.
+        UserError: It is not a model with one input of known shape and one output.
     """
     shapes: list[Any] = [getattr(encoder, name, None) for name in ("input_shape", "output_shape")]
     if not all(isinstance(shape, tuple) and shape and not isinstance(shape[0], tuple) for shape in shapes):
@@ -213,36 +211,37 @@ def _image_shape(encoder: Any) -> tuple[int | None, ...]:
     return shapes[0][1:]
 
 
-def _built(name: str, part: Any, given: tuple[int | None, ...]) -> tuple[int | None, ...]:
-    """Build a part on the shape that it is given, if it is not built, and return the shape that it gives.
+def _build_part(name: str, part: Any, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+    """Build a part for an input shape, unless it is built, and return its output shape.
 
     Raises:
-        UserError: It is no layer, or does not take that shape.
+        UserError: It is not a layer, or does not accept that shape.
     """
     if not isinstance(part, layers.Layer):
         raise UserError(f"`{name}` must be a Keras layer or model; got {shown(part)}.")
-    known = getattr(part, "input_shape", given)
+    accepted_shape = getattr(part, "input_shape", input_shape)
     try:
-        if not tf.TensorShape(known).is_compatible_with(given):
-            raise ValueError(f"it takes {known}")
+        if not tf.TensorShape(accepted_shape).is_compatible_with(input_shape):
+            raise ValueError(f"it takes {accepted_shape}")
         try:
-            shape = part.compute_output_shape(given)
-        except NotImplementedError:  # a class of a user's without this method; Keras then finds out by a call
-            return part(keras.KerasTensor(given)).shape
+            shape = part.compute_output_shape(input_shape)
+        except NotImplementedError:  # a custom layer without this method: let Keras infer the shape by a call
+            return part(keras.KerasTensor(input_shape)).shape
         if not part.built:
-            part.build(given)
+            part.build(input_shape)
         return shape
     except (ValueError, TypeError) as error:
-        raise UserError(f"`{name}` must take what the part before it gives, shape {given}: {reason(error)}.") from error
+        why = reason(error)
+        raise UserError(f"`{name}` must take what the part before it gives, shape {input_shape}: {why}.") from error
 
 
 def build_projector(features: int, seed: int = 0, widths: Sequence[int] = ()) -> keras.Model:
-    """Return the projector: Dense without bias, batch norm and ReLU, as often as there are hidden layers, then Dense.
+    """Return the projector: Dense without bias, batch norm and ReLU for each hidden layer, then a final Dense layer.
 
     Args:
-        features: Numbers that the head puts out.
-        seed: Of the weights.
-        widths: Of the layers, the last being the embedding's; none means two of width `features`, as the paper.
+        features: Number of outputs of the head.
+        seed: Seed of the weights.
+        widths: Widths of the layers, up to the embedding; if empty, two layers of `features`, as in the paper.
     """
     seeds, fan_in = SeedStream(seed, part=2), features
     stack: list[layers.Layer] = [keras.Input((features,))]
@@ -259,7 +258,7 @@ def build_projector(features: int, seed: int = 0, widths: Sequence[int] = ()) ->
 
 
 def _no_projector(features: int) -> keras.Model:
-    """Return what hands the head's outputs to the loss as they are."""
+    """Return the identity, which passes the head's outputs to the loss."""
     return keras.Sequential([keras.Input((features,)), layers.Identity(name="as_is")], name="projector")
 
 
@@ -275,12 +274,12 @@ def build_simclr(
     Args:
         config: The run's settings.
         image_shape: Height, width and channels of the data set's images.
-        augmentation: Makes the views; it decides their size.
-        steps: Training steps, on which the learning rate may depend; None takes those of `config`.
-        weights: The file from which its weights will be read; None where they are new.
+        augmentation: The augmentation, which determines the size of the views.
+        steps: Number of training steps for the learning-rate schedule; None takes that of `config`.
+        weights: File from which weights will be loaded; None to initialize them.
 
     Raises:
-        UserError: Settings of more weights than that file, or this machine, can hold; or that do not go together.
+        UserError: Settings with more weights than that file, or this machine, can hold; or that cannot be combined.
     """
     if weights is not None:
         refuse_beyond_file(config, weights)
@@ -297,5 +296,5 @@ def build_simclr(
     model = SimCLR(encoder, head, projector, name="simclr")
     rate = SCHEDULES[config.schedule](config, steps or config.steps or 1)
     model.compile(optimizer=AdamL2(rate, l2=config.weight_decay, epsilon=1e-8), loss=NTXent(config.temperature))
-    model.optimizer.build(model.trainable_variables)  # variables made inside the first step would trace it twice
+    model.optimizer.build(model.trainable_variables)  # or the first step would create variables, and be traced twice
     return model

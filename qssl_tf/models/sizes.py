@@ -1,4 +1,4 @@
-"""What a model of some settings takes, told from the settings alone: before anything of that size is made."""
+"""Size and memory of a model, estimated from its settings before anything is allocated."""
 
 import math
 from collections.abc import Mapping
@@ -10,122 +10,123 @@ import tensorflow as tf
 
 from qssl_tf.config import Config
 from qssl_tf.errors import UserError, shown
-from qssl_tf.models.encoders import FEATURES
+from qssl_tf.models.encoders import BACKBONE_OUTPUTS
 from qssl_tf.models.heads import head_inputs
 from qssl_tf.quantum.memory import available
 
-NUMBER = 4  # bytes of a float32
-KEPT = 4  # of each weight: itself, its gradient, and Adam's two averages
-# How often the outputs of an encoder's trained layers are held in a training step, at least: measured 1.8 to 3.1 times.
-OUTPUTS = 1.5
-# Part of a model -> the settings that choose its size.
-CHOSEN_BY = {"encoder": ("encoding", "width"), "head": ("width", "layers"), "projector": ("projector",)}
+FLOAT_BYTES = 4  # of a float32
+COPIES_PER_WEIGHT = 4  # the weight, its gradient, and Adam's two moments
+# Lower bound on the copies of an encoder's activations held in a training step; measured: 1.8 to 3.1.
+ACTIVATION_COPIES = 1.5
+# Part of a model -> the settings that determine its size.
+SIZE_SETTINGS = {"encoder": ("encoding", "width"), "head": ("width", "layers"), "projector": ("projector",)}
 
 
 def head_features(config: Config) -> int:
-    """Return how many numbers the head puts out."""
+    """Return the number of features that the head returns."""
     width = config.width
     if config.head != "quantum":
         return 2 * width if config.head == "trigonometric" else width
-    named = {"z": width, "z_zz": width * (width + 1) // 2}
-    return named.get(config.observables, config.observables.count(",") + 1)
+    counts = {"z": width, "z_zz": width * (width + 1) // 2}
+    return counts.get(config.observables, config.observables.count(",") + 1)
 
 
-def chosen_weights(config: Config) -> dict[str, int]:
-    """Return how many weights those layers have whose size the settings choose, by part of the model.
+def configured_weights(config: Config) -> dict[str, int]:
+    """Return the number of weights in layers whose size depends on the settings, by part of the model.
 
-    The layers of an encoder's own are not counted, nor biases, batch norms and a circuit's angles, which are few.
+    The encoder's backbone is not counted, nor are biases, batch norms and a circuit's angles, which are few.
     """
     inputs, features = head_inputs(config), head_features(config)
     widths = (features, *(config.projector or (features, features))) if config.project else ()
     return {
-        "encoder": FEATURES.get(config.encoder, 1) * inputs,
+        "encoder": BACKBONE_OUTPUTS.get(config.encoder, 1) * inputs,
         "head": config.layers * config.width**2 if config.head == "classical" else 0,
         "projector": sum(before * after for before, after in pairwise(widths)),
     }
 
 
 def refuse_beyond_file(config: Config, path: Path) -> None:
-    """Refuse settings that ask for more weights than the file can hold from which they will be read.
+    """Refuse settings with more weights than the file from which they will be loaded can hold.
 
-    A folder of a stranger may hold settings of any size beside a small file.
+    A folder from an untrusted source may combine arbitrarily large settings with a small file.
 
     Raises:
-        UserError: It gives both sizes.
+        UserError: With both sizes.
     """
     if not path.is_file():
-        return  # which is told by whoever reads it
-    needed, held = NUMBER * sum(chosen_weights(config).values()), path.stat().st_size
-    if needed > held:
+        return  # reported where it is read
+    needed_bytes, file_bytes = FLOAT_BYTES * sum(configured_weights(config).values()), path.stat().st_size
+    if needed_bytes > file_bytes:
         raise UserError(
-            f"{path} is damaged (it has {_size(held)}, and {_blamed(config)} in config.json need {_size(needed)} of "
-            "weights); use the config.json it was written with, or another checkpoint."
+            f"{path} is damaged (it has {_size(file_bytes)}, and {_largest_settings(config)} in config.json need "
+            f"{_size(needed_bytes)} of weights); use the config.json it was written with, or another checkpoint."
         )
 
 
-def batch_numbers(config: Config) -> dict[str, int]:
-    """Return how many numbers a training step holds at least of a batch, by the setting that chooses it.
+def batch_activations(config: Config) -> dict[str, int]:
+    """Return a lower bound on the numbers that a training step holds for a batch, by origin.
 
-    Two views of each image pass the layers that `chosen_weights` counts, and each view is compared with all others.
+    Both views of each image pass the layers that `configured_weights` counts, and each is compared with all others.
     """
     widths = (head_inputs(config), head_features(config), *(config.projector if config.project else ()))
     return {"layers": 2 * config.batch_size * sum(widths), "comparisons": (2 * config.batch_size) ** 2}
 
 
 def refuse_beyond_memory(config: Config, training: bool) -> None:
-    """Refuse settings whose weights, gradients and optimizer do not fit into the memory that is left.
+    """Refuse settings whose weights, gradients and optimizer state do not fit into the available memory.
 
     Args:
         config: The settings.
-        training: Whether a batch of them must fit as well.
+        training: Whether a training batch must fit, too.
 
     Raises:
-        UserError: It gives the estimate, and the setting that asks for most of it.
+        UserError: With the estimate, and the settings that cause most of it.
     """
-    weights, batch = chosen_weights(config), batch_numbers(config) if training else {}
-    of_weights, of_batch, left = KEPT * NUMBER * sum(weights.values()), NUMBER * sum(batch.values()), available()
-    if of_weights > left:
+    weights, batch = configured_weights(config), batch_activations(config) if training else {}
+    weight_bytes = COPIES_PER_WEIGHT * FLOAT_BYTES * sum(weights.values())
+    batch_bytes, free_bytes = FLOAT_BYTES * sum(batch.values()), available()
+    if weight_bytes > free_bytes:
         raise UserError(
-            f"{_blamed(config)} needs about {_size(of_weights)} of memory for weights, gradients and optimizer; "
-            f"{_size(left)} are left on this machine; take smaller values."
+            f"{_largest_settings(config)} needs about {_size(weight_bytes)} of memory for weights, gradients and "
+            f"optimizer; {_size(free_bytes)} are left on this machine; take smaller values."
         )
-    if of_weights + of_batch > left:
+    if weight_bytes + batch_bytes > free_bytes:
         raise UserError(
-            f"`batch_size` {config.batch_size} needs about {_size(of_weights + of_batch)} of memory for weights and a "
-            f"batch; {_size(left)} are left on this machine; take a smaller value."
+            f"`batch_size` {config.batch_size} needs about {_size(weight_bytes + batch_bytes)} of memory for weights "
+            f"and a batch; {_size(free_bytes)} are left on this machine; take a smaller value."
         )
 
 
 def refuse_batch_beyond_memory(config: Config, encoder: keras.Model) -> None:
-    """Refuse a batch whose pictures within the encoder do not fit into the memory that is left, beside all else.
+    """Refuse a batch whose activations in the encoder do not fit into the available memory.
 
-    Where a GPU holds it, or several devices share it, nothing is known here, and nothing is refused.
+    On a GPU, or if several devices share the batch, there is no estimate, and nothing is refused.
 
     Args:
         config: The settings.
-        encoder: Built.
+        encoder: The encoder, built.
 
     Raises:
-        UserError: It gives the estimate.
+        UserError: With the estimate.
     """
     if tf.distribute.get_strategy().num_replicas_in_sync > 1 or tf.config.list_physical_devices("GPU"):
         return
-    trained = [layer for layer in encoder.layers if layer.weights and len(layer._inbound_nodes) == 1]
-    numbers = sum(math.prod(side or 1 for side in layer.output.shape[1:]) for layer in trained)
-    needed, left = int(OUTPUTS * NUMBER * 2 * config.batch_size * numbers), available()
-    if needed > left:
+    trainable_layers = [layer for layer in encoder.layers if layer.weights and len(layer._inbound_nodes) == 1]
+    activations = sum(math.prod(side or 1 for side in layer.output.shape[1:]) for layer in trainable_layers)
+    needed_bytes, free_bytes = int(ACTIVATION_COPIES * FLOAT_BYTES * 2 * config.batch_size * activations), available()
+    if needed_bytes > free_bytes:
         raise UserError(
-            f"`batch_size` {config.batch_size} needs about {_size(needed)} of memory for the views of a batch in "
-            f"`encoder` {shown(config.encoder)}; {_size(left)} are left on this machine; take a smaller value."
+            f"`batch_size` {config.batch_size} needs about {_size(needed_bytes)} of memory for the views of a batch in "
+            f"`encoder` {shown(config.encoder)}; {_size(free_bytes)} are left on this machine; take a smaller value."
         )
 
 
-def _blamed(config: Config) -> str:
-    """Return the settings, with their values, that choose the size of the largest part."""
-    weights: Mapping[str, int] = chosen_weights(config)
+def _largest_settings(config: Config) -> str:
+    """Return the settings that determine the size of the largest part, with their values."""
+    weights: Mapping[str, int] = configured_weights(config)
     largest = max(weights, key=lambda part: weights[part])
     values = config.to_dict()
-    return " and ".join(f"`{name}` {shown(values[name])}" for name in CHOSEN_BY[largest])
+    return " and ".join(f"`{name}` {shown(values[name])}" for name in SIZE_SETTINGS[largest])
 
 
 def _size(count: int) -> str:

@@ -1,1 +1,1 @@
-"""Pictures from arrays: one style, and a function for each kind of picture of a run."""
+"""Figures from arrays: one style, and a function for each kind of figure of a run."""

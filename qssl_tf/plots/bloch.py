@@ -1,4 +1,4 @@
-"""Where the encoder turns the qubits: the polar angle of each Bloch vector before the trained gates."""
+"""The polar angle of each qubit's Bloch vector after angle encoding, before the trained gates."""
 
 from pathlib import Path
 
@@ -6,17 +6,17 @@ import numpy as np
 
 from qssl_tf.plots.style import COLOURS, PAGE, save_figure, styled, subplots
 
-BINS = 24  # of pi radians
+BINS = 24  # from 0 to pi
 COLUMNS = 8
 
 
 @styled
 def bloch_angles(path: Path, angles: np.ndarray) -> None:
-    """Draw, for each qubit, how often the encoder turns it by which angle.
+    """Draw a histogram of the encoding angles of each qubit.
 
     RX(x) turns the Bloch vector of |0> to (0, -sin x, cos x), so x is its polar angle: 0 is |0>, pi is |1>, pi/2 the
-    equator. The area of a wedge is proportional to the number of images. A qubit whose wedges stand in one place tells
-    the circuit nothing.
+    equator. The area of a wedge is proportional to the number of images. A qubit with a single narrow wedge carries
+    no information about the images.
 
     Args:
         path: The PNG file; an SVG of the same name is written beside it.
@@ -35,7 +35,7 @@ def bloch_angles(path: Path, angles: np.ndarray) -> None:
             axis.axis("off")
             continue
         counts, _ = np.histogram(angles[:, qubit], edges)
-        radii = np.sqrt(counts / max(1, counts.max()))  # areas, not radii, are what eyes compare
+        radii = np.sqrt(counts / max(1, counts.max()))  # the eye compares areas, not radii
         axis.bar(edges[:-1], radii, np.diff(edges), align="edge", color=COLOURS[0], linewidth=0)
         axis.set_theta_zero_location("N")
         axis.set_theta_direction(-1)

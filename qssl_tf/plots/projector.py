@@ -1,4 +1,4 @@
-"""Files of TensorBoard's embedding projector: features, classes and thumbnails, to be turned and searched by hand."""
+"""Files of TensorBoard's embedding projector: features, classes and thumbnails, to explore interactively."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,8 +10,8 @@ from qssl_tf.errors import UserError
 from qssl_tf.files.write import replacing, write_text
 from qssl_tf.markup import printable
 
-SHOWN = 5000  # rows; thumbnails of more make a picture that browsers refuse
-SPRITE_SIDE = 8192  # pixels; the projector takes no larger picture
+MAX_ROWS = 5000  # browsers refuse the picture of more thumbnails
+SPRITE_SIDE = 8192  # pixels; the projector accepts no larger picture
 
 
 def write_projector(
@@ -20,14 +20,14 @@ def write_projector(
     """Write what `tensorboard --logdir FOLDER` shows under Projector.
 
     Args:
-        folder: TensorBoard's folder; `projector_config.pbtxt` and three files beside it are written.
+        folder: TensorBoard's folder, for `projector_config.pbtxt` and the three files that it names.
         features: Shape (n, features).
-        labels: Shape (n,): places in `names`, or UNLABELLED.
-        names: Of the classes; none where no image has a label.
+        labels: Shape (n,): indices into `names`, or UNLABELLED.
+        names: Of the classes; empty if no image has a label.
         images: Bytes, shape (n, height, width, channels): the thumbnails.
 
     Returns:
-        The configuration's path.
+        The path of `projector_config.pbtxt`.
 
     Raises:
         UserError: The lengths differ.
@@ -41,11 +41,11 @@ def write_projector(
             f"features, labels and images must be equally many; got {len(features)}, {len(labels)} and {len(images)}."
         )
     folder.mkdir(parents=True, exist_ok=True)
-    features, labels, images = features[:SHOWN], labels[:SHOWN], images[:SHOWN]
+    features, labels, images = features[:MAX_ROWS], labels[:MAX_ROWS], images[:MAX_ROWS]
     write_text(folder / "features.tsv", "".join("\t".join(f"{x:.6g}" for x in row) + "\n" for row in features))
-    words = [printable(names[label]) if label != UNLABELLED else "unlabelled" for label in labels]
-    words = words if len(names) else ["image"] * len(labels)
-    write_text(folder / "classes.tsv", "".join(f"{word}\n" for word in words))
+    classes = [printable(names[label]) if label != UNLABELLED else "unlabelled" for label in labels]
+    classes = classes if len(names) else ["image"] * len(labels)
+    write_text(folder / "classes.tsv", "".join(f"{name}\n" for name in classes))
     with replacing(folder / "thumbnails.png") as temporary:
         Image.fromarray(sprite(images)).save(temporary)
     config = ProjectorConfig()
@@ -53,22 +53,22 @@ def write_projector(
     embedding.tensor_name, embedding.tensor_path = "features", "features.tsv"
     embedding.metadata_path = "classes.tsv"
     embedding.sprite.image_path = "thumbnails.png"
-    embedding.sprite.single_image_dim.extend(_thumbnail(images).shape[2:0:-1])  # width, height
+    embedding.sprite.single_image_dim.extend(_thumbnails(images).shape[2:0:-1])  # width, height
     path = folder / "projector_config.pbtxt"
     write_text(path, text_format.MessageToString(config))
     return path
 
 
 def sprite(images: np.ndarray) -> np.ndarray:
-    """Return all images as one square of squares, row by row, uint8 RGB."""
-    small = _thumbnail(images)
-    side, (height, width) = int(np.ceil(np.sqrt(len(small)))), small.shape[1:3]
+    """Return all images as thumbnails in one square picture, row by row, uint8 RGB."""
+    thumbnails = _thumbnails(images)
+    side, (height, width) = int(np.ceil(np.sqrt(len(thumbnails)))), thumbnails.shape[1:3]
     sheet = np.zeros((side * side, height, width, 3), np.uint8)
-    sheet[: len(small)] = small if small.shape[-1] == 3 else np.repeat(small, 3, axis=-1)
+    sheet[: len(thumbnails)] = thumbnails if thumbnails.shape[-1] == 3 else np.repeat(thumbnails, 3, axis=-1)
     return sheet.reshape(side, side, height, width, 3).swapaxes(1, 2).reshape(side * height, side * width, 3)
 
 
-def _thumbnail(images: np.ndarray) -> np.ndarray:
-    """Return every k-th pixel, so that the square of all images is small enough."""
+def _thumbnails(images: np.ndarray) -> np.ndarray:
+    """Return every k-th pixel of each image, so that the picture of all is at most SPRITE_SIDE wide."""
     step = -(-int(np.ceil(np.sqrt(len(images)))) * max(images.shape[1:3]) // SPRITE_SIDE)
     return images[:, :: max(1, step), :: max(1, step)]

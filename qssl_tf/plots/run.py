@@ -1,4 +1,4 @@
-"""Figures of a run: training, views, and what a probe says."""
+"""Figures of a run: its training, views and probes."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,7 +16,7 @@ def loss_curve(path: Path, rows: Sequence[dict[str, str]], random_loss: float) -
     Args:
         path: The PNG file; an SVG of the same name is written beside it.
         rows: Rows of `history.csv`.
-        random_loss: Loss of embeddings that are all equal, log(2n - 1), drawn as a line.
+        random_loss: Loss if all embeddings are equal, log(2n - 1), drawn as a line.
     """
     steps = [int(row["step"]) for row in rows]
     figure, (left, right) = subplots(1, 2, figsize=(PAGE, 2.6))
@@ -31,7 +31,7 @@ def loss_curve(path: Path, rows: Sequence[dict[str, str]], random_loss: float) -
 
 @styled
 def view_sheet(path: Path, images: np.ndarray, view_a: np.ndarray, view_b: np.ndarray) -> None:
-    """Draw images above their two augmented views; float values in [0, 1], shape (n, height, width, channels)."""
+    """Draw images above their two augmented views; floats in [0, 1], shape (n, height, width, channels)."""
     figure, axes = subplots(3, len(images), figsize=(PAGE, 0.1 + 3.1 * PAGE / len(images)))
     for row, (name, sheet) in enumerate((("image", images), ("view a", view_a), ("view b", view_b))):
         for column, picture in enumerate(sheet):
@@ -52,9 +52,9 @@ def confusion(path: Path, counts: np.ndarray, names: Sequence[str], title: str) 
     for true, predicted in np.ndindex(counts.shape):
         colour = "white" if shares[true, predicted] > 0.5 else "black"
         axis.text(predicted, true, str(counts[true, predicted]), ha="center", va="center", color=colour, fontsize=7)
-    names = [printable(name) for name in names]  # a record's may come from elsewhere
-    ticks, slanted = range(len(names)), max(map(len, names)) > 2
-    axis.set_xticks(ticks, names, rotation=45 if slanted else 0, ha="right" if slanted else "center")
+    names = [printable(name) for name in names]  # those of a shared run may hold any characters
+    ticks, is_slanted = range(len(names)), max(map(len, names)) > 2
+    axis.set_xticks(ticks, names, rotation=45 if is_slanted else 0, ha="right" if is_slanted else "center")
     axis.set_yticks(ticks, names)
     axis.set(xlabel="predicted class", ylabel="true class", title=title)
     figure.colorbar(image, ax=axis, label="share of the true class", shrink=0.8)
@@ -71,9 +71,9 @@ def accuracy_curve(
         path: The PNG file; an SVG of the same name is written beside it.
         steps: Of the checkpoints.
         last: Accuracy after the last epoch of each probe.
-        best: Accuracy after its best one.
-        majority: Share of the largest class among the judged images, drawn as a line.
-        split: What was judged.
+        best: Accuracy after its best epoch.
+        majority: Share of the largest class in the evaluated images, drawn as a line.
+        split: The evaluated split.
     """
     figure, axis = subplots(figsize=(COLUMN, 2.6))
     axis.plot(steps, last, "o-", color=BLUE, label="last epoch")

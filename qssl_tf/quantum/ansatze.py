@@ -25,9 +25,9 @@ class Ansatz:
     Attributes:
         weight_shape: (width, layers) -> shape of the weights, in the order in which the gates take them.
         layer: (qubits, weights, layer number from 0) -> the gates of one layer, taking weights from the iterator.
-        front: Gates that stand once before the first layer.
+        front: Gates applied once before the first layer.
         min_width: Fewest qubits on which the circuit is defined.
-        source: Where it was published.
+        source: Publication.
     """
 
     weight_shape: Callable[[int, int], tuple[int, ...]]
@@ -65,8 +65,8 @@ def rzx(angle: sympy.Expr, z: cirq.Qid, x: cirq.Qid) -> Operations:
     yield cirq.H(x)
 
 
-def _ring_of(gate: Callable) -> Callable[[Qubits, Weights, int], Operations]:
-    """Return the layer: RY on every qubit, then `gate` controlled from each qubit to the next around the ring."""
+def _ring_layer(gate: Callable) -> Callable[[Qubits, Weights, int], Operations]:
+    """Return a layer of RY on every qubit, then `gate` on each qubit's successor around the ring, controlled by it."""
 
     def layer(qubits: Qubits, weights: Weights, number: int) -> Operations:
         yield from rotations(cirq.ry, qubits, weights)
@@ -76,8 +76,8 @@ def _ring_of(gate: Callable) -> Callable[[Qubits, Weights, int], Operations]:
     return layer
 
 
-def _double_ring_of(link: Callable[[cirq.Qid, cirq.Qid, Weights], cirq.Operation]):
-    """Return the layer of circuits 13-15: RY, links to the next qubit backwards, RY, links three qubits on."""
+def _double_ring_layer(link: Callable[[cirq.Qid, cirq.Qid, Weights], cirq.Operation]):
+    """Return a layer of circuits 13-15: RY, links to the next qubit in reverse order, RY, links three qubits ahead."""
 
     def layer(qubits: Qubits, weights: Weights, number: int) -> Operations:
         n = len(qubits)
@@ -154,7 +154,7 @@ def _blocks(count: int) -> Callable[[int, int], tuple[int, ...]]:
     return lambda width, layers: (layers, count, width)
 
 
-RING = Ansatz(_blocks(2), _ring_of(cirq.rx), source="arXiv:2103.14653, Fig. 3")
+RING = Ansatz(_blocks(2), _ring_layer(cirq.rx), source="arXiv:2103.14653, Fig. 3")
 
 ANSATZE: dict[str, Ansatz] = {
     "ring": RING,
@@ -165,11 +165,11 @@ ANSATZE: dict[str, Ansatz] = {
         min_width=1,
         source="arXiv:2011.00027, Fig. 5",
     ),
-    "sim13_half": Ansatz(_blocks(2), _ring_of(cirq.rz)),
+    "sim13_half": Ansatz(_blocks(2), _ring_layer(cirq.rz)),
     "sim14_half": RING,
-    "sim13": Ansatz(_blocks(4), _double_ring_of(_controlled_link(cirq.rz)), min_width=4),
-    "sim14": Ansatz(_blocks(4), _double_ring_of(_controlled_link(cirq.rx)), min_width=4),
-    "sim15": Ansatz(_blocks(2), _double_ring_of(_cx_link), min_width=4),
+    "sim13": Ansatz(_blocks(4), _double_ring_layer(_controlled_link(cirq.rz)), min_width=4),
+    "sim14": Ansatz(_blocks(4), _double_ring_layer(_controlled_link(cirq.rx)), min_width=4),
+    "sim15": Ansatz(_blocks(2), _double_ring_layer(_cx_link), min_width=4),
     "sim19": Ansatz(_blocks(3), _sim19),
     "farhi": Ansatz(lambda width, layers: (layers, 2, width - 1), _farhi, source="arXiv:1802.06002"),
     "tdcnot": Ansatz(lambda width, layers: (layers, 2 * (width // 2), 4), _tdcnot, source="arXiv:2002.04612"),

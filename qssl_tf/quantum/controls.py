@@ -1,7 +1,7 @@
-"""What stands in an operation: a gate, its controls, and the values they wait for.
+"""Operations split into a gate, its controls, and the control values that activate it.
 
-Cirq writes one controlled gate in many ways, and who reads only one of them runs another circuit. So all that read a
-circuit, the simulators, the shift rules and the bridge, have it taken apart here.
+Cirq can represent the same controlled gate in many ways, and code that handles only one of them silently runs another
+circuit. So everything that reads circuits (simulators, shift rules, the Qiskit bridge) splits operations here.
 """
 
 from collections.abc import Callable, Iterator
@@ -9,76 +9,77 @@ from typing import Any, NamedTuple
 
 import cirq
 
-# Gates that Cirq makes by itself of X, Z and SWAP under controls -> how many controls, and the gate of an exponent.
-TWICE_CONTROLLED: dict[type, tuple[int, Callable[[Any], cirq.Gate]]] = {
+# Gates that Cirq substitutes for controlled X, Z and SWAP -> number of controls, and the gate for an exponent.
+BUILTIN_CONTROLLED: dict[type, tuple[int, Callable[[Any], cirq.Gate]]] = {
     cirq.CCXPowGate: (2, lambda exponent: cirq.XPowGate(exponent=exponent)),
     cirq.CCZPowGate: (2, lambda exponent: cirq.ZPowGate(exponent=exponent)),
     cirq.CSwapGate: (1, lambda exponent: cirq.SWAP),
 }
 
 
-class Parts(NamedTuple):
-    """An operation taken apart.
+class ControlledParts(NamedTuple):
+    """An operation, split.
 
     Attributes:
-        bare: It without tags and controls.
+        sub_operation: The operation without tags and controls.
         controls: The qubits that control it.
-        values: The assignments of the controls at which it acts, one word of 0 and 1 each; one empty word for an
-            operation that nothing controls.
+        values: The assignments of 0 and 1 to the controls that activate it; a single empty one if nothing controls it.
     """
 
-    bare: Any
+    sub_operation: Any
     controls: tuple[cirq.Qid, ...]
     values: tuple[tuple[int, ...], ...]
 
 
-def taken_apart(operation: cirq.Operation) -> Parts:
-    """Return the gate of an operation, its controls, and all assignments that they wait for."""
-    bare: Any = operation.untagged
+def split_controls(operation: cirq.Operation) -> ControlledParts:
+    """Return the gate of an operation, its controls, and all assignments that activate it."""
+    current: Any = operation.untagged
     controls: tuple[cirq.Qid, ...] = ()
     values: tuple[tuple[int, ...], ...] = ((),)
     while True:
-        gate = bare.gate
-        if isinstance(bare, cirq.ControlledOperation):
-            own, waits, inner = bare.controls, bare.control_values, bare.sub_operation
+        gate = current.gate
+        if isinstance(current, cirq.ControlledOperation):
+            new_controls, control_values, inner = current.controls, current.control_values, current.sub_operation
         elif isinstance(gate, cirq.ControlledGate):
             count = gate.num_controls()
-            own, waits, inner = bare.qubits[:count], gate.control_values, gate.sub_gate.on(*bare.qubits[count:])
-        elif type(gate) in TWICE_CONTROLLED and getattr(gate, "global_shift", 0) == 0:
-            count, target = TWICE_CONTROLLED[type(gate)]
-            own, inner = bare.qubits[:count], target(getattr(gate, "exponent", 1)).on(*bare.qubits[count:])
-            waits = cirq.ProductOfSums([(1,)] * count)
+            new_controls, control_values = current.qubits[:count], gate.control_values
+            inner = gate.sub_gate.on(*current.qubits[count:])
+        elif type(gate) in BUILTIN_CONTROLLED and getattr(gate, "global_shift", 0) == 0:
+            count, uncontrolled = BUILTIN_CONTROLLED[type(gate)]
+            inner = uncontrolled(getattr(gate, "exponent", 1)).on(*current.qubits[count:])
+            new_controls = current.qubits[:count]
+            control_values = cirq.ProductOfSums([(1,)] * count)
         else:
-            return Parts(bare, controls, values)
-        words = [tuple(int(value) for value in word) for word in waits.expand()]
-        bare, controls = inner.untagged, (*controls, *own)
-        values = tuple((*word, *more) for word in values for more in words)
+            return ControlledParts(current, controls, values)
+        assignments = [tuple(int(value) for value in assignment) for assignment in control_values.expand()]
+        current, controls = inner.untagged, (*controls, *new_controls)
+        values = tuple((*assignment, *new_values) for assignment in values for new_values in assignments)
 
 
-def plain(operation: cirq.Operation) -> Iterator[cirq.Operation]:
-    """Yield the same as operations that every simulator reads alike.
+def normalized(operation: cirq.Operation) -> Iterator[cirq.Operation]:
+    """Yield equivalent operations that every simulator reads the same way.
 
-    TensorFlow Quantum reads of each control its first value only, knows no identity on several qubits, and refuses
-    controlled gates with tags. What is yielded has no tags, controls that wait for one value each, identities on one
-    qubit, and numbers where sympy has constants.
+    TensorFlow Quantum reads only the first value of each control, has no identity on several qubits, and rejects
+    controlled gates with tags. The yielded operations have no tags, one value for each control, single-qubit
+    identities, and numbers in place of sympy's constants.
     """
-    bare, controls, values = taken_apart(operation)
-    if isinstance(bare.gate, cirq.IdentityGate):
+    sub_operation, controls, values = split_controls(operation)
+    if isinstance(sub_operation.gate, cirq.IdentityGate):
         yield from cirq.I.on_each(*operation.qubits)
         return
-    if cirq.is_parameterized(bare) and not cirq.parameter_names(bare):
-        bare = cirq.resolve_parameters(bare, {"": 0.0})  # makes numbers of pi / 3 and the like
-    # The gates of several assignments commute, for no state meets two of them.
-    yield from (under(bare, controls, word) for word in values)
+    if cirq.is_parameterized(sub_operation) and not cirq.parameter_names(sub_operation):
+        sub_operation = cirq.resolve_parameters(sub_operation, {"": 0.0})  # turns pi / 3 and the like into numbers
+    # The gates commute: no basis state matches two assignments.
+    yield from (with_controls(sub_operation, controls, assignment) for assignment in values)
 
 
-def under(bare: Any, controls: tuple[cirq.Qid, ...], word: tuple[int, ...]) -> cirq.Operation:
-    """Return an operation under controls that wait for one value each.
+def with_controls(sub_operation: Any, controls: tuple[cirq.Qid, ...], assignment: tuple[int, ...]) -> cirq.Operation:
+    """Return the operation with controls, each activated by one value.
 
-    It gets a copy of the operation: TensorFlow Quantum notes controls in the operation that they control, and a second
-    use of the same object, bare or under other controls, would get them too.
+    The operation is copied: TensorFlow Quantum stores controls in the operation object that they control, so a second
+    use of the same object, without controls or with others, would inherit them.
     """
     if not controls:
-        return bare
-    assert bare.gate is not None  # `taken_apart` leaves no operation without one
-    return cirq.ControlledOperation(controls, bare.gate.on(*bare.qubits), word)
+        return sub_operation
+    assert sub_operation.gate is not None  # every operation that `split_controls` returns has one
+    return cirq.ControlledOperation(controls, sub_operation.gate.on(*sub_operation.qubits), assignment)

@@ -1,8 +1,8 @@
-"""ENCODINGS: circuits that carry the encoder's numbers, and the map from those numbers to the circuits' angles.
+"""ENCODINGS: circuits that load the encoder's outputs, and the map from those outputs to rotation angles.
 
-Symbols of an encoding stand for single rotation angles, since TFQ and shift rules know nothing else. What an encoding
-computes from its features first (products, norms) is the function `values`, which works on NumPy arrays and, with
-`keras.ops`, on tensors, so that gradients reach the features.
+Each symbol of an encoding is one rotation angle, since TFQ and the shift rules support nothing else. Anything that must
+be computed first (products, norms) is done by the function `angles`, which works on NumPy arrays and, with `keras.ops`,
+on tensors, so that gradients reach the encoder.
 """
 
 import math
@@ -16,16 +16,16 @@ import sympy
 
 from qssl_tf.quantum.ansatze import rzz
 
-SMALLEST = 1e-30  # rows below it fade to zeros; the gradient of a row grows with the inverse of its size
-OFF_ZERO = 1e-12  # keeps roots off 0, where they have no gradient; as if each half held 1e-6 of the largest number
+SMALLEST = 1e-30  # smaller rows are treated as zero, since the gradient grows with the inverse of the row's size
+OFF_ZERO = 1e-12  # keeps square roots differentiable at 0, as if each half held 1e-6 of the largest number
 
 Qubits = Sequence[cirq.Qid]
 Symbols = Sequence[sympy.Symbol]
 Operations = Iterator[cirq.Operation]
 
 
-def _themselves(features: Any, ops: Any, width: int) -> Any:
-    return features
+def _identity(inputs: Any, ops: Any, width: int) -> Any:
+    return inputs
 
 
 @dataclass(frozen=True)
@@ -34,20 +34,21 @@ class Encoding:
 
     Attributes:
         gates: (qubits, symbols) -> the gates.
-        features: width -> how many numbers a row holds, each in [0, pi].
-        symbols: width -> how many angles the circuit has.
-        values: (features of shape (n, features), array functions, width) -> angles in radians, shape (n, symbols).
-        repeated: Whether the circuit stands before each layer instead of once.
-        amplitudes: (angles of shape (n, symbols), array functions, width) -> the real state that the circuit makes of
-            |0...0>, shape (2^width, n), where that is much shorter than running its gates; else None.
-        recipe: How `values` makes the angles x of the features f, for readers of an exported circuit; n is the width.
+        input_size: width -> how many numbers each row of inputs holds, each in [0, pi].
+        angle_count: width -> how many angles the circuit has.
+        angles: (inputs (n, input_size), array functions, width) -> angles in radians, shape (n, symbols).
+        repeated: Whether the circuit is repeated before each layer (data re-uploading) instead of applied once.
+        amplitudes: (angles of shape (n, symbols), array functions, width) -> the real state that the circuit prepares
+            from |0...0>, shape (2^width, n), where that is much cheaper than running its gates; else None.
+        recipe: How `angles` computes the angles x from the inputs, called f there, for readers of an exported circuit;
+            n is the width.
         source: Where it was published.
     """
 
     gates: Callable[[Qubits, Symbols], Operations]
-    features: Callable[[int], int] = lambda width: width
-    symbols: Callable[[int], int] = lambda width: width
-    values: Callable[[Any, Any, int], Any] = _themselves
+    input_size: Callable[[int], int] = lambda width: width
+    angle_count: Callable[[int], int] = lambda width: width
+    angles: Callable[[Any, Any, int], Any] = _identity
     repeated: bool = False
     amplitudes: Callable[[Any, Any, int], Any] | None = None
     recipe: str = "x[i] = f[i]"
@@ -78,13 +79,13 @@ def _zz_gates(qubits: Qubits, symbols: Symbols) -> Operations:
         yield rzz(next(remaining), qubits[i], qubits[j])
 
 
-def _zz_values(features: Any, ops: Any, width: int) -> Any:
+def _zz_angles(inputs: Any, ops: Any, width: int) -> Any:
     """Return x_i, then (x_i - pi/2)(x_j - pi/2) for i < j."""
     choose = np.eye(width, dtype=np.float32)
     pairs = np.array(_pairs(width), int).reshape(-1, 2)
-    centred = features - math.pi / 2
+    centred = inputs - math.pi / 2
     left, right = ops.matmul(centred, choose[:, pairs[:, 0]]), ops.matmul(centred, choose[:, pairs[:, 1]])
-    return ops.concatenate([features, left * right], axis=1)
+    return ops.concatenate([inputs, left * right], axis=1)
 
 
 def _amplitude_gates(qubits: Qubits, symbols: Symbols) -> Operations:
@@ -94,7 +95,7 @@ def _amplitude_gates(qubits: Qubits, symbols: Symbols) -> Operations:
         for step in range(2**level):
             yield cirq.ry(next(remaining))(target)
             if level:
-                # The bit in which the Gray code changes next says which qubit controls; the last closes the circle.
+                # The bit in which the Gray code changes next is the control; the last CX closes the cycle.
                 changed = min(_trailing_zeros(step + 1), level - 1)
                 yield cirq.CX(qubits[level - 1 - changed], target)
 
@@ -103,14 +104,14 @@ def _trailing_zeros(number: int) -> int:
     return (number & -number).bit_length() - 1
 
 
-def _amplitude_values(features: Any, ops: Any, width: int) -> Any:
-    """Return the rotations that make the amplitudes features / norm, qubit 0 the most significant bit.
+def _amplitude_angles(inputs: Any, ops: Any, width: int) -> Any:
+    """Return the rotations that prepare the amplitudes inputs / norm, qubit 0 the most significant bit.
 
-    Each row is first divided by its largest number, so that its size says nothing; a row of zeros, which has no
-    direction, becomes the even superposition.
+    Each row is first divided by its largest number, so its scale does not matter; a row of zeros, which has no
+    direction, becomes the uniform superposition.
     """
-    largest = ops.max(ops.abs(features), axis=1, keepdims=True)
-    scaled = features / ops.maximum(largest, SMALLEST)
+    largest = ops.max(ops.abs(inputs), axis=1, keepdims=True)
+    scaled = inputs / ops.maximum(largest, SMALLEST)
     squares, angles = scaled * scaled, []
     for level in range(width):
         branches = 2**level
@@ -123,7 +124,7 @@ def _amplitude_values(features: Any, ops: Any, width: int) -> Any:
 
 
 def _gray_signs(level: int) -> np.ndarray:
-    """Return the sign with which each rotation of a level turns each branch, shape (branches, rotations)."""
+    """Return the sign with which each rotation of a level acts on each branch, shape (branches, rotations)."""
     branches = np.arange(2**level)
     gray = branches ^ (branches >> 1)
     parity = [[bin(b & g).count("1") % 2 for g in gray] for b in branches]
@@ -146,8 +147,8 @@ ENCODINGS: dict[str, Encoding] = {
     "angle_y": Encoding(_rotate(cirq.ry)),
     "zz": Encoding(
         _zz_gates,
-        symbols=lambda width: width + width * (width - 1) // 2,
-        values=_zz_values,
+        angle_count=lambda width: width + width * (width - 1) // 2,
+        angles=_zz_angles,
         recipe="x[i] = f[i] for i < n; behind them (f[i] - pi/2) * (f[j] - pi/2) for each pair i < j, in the order 01, "
         "02, ..., 12, ...",
         source="arXiv:1804.11326, Eq. 5, with the paper's angles",
@@ -155,9 +156,9 @@ ENCODINGS: dict[str, Encoding] = {
     "reuploading": Encoding(_rotate(cirq.rx), repeated=True, source="arXiv:1907.02085"),
     "amplitude": Encoding(
         _amplitude_gates,
-        features=lambda width: 2**width,
-        symbols=lambda width: 2**width - 1,
-        values=_amplitude_values,
+        input_size=lambda width: 2**width,
+        angle_count=lambda width: 2**width - 1,
+        angles=_amplitude_angles,
         amplitudes=_amplitude_state,
         recipe="The 2^n features over their norm become the amplitudes, qubit 0 being the first bit of an amplitude's "
         "number. For each level l = 0, ..., n - 1 and branch b < 2^l let t[b] = 2 * atan2(R, L), where L and R are the "

@@ -1,8 +1,8 @@
-"""Fusing gates into few large steps: what a state-vector simulator spends its time on is passes over the state.
+"""Gate fusion into a few large steps, since a state-vector simulator spends its time on passes over the state.
 
-Neighbouring gates are multiplied into dense matrices on up to DENSE_WIRES qubits, which turns memory-bound gates into
-matrix products; CX circuits on more qubits become one permutation of amplitudes, and rotations by an angle of each
-row's own become one table of phases.
+Adjacent gates are multiplied into dense matrices on up to DENSE_WIRES qubits, which turns memory-bound gates into
+matrix products; CX circuits on more qubits become one permutation of amplitudes, and rotations with a separate angle
+for each row become one table of phases.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -11,21 +11,21 @@ from dataclasses import dataclass, field
 import cirq
 import numpy as np
 
-from qssl_tf.quantum.gates import Dephasing, Gate, Instruction, RowRotation, embedded, fixed, instructions
-from qssl_tf.quantum.splitting import SplitCircuit
+from qssl_tf.quantum.gates import Dephasing, Gate, Instruction, RowRotation, embed, fixed_gate, instructions
+from qssl_tf.quantum.gatewise import GatewiseCircuit
 
-DENSE_WIRES = 5  # measured at 8 qubits, ring: 4 and 6 wires are slower; each wire more doubles the arithmetic
-PAIR_WIRES = 2  # a dense step's matrix is itself built from blocks of this size
+DENSE_WIRES = 5  # for the ring on 8 qubits, 4 and 6 wires are slower; each further wire doubles the arithmetic
+PAIR_WIRES = 2  # of the blocks from which the matrix of a dense step is built
 
 
 @dataclass(frozen=True)
 class Block:
-    """Gates on a few wires, multiplied one after the other.
+    """Gates on a few wires, applied in order.
 
     Attributes:
-        wires: In the order of the matrices' bits, most significant first.
+        wires: In the order of the matrices' index bits, most significant first.
         terms: Shape (gates, 3, 2^k, 2^k), as in `Gate`; float32 where all gates are real, else complex64.
-        angles: Number of each gate's angle; None for a gate without.
+        angles: Number of each gate's angle; None for a gate without an angle.
     """
 
     wires: tuple[int, ...]
@@ -34,7 +34,7 @@ class Block:
 
     @property
     def is_real(self) -> bool:
-        """Whether no gate has an imaginary part."""
+        """Whether all matrices are real."""
         return not np.iscomplexobj(self.terms)
 
 
@@ -47,13 +47,13 @@ class Dense:
 
     @property
     def is_real(self) -> bool:
-        """Whether the matrix has no imaginary part."""
+        """Whether the matrix is real."""
         return all(block.is_real for block in self.blocks)
 
 
 @dataclass(frozen=True)
 class Permutation:
-    """Gates that only move amplitudes, such as CX; `gates` are fixed."""
+    """Gates without angles that only permute amplitudes, such as CX."""
 
     wires: tuple[int, ...]
     gates: tuple[Gate, ...]
@@ -61,26 +61,26 @@ class Permutation:
 
 @dataclass(frozen=True)
 class Phases:
-    """Rotations about products of Z with an angle for each row; they commute."""
+    """Commuting rotations about products of Z with a separate angle for each row."""
 
     wires: tuple[int, ...]
     rotations: tuple[RowRotation, ...]
 
 
 @dataclass(frozen=True)
-class Dephased:
-    """Qubits measured in Z, their outcomes not kept."""
+class DephasingStep:
+    """Measurements in Z with discarded outcomes."""
 
     wires: tuple[int, ...]
 
 
-Step = Dense | Permutation | Phases | Dephased
-STEP_OF: dict[type, type] = {Gate: Dense, RowRotation: Phases, Dephasing: Dephased}
+Step = Dense | Permutation | Phases | DephasingStep
+STEP_OF: dict[type, type] = {Gate: Dense, RowRotation: Phases, Dephasing: DephasingStep}
 
 
 @dataclass
-class _Open:
-    """A step that still takes instructions."""
+class _OpenStep:
+    """A step to which instructions can still be added."""
 
     kind: type
     wires: set[int]
@@ -88,21 +88,21 @@ class _Open:
 
     @property
     def gates(self) -> list[Gate]:
-        """The items that are gates."""
+        """The instructions that are gates."""
         return [item for item in self.items if isinstance(item, Gate)]
 
 
 @dataclass(frozen=True)
 class Program:
-    """A circuit as a state-vector simulator runs it.
+    """A circuit as the state-vector simulator runs it.
 
     Attributes:
         width: Number of qubits.
-        start: For each qubit the number of the gate that turns it from |0> by RY, or None; the states start as such
-            products, which are real.
+        start: For each qubit, the number of the gate that first rotates it from |0> by RY, or None; products of such
+            states are real.
         steps: In order.
         row_gates: Numbers of the gates whose angles differ from row to row.
-        count: Number of gates with an angle, those that the state starts from included.
+        count: Number of gates with an angle, including those in `start`.
     """
 
     width: int
@@ -113,59 +113,59 @@ class Program:
 
     @property
     def copies(self) -> int:
-        """How many unnormalised states stand for one row: one for each outcome of the measurements on the way."""
-        return 2 ** sum(len(step.wires) for step in self.steps if isinstance(step, Dephased))
+        """Number of unnormalised states per row: one for each outcome of the mid-circuit measurements."""
+        return 2 ** sum(len(step.wires) for step in self.steps if isinstance(step, DephasingStep))
 
 
-def program(circuit: SplitCircuit, qubits: Sequence[cirq.Qid], row_gates: Iterable[int], prepared: int = 0) -> Program:
+def fuse(circuit: GatewiseCircuit, qubits: Sequence[cirq.Qid], row_gates: Iterable[int], skip: int = 0) -> Program:
     """Fuse a circuit.
 
     Args:
         circuit: The gates.
         qubits: In order; qubit 0 is the most significant bit of a state's index.
         row_gates: Numbers of the gates whose angles differ from row to row.
-        prepared: Number of operations at the front that something else runs.
+        skip: Number of leading operations to leave out, since the caller prepares their state.
 
     Raises:
-        UserError: A gate that this simulator does not know.
+        UserError: A gate that this simulator does not support.
     """
     by_row = frozenset(row_gates)
     start: list[int | None] = [None] * len(qubits)
-    steps: list[_Open] = []
-    for instruction in _started(instructions(circuit, qubits, by_row, prepared), None if prepared else start):
-        _place(instruction, steps)
-    closed = tuple(_close(step) for step in steps)
-    return Program(len(qubits), tuple(start), closed, tuple(sorted(by_row)), len(circuit.names))
+    steps: list[_OpenStep] = []
+    for instruction in _absorb_initial_rotations(instructions(circuit, qubits, by_row, skip), None if skip else start):
+        _schedule(instruction, steps)
+    fused_steps = tuple(_finish(step) for step in steps)
+    return Program(len(qubits), tuple(start), fused_steps, tuple(sorted(by_row)), len(circuit.names))
 
 
-def _started(stream: Iterable[Instruction], start: list[int | None] | None) -> Iterator[Instruction]:
-    """Yield the instructions with rows' rotations about Z only; note in `start` those that the states start from.
+def _absorb_initial_rotations(stream: Iterable[Instruction], start: list[int | None] | None) -> Iterator[Instruction]:
+    """Move initial row rotations into `start`, and yield the rest with row rotations about Z only.
 
-    RX(x)|0> is RY(x)|0> followed by S^dagger, so both start from a real state.
+    RX(x)|0> is RY(x)|0> followed by S^dagger, so both begin with a real state.
     """
-    touched: set[int] = set()
+    touched_wires: set[int] = set()
     for instruction in stream:
-        first = not touched & set(instruction.wires)
-        touched |= set(instruction.wires)
+        first = not touched_wires & set(instruction.wires)
+        touched_wires |= set(instruction.wires)
         if not isinstance(instruction, RowRotation):
             yield instruction
         elif start is not None and first and instruction.wires == instruction.targets and instruction.letters in "XY":
             start[instruction.wires[0]] = instruction.angle
             if instruction.letters == "X":
-                yield fixed(np.diag([1, -1j]), instruction.wires)
+                yield fixed_gate(np.diag([1, -1j]), instruction.wires)
         else:
             yield from instruction.about_z()
 
 
 def _is_permutation(instruction: Instruction) -> bool:
-    """Whether the instruction only moves amplitudes."""
+    """Return whether the instruction only permutes amplitudes."""
     if not isinstance(instruction, Gate) or instruction.angle is not None:
         return False
     return bool(np.all(np.isclose(instruction.terms[0], 0) | np.isclose(instruction.terms[0], 1)))
 
 
-def _place(instruction: Instruction, steps: list[_Open]) -> None:
-    """Put an instruction into the first step that can take it without passing another on the same wires."""
+def _schedule(instruction: Instruction, steps: list[_OpenStep]) -> None:
+    """Add an instruction to the first step that can take it without overtaking another on the same wires."""
     wires = set(instruction.wires)
     earliest = max((number for number, step in enumerate(steps) if step.wires & wires), default=0)
     kinds = [Dense, Permutation] if _is_permutation(instruction) else [STEP_OF[type(instruction)]]
@@ -175,27 +175,27 @@ def _place(instruction: Instruction, steps: list[_Open]) -> None:
                 step.wires |= wires
                 step.items.append(instruction)
                 return
-    steps.append(_Open(kinds[-1], wires, [instruction]))
+    steps.append(_OpenStep(kinds[-1], wires, [instruction]))
 
 
-def _close(step: _Open) -> Step:
+def _finish(step: _OpenStep) -> Step:
     wires = tuple(sorted(step.wires))
     if step.kind is Dense:
-        return Dense(wires, tuple(_block(pair) for pair in _paired(step.gates)))
-    if step.kind is Dephased:
-        return Dephased(wires)
+        return Dense(wires, tuple(_block(group) for group in _group_gates(step.gates)))
+    if step.kind is DephasingStep:
+        return DephasingStep(wires)
     return step.kind(wires, tuple(step.items))
 
 
-def _paired(gates: Iterable[Gate]) -> list[list[Gate]]:
-    """Return the gates in groups of at most PAIR_WIRES wires (more, where a gate has more)."""
+def _group_gates(gates: Iterable[Gate]) -> list[list[Gate]]:
+    """Return the gates in groups on at most PAIR_WIRES wires (more for a gate that has more)."""
     groups: list[tuple[set[int], list[Gate]]] = []
     for gate in gates:
         wires = set(gate.wires)
-        earliest = max((number for number, (used, _) in enumerate(groups) if used & wires), default=0)
-        for used, group in groups[earliest:]:
-            if len(used | wires) <= PAIR_WIRES:
-                used |= wires
+        earliest = max((number for number, (group_wires, _) in enumerate(groups) if group_wires & wires), default=0)
+        for group_wires, group in groups[earliest:]:
+            if len(group_wires | wires) <= PAIR_WIRES:
+                group_wires |= wires
                 group.append(gate)
                 break
         else:
@@ -204,12 +204,12 @@ def _paired(gates: Iterable[Gate]) -> list[list[Gate]]:
 
 
 def _block(gates: Sequence[Gate]) -> Block:
-    """Multiply gates into a block; those without an angle are merged into a neighbour."""
+    """Combine gates into a block; those without an angle are multiplied into a neighbour."""
     wires = tuple(sorted({wire for gate in gates for wire in gate.wires}))
     terms: list[np.ndarray] = []
     angles: list[int | None] = []
     for gate in gates:
-        matrices = np.stack([embedded(term, gate.wires, wires) for term in gate.terms])
+        matrices = np.stack([embed(term, gate.wires, wires) for term in gate.terms])
         if terms and gate.angle is None:
             terms[-1] = matrices[0] @ terms[-1]
         elif terms and angles[-1] is None:
@@ -217,6 +217,8 @@ def _block(gates: Sequence[Gate]) -> Block:
         else:
             terms.append(matrices)
             angles.append(gate.angle)
-    stacked = np.stack(terms)
-    is_real = np.allclose(stacked.imag, 0, atol=1e-12)
-    return Block(wires, stacked.real.astype(np.float32) if is_real else stacked.astype(np.complex64), tuple(angles))
+    stacked_terms = np.stack(terms)
+    is_real = np.allclose(stacked_terms.imag, 0, atol=1e-12)
+    return Block(
+        wires, stacked_terms.real.astype(np.float32) if is_real else stacked_terms.astype(np.complex64), tuple(angles)
+    )

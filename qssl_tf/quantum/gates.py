@@ -1,8 +1,8 @@
-"""Gates as plain arrays, for simulators that know nothing of Cirq.
+"""Gates as plain arrays, for simulators that do not depend on Cirq.
 
-A gate's matrix is T_0 + cos(angle/2) T_1 + sin(angle/2) T_2: with P a product of Pauli matrices and C the projector on
-controls at the values they wait for, exp(-i angle/2 P) under control has T_0 = 1 - C, T_1 = C, T_2 = -i C P. Angles are
-in radians.
+A gate's matrix is T_0 + cos(angle/2) T_1 + sin(angle/2) T_2: with P a product of Pauli matrices and C the projector
+onto the control values that activate it, controlled exp(-i angle/2 P) has T_0 = 1 - C, T_1 = C, T_2 = -i C P. Angles
+are in radians.
 """
 
 from collections.abc import Container, Iterator, Sequence
@@ -13,9 +13,9 @@ import cirq
 import numpy as np
 
 from qssl_tf.errors import UserError
-from qssl_tf.quantum.controls import taken_apart
+from qssl_tf.quantum.controls import split_controls
+from qssl_tf.quantum.gatewise import GatewiseCircuit
 from qssl_tf.quantum.noise import DEPHASING
-from qssl_tf.quantum.splitting import SplitCircuit
 
 
 @dataclass(frozen=True)
@@ -35,13 +35,13 @@ class Gate:
 
 @dataclass(frozen=True)
 class RowRotation:
-    """exp(-i angle/2 P) under controls, with an angle of its own for each row of a batch.
+    """Controlled exp(-i angle/2 P) with a separate angle for each row of a batch.
 
     Attributes:
         wires: All its qubits, controls first.
         letters: The Pauli matrices of P, on the last of the wires.
         angle: The gate's number in the split circuit.
-        values: What each control waits for, 0 or 1.
+        values: The value of each control, 0 or 1, that activates it.
     """
 
     wires: tuple[int, ...]
@@ -51,7 +51,7 @@ class RowRotation:
 
     @property
     def controls(self) -> dict[int, int]:
-        """The value that each wire of a control waits for."""
+        """The activating value of each control wire."""
         return dict(zip(self.wires, self.values, strict=False))
 
     @property
@@ -60,16 +60,20 @@ class RowRotation:
         return self.wires[len(self.wires) - len(self.letters) :]
 
     def about_z(self) -> list["Instruction"]:
-        """Return the same rotation as a change of basis, a rotation about Z...Z and the change back."""
-        turns = [(TO_Z[letter], (target,)) for letter, target in zip(self.letters, self.targets, strict=True)]
-        turns = [turn for turn in turns if turn[0] is not TO_Z["Z"]]
-        turned = replace(self, letters="Z" * len(self.letters))
-        return [*(fixed(v.conj().T, wire) for v, wire in turns), turned, *(fixed(v, wire) for v, wire in turns)]
+        """Return the same rotation as a basis change, a rotation about Z...Z, and the inverse basis change."""
+        basis_changes = [(TO_Z[letter], (target,)) for letter, target in zip(self.letters, self.targets, strict=True)]
+        basis_changes = [basis_change for basis_change in basis_changes if basis_change[0] is not TO_Z["Z"]]
+        rotation = replace(self, letters="Z" * len(self.letters))
+        return [
+            *(fixed_gate(v.conj().T, wire) for v, wire in basis_changes),
+            rotation,
+            *(fixed_gate(v, wire) for v, wire in basis_changes),
+        ]
 
 
 @dataclass(frozen=True)
 class Dephasing:
-    """A measurement of one qubit in Z whose outcome is not kept."""
+    """A measurement of one qubit in Z whose outcome is discarded."""
 
     wires: tuple[int, ...]
 
@@ -89,15 +93,15 @@ LETTERS: dict[type, str] = {
 
 
 def instructions(
-    circuit: SplitCircuit, qubits: Sequence[cirq.Qid], by_row: Container[int], skip: int = 0
+    circuit: GatewiseCircuit, qubits: Sequence[cirq.Qid], by_row: Container[int], skip: int = 0
 ) -> Iterator[Instruction]:
     """Yield the instructions of a split circuit in order.
 
     Args:
-        circuit: The gates; besides them only full dephasing (`noise.DEPHASING`) is understood.
+        circuit: The gates; the only channel supported is full dephasing (`noise.DEPHASING`).
         qubits: In order; qubit i is wire i.
-        by_row: Numbers of the gates that have an angle of their own for each row.
-        skip: Number of operations at the front that are not wanted.
+        by_row: Numbers of the gates that have a separate angle for each row.
+        skip: Number of leading operations to leave out.
 
     Raises:
         UserError: A channel, or a controlled gate with a phase of its own.
@@ -109,11 +113,11 @@ def instructions(
         if cirq.is_parameterized(operation):
             _check_phase(operation)
             (name,) = cirq.parameter_names(operation)
-            yield (_by_row if number[name] in by_row else shared_gate)(operation, wires, number[name])
+            yield (_row_rotation if number[name] in by_row else shared_gate)(operation, wires, number[name])
         elif operation.gate == DEPHASING:
             yield Dephasing(wires)
         elif cirq.has_unitary(operation):
-            yield fixed(cirq.unitary(operation), wires)
+            yield fixed_gate(cirq.unitary(operation), wires)
         else:
             raise UserError(
                 f"`simulator` must be tfq (or auto) for the channel {operation.gate}: xla knows no noise but "
@@ -121,14 +125,14 @@ def instructions(
             )
 
 
-def fixed(matrix: np.ndarray, wires: tuple[int, ...]) -> Gate:
+def fixed_gate(matrix: np.ndarray, wires: tuple[int, ...]) -> Gate:
     """Return a gate without angle."""
     return Gate(wires, np.stack([matrix, 0 * matrix, 0 * matrix]).astype(complex))
 
 
 def _check_phase(operation: cirq.Operation) -> None:
-    bare, controls, _ = taken_apart(operation)
-    if controls and bare.gate.global_shift != -0.5:
+    sub_operation, controls, _ = split_controls(operation)
+    if controls and sub_operation.gate.global_shift != -0.5:
         raise UserError(
             f"`simulator` must be tfq (or auto) for {operation!r}: xla takes controlled rotations such as "
             "cirq.rx(angle).controlled(), whose global_shift is -0.5; got 'xla'."
@@ -136,7 +140,7 @@ def _check_phase(operation: cirq.Operation) -> None:
 
 
 def shared_gate(operation: cirq.Operation, wires: tuple[int, ...], angle: int) -> Gate:
-    """Return a gate with one angle for all rows, its terms read off three angles."""
+    """Return a gate with one angle for all rows; three angles determine its terms."""
     (name,) = cirq.parameter_names(operation)
     at_0, at_pi, at_2pi = (
         _without_phase(cirq.resolve_parameters(operation, {name: value})) for value in (0.0, np.pi, 2 * np.pi)
@@ -153,16 +157,16 @@ def _without_phase(operation: cirq.Operation) -> np.ndarray:
     return cirq.unitary(type(gate)(exponent=gate.exponent, global_shift=-0.5))
 
 
-def _by_row(operation: cirq.Operation, wires: tuple[int, ...], angle: int) -> RowRotation:
-    bare, _, (values,) = taken_apart(operation)
-    letters = next(word for kind, word in LETTERS.items() if isinstance(bare.gate, kind))
+def _row_rotation(operation: cirq.Operation, wires: tuple[int, ...], angle: int) -> RowRotation:
+    sub_operation, _, (values,) = split_controls(operation)
+    letters = next(letters for gate_type, letters in LETTERS.items() if isinstance(sub_operation.gate, gate_type))
     return RowRotation(wires, letters, angle, values)
 
 
-def embedded(matrix: np.ndarray, wires: Sequence[int], among: Sequence[int]) -> np.ndarray:
-    """Return a matrix on `wires` as one on `among`, which holds them; the first wire is the most significant bit."""
-    others = [wire for wire in among if wire not in wires]
-    count, order = len(among), [*wires, *others]
-    tensor = np.kron(matrix, np.eye(2 ** len(others))).reshape([2] * (2 * count))
-    axes = [order.index(wire) for wire in among]
+def embed(matrix: np.ndarray, wires: Sequence[int], all_wires: Sequence[int]) -> np.ndarray:
+    """Return a matrix on `wires` as one on `all_wires`, a superset; the first wire is the most significant bit."""
+    other_wires = [wire for wire in all_wires if wire not in wires]
+    count, order = len(all_wires), [*wires, *other_wires]
+    tensor = np.kron(matrix, np.eye(2 ** len(other_wires))).reshape([2] * (2 * count))
+    axes = [order.index(wire) for wire in all_wires]
     return tensor.transpose([*axes, *(count + axis for axis in axes)]).reshape(2**count, 2**count)

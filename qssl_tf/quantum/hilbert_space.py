@@ -1,4 +1,4 @@
-"""What a circuit and a representation are like in Hilbert space."""
+"""Measures of circuits and representations in Hilbert space: expressibility, entanglement, overlaps, plateaus."""
 
 from dataclasses import dataclass
 
@@ -26,9 +26,9 @@ def states(spec: CircuitSpec, values: np.ndarray) -> np.ndarray:
     return np.concatenate([row.numpy() for row in rows])
 
 
-def encoded_states(spec: CircuitSpec, weights: np.ndarray, features: np.ndarray) -> np.ndarray:
-    """Return the states that rows of features, shape (n, features), are turned into."""
-    angles = spec.encoding.values(features, np, len(spec.qubits))
+def encoded_states(spec: CircuitSpec, weights: np.ndarray, inputs: np.ndarray) -> np.ndarray:
+    """Return the final states for inputs of shape (n, input_size)."""
+    angles = spec.encoding.angles(inputs, np, len(spec.qubits))
     return states(spec, np.concatenate([angles, np.tile(weights, (len(angles), 1))], axis=1))
 
 
@@ -50,15 +50,15 @@ class PairGeometry:
 
 
 def pair_geometry(view_a: np.ndarray, view_b: np.ndarray) -> PairGeometry:
-    """Measure how the states of positive pairs lie to those of all others.
+    """Compare the states of positive pairs with those of all other images.
 
     Args:
         view_a: States of the first views, shape (n, 2^width), n at least 2.
         view_b: States of the second views, likewise.
     """
     n = len(view_a)
-    both = np.concatenate([view_a, view_b])  # (2n, 2^width)
-    overlaps = np.abs(both @ both.conj().T) ** 2  # (2n, 2n)
+    views = np.concatenate([view_a, view_b])  # (2n, 2^width)
+    overlaps = np.abs(views @ views.conj().T) ** 2  # (2n, 2n)
     blocks = overlaps.reshape(2, n, 2, n).sum(axis=(0, 2))  # (n, n): sums over the views of two images
     own, total = np.diag(blocks), blocks.sum()
     with_others = blocks.sum(axis=1) - own
@@ -73,7 +73,7 @@ def pair_geometry(view_a: np.ndarray, view_b: np.ndarray) -> PairGeometry:
 
 
 def _random_states(spec: CircuitSpec, count: int, rng: np.random.Generator) -> np.ndarray:
-    """Return states of the ansatz on |0...0> at weights uniform on the circle; rotations by 0 encode nothing."""
+    """Return states of the ansatz for uniformly random weights, on |0...0>: the encoding's angles are 0."""
     weights = rng.uniform(0, 2 * np.pi, (count, len(spec.weights)))
     return states(spec, np.concatenate([np.zeros((count, len(spec.inputs))), weights], axis=1))
 
@@ -81,7 +81,7 @@ def _random_states(spec: CircuitSpec, count: int, rng: np.random.Generator) -> n
 def expressibility(spec: CircuitSpec, pairs: int = 5000, seed: int = 0) -> float:
     """Return the divergence (nats) of the fidelities of random states of the ansatz from those of Haar-random states.
 
-    Kullback-Leibler divergence over 75 bins (arXiv:1905.10876, Eq. 9); 0 is a circuit that covers all states evenly.
+    Kullback-Leibler divergence over 75 bins (arXiv:1905.10876, Eq. 9), 0 for a circuit that covers states uniformly.
     """
     rng = np.random.default_rng(seed)
     first, second = _random_states(spec, pairs, rng), _random_states(spec, pairs, rng)
@@ -89,10 +89,10 @@ def expressibility(spec: CircuitSpec, pairs: int = 5000, seed: int = 0) -> float
     counts, edges = np.histogram(np.clip(fidelity, 0, 1), BINS, (0, 1))
     share = counts / pairs
     haar = -np.diff((1 - edges) ** (2 ** len(spec.qubits) - 1))  # integral of (N-1)(1-F)^(N-2) over each bin
-    seen = share > 0
-    # The last bins of many qubits are so unlikely that they round to 0; log space keeps them apart.
-    log_haar = np.log(np.maximum(haar[seen], 1e-300))
-    return float(np.sum(share[seen] * (np.log(share[seen]) - log_haar)))
+    occupied = share > 0
+    # For many qubits, the last bins are so improbable that they round to 0; log space handles them.
+    log_haar = np.log(np.maximum(haar[occupied], 1e-300))
+    return float(np.sum(share[occupied] * (np.log(share[occupied]) - log_haar)))
 
 
 def meyer_wallach(vectors: np.ndarray) -> np.ndarray:
@@ -100,9 +100,9 @@ def meyer_wallach(vectors: np.ndarray) -> np.ndarray:
     n, width = len(vectors), int(np.log2(vectors.shape[1]))
     purities = []
     for qubit in range(width):
-        split = np.moveaxis(vectors.reshape(n, *[2] * width), qubit + 1, 1).reshape(n, 2, -1)
-        reduced = split @ split.conj().transpose(0, 2, 1)  # (n, 2, 2)
-        purities.append(np.sum(np.abs(reduced) ** 2, axis=(1, 2)))
+        bipartition = np.moveaxis(vectors.reshape(n, *[2] * width), qubit + 1, 1).reshape(n, 2, -1)
+        reduced_states = bipartition @ bipartition.conj().transpose(0, 2, 1)  # (n, 2, 2)
+        purities.append(np.sum(np.abs(reduced_states) ** 2, axis=(1, 2)))
     return 2 * (1 - np.mean(purities, axis=0))
 
 
@@ -116,7 +116,7 @@ def gradient_variance(width: int, ansatz: str, layers: int, samples: int = 200, 
 
     Source: arXiv:1803.11173.
     """
-    # TFQ takes different weights for each row.
+    # Only TFQ accepts separate weights for each row.
     head, rng = QuantumHead(width, ansatz, layers, simulator="tfq"), np.random.default_rng(seed)
     weights = tf.constant(rng.uniform(0, 2 * np.pi, (samples, len(head.spec.weights))), tf.float32)
     with tf.GradientTape() as tape:

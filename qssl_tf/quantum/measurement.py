@@ -1,4 +1,4 @@
-"""How a head's circuit is executed: how many shots, which gradient, which noise; and which of these go together."""
+"""Measurement settings of a head: shots, gradient and noise, and which combinations are valid."""
 
 from dataclasses import dataclass
 
@@ -9,16 +9,16 @@ from qssl_tf.quantum.noise import LEVELS, noisy_blocks, read_noise, readout_erro
 from qssl_tf.quantum.spec import CircuitSpec
 
 # Name -> what it does. `two_term` is the published code's rule and wrong by sqrt(2) on the half-frequency part of
-# controlled rotations; it is here for comparison.
+# controlled rotations; kept for comparison.
 GRADIENTS = ("adjoint", "parameter_shift", "two_term", "spsa")
 
 
 @dataclass(frozen=True)
 class Measurement:
-    """Settings of the execution; the fields are `QuantumHead`'s arguments of the same names.
+    """Measurement settings; the fields are `QuantumHead`'s arguments of the same names.
 
     Raises:
-        UserError: Settings that cannot go together; one sentence with the rule and the remedy.
+        UserError: Settings that cannot be combined.
     """
 
     shots: int | None = None
@@ -36,21 +36,23 @@ class Measurement:
         if self.shots is not None and self.shots < 1:
             raise UserError(f"`shots` must be at least 1, or none for exact expectations; got {self.shots}.")
 
-    def check_trajectories(self, named: str, why: str) -> None:
-        """Refuse what cannot be done with trajectories, a new one for each shot.
+    def check_trajectories(self, setting: str, why: str) -> None:
+        """Refuse settings that do not work with trajectories, a new one for each shot.
 
         Args:
-            named: The setting that needs them.
-            why: Why nothing but trajectories will do.
+            setting: Name of the setting that needs them.
+            why: Why only trajectories will do.
 
         Raises:
-            UserError: The rule.
+            UserError: Without shots, or with the gradient `adjoint`.
         """
         if self.shots is None:
-            raise UserError(f"`{named}` needs a number of `shots` here, each of them one trajectory: {why}; got none.")
+            raise UserError(
+                f"`{setting}` needs a number of `shots` here, each of them one trajectory: {why}; got none."
+            )
         if self.gradient == "adjoint":
             raise UserError(
-                f"`gradient` must be parameter_shift, two_term or spsa with `{named}` here: {why}, and adjoint would "
+                f"`gradient` must be parameter_shift, two_term or spsa with `{setting}` here: {why}, and adjoint would "
                 "differentiate the circuit without it; got 'adjoint'."
             )
 
@@ -61,15 +63,15 @@ class Measurement:
 
     @property
     def needs_random_numbers(self) -> bool:
-        """Whether two runs of the same values may differ."""
+        """Whether two evaluations of the same angles may differ."""
         return self.shots is not None or self.gradient == "spsa"
 
-    def executed(self, spec: CircuitSpec) -> cirq.Circuit:
-        """Return the circuit that is run, with its channels, up to the change of basis before the measurement."""
+    def executed_circuit(self, spec: CircuitSpec) -> cirq.Circuit:
+        """Return the circuit with its noise channels, without the final basis change."""
         if self.shots is None and not self.channels:
             return spec.circuit
         return sum(noisy_blocks(spec.blocks, self.channels, self.noise_level), cirq.Circuit())
 
-    def readout(self, spec: CircuitSpec) -> cirq.Circuit:
-        """Return the readout errors, which act after the change of basis."""
+    def readout_circuit(self, spec: CircuitSpec) -> cirq.Circuit:
+        """Return the readout errors, which act after the basis change."""
         return readout_errors(spec.qubits, self.channels)

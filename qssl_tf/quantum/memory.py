@@ -1,9 +1,9 @@
-"""How much memory is left: of the machine, and of the container that may be a part of it."""
+"""Available memory, of the machine or of the container that limits it."""
 
 from pathlib import Path
 
-GROUPS = Path("/sys/fs/cgroup")  # a container sees its own limits here
-# Files of version 2 and of version 1: the limit, what is in use, and the part of that which the kernel can take back.
+GROUPS = Path("/sys/fs/cgroup")  # within a container, its own limits
+# For cgroup versions 2 and 1: limit, usage, and the part of the usage that the kernel can reclaim.
 FILES = (
     ("memory.max", "memory.current", "inactive_file"),
     ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes", "total_inactive_file"),
@@ -11,23 +11,25 @@ FILES = (
 
 
 def available(groups: Path = GROUPS) -> int:
-    """Return the bytes that this process can still take before something is swapped or killed.
+    """Return how many bytes this process can still allocate before something is swapped or killed.
 
     Args:
-        groups: Where the kernel tells of control groups.
+        groups: Folder of the control groups.
     """
-    import psutil  # late, for `--help`
+    import psutil  # imported late to keep `--help` fast
 
-    return min([psutil.virtual_memory().available, *_of_groups(groups)])
+    return min([psutil.virtual_memory().available, *_free_in_groups(groups)])
 
 
-def _of_groups(groups: Path) -> list[int]:
-    found = []
-    for limit, used, spare in FILES:
+def _free_in_groups(groups: Path) -> list[int]:
+    free_bytes = []
+    for limit_file, usage, reclaimable in FILES:
         try:
-            at_most = int((groups / limit).read_text())  # "max" where there is none
-            stat = dict(line.split() for line in (groups / limit).with_name("memory.stat").read_text().splitlines())
-            found.append(max(0, at_most - int((groups / used).read_text()) + int(stat.get(spare, 0))))
+            limit_bytes = int((groups / limit_file).read_text())  # "max" where there is none
+            stat = dict(
+                line.split() for line in (groups / limit_file).with_name("memory.stat").read_text().splitlines()
+            )
+            free_bytes.append(max(0, limit_bytes - int((groups / usage).read_text()) + int(stat.get(reclaimable, 0))))
         except (OSError, ValueError):
             continue
-    return found
+    return free_bytes

@@ -1,6 +1,6 @@
-"""Noise as channels in the circuit, and the paper's measurement between layers.
+"""Noise channels in the circuit, and the paper's measurement between layers.
 
-Strengths are probabilities in [0, 1]. The channels are Cirq's; TFQ samples one trajectory for each shot.
+Strengths are probabilities in [0, 1]. The channels are Cirq's; TFQ samples one trajectory per shot.
 """
 
 from collections.abc import Callable, Sequence
@@ -9,7 +9,7 @@ import cirq
 
 from qssl_tf.errors import UserError, unknown_name
 
-DEPHASING = cirq.phase_flip(0.5)  # a measurement in Z whose outcome is not kept
+DEPHASING = cirq.phase_flip(0.5)  # a measurement in Z whose outcome is discarded
 
 CHANNELS: dict[str, Callable[[float], cirq.Gate]] = {
     "depolarizing": cirq.depolarize,
@@ -17,22 +17,22 @@ CHANNELS: dict[str, Callable[[float], cirq.Gate]] = {
     "phase_damping": cirq.phase_damp,
     "readout": cirq.bit_flip,
 }
-TWO = "_2q"  # e.g. depolarizing_2q: the strength on each qubit of a gate on two, where it differs
+TWO_QUBIT = "_2q"  # e.g. depolarizing_2q: a separate strength for each qubit of a two-qubit gate
 LEVELS = ("gate", "layer")
 
 
-def read_noise(words: str) -> dict[str, float]:
-    """Return the strength of each channel that `words` names, such as `depolarizing=0.01,readout=0.02`; `none` is {}.
+def read_noise(text: str) -> dict[str, float]:
+    """Return the strength of each channel that `text` names, such as `depolarizing=0.01,readout=0.02`; `none` is {}.
 
     Raises:
-        UserError: An unknown channel, or a strength that is no probability.
+        UserError: An unknown channel, or a strength that is not a probability.
     """
-    if words == "none":
+    if text == "none":
         return {}
     strengths = {}
-    for part in words.split(","):
+    for part in text.split(","):
         name, _, number = part.strip().partition("=")
-        if name.removesuffix(TWO) not in CHANNELS or name == f"readout{TWO}":
+        if name.removesuffix(TWO_QUBIT) not in CHANNELS or name == f"readout{TWO_QUBIT}":
             raise unknown_name("noise", name, ["none", *(f"{channel}=P" for channel in CHANNELS)])
         try:
             strength = float(number)
@@ -41,7 +41,7 @@ def read_noise(words: str) -> dict[str, float]:
         if not 0.0 <= strength <= 1.0:
             raise UserError(f"`noise` must give '{name}' a probability from 0 to 1, as in {name}=0.01; got {number!r}.")
         if name in strengths:
-            raise UserError(f"`noise` must name each channel once; got {name} twice in {words!r}.")
+            raise UserError(f"`noise` must name each channel once; got {name} twice in {text!r}.")
         strengths[name] = strength
     return strengths
 
@@ -49,13 +49,15 @@ def read_noise(words: str) -> dict[str, float]:
 def noisy_blocks(blocks: Sequence[cirq.Circuit], strengths: dict[str, float], level: str) -> list[cirq.Circuit]:
     """Return the blocks with channels on each qubit after each gate that touches it, or once after each block.
 
-    At level `gate` a gate on two qubits other than CX or CZ counts twice, since a device makes it of two of those.
-    A measurement between layers is no gate and gets none.
+    At level `gate`, two-qubit gates other than CX and CZ get their channels twice, since devices compile them to two
+    CX. A measurement between layers is not a gate and gets none.
     """
     if level not in LEVELS:
         raise unknown_name("noise_level", level, LEVELS)
-    single = _channels(strengths)
-    double = _channels({name: strengths.get(f"{name}{TWO}", strengths.get(name, 0.0)) for name in CHANNELS})
+    one_qubit_channels = _channels(strengths)
+    two_qubit_channels = _channels(
+        {name: strengths.get(f"{name}{TWO_QUBIT}", strengths.get(name, 0.0)) for name in CHANNELS}
+    )
     noisy = []
     for block in blocks:
         if all(operation.gate == DEPHASING for operation in block.all_operations()):
@@ -65,23 +67,23 @@ def noisy_blocks(blocks: Sequence[cirq.Circuit], strengths: dict[str, float], le
         for operation in block.all_operations():
             operations.append(operation)
             if level == "gate" and len(operation.qubits) == 1:
-                operations += [channel(operation.qubits[0]) for channel in single]
+                operations += [channel(operation.qubits[0]) for channel in one_qubit_channels]
             elif level == "gate":
                 times = 1 if operation.gate in (cirq.CX, cirq.CZ) else 2
-                operations += times * [channel(qubit) for qubit in operation.qubits for channel in double]
+                operations += times * [channel(qubit) for qubit in operation.qubits for channel in two_qubit_channels]
         if level == "layer":
-            operations += [channel(qubit) for qubit in sorted(block.all_qubits()) for channel in single]
+            operations += [channel(qubit) for qubit in sorted(block.all_qubits()) for channel in one_qubit_channels]
         noisy.append(cirq.Circuit(operations))
     return noisy
 
 
 def _channels(strengths: dict[str, float]) -> list[cirq.Gate]:
-    """Return the channels of positive strength, without readout errors and those for two qubits."""
+    """Return the channels of positive strength, except readout errors and strengths for two-qubit gates."""
     return [CHANNELS[n](strength) for n, strength in strengths.items() if n in CHANNELS and n != "readout" and strength]
 
 
 def partial_measurement(qubits: Sequence[cirq.Qid]) -> cirq.Circuit:
-    """Return a measurement of every other qubit in Z whose outcome is not kept: full dephasing.
+    """Return a measurement of every other qubit in Z with discarded outcomes: full dephasing.
 
     arXiv:2103.14653 measures qubits 0, 2, 4, 6 between its two layers.
     """
@@ -89,6 +91,6 @@ def partial_measurement(qubits: Sequence[cirq.Qid]) -> cirq.Circuit:
 
 
 def readout_errors(qubits: Sequence[cirq.Qid], strengths: dict[str, float]) -> cirq.Circuit:
-    """Return a bit flip on each qubit before it is read."""
+    """Return a bit-flip channel on each qubit before its readout."""
     strength = strengths.get("readout", 0.0)
     return cirq.Circuit(cirq.bit_flip(strength)(qubit) for qubit in qubits) if strength else cirq.Circuit()

@@ -12,10 +12,10 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from qssl_tf.quantum.batched_states import eigenvalues
+from qssl_tf.quantum.gatewise import GatewiseCircuit
 from qssl_tf.quantum.pauli_program import Block, PauliProgram
-from qssl_tf.quantum.rows import signs
-from qssl_tf.quantum.sampling import outcomes, uniform
-from qssl_tf.quantum.splitting import SplitCircuit
+from qssl_tf.quantum.sampling import sample_outcomes, uniform
 
 OUTCOMES_AT_ONCE = 64  # outcomes that go backwards together: more do not fit into the caches
 
@@ -27,14 +27,14 @@ class PauliSimulation:
     Attributes:
         gates: Each with its own angle.
         program: Its steps, readout errors included; it ends in the basis in which each observable is a product of Z.
-        members: 1 where a qubit belongs to an observable, shape (width, observables).
+        support_mask: 1 where a qubit belongs to an observable, shape (width, observables).
         inputs: Number of input symbols; the weights' symbols follow.
         shots: Measurements of each expectation; None is exact.
     """
 
-    gates: SplitCircuit
+    gates: GatewiseCircuit
     program: PauliProgram
-    members: np.ndarray
+    support_mask: np.ndarray
     inputs: int
     shots: int | None
 
@@ -49,7 +49,7 @@ class PauliSimulation:
 
     def exact(self, rows: tf.Tensor, shared: tf.Tensor) -> tf.Tensor:
         """Return the exact expectations, shape (n, observables)."""
-        index = self.members.astype(int).T @ 2 ** np.arange(self.program.width)[::-1]
+        index = self.support_mask.astype(int).T @ 2 ** np.arange(self.program.width)[::-1]
         start = tf.one_hot(index, 2**self.program.width, axis=0)  # (2^width, observables), a digit being I or Z
         return _met(rows, self._backwards(start, shared))
 
@@ -68,8 +68,8 @@ class PauliSimulation:
         """Return the expectations, shape (n, observables): from fresh shots, the same for all, or exact."""
         if self.shots is None:
             return self.exact(rows, shared)
-        values = tf.constant(signs(self.members, range(self.program.width)))  # (2^width, observables)
-        drawn = outcomes(self.chances(rows, shared), uniform(seed, first_row, tf.shape(rows)[0], self.shots))
+        values = tf.constant(eigenvalues(self.support_mask, range(self.program.width)))  # (2^width, observables)
+        drawn = sample_outcomes(self.chances(rows, shared), uniform(seed, first_row, tf.shape(rows)[0], self.shots))
         return tf.reduce_mean(tf.gather(values, drawn), axis=0)
 
     def _backwards(self, start: tf.Tensor, shared: tf.Tensor) -> tf.Tensor:

@@ -6,13 +6,14 @@ import numpy as np
 import tensorflow as tf
 
 from qssl_tf.errors import UserError
+from qssl_tf.quantum.gatewise import gatewise
+from qssl_tf.quantum.gradient_rules import shift_terms
 from qssl_tf.quantum.measurement import Measurement
 from qssl_tf.quantum.memory import available
-from qssl_tf.quantum.observables import basis_change, members
+from qssl_tf.quantum.observables import basis_change, support_mask
 from qssl_tf.quantum.pauli_program import pauli_program
 from qssl_tf.quantum.pauli_simulation import OUTCOMES_AT_ONCE, PauliSimulation
 from qssl_tf.quantum.spec import CircuitSpec
-from qssl_tf.quantum.splitting import shift_terms, split
 from qssl_tf.quantum.statevector_gradients import Expectations, in_chunks
 from qssl_tf.quantum.transfer import transfers
 from qssl_tf.xla import compiled
@@ -21,7 +22,7 @@ _compiled: dict[tuple, Expectations] = {}
 AT_ONCE = 2**27  # bytes that a chunk of rows may take
 
 
-def pauli_expectations(spec: CircuitSpec, measured: Measurement) -> Expectations:
+def pauli_expectations(spec: CircuitSpec, measurement: Measurement) -> Expectations:
     """Return (angles (n, input symbols), weights (weights,), seed (2,), first row) -> expectations (n, observables).
 
     Without shots they and their gradient are exact, noise included. With shots, outcomes are drawn from the exact
@@ -31,22 +32,24 @@ def pauli_expectations(spec: CircuitSpec, measured: Measurement) -> Expectations
     Raises:
         UserError: Coefficients beyond the memory that is left.
     """
-    key = (spec.key, measured)
+    key = (spec.key, measurement)
     if key not in _compiled:
-        run = simulation(spec, measured)
+        run = simulation(spec, measurement)
         _refuse_beyond_memory(run)
-        _compiled[key] = compiled(in_chunks(MODES[measured.gradient](run), max(1, AT_ONCE // _row_bytes(run))))
+        _compiled[key] = compiled(in_chunks(MODES[measurement.gradient](run), max(1, AT_ONCE // _row_bytes(run))))
     return _compiled[key]
 
 
-def simulation(spec: CircuitSpec, measured: Measurement) -> PauliSimulation:
+def simulation(spec: CircuitSpec, measurement: Measurement) -> PauliSimulation:
     """Prepare a circuit with its noise, for an encoding that stands in front of everything else."""
-    circuit = measured.executed(spec) + basis_change(spec.observables) + measured.readout(spec)
-    gates = split(circuit, spec.inputs + spec.weights)
+    circuit = measurement.executed_circuit(spec) + basis_change(spec.observables) + measurement.readout_circuit(spec)
+    gates = gatewise(circuit, spec.inputs + spec.weights)
     by_row = set(np.flatnonzero(np.any(gates.matrix[: len(spec.inputs)], axis=0)).tolist())
     program = pauli_program(transfers(gates, spec.qubits), len(spec.qubits), by_row)
     assert program is not None  # simulators.why_not_pauli has asked for the encoding
-    return PauliSimulation(gates, program, members(spec.observables, spec.qubits), len(spec.inputs), measured.shots)
+    return PauliSimulation(
+        gates, program, support_mask(spec.observables, spec.qubits), len(spec.inputs), measurement.shots
+    )
 
 
 def differentiated(run: PauliSimulation) -> Expectations:
@@ -65,7 +68,7 @@ def shifted(run: PauliSimulation, exact: bool = True) -> Expectations:
 
     Args:
         run: The circuit.
-        exact: Take four terms for controlled gates, see `splitting.shift_terms`.
+        exact: Take four terms for controlled gates, see `gradient_rules.shift_terms`.
     """
     gates, shifts, coefficients = shift_terms(run.gates, exact)
     to_rows = np.stack([np.zeros(len(run.gates.names)) if f.angle is None else np.eye(len(run.gates.names))[f.angle]
@@ -105,7 +108,7 @@ MODES: dict[str, Callable[[PauliSimulation], Expectations]] = {
 
 def _row_bytes(run: PauliSimulation) -> int:
     """Return about how much memory a row takes where it meets the observables, with its gradient."""
-    width, count = run.program.width, run.members.shape[1]
+    width, count = run.program.width, run.support_mask.shape[1]
     exact = 12 * count * 3 ** (width // 2)
     return exact if run.shots is None else exact + 4 * 3**width + 16 * 2**width + 64 * run.shots
 
@@ -116,7 +119,7 @@ def _refuse_beyond_memory(run: PauliSimulation) -> None:
     Raises:
         UserError: It gives the estimate.
     """
-    width, count = run.program.width, run.members.shape[1]
+    width, count = run.program.width, run.support_mask.shape[1]
     needed = 4 * 4**width * count * (len(run.program.blocks) + 4)  # each block's are kept for the gradient
     if run.shots is not None:
         needed += 4 * 4**width * min(OUTCOMES_AT_ONCE, 2**width) * 4

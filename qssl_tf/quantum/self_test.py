@@ -1,4 +1,4 @@
-"""A short test of this installation: are the gradients of a small quantum head right, on every simulator there is?"""
+"""A short self-test of the installation: the gradients of a small quantum head on every simulator."""
 
 import numpy as np
 import tensorflow as tf
@@ -10,36 +10,38 @@ TOLERANCE = 2e-3
 
 
 def gradient_errors(width: int = 3) -> dict[str, float]:
-    """Return, for each simulator, the largest error of a gradient by weights and angles against central differences.
+    """Return each simulator's largest gradient error, in weights and angles, against central differences.
 
     Args:
         width: Qubits of the circuit, a ring of one layer.
     """
     angles = np.random.default_rng(0).uniform(0.2, 2.9, (2, width)).astype(np.float32)
-    return {name: _error(QuantumHead(width, "ring", 1, simulator=name, seed=0), angles) for name in ("xla", "tfq")}
+    return {
+        name: _largest_error(QuantumHead(width, "ring", 1, simulator=name, seed=0), angles) for name in ("xla", "tfq")
+    }
 
 
-def _error(head: QuantumHead, angles: np.ndarray) -> float:
+def _largest_error(head: QuantumHead, angles: np.ndarray) -> float:
     head.build((None, angles.shape[1]))
     x, coefficients = tf.Variable(angles), np.arange(1.0, angles.shape[1] + 1, dtype=np.float32)
     with tf.GradientTape() as tape:
         value = tf.reduce_sum(head(x) * coefficients)
-    found = tape.gradient(value, [x, head.parameters.value])
+    gradients = tape.gradient(value, [x, head.parameters.value])
     variables = (x, head.parameters)
     return max(
-        abs(float(tf.reshape(gradient, -1)[place]) - _difference(head, coefficients, x, variable, place))
-        for gradient, variable in zip(found, variables, strict=True)
-        for place in range(int(np.prod(variable.shape)))
+        abs(float(tf.reshape(gradient, -1)[index]) - _central_difference(head, coefficients, x, variable, index))
+        for gradient, variable in zip(gradients, variables, strict=True)
+        for index in range(int(np.prod(variable.shape)))
     )
 
 
-def _difference(head: QuantumHead, coefficients: np.ndarray, x: tf.Variable, variable, place: int) -> float:
-    """Return the central difference of the weighted expectations by one entry of a variable."""
-    before, values = variable.numpy(), []
+def _central_difference(head: QuantumHead, coefficients: np.ndarray, x: tf.Variable, variable, index: int) -> float:
+    """Return the central difference of the weighted expectations in one entry of a variable."""
+    original, values = variable.numpy(), []
     for sign in (1, -1):
-        moved = before.copy()
-        moved.flat[place] += sign * STEP
-        variable.assign(moved)
+        shifted_values = original.copy()
+        shifted_values.flat[index] += sign * STEP
+        variable.assign(shifted_values)
         values.append(float(tf.reduce_sum(head(x) * coefficients)))
-    variable.assign(before)
+    variable.assign(original)
     return (values[0] - values[1]) / (2 * STEP)

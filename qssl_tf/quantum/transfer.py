@@ -16,7 +16,7 @@ import cirq
 import numpy as np
 
 from qssl_tf.quantum.gates import shared_gate
-from qssl_tf.quantum.splitting import SplitCircuit
+from qssl_tf.quantum.gatewise import GatewiseCircuit
 
 PAULIS = np.array([[[1, 0], [0, 1]], [[0, 1], [1, 0]], [[0, -1j], [1j, 0]], [[1, 0], [0, -1]]])
 FUNCTIONS = 5
@@ -30,7 +30,7 @@ class Transfer:
         wires: Numbers of the qubits; the first is the most significant digit of the matrices' indices.
         terms: float64, shape (5, 4^k, 4^k): the matrices that belong to 1, cos a, sin a, cos a/2, sin a/2; or (1, 4^k,
             4^k) without an angle.
-        angle: The gate's number in the split circuit; None if it has no angle.
+        angle: The gate's number in the gatewise circuit; None if it has no angle.
     """
 
     wires: tuple[int, ...]
@@ -72,8 +72,8 @@ def _sandwich(left: np.ndarray, right: np.ndarray) -> np.ndarray:
     return np.einsum("iab,jba->ij", products, moved, optimize=True) / size
 
 
-def transfers(circuit: SplitCircuit, qubits: Sequence[cirq.Qid]) -> Iterator[Transfer]:
-    """Yield what the operations of a split circuit do, in order, channels included; qubit i is wire i."""
+def transfers(circuit: GatewiseCircuit, qubits: Sequence[cirq.Qid]) -> Iterator[Transfer]:
+    """Yield what the operations of a gatewise circuit do, in order, channels included; qubit i is wire i."""
     wire = {qubit: number for number, qubit in enumerate(qubits)}
     number = {name: angle for angle, name in enumerate(circuit.names)}
     for operation in circuit.operations:

@@ -1,1 +1,1 @@
-"""All pictures of a run, and the page that gathers what the run folder holds."""
+"""The figures of a run, and its report: one HTML page with everything in the run folder."""

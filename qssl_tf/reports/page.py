@@ -1,4 +1,4 @@
-"""A run's report as one HTML page that needs no other file and no network."""
+"""The parts of a self-contained HTML page: it needs no other file and no network."""
 
 import base64
 import html
@@ -24,7 +24,7 @@ body { background: #fff; overflow-wrap: anywhere; }
 
 
 def escape(value: Any) -> str:
-    """Return a value as HTML shows it, and as every file can hold it: its text, never as markup."""
+    """Return a value as text for HTML: escaped, with characters that no file can hold written out."""
     return html.escape(printable(str(value)))
 
 
@@ -33,7 +33,7 @@ def page(title: str, sections: Mapping[str, str]) -> str:
 
     Args:
         title: Plain text.
-        sections: Heading, and HTML of `table`, `pictures` or `text`.
+        sections: Heading -> HTML, from `table`, `figures` or `text`.
     """
     body = "\n".join(f"<h2>{escape(name)}</h2>\n{content}" for name, content in sections.items() if content)
     return (
@@ -49,33 +49,33 @@ def text(words: str) -> str:
 
 
 def table(rows: Iterable[Sequence[Any]], heads: Sequence[str] = ()) -> str:
-    """Return rows of plain values as a table, nothing where there are none."""
+    """Return rows of plain values as a table; an empty string without rows."""
     lines = ["".join(f"<td>{escape(cell)}</td>" for cell in row) for row in rows]
-    top = f"<tr>{''.join(f'<th>{escape(head)}</th>' for head in heads)}</tr>\n" if heads and lines else ""
-    return f"<table>\n{top}" + "\n".join(f"<tr>{line}</tr>" for line in lines) + "\n</table>" if lines else ""
+    header = f"<tr>{''.join(f'<th>{escape(head)}</th>' for head in heads)}</tr>\n" if heads and lines else ""
+    return f"<table>\n{header}" + "\n".join(f"<tr>{line}</tr>" for line in lines) + "\n</table>" if lines else ""
 
 
-def pictures(shown: Mapping[str, Path | str]) -> str:
-    """Return PNG files with captions, their bytes within the page; files that do not exist are left out.
+def figures(sources: Mapping[str, Path | str]) -> str:
+    """Return PNG files embedded as figures with captions; files that do not exist are left out.
 
     Args:
-        shown: Caption, and the file, or why there is none.
+        sources: Caption -> file, or a clause that says why there is no figure.
     """
     return "\n".join(
-        text(f"no {caption}: {path}")
-        if isinstance(path, str)
+        text(f"no {caption}: {source}")
+        if isinstance(source, str)
         else f'<figure><img alt="{escape(caption)}" src="data:image/png;base64,'
-        f'{base64.b64encode(_png(path)).decode()}">\n<figcaption>{escape(caption)}</figcaption></figure>'
-        for caption, path in shown.items()
-        if isinstance(path, str) or path.is_file()
+        f'{base64.b64encode(_png(source)).decode()}">\n<figcaption>{escape(caption)}</figcaption></figure>'
+        for caption, source in sources.items()
+        if isinstance(source, str) or source.is_file()
     )
 
 
 def _png(path: Path) -> bytes:
-    """Return the bytes of a picture of a run folder.
+    """Return the bytes of a figure in a run folder.
 
     Raises:
-        UserError: It is no PNG file: anything else in its place would go out with the page.
+        UserError: It is not a PNG file; embedding it could leak some other file with the page.
     """
     try:
         return read_png(path)
@@ -84,15 +84,15 @@ def _png(path: Path) -> bytes:
 
 
 def settings_table(config: Config) -> str:
-    """Return all settings, those that are not the package's defaults first and marked."""
-    default, values = Config().to_dict(), config.to_dict()
-    changed = [name for name in values if values[name] != default[name]]
+    """Return a table of all settings, those that differ from the defaults first and marked."""
+    defaults, values = Config().to_dict(), config.to_dict()
+    changed = [name for name in values if values[name] != defaults[name]]
     names = [*changed, *(name for name in values if name not in changed)]
-    rows = [(name, _shown(values[name]), "not the default" if name in changed else "") for name in names]
+    rows = [(name, _format(values[name]), "not the default" if name in changed else "") for name in names]
     return table(rows, ("setting", "value", ""))
 
 
-def _shown(value: Any) -> str:
+def _format(value: Any) -> str:
     if value is None or value == []:
         return "none"
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)

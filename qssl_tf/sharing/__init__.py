@@ -1,1 +1,1 @@
-"""Runs for others: folders with a model card and checksums, and the runs that come with the package."""
+"""Runs as folders for others, with a model card and checksums."""

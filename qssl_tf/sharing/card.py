@@ -15,8 +15,8 @@ PAPER = "Jaderberg et al., *Quantum Self-Supervised Learning* ([arXiv:2103.14653
 
 
 @dataclass(frozen=True)
-class Facts:
-    """What a card says.
+class CardContent:
+    """What a card is written from.
 
     Attributes:
         name: Of the folder.
@@ -24,11 +24,11 @@ class Facts:
         data: The run's `data.json`.
         versions: The run's `versions.json`.
         step: Training steps of the weights.
-        probe: The run's `probe.json`; None where it was not probed.
+        probe: The run's `probe.json`; None if it was not probed.
         others: Accuracies of runs with the same settings and other seeds, by seed, in percent.
         licence: Of the weights.
-        unfinished: What the weights lack of the whole training, as `training.runs.unfinished` says it; may be empty.
-        note: What a reader must know besides, in Markdown; may be empty. All other texts are shown as they are.
+        unfinished: Which part of the training is missing, as `unfinished` of the training words it; may be empty.
+        note: Further text, in Markdown; may be empty. All other texts are escaped.
     """
 
     name: str
@@ -43,34 +43,37 @@ class Facts:
     note: str = ""
 
 
-def card(facts: Facts) -> str:
-    """Return the card as Markdown."""
-    parts = [f"# {plain(facts.name)}", _what(facts), _use(facts), _accuracy(facts), _data(facts), _protocol(facts)]
-    if facts.note:
-        parts.append(f"## Note\n\n{facts.note}")
-    parts.append(f"## Licence\n\nWeights: {plain(facts.licence)}. The images keep the licence of their source.")
+def card(content: CardContent) -> str:
+    """Return the card, in Markdown."""
+    sections = (_model, _use, _accuracy, _data, _protocol)
+    parts = [f"# {plain(content.name)}", *(section(content) for section in sections)]
+    if content.note:
+        parts.append(f"## Note\n\n{content.note}")
+    parts.append(f"## Licence\n\nWeights: {plain(content.licence)}. The images keep the licence of their source.")
     return "\n\n".join(parts) + "\n"
 
 
-def _what(facts: Facts) -> str:
-    config = facts.config
+def _model(content: CardContent) -> str:
+    config = content.config
     head = f"the circuit {code(config.ansatz)} on {config.width} qubits"
     head += f", {config.layers} layer{'s' * (config.layers > 1)}"
     if config.head != "quantum":
         head = f"the head `{config.head}` of width {config.width}"
     shots = "" if config.head != "quantum" else f" ({'exact' if config.shots is None else f'{config.shots} shots'})"
+    warning = (
+        f"\n\n**These are not the weights of a whole training: {content.unfinished}.**" if content.unfinished else ""
+    )
     return (
         f"An encoder {code(config.encoder)} and {head}{shots}, trained together without labels by contrastive learning "
-        f"as in {PAPER}."
-        + (f"\n\n**These are not the weights of a whole training: {facts.unfinished}.**" if facts.unfinished else "")
+        f"as in {PAPER}.{warning}"
     )
 
 
-def _use(facts: Facts) -> str:
-    shape = " x ".join(map(str, facts.data["image_shape"]))
+def _use(content: CardContent) -> str:
+    shape = " x ".join(map(str, content.data["image_shape"]))
     return (
         "## Use\n\n```python\nimport qssl_tf as q\n\n"
-        f"run = q.load_run({quoted(facts.name)})  # this folder\n"
+        f"run = q.load_run({quoted(content.name)})  # this folder\n"
         "features = run.features(images)\n```\n\n"
         f"`images` are bytes or fractions of {shape} pixels (height x width x channels). It is made for research on "
         "quantum heads; its features serve images like those below and promise nothing for others. `sha256sum --check "
@@ -78,10 +81,10 @@ def _use(facts: Facts) -> str:
     )
 
 
-def _accuracy(facts: Facts) -> str:
-    if facts.probe is None:
+def _accuracy(content: CardContent) -> str:
+    if content.probe is None:
         return "## Accuracy\n\nThis run was not probed."
-    probe = facts.probe
+    probe = content.probe
     low, high = wilson(round(probe["accuracy_last"] / 100 * probe["n_test"]), probe["n_test"])
     text = (
         f"## Accuracy\n\nA linear classifier on the {probe['features']} frozen features (protocol "
@@ -90,26 +93,26 @@ def _accuracy(facts: Facts) -> str:
         f"over the classes (balanced accuracy) is {probe['balanced_accuracy']:.1f} %. The 95 % interval for the choice "
         f"of these images is {low:.1f} to {high:.1f} % (Wilson)."
     )
-    if facts.others:
-        accuracies = {facts.config.seed: probe["accuracy_last"], **facts.others}
+    if content.others:
+        accuracies = {content.config.seed: probe["accuracy_last"], **content.others}
         text += _over_seeds(accuracies)
     by_class = ", ".join(f"{plain(name)}: {value:.0f}" for name, value in probe["per_class_accuracy"].items())
     return f"{text}\n\nBy class, in percent: {by_class}."
 
 
 def _over_seeds(accuracies: Mapping[int, float]) -> str:
-    found = summary(list(accuracies.values()))
+    stats = summary(list(accuracies.values()))
     each = ", ".join(f"{accuracy:.1f} (seed {seed})" for seed, accuracy in sorted(accuracies.items()))
-    assert found.sd is not None and found.interval is not None  # of two seeds or more
-    low, high = found.interval
+    assert stats.sd is not None and stats.interval is not None  # there are two seeds or more
+    low, high = stats.interval
     return (
-        f"\n\nThe same settings with {found.n} seeds: {found.mean:.1f} ± {found.sd:.1f} % (mean and sample standard "
+        f"\n\nThe same settings with {stats.n} seeds: {stats.mean:.1f} ± {stats.sd:.1f} % (mean and sample standard "
         f"deviation; Student's 95 % interval of the mean {low:.1f} to {high:.1f} %): {each}."
     )
 
 
-def _data(facts: Facts) -> str:
-    data = facts.data
+def _data(content: CardContent) -> str:
+    data = content.data
     return (
         f"## Data\n\n{code(data['name'])}: {data['train_images']} training images, used without labels; "
         f"{data['test_images']} test images. Classes: {', '.join(map(plain, data['class_names'])) or 'none'}. SHA-256 "
@@ -117,45 +120,46 @@ def _data(facts: Facts) -> str:
     )
 
 
-def _protocol(facts: Facts) -> str:
-    default, values = Config().to_dict(), facts.config.to_dict()
+def _protocol(content: CardContent) -> str:
+    config = content.config
+    defaults, values = Config().to_dict(), config.to_dict()
     changed = [
         f"| `{name}` | {plain(value) if isinstance(value, str) else value} |"
         for name, value in values.items()
-        if value != default[name]
+        if value != defaults[name]
     ]
     table = "\n".join(["", "", "| setting | value |", "|---|---|", *changed]) if changed else ""
-    packages = [name for name in ("qssl-tf", "tensorflow", "keras") if name in facts.versions]
-    used = ", ".join(f"{name} {plain(facts.versions[name])}" for name in packages)
-    which = "those that are not the package's defaults:" if changed else "they are the package's defaults."
+    packages = [name for name in ("qssl-tf", "tensorflow", "keras") if name in content.versions]
+    versions = ", ".join(f"{name} {plain(content.versions[name])}" for name in packages)
+    settings = "those that are not the package's defaults:" if changed else "they are the package's defaults."
     return (
-        f"## Protocol\n\nSeed {facts.config.seed}, {facts.step} steps of {facts.config.batch_size} images, with {used}."
-        f" All settings stand in `config.json`; {which}{table}"
+        f"## Protocol\n\nSeed {config.seed}, {content.step} steps of {config.batch_size} images, with {versions}."
+        f" All settings stand in `config.json`; {settings}{table}"
     )
 
 
-def seeds_of(config: Config, probed: Sequence[tuple[str, Config, float]]) -> dict[int, float]:
-    """Return the accuracy of each other seed.
+def accuracies_by_seed(config: Config, others: Sequence[tuple[str, Config, float]]) -> dict[int, float]:
+    """Return seed -> accuracy of other runs of the same settings.
 
     Args:
         config: The run's settings.
-        probed: Folder, settings and accuracy in percent of other runs.
+        others: Folder, settings and accuracy in percent of each other run.
 
     Raises:
-        UserError: One has other settings than its seed, or a seed comes twice.
+        UserError: Settings other than the seed differ, or a seed occurs twice.
     """
-    found: dict[int, float] = {}
-    for folder, other, accuracy in probed:
-        ours = ("seed", "data_dir")
-        different = [line for line in config.differences(other) if line.split(":")[0] not in ours]
-        if different:
+    accuracies: dict[int, float] = {}
+    for folder, other, accuracy in others:
+        may_differ = ("seed", "data_dir")
+        differences = [line for line in config.differences(other) if line.split(":")[0] not in may_differ]
+        if differences:
             raise UserError(
                 f"{argument('seeds')} must name runs with the same settings; "
-                f"{folder} has others ({'; '.join(different)})."
+                f"{folder} has others ({'; '.join(differences)})."
             )
-        if other.seed == config.seed or other.seed in found:
+        if other.seed == config.seed or other.seed in accuracies:
             raise UserError(
                 f"{argument('seeds')} must name runs of other seeds; seed {other.seed} of {folder} is there twice."
             )
-        found[other.seed] = accuracy
-    return found
+        accuracies[other.seed] = accuracy
+    return accuracies

@@ -1,4 +1,4 @@
-"""ARMS: what the paper compares, and the controls that its critics ask for (arXiv:2403.07059)."""
+"""ARMS: the heads that the paper compares, and the controls that its critics ask for (arXiv:2403.07059)."""
 
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -14,7 +14,7 @@ class Arm:
     """One way to build the head; everything else is the paper's preset.
 
     Attributes:
-        about: What it is, in a few words.
+        about: A short description.
         settings: Fields of Config that differ from the preset.
         published: Whether the paper reports it.
     """
@@ -44,38 +44,38 @@ ARMS: dict[str, Arm] = {
 }
 
 
-OWN_ARMS = ("ansatz", "encoder")  # settings whose own words, registered by the user, are arms as well
+PLUGIN_SETTINGS = ("ansatz", "encoder")  # what a user registers for these settings becomes an arm as well
 
 
-def own_arms() -> dict[str, Arm]:
-    """Return the arms that the user's own circuits and encoders make: the ring's settings with that word.
+def registered_arms() -> dict[str, Arm]:
+    """Return an arm for each circuit and encoder that the user registered: the ring with that one setting changed.
 
-    An arm has the word's name, or that of its setting before it where the name is taken.
+    It is named after the circuit or encoder, with the setting as a prefix if that name is taken.
     """
-    found: dict[str, Arm] = {}
-    for setting in OWN_ARMS:
+    arms: dict[str, Arm] = {}
+    for setting in PLUGIN_SETTINGS:
         for word in WORDS[setting].own:
-            name = word if word not in ARMS and word not in found else f"{setting}_{word}"
-            found[name] = Arm(f"own {setting} {word}", {setting: word})
-    return found
+            name = word if word not in ARMS and word not in arms else f"{setting}_{word}"
+            arms[name] = Arm(f"own {setting} {word}", {setting: word})
+    return arms
 
 
 def arm(name: str) -> Arm:
     """Return the arm of that name.
 
     Raises:
-        UserError: There is none; the valid ones are listed.
+        UserError: There is none; the message lists the valid names.
     """
-    known = own_arms() | ARMS
-    if name not in known:
-        raise unknown_name("arm", name, known)
-    return known[name]
+    arms = registered_arms() | ARMS
+    if name not in arms:
+        raise unknown_name("arm", name, arms)
+    return arms[name]
 
 
 def arm_config(name: str, seed: int) -> Config:
     """Return the settings of one run of an arm.
 
     Raises:
-        UserError: No arm has that name; the valid ones are listed.
+        UserError: No arm has that name; the message lists the valid ones.
     """
     return replace(preset("paper"), **arm(name).settings, seed=seed)

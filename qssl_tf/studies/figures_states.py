@@ -1,4 +1,4 @@
-"""Figures of states and of the device. Each function returns whether there was anything to draw."""
+"""Figures of the quantum states and of the device. Each function returns whether there was anything to draw."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,7 +10,7 @@ from qssl_tf.evaluation.published import published_confusion
 from qssl_tf.plots.style import BLUE, ORANGE, PAGE, save_figure, styled, subplots
 from qssl_tf.studies.records import Record
 
-QUANTITIES = {
+LABELS = {
     "loss": "NT-Xent loss (nats)",
     "positive_overlap": "overlap of two views\nof an image",
     "hilbert_schmidt_distance": "Hilbert-Schmidt distance\nof a pair to all others",
@@ -21,10 +21,10 @@ QUANTITIES = {
 
 @styled
 def draw_states(path: Path, records: Sequence[Record], theirs: Sequence[Mapping[str, float]]) -> bool:
-    """Draw loss and geometry of the two-class run, a line a seed, beside the published points."""
+    """Draw loss and geometry of the two-class runs, a line for each seed, and the published points."""
     figure, grid = subplots(2, 3, figsize=(PAGE, 4.2))
     axes = grid.flat
-    for axis, (name, words) in zip(axes, QUANTITIES.items(), strict=False):
+    for axis, (name, label) in zip(axes, LABELS.items(), strict=False):
         for record in records:
             if name == "loss":
                 points = list(enumerate(record.losses, start=1))
@@ -38,18 +38,18 @@ def draw_states(path: Path, records: Sequence[Record], theirs: Sequence[Mapping[
             color=ORANGE,
             label="published (1 run)",
         )
-        axis.set(xlabel="training batches", ylabel=words)
+        axis.set(xlabel="training batches", ylabel=label)
     handles, labels = axes[0].get_legend_handles_labels()
-    unique = dict(zip(labels, handles, strict=True))
-    axes[len(QUANTITIES)].axis("off")
-    axes[len(QUANTITIES)].legend(unique.values(), unique.keys(), loc="center")
+    handle_of = dict(zip(labels, handles, strict=True))
+    axes[len(LABELS)].axis("off")
+    axes[len(LABELS)].legend(handle_of.values(), handle_of.keys(), loc="center")
     save_figure(figure, path)
     return bool(records)
 
 
 @styled
 def draw_device(path: Path, device: Mapping[str, Any]) -> bool:
-    """Draw the exact circuit's confusion matrix, the snapshot's and the published device's, by shares of a class."""
+    """Draw the confusion matrices of exact simulation, of the snapshot and of the published device run."""
     theirs, names = published_confusion("ring")
     panels = {
         f"exact: {device['accuracy_exact']:.1f} %": device["confusion_exact"],

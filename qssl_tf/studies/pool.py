@@ -1,4 +1,4 @@
-"""A bounded number of processes, each at one job; they end with this process, however it ends."""
+"""A pool of processes, one job each, that end with this process, however it ends."""
 
 import os
 import subprocess
@@ -9,44 +9,44 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from qssl_tf.files.write import replacing
-from qssl_tf.studies.costs import Job
+from qssl_tf.studies.jobs import Job
 
-ROOM = 1 << 16  # bytes; where they cannot be written, the disk is full
-USER_MISTAKE = 2  # exit code of a command that refuses what it was asked
+SPACE_TEST = 1 << 16  # bytes; if they cannot be written, the disk is full
+USER_ERROR = 2  # exit code of a command that ends with a UserError
 
 
 @dataclass
 class Task:
-    """A job on its way.
+    """A job and its process.
 
     Attributes:
-        job: What is to be done.
-        expected: Seconds it is expected to take.
+        job: The job.
+        expected: Estimated duration in seconds.
         state: waiting, running, done, failed or left out.
-        began: When it was started, by the monotonic clock.
-        took: Seconds it took, once it ended.
+        start: Its start, by the monotonic clock.
+        seconds: Its duration, once it has ended.
         process: Its process.
-        message: The last line it said, once it failed.
-        log_began: Bytes of its log that are of earlier processes.
+        message: The last line of its output, once it has failed.
+        log_offset: Bytes in its log that earlier processes wrote.
     """
 
     job: Job
     expected: float
     state: str = "waiting"
-    began: float = 0.0
-    took: float = 0.0
+    start: float = 0.0
+    seconds: float = 0.0
     process: subprocess.Popen | None = None
     message: str = ""
-    log_began: int = 0
+    log_offset: int = 0
 
     @property
     def name(self) -> str:
-        """What it does to which run."""
-        return self.job.pair.name if self.job.kind == "run" else f"{self.job.pair.name} {self.job.kind}"
+        """The run and, unless it is trained and probed, the kind of the job."""
+        return self.job.spec.name if self.job.kind == "run" else f"{self.job.spec.name} {self.job.kind}"
 
 
-class Refused(Exception):
-    """A job met what a user has to mend; the others would as well."""
+class TaskRefused(Exception):
+    """A job ended with a user's error, which the others would meet as well."""
 
 
 def run_all(
@@ -55,48 +55,48 @@ def run_all(
     command: Callable[[Job], list[str]],
     logs: Path,
     budget: float | None = None,
-    changed: Callable[[Task | None], None] = lambda task: None,
+    on_change: Callable[[Task | None], None] = lambda task: None,
 ) -> None:
     """Run every task, at most `processes` at a time, in order.
 
     Args:
-        tasks: What to do; their states are kept up to date.
-        processes: At most that many run at once; they share the cores.
-        command: Gives the arguments of `python` for a job.
-        logs: Folder where each leaves its output, `<name>.log`.
-        budget: Seconds after which nothing more is begun; a task that would not end within it is left out.
-        changed: Called with each task that began or ended, and with None about once a second.
+        tasks: The tasks; their states are updated.
+        processes: Number of tasks that run at once and share the cores.
+        command: Returns the arguments of `python` for a job.
+        logs: Folder for the output of each, `<name>.log`.
+        budget: Seconds for all; a task that is not expected to end in time is left out.
+        on_change: Called with each task that starts or ends, and several times a second with None.
 
     Raises:
-        Refused: A task ended with a user's mistake; the others are stopped.
-        KeyboardInterrupt: Ctrl-C; the tasks have kept their state and ended.
+        TaskRefused: A task ended with a user's error; the others are stopped.
+        KeyboardInterrupt: Ctrl-C; the tasks have saved their state and ended.
     """
-    began = time.monotonic()
+    start = time.monotonic()
     try:
         while any(task.state in ("waiting", "running") for task in tasks):
             for task in [task for task in tasks if task.state == "running"]:
                 if task.process is not None and task.process.poll() is not None:
-                    _ended(task, logs)
-                    changed(task)
-                    if task.process.returncode == USER_MISTAKE:
-                        raise Refused(task.message)
+                    _finish(task, logs)
+                    on_change(task)
+                    if task.process.returncode == USER_ERROR:
+                        raise TaskRefused(task.message)
             while sum(task.state == "running" for task in tasks) < processes:
                 waiting = next((task for task in tasks if task.state == "waiting"), None)
                 if waiting is None:
                     break
-                fits = budget is None or time.monotonic() - began + waiting.expected <= budget
+                fits = budget is None or time.monotonic() - start + waiting.expected <= budget
                 if fits:
                     _start(waiting, command(waiting.job), logs, processes)
                 else:
                     waiting.state = "left out"
-                changed(waiting)
-            changed(None)
+                on_change(waiting)
+            on_change(None)
             time.sleep(0.3)
     except KeyboardInterrupt:
         for task in tasks:
             if task.state == "running" and task.process is not None:
-                task.process.terminate()  # Ctrl-C reached them as well, SIGTERM did not; twice is no harm
-        _wait(tasks)  # they keep their state first
+                task.process.terminate()  # Ctrl-C reaches children too, SIGTERM does not; a second signal does no harm
+        _wait(tasks)  # while they save their state
         raise
     finally:
         _end(tasks)
@@ -110,50 +110,50 @@ def _start(task: Task, arguments: list[str], logs: Path, processes: int) -> None
         threads = str(max(1, cores // processes))
         environment |= {"TF_NUM_INTRAOP_THREADS": threads, "TF_NUM_INTEROP_THREADS": threads}
     with open(_log(task, logs), "ab") as log:
-        task.log_began = log.tell()
+        task.log_offset = log.tell()
         task.process = subprocess.Popen(
             [sys.executable, *arguments, "--end-with-parent"],
-            stdin=subprocess.PIPE,  # closed by the system when this process ends, which ends the child
+            stdin=subprocess.PIPE,  # the system closes it when this process ends, which ends the child
             stdout=log,
             stderr=subprocess.STDOUT,
             env=environment,
         )
-    task.began, task.state = time.monotonic(), "running"
+    task.start, task.state = time.monotonic(), "running"
 
 
-def _ended(task: Task, logs: Path) -> None:
+def _finish(task: Task, logs: Path) -> None:
     code = task.process.returncode if task.process else 0
     task.state = "done" if code == 0 else "failed"
-    task.took = time.monotonic() - task.began
+    task.seconds = time.monotonic() - task.start
     if code:
-        said = _last_words(_log(task, logs), task.log_began, code)
-        task.message = said if code > 0 else f"its process was killed by signal {-code}"
+        last_line = _last_line(_log(task, logs), task.log_offset, code)
+        task.message = last_line if code > 0 else f"its process was killed by signal {-code}"
 
 
 def _log(task: Task, logs: Path) -> Path:
     return logs / f"{task.name.replace(' ', '-')}.log"
 
 
-def _last_words(log: Path, began: int, code: int) -> str:
-    """Return the last line that a failed process wrote, or why it could write none."""
-    said = log.read_bytes()[began:].decode(errors="replace").strip().splitlines() if log.exists() else []
-    complete = bool(said) and (code != USER_MISTAKE or said[-1].startswith("error: "))
+def _last_line(log: Path, offset: int, code: int) -> str:
+    """Return the last line that a failed process wrote to its log, or why it could not write one."""
+    lines = log.read_bytes()[offset:].decode(errors="replace").strip().splitlines() if log.exists() else []
+    complete = bool(lines) and (code != USER_ERROR or lines[-1].startswith("error: "))
     try:
-        if not complete:  # a full disk swallows the line that says so
-            with replacing(log.with_suffix(".room")) as probe:
-                probe.write_bytes(bytes(ROOM))
+        if not complete:  # on a full disk the line that says so is lost
+            with replacing(log.with_suffix(".room")) as test_file:
+                test_file.write_bytes(bytes(SPACE_TEST))
             log.with_suffix(".room").unlink()
     except OSError as error:
         return f"error: {log.parent}: {error.strerror or error}; make room or permission there and try again."
-    return said[-1].strip() if said else f"it said nothing and ended with code {code}; see {log}"
+    return lines[-1].strip() if lines else f"it said nothing and ended with code {code}; see {log}"
 
 
 def _wait(tasks: Sequence[Task], seconds: float = 60.0) -> None:
-    until = time.monotonic() + seconds
+    deadline = time.monotonic() + seconds
     for task in tasks:
         if task.state == "running" and task.process is not None:
             try:
-                task.process.wait(max(0.1, until - time.monotonic()))
+                task.process.wait(max(0.1, deadline - time.monotonic()))
             except subprocess.TimeoutExpired:
                 return
 

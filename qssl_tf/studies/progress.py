@@ -1,4 +1,4 @@
-"""What a user sees while a study runs: a table on a terminal, a line for each change elsewhere."""
+"""The progress of a study: a live table on a terminal, elsewhere a line for each task that starts or ends."""
 
 import statistics
 import sys
@@ -16,24 +16,24 @@ from qssl_tf.studies.pool import Task
 from qssl_tf.studies.records import read_record
 from qssl_tf.studies.studies import Study
 
-SHOWN_DONE, SHOWN_WAITING = 8, 6
+MAX_FINISHED, MAX_WAITING = 8, 6  # rows of the table
 
 
 class Progress(AbstractContextManager):
-    """Follows the tasks of a study.
+    """Shows the tasks of a study.
 
     Args:
         study: The study.
-        tasks: Its tasks, whose states change.
-        folder: Where the runs are, whose history says how far they are.
-        results: Where the records are.
-        processes: How many tasks run at once.
+        tasks: Its tasks.
+        folder: Folder of the runs, whose `history.csv` says how far they are.
+        results: Folder of the records.
+        processes: Number of tasks that run at once.
     """
 
     def __init__(self, study: Study, tasks: Sequence[Task], folder: Path, results: Path, processes: int):
         """Open the table."""
         self.study, self.tasks, self.folder, self.results, self.processes = study, tasks, folder, results, processes
-        self.console = Console(markup=False)  # messages hold what users typed
+        self.console = Console(markup=False)  # messages contain what users typed
         self.live = Live(console=self.console, refresh_per_second=2) if sys.stdout.isatty() else None
 
     def __enter__(self):
@@ -49,84 +49,85 @@ class Progress(AbstractContextManager):
             self.live.stop()
 
     def changed(self, task: Task | None) -> None:
-        """Show that a task began or ended, or that a second has passed."""
+        """Show that a task started or ended, or, with None, that time has passed."""
         if self.live:
             self.live.update(self.table())
         elif task is not None:
-            self._say(task)
+            self._print_line(task)
 
     def table(self) -> Table:
-        """Return what ended last, what runs and what comes next."""
+        """Return the tasks that ended last, those that run and those that come next."""
         unfinished = any(task.state in ("waiting", "running") for task in self.tasks)
-        rest = f", about {self.left()} left" if unfinished else ""
-        made = Table(title=f"{self._count('done')} of {len(self.tasks)} done{rest}")
+        rest = f", about {self.time_left()} left" if unfinished else ""
+        table = Table(title=f"{self._count('done')} of {len(self.tasks)} done{rest}")
         for name in ("arm", "seed", "state", "accuracy", "left"):
-            made.add_column(name, justify="right" if name in ("seed", "accuracy", "left") else "left")
-        ended = [task for task in self.tasks if task.state in ("done", "failed", "left out")]
+            table.add_column(name, justify="right" if name in ("seed", "accuracy", "left") else "left")
+        finished = [task for task in self.tasks if task.state in ("done", "failed", "left out")]
         waiting = [task for task in self.tasks if task.state == "waiting"]
         running = [task for task in self.tasks if task.state == "running"]
-        for task in [*ended[-SHOWN_DONE:], *running, *waiting[:SHOWN_WAITING]]:
-            made.add_row(*self._row(task))
-        if len(waiting) > SHOWN_WAITING:
-            made.add_row("...", "", f"{len(waiting) - SHOWN_WAITING} more waiting", "", "")
-        return made
+        for task in [*finished[-MAX_FINISHED:], *running, *waiting[:MAX_WAITING]]:
+            table.add_row(*self._row(task))
+        if len(waiting) > MAX_WAITING:
+            table.add_row("...", "", f"{len(waiting) - MAX_WAITING} more waiting", "", "")
+        return table
 
-    def left(self) -> str:
-        """Return how long the rest will take, as a user reads it."""
+    def time_left(self) -> str:
+        """Return the estimated time until all tasks have ended."""
         seconds = sum(self._expected(task) for task in self.tasks if task.state == "waiting")
-        seconds += sum(self._rest(task) for task in self.tasks if task.state == "running")
+        seconds += sum(self._remaining(task) for task in self.tasks if task.state == "running")
         return duration(seconds / self.processes)
 
     def _expected(self, task: Task) -> float:
-        """Return what a task is expected to take, by how wrong that was of those of its kind that are done."""
-        done = [other.took / other.expected for other in self.tasks if self._alike(other, task)]
-        return task.expected * (statistics.median(done) if done else 1.0)
+        """Return the estimated seconds of a task, scaled by how far off the estimates of its kind have been."""
+        ratios = [other.seconds / other.expected for other in self.tasks if self._is_done_like(other, task)]
+        return task.expected * (statistics.median(ratios) if ratios else 1.0)
 
     @staticmethod
-    def _alike(other: Task, task: Task) -> bool:
+    def _is_done_like(other: Task, task: Task) -> bool:
         return other.state == "done" and other.job.kind == task.job.kind
 
     def _count(self, state: str) -> int:
         return sum(task.state == state for task in self.tasks)
 
-    def _rest(self, task: Task) -> float:
-        return max(0.0, self._expected(task) - (time.monotonic() - task.began))
+    def _remaining(self, task: Task) -> float:
+        return max(0.0, self._expected(task) - (time.monotonic() - task.start))
 
     def _row(self, task: Task) -> tuple[str, ...]:
-        pair = task.job.pair
-        rest = {"waiting": duration(self._expected(task)), "running": duration(self._rest(task))}.get(task.state, "")
-        return pair.cell.name, str(pair.seed), self._state(task), self._accuracy(task), rest
+        spec = task.job.spec
+        rest = {"waiting": duration(self._expected(task)), "running": duration(self._remaining(task))}.get(
+            task.state, ""
+        )
+        return spec.condition.name, str(spec.seed), self._state(task), self._accuracy(task), rest
 
     def _state(self, task: Task) -> str:
-        doing = "" if task.job.kind == "run" else f" ({task.job.kind.replace('_', ' ')})"
+        kind = "" if task.job.kind == "run" else f" ({task.job.kind.replace('_', ' ')})"
         if task.state == "failed":
-            return f"failed{doing}: {task.message}"
+            return f"failed{kind}: {task.message}"
         if task.state == "running" and task.job.kind == "run":
-            path = self.folder / task.job.pair.name / "history.csv"
-            done = max(0, path.read_bytes().count(b"\n") - 1) if path.is_file() else 0
+            path = self.folder / task.job.spec.name / "history.csv"
+            step = max(0, path.read_bytes().count(b"\n") - 1) if path.is_file() else 0
             steps = self._steps(task)
-            return f"step {done} of {steps}" if done < steps else f"probing {task.job.probes} checkpoints"
-        return task.state + doing
+            return f"step {step} of {steps}" if step < steps else f"probing {task.job.probes} checkpoints"
+        return task.state + kind
 
     def _steps(self, task: Task) -> int:
-        return task.job.pair.config.steps or self.study.batches[-1]
+        return task.job.spec.config.steps or self.study.batches[-1]
 
     def _accuracy(self, task: Task) -> str:
         if task.state != "done" or task.job.kind == "device":
             return ""
-        record = read_record(self.results, task.job.pair)
+        record = read_record(self.results, task.job.spec)
         protocol = "paper" if task.job.kind == "paper_probe" else "cached"
-        found = record.accuracy(self.study.table, protocol) if record else None
-        return "" if found is None else f"{found:.1f} %"
+        accuracy = record.accuracy(self.study.table_batch, protocol) if record else None
+        return "" if accuracy is None else f"{accuracy:.1f} %"
 
-    def _say(self, task: Task) -> None:
+    def _print_line(self, task: Task) -> None:
         arm, seed, state, accuracy, _ = self._row(task)
-        begun = "begins" if task.state == "running" else state
-        words = [f"{arm} seed {seed}: {begun}"]
+        parts = [f"{arm} seed {seed}: {'begins' if task.state == 'running' else state}"]
         if task.state == "running" and task.job.kind != "run":
-            words = [f"{arm} seed {seed}: {task.job.kind.replace('_', ' ')} begins"]
+            parts = [f"{arm} seed {seed}: {task.job.kind.replace('_', ' ')} begins"]
         if accuracy:
-            words.append(f"{accuracy} after batch {self.study.table}")
+            parts.append(f"{accuracy} after batch {self.study.table_batch}")
         if task.state in ("done", "failed"):
-            words.append(f"{duration(task.took)}; about {self.left()} left in all")
-        self.console.print(", ".join(words), highlight=False, soft_wrap=True)
+            parts.append(f"{duration(task.seconds)}; about {self.time_left()} left in all")
+        self.console.print(", ".join(parts), highlight=False, soft_wrap=True)

@@ -1,132 +1,140 @@
-"""A study from what is asked to its report."""
+"""`qssl reproduce`: run what is left of a study, list its costs, write its report."""
 
 import os
 from pathlib import Path
 
+from qssl_tf.commands import argument
 from qssl_tf.errors import UserError
-from qssl_tf.studies.costs import Job, duration, expected, megabytes, size
-from qssl_tf.studies.folders import held, require_weights
-from qssl_tf.studies.pool import Refused, Task, run_all
+from qssl_tf.studies.costs import duration, expected_seconds, megabytes, typical_cost
+from qssl_tf.studies.jobs import Job, remaining_jobs
+from qssl_tf.studies.options import StudyOptions
+from qssl_tf.studies.pool import Task, TaskRefused, run_all
 from qssl_tf.studies.records import Record
-from qssl_tf.studies.request import Order, jobs
-from qssl_tf.studies.studies import Pair
+from qssl_tf.studies.storage import existing_run, require_weights
+from qssl_tf.studies.studies import RunSpec
 
 
-def run_study(order: Order) -> int:
-    """Do what is left of a study.
+def run_study(options: StudyOptions) -> int:
+    """Run the remaining jobs of a study.
 
     Returns:
-        How many jobs failed.
+        Number of failed jobs.
 
     Raises:
-        UserError: A folder holds something else, or a job met what the user has to mend.
+        UserError: A folder holds something else, or a job ended with an error that the user has to fix.
         KeyboardInterrupt: Ctrl-C.
     """
     from qssl_tf.studies.progress import Progress
 
-    tasks = _tasks(order, order.records())
+    tasks = _tasks(options, options.records())
     if not tasks:
-        print(f"nothing is left to do: {len(order.wanted)} runs are finished", flush=True)
+        print(f"nothing is left to do: {len(options.specs)} runs are finished", flush=True)
         return 0
-    print(_said(order, tasks), flush=True)
+    print(_workload(options, tasks), flush=True)
     try:
-        with Progress(order.study, tasks, order.folder, order.results, order.processes) as progress:
+        with Progress(options.study, tasks, options.folder, options.results, options.processes) as progress:
             run_all(
                 tasks,
-                order.processes,
-                lambda job: _command(order, job),
-                order.folder,
-                order.budget,
+                options.processes,
+                lambda job: _command(options, job),
+                options.folder,
+                options.budget,
                 progress.changed,
             )
-    except Refused as refused:
-        raise UserError(str(refused).removeprefix("error: ")) from None
-    left = [task for task in tasks if task.state == "left out"]
-    if left:
-        seconds = sum(task.expected for task in left)
-        print(f"{len(left)} jobs ({duration(seconds)}) did not fit the budget; the same command goes on with them")
+    except TaskRefused as error:
+        raise UserError(str(error).removeprefix("error: ")) from None
+    skipped = [task for task in tasks if task.state == "left out"]
+    if skipped:
+        seconds = sum(task.expected for task in skipped)
+        print(f"{len(skipped)} jobs ({duration(seconds)}) did not fit the budget; the same command goes on with them")
     for task in tasks:
         if task.state == "failed":
             print(f"failed: {task.name}: {task.message}")
     return sum(task.state == "failed" for task in tasks)
 
 
-def show_costs(order: Order) -> None:
-    """Print what is left to do, how long it takes and how much room.
+def show_costs(options: StudyOptions) -> None:
+    """Print the remaining jobs with estimates of time and disk space.
 
     Raises:
-        UserError: What the study itself would refuse.
+        UserError: For whatever `run_study` refuses.
     """
-    records = order.records()
-    tasks = _tasks(order, records)
+    records = options.records()
+    tasks = _tasks(options, records)
     for kind, words in (("run", "train and probe"), ("paper_probe", "probe as the paper does"), ("device", "device")):
         of_kind = [task for task in tasks if task.job.kind == kind]
-        for cell in dict.fromkeys(task.job.pair.cell for task in of_kind):
-            own = [task for task in of_kind if task.job.pair.cell == cell]
-            seeds = ", ".join(str(task.job.pair.seed) for task in own)
-            print(f"{cell.name:36s} seed {seeds:18s} {words:24s} {duration(sum(task.expected for task in own)):>8s}")
-    done = len(order.wanted) - sum(task.job.kind == "run" for task in tasks)
-    print(f"{done} of {len(order.wanted)} runs are finished; {_said(order, tasks)}")
+        for condition in dict.fromkeys(task.job.spec.condition for task in of_kind):
+            group = [task for task in of_kind if task.job.spec.condition == condition]
+            seeds = ", ".join(str(task.job.spec.seed) for task in group)
+            time = duration(sum(task.expected for task in group))
+            print(f"{condition.name:36s} seed {seeds:18s} {words:24s} {time:>8s}")
+    done = len(options.specs) - sum(task.job.kind == "run" for task in tasks)
+    print(f"{done} of {len(options.specs)} runs are finished; {_workload(options, tasks)}")
     print(f"the times are {'measured on the runs that are finished' if records else 'guessed for two cores'}")
 
 
-def report(order: Order) -> Path:
-    """Write the report on what is there.
+def report(options: StudyOptions) -> Path:
+    """Write the report on the finished runs.
 
     Raises:
-        UserError: There is nothing to report on.
+        UserError: No run is finished.
     """
-    records = order.records()
+    records = options.records()
     if not records:
-        raise UserError(f"{order.results} holds no finished run of {order.name}; run the study without --report first.")
+        raise UserError(
+            f"{options.results} holds no finished run of {options.name}; "
+            f"run the study without {argument('report')} first."
+        )
     from qssl_tf.studies.device import read_device
-    from qssl_tf.studies.findings import Findings
     from qssl_tf.studies.report import write_report
+    from qssl_tf.studies.sections import ReportData
 
-    device = read_device(order.results)
-    in_order = sorted(records.items(), key=lambda item: (order.study.cells.index(item[0].cell), item[0].seed))
-    path = write_report(Findings(order.name, [record for _, record in in_order], device, order.results))
+    device = read_device(options.results)
+    conditions = options.study.conditions
+    specs = sorted(records, key=lambda spec: (conditions.index(spec.condition), spec.seed))
+    path = write_report(ReportData(options.name, [records[spec] for spec in specs], device, options.results))
     print(f"report: {path}")
     return path
 
 
-def _tasks(order: Order, records: dict[Pair, Record]) -> list[Task]:
-    """Return what is left to do, none of it begun.
+def _tasks(options: StudyOptions, records: dict[RunSpec, Record]) -> list[Task]:
+    """Return a task for each remaining job.
 
     Raises:
         UserError: A folder holds something else, or weights to be probed are gone.
     """
-    left = jobs(order, records, (order.results / "device.json").is_file())
-    for pair in order.wanted:
-        run = held(pair, order.folder)
-        lacking = [batch for job in left if job.pair == pair and pair in records for batch in job.batches]
-        if run is not None and lacking:
-            require_weights(run, lacking)
-    finished = list(records.values())
-    return [Task(job, expected(job, finished)) for job in left]
+    jobs = remaining_jobs(options, records, (options.results / "device.json").is_file())
+    for spec in options.specs:
+        run = existing_run(spec, options.folder)
+        missing = [batch for job in jobs if job.spec == spec and spec in records for batch in job.batches]
+        if run is not None and missing:
+            require_weights(run, missing)
+    finished_runs = list(records.values())
+    return [Task(job, expected_seconds(job, finished_runs)) for job in jobs]
 
 
-def _said(order: Order, tasks: list[Task]) -> str:
+def _workload(options: StudyOptions, tasks: list[Task]) -> str:
     runs = [task.job for task in tasks if task.job.kind == "run"]
-    seconds = sum(task.expected for task in tasks) / order.processes
-    limit = f", of which {duration(order.budget)} now" if order.budget is not None and order.budget < seconds else ""
+    seconds = sum(task.expected for task in tasks) / options.processes
+    budget = options.budget
+    limit = f", of which {duration(budget)} now" if budget is not None and budget < seconds else ""
     return (
         f"left to do: {len(runs)} to train and probe, {len(tasks) - len(runs)} more; about {duration(seconds)} on "
-        f"{len(os.sched_getaffinity(0))} cores{limit}, {_room(order, runs)} in {order.folder}"
+        f"{len(os.sched_getaffinity(0))} cores{limit}, {_disk_space(options, runs)} in {options.folder}"
     )
 
 
-def _room(order: Order, runs: list[Job]) -> str:
-    """Return what the runs leave, with the weights that those at work keep until they are probed."""
-    ends = len({0, order.study.table, order.study.batches[-1]})
-    done = sum(megabytes(job, job.probes + 1 if order.keep_weights else ends) for job in runs)
-    at_work = sorted((job.probes * size(job.pair.config).weights for job in runs), reverse=True)[: order.processes]
-    room = done + (0.0 if order.keep_weights else sum(at_work))
-    return f"{room:.0f} MB" if room < 1000 else f"{room / 1000:.1f} GB"
+def _disk_space(options: StudyOptions, runs: list[Job]) -> str:
+    """Return the disk space of the finished runs, plus the checkpoints that running ones keep until they are probed."""
+    final = len({0, options.study.table_batch, options.study.batches[-1]})
+    total = sum(megabytes(job, job.probes + 1 if options.keep_weights else final) for job in runs)
+    checkpoints = sorted((job.probes * typical_cost(job.spec.config).weights for job in runs), reverse=True)
+    total += 0.0 if options.keep_weights else sum(checkpoints[: options.processes])
+    return f"{total:.0f} MB" if total < 1000 else f"{total / 1000:.1f} GB"
 
 
-def _command(order: Order, job: Job) -> list[str]:
-    words = ["-m", "qssl_tf.cli.task", job.kind, order.name, job.pair.cell.name, str(job.pair.seed)]
-    words += ["--folder", str(order.folder), "--results", str(order.results), "--batches", order.batches]
-    words += ["--data-dir", order.data_dir] if order.data_dir else []
-    return [*words, "--keep-weights"] if order.keep_weights else words
+def _command(options: StudyOptions, job: Job) -> list[str]:
+    arguments = ["-m", "qssl_tf.cli.task", job.kind, options.name, job.spec.condition.name, str(job.spec.seed)]
+    arguments += ["--folder", str(options.folder), "--results", str(options.results), "--batches", options.batches]
+    arguments += ["--data-dir", options.data_dir] if options.data_dir else []
+    return [*arguments, "--keep-weights"] if options.keep_weights else arguments

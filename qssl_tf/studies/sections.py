@@ -1,37 +1,71 @@
-"""SECTIONS: the parts of a report; each returns its lines of Markdown, none where it has nothing to say."""
+"""SECTIONS: the sections of a study's report; each returns its lines of Markdown, none if it does not apply."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from qssl_tf.errors import shell
 from qssl_tf.evaluation.published import published_confusion, published_states, source
 from qssl_tf.markup import code, plain
-from qssl_tf.studies import figures as drawing
-from qssl_tf.studies import figures_states as drawing_states
-from qssl_tf.studies import tables
-from qssl_tf.studies.comparisons import agreement, compared
+from qssl_tf.plugins import plugin_flags
+from qssl_tf.studies import figures, figures_states, tables
+from qssl_tf.studies.comparisons import agreement, compare_with_baseline
 from qssl_tf.studies.costs import duration
-from qssl_tf.studies.findings import Findings
-from qssl_tf.studies.studies import Study
+from qssl_tf.studies.records import Record
+from qssl_tf.studies.studies import Study, study
+
+
+@dataclass(frozen=True)
+class ReportData:
+    """What a report is written from.
+
+    Attributes:
+        name: Key of STUDIES.
+        records: The finished runs.
+        device: The device's result; None if there is none.
+        folder: Folder of the report.
+    """
+
+    name: str
+    records: Sequence[Record]
+    device: Mapping[str, Any] | None
+    folder: Path
+
+    @property
+    def study(self) -> Study:
+        """The study."""
+        return study(self.name)
+
+    @property
+    def command(self) -> str:
+        """The command that writes this report again, whichever entry point wrote it."""
+        study_name = [] if self.name == "paper" else [self.name]
+        return shell("qssl", "reproduce", *study_name, *plugin_flags())
+
+    def path(self, stem: str, suffix: str) -> Path:
+        """Return the path of a file of the report; those of the study `paper` have no suffix."""
+        return self.folder / f"{stem}{'' if self.name == 'paper' else f'-{self.name}'}.{suffix}"
 
 
 def _figure(path: Path, about: str) -> list[str]:
     return ["", f"![{about}](figures/{path.name})"]
 
 
-def _drawn(found: Findings, stem: str) -> Path:
-    return found.path(f"figures/{stem}", "png")
+def _figure_path(data: ReportData, stem: str) -> Path:
+    return data.path(f"figures/{stem}", "png")
 
 
-def _against_the_paper(found: Findings) -> list[str]:
-    if found.name != "paper":
+def _against_the_paper(data: ReportData) -> list[str]:
+    if data.name != "paper":
         return []
     lines: list[str] = []
-    for protocol, words in (("paper", "The paper's probe, 100 epochs, augmented anew for each"),
+    for protocol, intro in (("paper", "The paper's probe, 100 epochs, augmented anew for each"),
                             ("cached", "The cached probe, one augmented pass for all epochs")):  # fmt: skip
-        table = tables.published_table(found.records, found.study, protocol)
-        lines += ["", f"{words}; after batch {found.study.table}:", "", *table] if table else []
-    path = _drawn(found, "accuracy")
-    if drawing.draw_accuracy(path, found.records, found.study):
+        table = tables.published_table(data.records, data.study, protocol)
+        lines += ["", f"{intro}; after batch {data.study.table_batch}:", "", *table] if table else []
+    path = _figure_path(data, "accuracy")
+    if figures.draw_accuracy(path, data.records, data.study):
         lines += _figure(path, "Accuracy against training batches, beside the published runs")
     if lines:
         lines += [
@@ -41,33 +75,33 @@ def _against_the_paper(found: Findings) -> list[str]:
     return lines[1:]
 
 
-def _arms(found: Findings) -> list[str]:
-    if found.study.axis or found.name == "states":
+def _arms(data: ReportData) -> list[str]:
+    if data.study.axis or data.name == "states":
         return []
-    table, last = found.study.table, found.study.batches[-1]
-    after = {table: f"After batch {table}, cached probe, last epoch; intervals are Student's:"}
-    after.setdefault(last, f"After the last batch ({last}):")
+    table, last = data.study.table_batch, data.study.batches[-1]
+    intros = {table: f"After batch {table}, cached probe, last epoch; intervals are Student's:"}
+    intros.setdefault(last, f"After the last batch ({last}):")
     lines: list[str] = []
-    for batch, words in after.items():
-        rows = tables.arms_table(found.records, found.study, batch)
-        lines += ["", words, "", *rows] if rows else []
-    path = _drawn(found, "arms")
-    if drawing.draw_arms(path, found.records, found.study):
+    for batch, intro in intros.items():
+        rows = tables.arms_table(data.records, data.study, batch)
+        lines += ["", intro, "", *rows] if rows else []
+    path = _figure_path(data, "arms")
+    if figures.draw_arms(path, data.records, data.study):
         lines += _figure(path, "All arms, each seed, mean and 95 % interval")
     return lines[1:]
 
 
-def _seed_by_seed(found: Findings) -> list[str]:
-    if found.study.axis or found.name == "states":
+def _seed_by_seed(data: ReportData) -> list[str]:
+    if data.study.axis or data.name == "states":
         return []
     lines: list[str] = []
-    for batch in dict.fromkeys((found.study.table, found.study.batches[-1])):
-        cells = [cell.name for cell in found.study.cells]
-        judged = compared(found.records, _cell_of(found.study), cells, batch)
-        table = tables.comparison_table(judged)
+    for batch in dict.fromkeys((data.study.table_batch, data.study.batches[-1])):
+        conditions = [condition.name for condition in data.study.conditions]
+        comparisons = compare_with_baseline(data.records, _baseline_condition(data.study), conditions, batch)
+        table = tables.comparison_table(comparisons)
         if table:
             lines += ["", f"After batch {batch}, last epoch:", "", *table]
-        lines += ["", *(f"- {sentence}" for sentence in judged.left_out)] if judged.left_out else []
+        lines += ["", *(f"- {sentence}" for sentence in comparisons.omissions)] if comparisons.omissions else []
     if lines:
         lines = [
             "",
@@ -78,115 +112,111 @@ def _seed_by_seed(found: Findings) -> list[str]:
     return lines[1:]
 
 
-def _cell_of(study: Study) -> str:
-    return next(cell.name for cell in study.cells if cell.series == study.baseline)
+def _baseline_condition(study: Study) -> str:
+    return next(condition.name for condition in study.conditions if condition.series == study.baseline)
 
 
-def _two_protocols(found: Findings) -> list[str]:
-    both = agreement(found.records, found.study.table)
+def _two_protocols(data: ReportData) -> list[str]:
+    both = agreement(data.records, data.study.table_batch)
     if both is None:
         return []
     return [
-        f"On {both.n} runs after batch {found.study.table} the paper's protocol gives {both.last:+.2f} points more "
-        f"than the cached one after the last epoch (at most {both.largest:.2f} apart), and {both.best:+.2f} at the "
-        "best epoch."
+        f"On {both.n} runs after batch {data.study.table_batch} the paper's protocol gives {both.last:+.2f} points "
+        f"more than the cached one after the last epoch (at most {both.largest:.2f} apart), and {both.best:+.2f} at "
+        "the best epoch."
     ]
 
 
-def _varied(found: Findings) -> list[str]:
-    if found.study.axis:
-        lines = [f"Cached probe, last epoch, after batch {found.study.table}; mean ± deviation (seeds):", ""]
-        lines += tables.curve_table(found.records, found.study)
-        path = _drawn(found, "curve")
-        return lines + (
-            _figure(path, found.study.about) if drawing.draw_varied(path, found.records, found.study) else []
-        )
-    if found.name == "epochs":
+def _sweep(data: ReportData) -> list[str]:
+    if data.study.axis:
+        lines = [f"Cached probe, last epoch, after batch {data.study.table_batch}; mean ± deviation (seeds):", ""]
+        lines += tables.curve_table(data.records, data.study)
+        path = _figure_path(data, "curve")
+        return lines + (_figure(path, data.study.about) if figures.draw_sweep(path, data.records, data.study) else [])
+    if data.name == "epochs":
         lines = [
             "Cached probe, last epoch; 97 batches are an epoch:",
             "",
-            *tables.batches_table(found.records, found.study),
+            *tables.batches_table(data.records, data.study),
         ]
-        path = _drawn(found, "curve")
-        return lines + (
-            _figure(path, found.study.about) if drawing.draw_epochs(path, found.records, found.study) else []
-        )
+        path = _figure_path(data, "curve")
+        return lines + (_figure(path, data.study.about) if figures.draw_epochs(path, data.records, data.study) else [])
     return []
 
 
-def _losses(found: Findings) -> list[str]:
-    if found.name == "states":
-        return []  # it stands beside the states
-    path = _drawn(found, "loss")
+def _losses(data: ReportData) -> list[str]:
+    if data.name == "states":
+        return []  # drawn with the states
+    path = _figure_path(data, "loss")
     return (
         _figure(path, "Loss against training batches")[1:]
-        if drawing.draw_losses(path, found.records, found.study)
+        if figures.draw_losses(path, data.records, data.study)
         else []
     )
 
 
-def _states(found: Findings) -> list[str]:
-    if found.name != "states":
+def _states(data: ReportData) -> list[str]:
+    if data.name != "states":
         return []
-    path = _drawn(found, "geometry")
-    drawing_states.draw_states(path, found.records, published_states())
+    path = _figure_path(data, "geometry")
+    figures_states.draw_states(path, data.records, published_states())
     return [
         "Each point is a mean over the pairs of a batch: the paper's of the batch at hand, ours of the run's first "
         "batch with its own batch statistics. A pair's state is the even mixture of its two views, that of all others "
         "the mixture of the other images' views. The published run is one; its seed is not known.",
         "",
-        f"Ours (mean of {len(found.records)}) / published:",
+        f"Ours (mean of {len(data.records)}) / published:",
         "",
-        *tables.states_table(found.records, published_states()),
+        *tables.states_table(data.records, published_states()),
         *_figure(path, "Loss, overlap, Hilbert-Schmidt distance and purities, beside the published run"),
     ]
 
 
-def _device(found: Findings) -> list[str]:
-    device = found.device
-    if device is None or found.name != "paper":
+def _device(data: ReportData) -> list[str]:
+    device = data.device
+    if device is None or data.name != "paper":
         return []
-    path = _drawn(found, "device")
-    drawing_states.draw_device(path, device)
+    path = _figure_path(data, "device")
+    figures_states.draw_device(path, device)
     low, high = device["accuracy_interval"]
-    theirs = [f"{words} {_right(arm)}" for arm, words in (("ring", "ring on ibmq_paris"), ("classical", "classical"))]
+    theirs = f"ring on ibmq_paris {_published_accuracy('ring')} and classical {_published_accuracy('classical')}"
     return [
         f"{code(device['run'])} on {device['images']} unseen images, {device['shots']:,} shots each, "
         f"{device['two_qubit_gates']} two-qubit gates, {plain(device['mitigation'])} mitigation: "
         f"{device['accuracy']:.1f} % on the snapshot {code(device['backend'])} (95 %: {low:.1f} to {high:.1f}), "
         f"{device['accuracy_exact']:.1f} % "
         f"exactly; rms error of an expectation {device['rms_error_raw']:.3f}, mitigated "
-        f"{device['rms_error']:.3f}. Published: {' and '.join(theirs)}.",
+        f"{device['rms_error']:.3f}. Published: {theirs}.",
         *_figure(path, "Confusion matrices: exact, snapshot, published device"),
     ]
 
 
-def _right(arm: str) -> str:
+def _published_accuracy(arm: str) -> str:
     counts, _ = published_confusion(arm)
-    right, total = sum(row[place] for place, row in enumerate(counts)), sum(map(sum, counts))
-    return f"{right} of {total} ({100 * right / total:.1f} %)"
+    correct, total = sum(row[index] for index, row in enumerate(counts)), sum(map(sum, counts))
+    return f"{correct} of {total} ({100 * correct / total:.1f} %)"
 
 
-def _costs(found: Findings) -> list[str]:
-    seconds = sum(record.train_seconds + sum(probe.seconds for probe in record.probes) for record in found.records)
+def _costs(data: ReportData) -> list[str]:
+    seconds = sum(record.train_seconds + sum(probe.seconds for probe in record.probes) for record in data.records)
     return [
         f"Training and probes took {duration(seconds)}, counted one after the other. "
         "Medians. Circuits are those that a device would be asked for in training, those of the gradient included; an "
         "exact gradient (adjoint) is a simulator's and takes none.",
         "",
-        *tables.cost_table(found.records, found.study),
+        *tables.cost_table(data.records, data.study),
     ]
 
 
-def _versions(found: Findings) -> list[str]:
-    return tables.versions_table(found.records)
+def _versions(data: ReportData) -> list[str]:
+    return tables.versions_table(data.records)
 
 
-SECTIONS: dict[str, Callable[[Findings], list[str]]] = {
+SECTIONS: dict[str, Callable[[ReportData], list[str]]] = {
     "Beside the published figures": _against_the_paper,
     "All arms": _arms,
     "Seed by seed": _seed_by_seed,
-    "What varies": _varied,
+    "What varies": _sweep,
     "The states": _states,
     "Two protocols": _two_protocols,
     "Loss": _losses,

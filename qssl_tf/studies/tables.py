@@ -1,26 +1,25 @@
-"""Tables of a report, in Markdown."""
+"""The tables of a report, in Markdown."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from qssl_tf.evaluation.published import published
-from qssl_tf.evaluation.statistics import Paired, Summary, summary
+from qssl_tf.evaluation.published import published_accuracies
+from qssl_tf.evaluation.statistics import PairedDifference, Summary, summary
 from qssl_tf.markup import plain
-from qssl_tf.quantum.counting import training_circuits
+from qssl_tf.quantum.gradient_rules import training_circuits
 from qssl_tf.studies.arms import arm
-from qssl_tf.studies.comparisons import Comparisons, accuracies, against_published
+from qssl_tf.studies.comparisons import Accuracies, Comparisons, accuracies, compare_with_published
 from qssl_tf.studies.records import Record
 from qssl_tf.studies.studies import Study
 
 
 def markdown(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
-    """Return the lines of a table, [] without rows; a column in which no row has anything to say is left out."""
-    columns = zip(head, *rows, strict=True)
-    said = [column for column in columns if set(column[1:]) - {"", "-"}]
-    if not said:
+    """Return the lines of a table without its empty columns; [] if nothing is left."""
+    columns = [column for column in zip(head, *rows, strict=True) if set(column[1:]) - {"", "-"}]
+    if not columns:
         return []
-    first, *others = zip(*said, strict=True)
-    lines = [f"| {' | '.join(first)} |", f"|{'---|' * len(first)}"]
-    return [*lines, *(f"| {' | '.join(row)} |" for row in others)]
+    header, *body = zip(*columns, strict=True)
+    lines = [f"| {' | '.join(header)} |", f"|{'---|' * len(header)}"]
+    return [*lines, *(f"| {' | '.join(row)} |" for row in body)]
 
 
 def spread(values: Summary) -> str:
@@ -39,19 +38,19 @@ def _p(value: float | None) -> str:
 
 
 def published_table(records: Sequence[Record], study: Study, protocol: str) -> list[str]:
-    """Return the paper's table: published arms beside the published figures; [] if none was probed."""
+    """Return the paper's table: our accuracies beside the published ones; [] if no published arm was probed."""
     rows = []
-    for cell in study.cells:
-        found = accuracies(records, cell.name, study.table, protocol)
-        if found is None or not arm(cell.series).published:
+    for condition in study.conditions:
+        by_seed = accuracies(records, condition.name, study.table_batch, protocol)
+        if by_seed is None or not arm(condition.series).published:
             continue
-        last, best = (summary(list(values.values())) for values in (found.last, found.best))
-        theirs = published(cell.series)[study.table]
-        judged = against_published(best, theirs)
+        last, best = (summary(list(values.values())) for values in (by_seed.last, by_seed.best))
+        theirs = published_accuracies(condition.series)[study.table_batch]
+        comparison = compare_with_published(best, theirs)
         rows.append([
-            cell.name, str(best.n), spread(last), spread(best), _interval(best),
+            condition.name, str(best.n), spread(last), spread(best), _interval(best),
             f"{spread(theirs)} ({theirs.n})", _interval(theirs),
-            {True: "yes", False: "**no**", None: "-"}[judged.overlap], _p(judged.p),
+            {True: "yes", False: "**no**", None: "-"}[comparison.overlap], _p(comparison.p),
         ])  # fmt: skip
     head = ["arm", "seeds", "last epoch (%)", "best epoch (%)", "its 95 %", "published, best epoch (runs)", "its 95 %",
             "overlap", "Welch p"]  # fmt: skip
@@ -59,94 +58,103 @@ def published_table(records: Sequence[Record], study: Study, protocol: str) -> l
 
 
 def arms_table(records: Sequence[Record], study: Study, batch: int) -> list[str]:
-    """Return last-epoch accuracies of every cell after `batch`, by the cached protocol."""
+    """Return last-epoch accuracies of every condition after `batch`, by the cached protocol."""
     rows = []
-    for cell in study.cells:
-        found = accuracies(records, cell.name, batch, "cached")
-        if found is None:
+    for condition in study.conditions:
+        by_seed = accuracies(records, condition.name, batch, "cached")
+        if by_seed is None:
             continue
-        said = summary(list(found.last.values()))
-        values = ", ".join(f"{value:.1f}" for value in found.last.values())
-        rows.append([cell.name, arm(cell.series).about, str(said.n), spread(said), _interval(said), values])
+        stats = summary(list(by_seed.last.values()))
+        values = ", ".join(f"{value:.1f}" for value in by_seed.last.values())
+        rows.append(
+            [condition.name, arm(condition.series).about, str(stats.n), spread(stats), _interval(stats), values]
+        )
     return markdown(["arm", "what it is", "seeds", "last epoch (%)", "95 % of the mean", "each seed"], rows)
 
 
-def comparison_table(found: Comparisons) -> list[str]:
-    """Return cells against the baseline; [] if there is nothing to compare."""
-    rows = [[cell, *_paired_words(pair), _p(found.adjusted.get(cell))] for cell, pair in found.found.items()]
-    head = ["arm", "pairs", f"minus {found.baseline} (points)", "95 %", "p (t)", "p (Wilcoxon)", "detectable",
+def comparison_table(comparisons: Comparisons) -> list[str]:
+    """Return conditions against the baseline; [] if there is nothing to compare."""
+    rows = [
+        [condition, *_paired_columns(difference), _p(comparisons.adjusted.get(condition))]
+        for condition, difference in comparisons.differences.items()
+    ]
+    head = ["arm", "pairs", f"minus {comparisons.baseline} (points)", "95 %", "p (t)", "p (Wilcoxon)", "detectable",
             "p (t, Holm)"]  # fmt: skip
     return markdown(head, rows)
 
 
-def _paired_words(pair: Paired) -> list[str]:
+def _paired_columns(pair: PairedDifference) -> list[str]:
     interval = "-" if pair.low is None or pair.high is None else f"{pair.low:+.1f} to {pair.high:+.1f}"
     detectable = "-" if pair.detectable is None else f"{pair.detectable:.1f}"
     return [str(pair.n), f"{pair.difference:+.2f}", interval, _p(pair.p_t), _p(pair.p_wilcoxon), detectable]
 
 
 def curve_table(records: Sequence[Record], study: Study) -> list[str]:
-    """Return mean last-epoch accuracy of each series (rows) by what varies along it (columns)."""
-    values = sorted({cell.value for cell in study.cells if cell.value is not None})
-    columns: Mapping = {
-        value: {cell.series: cell.name for cell in study.cells if cell.value == value} for value in values
+    """Return the mean last-epoch accuracy of each series (rows) by the varied setting (columns)."""
+    values = sorted({condition.value for condition in study.conditions if condition.value is not None})
+    names: Mapping = {
+        value: {condition.series: condition.name for condition in study.conditions if condition.value == value}
+        for value in values
     }
     rows = []
-    for series in dict.fromkeys(cell.series for cell in study.cells):
+    for series in dict.fromkeys(condition.series for condition in study.conditions):
         row = [series]
         for value in values:
-            name = columns[value].get(series)
-            found = accuracies(records, name, study.table, "cached") if name else None
-            row.append(f"{spread(summary(list(found.last.values())))} ({len(found.last)})" if found else "-")
+            name = names[value].get(series)
+            row.append(_spread_of_seeds(accuracies(records, name, study.table_batch, "cached") if name else None))
         rows.append(row)
     return markdown([f"{study.axis} →", *map(str, values)], rows)
 
 
+def _spread_of_seeds(by_seed: Accuracies | None) -> str:
+    return f"{spread(summary(list(by_seed.last.values())))} ({len(by_seed.last)})" if by_seed else "-"
+
+
 def batches_table(records: Sequence[Record], study: Study) -> list[str]:
-    """Return mean last-epoch accuracy of each cell (rows) by training batches (columns)."""
+    """Return the mean last-epoch accuracy of each condition (rows) by training batches (columns)."""
     rows = []
-    for cell in study.cells:
-        found = [accuracies(records, cell.name, batch, "cached") for batch in study.batches]
-        if any(found):
-            words = [f"{spread(summary(list(one.last.values())))} ({len(one.last)})" if one else "-" for one in found]
-            rows.append([cell.series, *words])
+    for condition in study.conditions:
+        curve = [accuracies(records, condition.name, batch, "cached") for batch in study.batches]
+        if any(curve):
+            rows.append([condition.series, *map(_spread_of_seeds, curve)])
     return markdown(["after batch →", *map(str, study.batches)], rows)
 
 
 def states_table(records: Sequence[Record], theirs: Sequence[Mapping[str, float]]) -> list[str]:
-    """Return loss and geometry at the published batches, ours (mean over seeds) before the published figure.
+    """Return loss and geometry at the published batches: our mean over seeds / the published value.
 
-    Geometry is measured every third batch of an epoch; where that misses a published batch the nearest one stands in.
+    We measure geometry at every third batch of an epoch; the nearest of these stands for a published batch.
     """
     rows = []
     for row in theirs:
         batch = int(row["batch"])
-        nearest = min((int(kept["step"]) for kept in records[0].geometry), key=lambda step: abs(step - batch))
-        words = [str(batch) if nearest == batch else f"{batch} (states: {nearest})"]
+        nearest = min((int(point["step"]) for point in records[0].geometry), key=lambda step: abs(step - batch))
+        columns = [str(batch) if nearest == batch else f"{batch} (states: {nearest})"]
         for name in list(row)[1:]:
             if name == "loss":
                 values = [record.losses[batch - 1] for record in records]
             else:
-                values = [kept[name] for record in records for kept in record.geometry if int(kept["step"]) == nearest]
-            words.append(f"{sum(values) / len(values):.2f} / {row[name]:.2f}")
-        rows.append(words)
+                points = [point for record in records for point in record.geometry if int(point["step"]) == nearest]
+                values = [point[name] for point in points]
+            columns.append(f"{sum(values) / len(values):.2f} / {row[name]:.2f}")
+        rows.append(columns)
     return markdown([name.replace("_", " ") for name in theirs[0]], rows)
 
 
 def cost_table(records: Sequence[Record], study: Study) -> list[str]:
-    """Return what each cell took: parameters, circuits, wall time."""
+    """Return what each condition costs: parameters, circuits, wall time."""
     rows = []
-    for cell in study.cells:
-        own = [record for record in records if record.cell == cell.name]
-        if not own:
+    for condition in study.conditions:
+        runs = [record for record in records if record.condition == condition.name]
+        if not runs:
             continue
-        circuits = training_circuits(cell.config, own[0].steps)
-        shots = cell.config.shots
-        probes = [probe.seconds for record in own for probe in record.probes if probe.protocol == "cached"]
+        circuits = training_circuits(condition.config, runs[0].steps)
+        shots = condition.config.shots
+        probes = [probe.seconds for record in runs for probe in record.probes if probe.protocol == "cached"]
         rows.append([
-            cell.name, f"{own[0].parameters[0]:,}", f"{own[0].parameters[1]:,}", f"{circuits:,}" if circuits else "-",
+            condition.name, *(f"{count:,}" for count in runs[0].parameters), f"{circuits:,}" if circuits else "-",
             f"{circuits * shots:.1e}" if shots else "exact" if circuits else "-",
-            f"{_median([record.train_seconds for record in own]):.0f}", f"{_median(probes):.1f}",
+            f"{_median([record.train_seconds for record in runs]):.0f}", f"{_median(probes):.1f}",
         ])  # fmt: skip
     head = ["arm", "head's weights", "all weights", "circuits", "measured shots", "training (s)", "one probe (s)"]
     return markdown(head, rows)
@@ -158,10 +166,10 @@ def _median(values: Sequence[float]) -> float:
 
 
 def versions_table(records: Sequence[Record]) -> list[str]:
-    """Return the versions of everything that made the records, more than one where they differ."""
+    """Return the versions of all software behind the records, several where they differ."""
     names = dict.fromkeys(name for record in records for name in record.versions)
     rows = []
     for name in names:
-        found = sorted({record.versions[name] for record in records if name in record.versions})
-        rows.append([plain(name), plain(", ".join(found))])
+        versions = sorted({record.versions[name] for record in records if name in record.versions})
+        rows.append([plain(name), plain(", ".join(versions))])
     return markdown(["what", "version"], rows)

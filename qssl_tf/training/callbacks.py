@@ -1,4 +1,4 @@
-"""What happens after each training step: history, TensorBoard, progress, checkpoints, a clean stop."""
+"""Keras callbacks: history, TensorBoard, progress bar, checkpoints, and clean stops on signals."""
 
 import os
 import signal
@@ -25,39 +25,40 @@ from qssl_tf.training.schedule import Schedule
 
 
 class StepCallback(keras.callbacks.Callback):
-    """Base of the callbacks here: counts steps from the run's start, whatever `fit` was resumed at."""
+    """Base of all callbacks here, which counts steps from the start of the run, also after a resume."""
 
     def __init__(self, run: Run, schedule: Schedule, start: int):
-        """Count on from `start` steps already done."""
+        """Store the run, its schedule, and the number of steps already taken."""
         super().__init__()
         self.run, self.schedule, self.start = run, schedule, start
 
     def on_train_batch_end(self, batch, logs=None):
-        """Translate Keras's batch number into the run's step."""
+        """Convert Keras's batch index to the step of the run."""
         self.after_step(self.start + batch + 1, logs or {})
 
     def after_step(self, step: int, logs: dict[str, float]) -> None:
-        """Do what is due after `step`."""
+        """Hook that is called after each step."""
 
     def release(self) -> None:
-        """Give back what was opened; called however training ended, also where it never began."""
+        """Release resources; called however training ended, even if it never began."""
 
 
 class HistoryLog(StepCallback):
-    """Appends a row to `history.csv` and scalars for TensorBoard; refuses a loss that is no number.
+    """Appends rows to `history.csv` and scalars for TensorBoard; stops at a loss that is not finite.
 
-    A row is that step's own loss: the model's `step_logs` is set.
+    Rows hold the loss of the step itself, since the model's `step_logs` is set.
     """
 
     def on_train_begin(self, logs=None):
-        """Cut the table back to the step resumed from and open TensorBoard's file."""
+        """Truncate the history to the resumed step, and open TensorBoard's file."""
         assert self.model.step_logs
         start_history(self.run.history, self.start)
-        self.writer = tf.summary.create_file_writer(os.fsencode(self.run.folder / "tensorboard"))  # or no UTF-8
+        folder = os.fsencode(self.run.folder / "tensorboard")  # the path may not be UTF-8
+        self.writer = tf.summary.create_file_writer(folder)
         self.clock = time.perf_counter()
 
     def on_train_batch_begin(self, batch, logs=None):
-        """Note the rate of this step: after it a schedule tells the next one's."""
+        """Record the learning rate of this step, since the schedule has the next one's after it."""
         self.rate = np.float32(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
 
     def after_step(self, step, logs):
@@ -88,54 +89,56 @@ class HistoryLog(StepCallback):
             self.writer.close()
 
 
-class Stopped(Exception):
-    """Training ends here, its state is kept. Keras's way out would first ask the other workers for their metrics."""
+class TrainingStopped(Exception):
+    """Ends training after its state is saved; Keras's `stop_training` would first gather metrics from other workers."""
 
 
 class SignalCallback(StepCallback):
-    """Base of the callbacks that mind SIGINT (Ctrl-C), SIGTERM and SIGHUP; a second SIGINT stops at once.
+    """Base of callbacks that handle SIGINT (Ctrl-C), SIGTERM and SIGHUP; a second SIGINT stops at once.
 
-    A SIGHUP that is ignored (`nohup`) stays ignored. A terminal that closes sends it, often twice.
+    A SIGHUP that is ignored (`nohup`) stays ignored. Closing a terminal sends it, often twice.
 
     Attributes:
-        stopped_by: Name of the signal that came, or None.
+        stopped_by: Name of the received signal, or None.
     """
 
     stopped_by: str | None = None
 
     def on_train_begin(self, logs=None):
-        """Listen to signals; Python gives them to the main thread alone."""
+        """Install the signal handlers, where Python allows it: in the main thread."""
         self.previous = {}
         if threading.current_thread() is not threading.main_thread():
             return
-        heard = [number for number in STOPPING if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN]
-        self.previous = {number: signal.signal(number, self._signalled) for number in heard}
+        signals = [
+            number for number in STOPPING if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN
+        ]
+        self.previous = {number: signal.signal(number, self._on_signal) for number in signals}
 
-    def _signalled(self, number, frame):
+    def _on_signal(self, number, frame):
         if self.stopped_by is None:
             self.stop(signal.Signals(number).name)
         elif number == signal.SIGINT:
             raise KeyboardInterrupt
 
     def stop(self, name: str) -> None:
-        """Note the signal `name`."""
+        """Record the signal `name`."""
         self.stopped_by = name
 
     def release(self):
-        """Give the signals back."""
+        """Restore the previous signal handlers."""
         for number, handler in getattr(self, "previous", {}).items():
-            if handler is not None:  # or it was set by no Python, and cannot be set again
+            if handler is not None:  # None was not installed from Python, and cannot be restored
                 signal.signal(number, handler)
 
 
 class Checkpoints(SignalCallback):
-    """Keeps weights and state where the schedule says so, and at a clean stop.
+    """Saves weights and state as scheduled, and at a clean stop.
 
-    A signal lets the step in flight end; then the state is kept and training stops.
+    After a signal, the current step is completed; then the state is saved and training stops.
     """
 
     def on_train_begin(self, logs=None):
-        """Keep the untrained weights and listen to signals."""
+        """Save the initial weights, and install the signal handlers."""
         if self.start == 0:
             check_finite(self.run, self.model, 0)
             save_state(self.run, self.model, 0)
@@ -143,50 +146,50 @@ class Checkpoints(SignalCallback):
         super().on_train_begin(logs)
 
     def after_step(self, step, logs):
-        """Keep what is due, the state last: a state of some step says that all weights up to it are kept."""
+        """Save weights and then the state, since the state of a step implies that all weights up to it exist."""
         if self.schedule.keeps(step) or self.stopped_by:
-            check_finite(self.run, self.model, step)  # the loss was of the weights before this step
+            check_finite(self.run, self.model, step)  # the loss only checked the weights before this step
         if self.schedule.keeps(step):
             save_weights(self.run, self.model, step)
         if self.schedule.keeps(step) or self.stopped_by:
             save_state(self.run, self.model, step)
         if self.stopped_by:
-            raise Stopped
+            raise TrainingStopped
 
 
 class Follower(SignalCallback):
-    """What a worker other than the chief does: it writes nothing, and hands a signal on to the chief."""
+    """Callback of workers other than the chief: writes nothing, and forwards signals to the chief."""
 
     def __init__(self, run: Run, schedule: Schedule, start: int, peers: Peers):
-        """Remember the chief."""
+        """Store the connection to the chief."""
         super().__init__(run, schedule, start)
         self.peers = peers
 
     def stop(self, name):
-        """Ask the chief to keep the state; it then ends this worker as well."""
+        """Ask the chief to save the state; the chief then ends this worker, too."""
         super().stop(name)
         self.peers.ask_to_stop(name)
 
 
 class StateGeometry(StepCallback):
-    """Appends a row to `geometry.csv` at each kept step: how the states of two views lie to those of other images.
+    """Appends a row to `geometry.csv` at each checkpoint: overlaps of the states of views, see `PairGeometry`.
 
-    Measured on the first batch of the run with its own batch statistics, which are put back afterwards.
+    It is measured on the first batch of the run in training mode; batch statistics are restored afterwards.
     """
 
     columns = ("step", *(field.name for field in fields(PairGeometry)))
 
     def __init__(self, run: Run, schedule: Schedule, start: int, views: tuple[tf.Tensor, tf.Tensor]):
-        """Remember the views, shape (n, height, width, channels) each."""
+        """Store the views, shape (n, height, width, channels) each."""
         super().__init__(run, schedule, start)
         self.views, self.path = views, run.folder / "geometry.csv"
 
     def on_train_begin(self, logs=None):
-        """Cut the table back to the step resumed from."""
+        """Truncate the table to the resumed step."""
         start_history(self.path, self.start, self.columns)
 
     def after_step(self, step, logs):
-        """Measure what is due."""
+        """Append a row if the step is a checkpoint."""
         if not self.schedule.keeps(step):
             return
         encoder, head = self.model.encoder, self.model.head
@@ -200,10 +203,10 @@ class StateGeometry(StepCallback):
 
 
 class Progress(StepCallback):
-    """A bar with loss, contrastive accuracy, steps a second and the time left; whole in 80 columns.
+    """A progress bar with loss, contrastive accuracy, speed and remaining time, which fits into 80 columns.
 
-    Training does not depend on it: where nothing can be written any more (the terminal was closed, the reader of a pipe
-    ended, the disk of a log is full), there is no bar from then on.
+    Training does not depend on it: once it cannot be written (the terminal was closed, the reader of a pipe ended, the
+    disk of a log is full), it is no longer shown.
     """
 
     layout = "{percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}, {rate_fmt}{postfix}]"
@@ -221,7 +224,7 @@ class Progress(StepCallback):
             )
 
     def after_step(self, step, logs):
-        """Move the bar."""
+        """Update the bar."""
         if hasattr(self, "bar"):
             text = f"loss {logs['loss']:.3f}, top-1 {logs['contrastive_accuracy']:.3f}"
             try:

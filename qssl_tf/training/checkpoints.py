@@ -1,4 +1,4 @@
-"""Weights for probing and the whole state for an exact resume; both carry the settings they were made with."""
+"""Checkpoints of weights for probing, and the full state for exact resumption; both contain the settings."""
 
 import hashlib
 import json
@@ -15,7 +15,7 @@ from qssl_tf.files.read import check_regular, copy_file, open_handle, parse_json
 from qssl_tf.files.write import npz, replacing
 from qssl_tf.models.simclr import SimCLR
 from qssl_tf.training.history import history_checksum
-from qssl_tf.training.provenance import check_own_parts
+from qssl_tf.training.provenance import check_custom_parts
 from qssl_tf.training.runs import Run, check_same_config
 
 NOT_FINITE = "it holds numbers that are not finite"
@@ -28,16 +28,16 @@ def smaller_steps() -> str:
 
 
 def check_finite(run: Run, model: SimCLR, step: int) -> None:
-    """Refuse to keep weights or an optimizer's state that hold NaN or infinity: no step after them would be better.
+    """Refuse to save weights or optimizer state with NaN or infinity, from which training cannot recover.
 
     Raises:
-        UserError: It names the first such variable and the last step whose weights are kept.
+        UserError: With the first such variable and the last saved step.
     """
     for variable in (*model.variables, *model.optimizer.variables):
         if not _is_finite(variable.numpy()):
-            kept = max(run.checkpoint_steps(), default=None)
-            last = "no weights were kept" if kept is None else f"the last kept weights are of step {kept}"
-            raise UserError(f"`{variable.path}` is not finite after step {step}; {last}; {smaller_steps()}.")
+            last_step = max(run.checkpoint_steps(), default=None)
+            where = "no weights were kept" if last_step is None else f"the last kept weights are of step {last_step}"
+            raise UserError(f"`{variable.path}` is not finite after step {step}; {where}; {smaller_steps()}.")
 
 
 def _is_finite(array: np.ndarray) -> bool:
@@ -45,75 +45,75 @@ def _is_finite(array: np.ndarray) -> bool:
 
 
 def save_weights(run: Run, model: SimCLR, step: int) -> None:
-    """Keep the model's weights after `step` steps, with their checksum."""
+    """Save the model's weights after `step` steps, with a checksum."""
     with replacing(run.checkpoint(step)) as temporary:
-        model.bare().save_weights(temporary)
+        model.uncompiled().save_weights(temporary)
         with h5py.File(temporary, "a") as file:
             file.attrs[CONFIG_KEY] = json.dumps(run.config.to_dict())
             file.attrs[CHECKSUM_KEY] = _checksum(file)
 
 
 def load_weights(run: Run, model: SimCLR, step: int) -> None:
-    """Load the weights kept after `step` steps.
+    """Load the weights saved after `step` steps.
 
     Raises:
         UserError: The file is damaged, or was written with other settings.
     """
-    check_own_parts(run, model)
+    check_custom_parts(run, model)
     path = run.checkpoint(step)
     try:
-        stored = check_weights(path, sum(weight.value.numpy().nbytes for weight in model.weights))
-        if stored is not None:
-            check_same_config(path, stored, run.config)
-        model.bare().load_weights(path)
+        config_json = check_weights(path, sum(weight.value.numpy().nbytes for weight in model.weights))
+        if config_json is not None:
+            check_same_config(path, config_json, run.config)
+        model.uncompiled().load_weights(path)
     except UserError:
         raise
-    except Exception as error:  # a damaged file can raise anything from h5py
-        before = max((other for other in run.checkpoint_steps() if other < step), default=None)
-        other = "train again" if before is None else f"the one before it is {argument('checkpoint', before)}"
-        raise UserError(f"{path} is damaged ({reason(error)}); {other}.") from None
+    except Exception as error:  # h5py may raise anything for a damaged file
+        earlier = max((kept_step for kept_step in run.checkpoint_steps() if kept_step < step), default=None)
+        remedy = "train again" if earlier is None else f"the one before it is {argument('checkpoint', earlier)}"
+        raise UserError(f"{path} is damaged ({reason(error)}); {remedy}.") from None
 
 
-def check_weights(path: Path, expected: int | None = None) -> str | None:
-    """Read a file of weights and return the settings it was written with, as JSON; None in files of others.
+def check_weights(path: Path, expected_bytes: int | None = None) -> str | None:
+    """Check a file of weights and return its settings as JSON, or None if it was not written by this package.
 
     Args:
         path: The file.
-        expected: Bytes that the weights take; None takes those of the file.
+        expected_bytes: Size of the weights in bytes; None uses the size of the file.
 
     Raises:
-        OSError, ValueError: It is damaged, points elsewhere, holds NaN or infinity, or its arrays take far more bytes.
+        OSError, ValueError: It is damaged, refers to other files, contains NaN or infinity, or is far larger.
     """
     check_regular(path)
     with h5py.File(path) as file:
-        _check_contents(file, path.stat().st_size if expected is None else expected)
+        _check_contents(file, path.stat().st_size if expected_bytes is None else expected_bytes)
         if CHECKSUM_KEY in file.attrs and file.attrs[CHECKSUM_KEY] != _checksum(file):
             raise ValueError("its checksum does not fit")
         file.visititems(_refuse_not_finite)
         return file.attrs.get(CONFIG_KEY)
 
 
-def _check_contents(file: h5py.File, expected: int) -> None:
-    """Refuse a file of weights that points to other files, or whose arrays take far more than the `expected` bytes.
+def _check_contents(file: h5py.File, expected_bytes: int) -> None:
+    """Refuse a file of weights that refers to other files, or whose arrays are far larger than `expected_bytes`.
 
     Raises:
-        ValueError: It does.
+        ValueError: The file is refused.
     """
     arrays = []
 
-    def look(name: str, link: h5py.HardLink | h5py.SoftLink | h5py.ExternalLink) -> str | None:
+    def visit(name: str, link: h5py.HardLink | h5py.SoftLink | h5py.ExternalLink) -> str | None:
         item = file[name] if isinstance(link, h5py.HardLink) else None
         if item is None or isinstance(item, h5py.Dataset) and (item.external or item.is_virtual):
-            return name  # ends the visit
+            return name  # a return value ends the visit
         if isinstance(item, h5py.Dataset):
             arrays.append(item.size * item.dtype.itemsize)
         return None
 
-    elsewhere = file.visititems_links(look)
-    if elsewhere is not None:
-        raise ValueError(f"its part {elsewhere[:80]!r} is elsewhere")
-    if sum(arrays) > 2 * expected + (1 << 20):
-        raise ValueError(f"its arrays take {sum(arrays)} bytes, those of the model {expected}")
+    external_part = file.visititems_links(visit)
+    if external_part is not None:
+        raise ValueError(f"its part {external_part[:80]!r} is elsewhere")
+    if sum(arrays) > 2 * expected_bytes + (1 << 20):
+        raise ValueError(f"its arrays take {sum(arrays)} bytes, those of the model {expected_bytes}")
 
 
 def _refuse_not_finite(name: str, item: h5py.Dataset | h5py.Group) -> None:
@@ -122,7 +122,7 @@ def _refuse_not_finite(name: str, item: h5py.Dataset | h5py.Group) -> None:
 
 
 def _checksum(file: h5py.File) -> str:
-    """Return the SHA-256 of every array and its name, and of the settings."""
+    """Return the SHA-256 of the settings and of all arrays with their names."""
     digest = hashlib.sha256(str(file.attrs[CONFIG_KEY]).encode())
 
     def add(name: str, item: h5py.Dataset | h5py.Group) -> None:
@@ -130,14 +130,14 @@ def _checksum(file: h5py.File) -> str:
             digest.update(f"{name} {item.dtype} {item.shape}".encode())
             digest.update(np.ascontiguousarray(item[()]).tobytes())
 
-    file.visititems(add)  # in the order of names
+    file.visititems(add)  # sorted by name
     return digest.hexdigest()
 
 
 def save_state(run: Run, model: SimCLR, step: int) -> None:
-    """Keep everything that the next step depends on: weights, batch statistics, optimizer, step.
+    """Save everything that the next step depends on: weights, batch statistics, optimizer and step.
 
-    The state before it is kept as well, and the checksum of the table of steps up to this one.
+    The state before it is kept as a backup. The record contains a checksum of the history up to this step.
     """
     variables = [*model.variables, *model.optimizer.variables]
     arrays = {f"{index:04d}": variable.numpy() for index, variable in enumerate(variables)}
@@ -145,36 +145,36 @@ def save_state(run: Run, model: SimCLR, step: int) -> None:
     content = npz({"record": np.array(json.dumps(record)), **arrays})
     if run.history.exists():
         with open(open_handle(run.history, os.O_RDONLY), "rb") as table:
-            os.fsync(table.fileno())  # the state vouches for it: it must not outlive it in a power failure
+            os.fsync(table.fileno())  # before the state that contains its checksum, in case of a power failure
     with replacing(run.state) as temporary:
         temporary.write_bytes(content)
         if run.state.exists():
-            with replacing(run.previous_state) as twin:
-                _same_file(run.state, twin)
+            with replacing(run.previous_state) as second_path:
+                _link_or_copy(run.state, second_path)
 
 
-def _same_file(path: Path, twin: Path) -> None:
-    """Give a file a second name, or copy it where the file system knows one name only."""
+def _link_or_copy(path: Path, second_path: Path) -> None:
+    """Hard-link a file, or copy it if the file system has no hard links."""
     try:
-        os.link(path, twin)
+        os.link(path, second_path)
     except OSError:
-        copy_file(path, twin)
+        copy_file(path, second_path)
 
 
 def restore_state(run: Run, model: SimCLR) -> int:
-    """Load what `save_state` kept.
+    """Load the state that `save_state` saved.
 
     Returns:
-        The number of steps already done.
+        The number of steps already taken.
 
     Raises:
-        UserError: The state is missing, it or the table of steps is damaged, or it was written with other settings.
+        UserError: The state is missing or was written with other settings, or it or the history is damaged.
     """
     if not run.state.is_file():
         if not any(run.checkpoint_steps()):
-            return 0  # stopped before its first step was kept
+            return 0  # stopped before its first checkpoint
         raise UserError(f"{run.folder} holds no state to resume from; start anew with another {argument('name')}.")
-    check_own_parts(run, model)
+    check_custom_parts(run, model)
     try:
         record, arrays = read_state(run.state)
         check_same_config(run.state, json.dumps(record["config"]), run.config)
@@ -187,21 +187,21 @@ def restore_state(run: Run, model: SimCLR) -> int:
             variable.assign(arrays[name])
     except UserError:
         raise
-    except Exception as error:  # a damaged zip can raise anything from zlib to struct errors
-        raise UserError(f"{run.state} is damaged ({reason(error)}); {_way_back(run)}.") from None
+    except Exception as error:  # a damaged zip file may raise anything from zlib to struct errors
+        raise UserError(f"{run.state} is damaged ({reason(error)}); {_recovery_hint(run)}.") from None
     if "history" in record and record["history"] != history_checksum(run.history, step):
         raise UserError(f"{run.history} is not as training left it up to step {step}; restore it, or train again.")
     return step
 
 
 def go_back(run: Run) -> Path:
-    """Let the state before the last take its place; the last one is kept under another name.
+    """Replace the last state by the one before it, and rename the last one.
 
     Returns:
-        Where the last state is now.
+        The new path of the last state.
 
     Raises:
-        UserError: There is no state before the last, or it is damaged as well.
+        UserError: There is no state before the last, or it is damaged, too.
     """
     if not run.previous_state.is_file():
         raise UserError(f"{run.folder} keeps no state before the last; start anew with another {argument('name')}.")
@@ -212,19 +212,19 @@ def go_back(run: Run) -> Path:
             f"{run.previous_state} is damaged ({reason(error)}) as well; start anew with another {argument('name')}."
         ) from None
     stem = f"set-aside-{time.strftime('%Y%m%d-%H%M%S')}"
-    names = [stem, *(f"{stem}-{number}" for number in range(2, 1000))]  # a clock may tell the same time twice
-    aside = next(path for name in names if not (path := run.state.with_name(f"{name}.npz")).exists())
+    names = [stem, *(f"{stem}-{number}" for number in range(2, 1000))]  # two may have the same time
+    backup = next(path for name in names if not (path := run.state.with_name(f"{name}.npz")).exists())
     if run.state.exists():
-        _same_file(run.state, aside)
+        _link_or_copy(run.state, backup)
     os.replace(run.previous_state, run.state)
-    return aside
+    return backup
 
 
 def read_state(path: Path) -> tuple[dict, dict[str, np.ndarray]]:
-    """Return record and arrays; each is checked against the CRC that zip files hold.
+    """Return record and arrays, which are checked against the CRCs of the zip file.
 
     Raises:
-        OSError, ValueError, KeyError: It is missing, damaged, or holds numbers that are not finite.
+        OSError, ValueError, KeyError: It is missing, damaged, or contains numbers that are not finite.
     """
     arrays = read_arrays(path)
     record = parse_json(str(arrays.pop("record")))
@@ -233,10 +233,10 @@ def read_state(path: Path) -> tuple[dict, dict[str, np.ndarray]]:
     return record, arrays
 
 
-def _way_back(run: Run) -> str:
+def _recovery_hint(run: Run) -> str:
     try:
         step = read_state(run.previous_state)[0]["step"]
-    except Exception as error:  # missing or damaged as well
+    except Exception as error:  # missing or damaged, too
         pass_on_interrupt(error)
         return "train again"
     return f"the state before it is of step {step}: {resumption(run.folder, previous_state=True)} goes on from there"

@@ -1,11 +1,11 @@
-"""Contrastive pretraining of one run, from its first step or from where it stopped."""
+"""Contrastive pretraining of a run, from its first step or resumed."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import tensorflow as tf
-from tensorflow.python.framework import config as determinism  # its public name can switch on, not off
+from tensorflow.python.framework import config as determinism  # the public API can enable it, but not disable it
 
 from qssl_tf.commands import resumption
 from qssl_tf.config import Config
@@ -22,7 +22,7 @@ from qssl_tf.training.callbacks import (
     SignalCallback,
     StateGeometry,
     StepCallback,
-    Stopped,
+    TrainingStopped,
 )
 from qssl_tf.training.checkpoints import restore_state
 from qssl_tf.training.provenance import check_images
@@ -31,15 +31,15 @@ from qssl_tf.training.schedule import Schedule, schedule
 
 
 def build(config: Config, data: ImageData, weights: Path | None = None) -> tuple[SimCLR, Augmentation]:
-    """Return the untrained model that `config` describes and what makes its views.
+    """Return the untrained model that `config` describes, and its augmentation.
 
     Args:
         config: The run's settings.
         data: The images.
-        weights: The file from which its weights or state will be read; None where they are new.
+        weights: File from which weights or state will be loaded; None to initialize them.
 
     Raises:
-        UserError: Settings of more weights than that file, or this machine, can hold; or that do not go together.
+        UserError: Settings with more weights than that file, or this machine, can hold; or that cannot be combined.
     """
     augment = augmentation(config, data.image_shape)
     steps = schedule(config, len(data.train)).steps
@@ -48,41 +48,40 @@ def build(config: Config, data: ImageData, weights: Path | None = None) -> tuple
 
 @contextmanager
 def reproducible() -> Iterator[None]:
-    """Have TensorFlow's operations give the same bits each time, until the block ends.
+    """Make TensorFlow's ops deterministic within the block.
 
-    Without it about one run in sixty differs in the last bit of a batch norm's offset when the machine is busy. It
-    costs about 2 % of a step on CPU; on a GPU it can cost far more, and resume is exact on CPU only. Left on, it would
-    refuse the random operations of a user's own code that have no seed.
+    Otherwise, about one run in sixty differs in the last bit of a batch norm's offset when the machine is busy. It
+    costs about 2 % of a step on CPU. It is not enabled on GPUs, where it can cost far more, so resuming is exact on CPU
+    only. It is disabled afterwards, since it would refuse unseeded random ops in the user's code.
     """
-    was_on = determinism.is_op_determinism_enabled()
+    was_enabled = determinism.is_op_determinism_enabled()
     if not tf.config.list_physical_devices("GPU"):
         determinism.enable_op_determinism()
     try:
         yield
     finally:
-        if not was_on:
+        if not was_enabled:
             determinism.disable_op_determinism()
 
 
 def pretrain(
     run: Run, data: ImageData, model: SimCLR, augment: Augmentation, resume: bool = False, peers: Peers | None = None
 ) -> str | None:
-    """Train the run's model to its last step, on all replicas of the strategy that the model was made under.
+    """Train the model of a run to its last step, on all replicas of the strategy in whose scope it was built.
 
     Args:
-        run: An open run folder; history, checkpoints and state are written there.
-        data: The images that the run's settings name.
-        model: The run's model as `build` made it.
-        augment: Makes the views, from `build` as well.
-        resume: Continue from the kept state; on CPU the result has the same bits as an uninterrupted run.
-        peers: The other workers, if there are any; the chief alone writes.
+        run: The run, to whose folder history, checkpoints and state are written.
+        data: The images of the run.
+        model: The model, from `build`.
+        augment: The augmentation, from `build`.
+        resume: Continue from the saved state; on CPU, the result equals that of an uninterrupted run to the last bit.
+        peers: The other workers, if any; only the chief writes.
 
     Returns:
         The name of the signal that stopped training early, or None.
 
     Raises:
-        UserError: What is resumed was trained on other images or with another own part, or is damaged; or a number
-            became infinite.
+        UserError: The run to resume has other images or user-defined parts, or is damaged; or training diverged.
     """
     if resume:
         check_images(run, data)
@@ -90,40 +89,42 @@ def pretrain(
     plan = schedule(config, len(data.train))
     start = restore_state(run, model) if resume else 0
     callbacks: list[StepCallback] = []
-    last: SignalCallback
+    signal_callback: SignalCallback
     if peers is not None and not peers.is_chief:
-        last = Follower(run, plan, start, peers)
+        signal_callback = Follower(run, plan, start, peers)
     else:
-        callbacks, last = reporters(run, data, augment, plan, start), Checkpoints(run, plan, start)
+        callbacks, signal_callback = reporting_callbacks(run, data, augment, plan, start), Checkpoints(run, plan, start)
     if peers is not None:
-        peers.on_stop = last.stop
+        peers.on_stop = signal_callback.stop
         if callbacks:
-            peers.on_leave = callbacks[0].release  # the bar's line ends before another one begins
+            peers.on_leave = callbacks[0].release  # ends the line of the bar before another message
         peers.remedy = f"continue on all workers with {resumption(run.folder)}"
     model.step_logs = True
     if start < plan.steps:
         try:
-            steps, everyone = plan.steps - start, [*callbacks, last]
+            steps, all_callbacks = plan.steps - start, [*callbacks, signal_callback]
             with reproducible():
                 pairs = shared_pairs(model.distribute_strategy, run.config, data, augment, plan.steps, start)
-                model.fit(pairs, steps_per_epoch=steps, shuffle=False, verbose=0, callbacks=everyone)
-        except Stopped:
+                model.fit(pairs, steps_per_epoch=steps, shuffle=False, verbose=0, callbacks=all_callbacks)
+        except TrainingStopped:
             pass
         except tf.errors.OpError:
             if peers is not None:
-                peers.pause()  # if a worker's end is the cause, its news end this process in one line
+                peers.pause()  # if a worker has failed, its message ends this process in one line
             raise
         finally:
-            for callback in [*callbacks, last]:
+            for callback in [*callbacks, signal_callback]:
                 callback.release()
-    return last.stopped_by
+    return signal_callback.stopped_by
 
 
-def reporters(run: Run, data: ImageData, augment: Augmentation, plan: Schedule, start: int) -> list[StepCallback]:
-    """Return what shows and writes the progress of a run."""
+def reporting_callbacks(
+    run: Run, data: ImageData, augment: Augmentation, plan: Schedule, start: int
+) -> list[StepCallback]:
+    """Return the callbacks that show and record the progress of a run."""
     callbacks: list[StepCallback] = [Progress(run, plan, start), HistoryLog(run, plan, start)]
     config = run.config
-    if config.head == "quantum" and not config.partial_measurement:  # whose states are mixed, and have no overlaps
+    if config.head == "quantum" and not config.partial_measurement:  # mixed states have no overlaps
         first = next(iter(view_pairs(data.train.images, augment, config.batch_size, config.seed, steps=1)))
         callbacks.append(StateGeometry(run, plan, start, first))
     return callbacks
@@ -132,15 +133,15 @@ def reporters(run: Run, data: ImageData, augment: Augmentation, plan: Schedule, 
 def shared_pairs(
     strategy: tf.distribute.Strategy, config: Config, data: ImageData, augment: Augmentation, steps: int, start: int
 ) -> tf.data.Dataset | tf.distribute.DistributedDataset:
-    """Return the pairs of views, each step's batch cut into one shard for each replica, in the order of replicas."""
-    replicas, common = strategy.num_replicas_in_sync, (data.train.images, augment, config.batch_size, config.seed)
+    """Return the pairs of views, with each batch split into one shard per replica, in order."""
+    replicas, arguments = strategy.num_replicas_in_sync, (data.train.images, augment, config.batch_size, config.seed)
     if replicas == 1:
-        return view_pairs(*common, steps, start)
+        return view_pairs(*arguments, steps, start)
 
-    def of_worker(context: tf.distribute.InputContext) -> tf.data.Dataset:
-        here = replicas // context.num_input_pipelines
-        first = context.input_pipeline_id * here
-        # Endless, for where a data set can end the workers ask each other at every step whether theirs has.
-        return view_pairs(*common, None, start, shards=replicas, mine=range(first, first + here))
+    def worker_pairs(context: tf.distribute.InputContext) -> tf.data.Dataset:
+        replicas_here = replicas // context.num_input_pipelines
+        first = context.input_pipeline_id * replicas_here
+        # Infinite, since with finite datasets workers ask each other at every step whether theirs has ended.
+        return view_pairs(*arguments, None, start, shards=replicas, shard_indices=range(first, first + replicas_here))
 
-    return strategy.distribute_datasets_from_function(of_worker)
+    return strategy.distribute_datasets_from_function(worker_pairs)

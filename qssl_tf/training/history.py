@@ -1,4 +1,4 @@
-"""Tables of a run (`history.csv`, `geometry.csv`): one row a step, appended as training goes."""
+"""Tables of a run (`history.csv`, `geometry.csv`), to which rows are appended during training."""
 
 import hashlib
 import re
@@ -10,19 +10,19 @@ from qssl_tf.files.read import MAX_TABLE, read_text
 from qssl_tf.files.write import append_text, write_text
 from qssl_tf.quantum.memory import available
 
-ROW_BYTES = 700  # of a row in memory, its line included
+ROW_BYTES = 700  # of a row in memory, including its line
 COLUMNS = ("step", "epoch", "loss", "contrastive_accuracy", "learning_rate", "seconds")
 
 
 def start_history(path: Path, step: int, columns: Sequence[str] = COLUMNS) -> None:
-    """Keep the rows up to `step` and drop what came after it, making the file if there is none."""
+    """Truncate the table after `step`, or create it."""
     rows = [row for row in read_history(path, columns) if int(row["step"]) <= step] if path.exists() else []
     lines = [",".join(columns), *(",".join(row[column] for column in columns) for row in rows)]
     write_text(path, "\n".join(lines) + "\n")
 
 
 def history_checksum(path: Path, step: int) -> str:
-    """Return the SHA-256 of the rows up to `step`; of nothing if there is no table yet."""
+    """Return the SHA-256 of the rows up to `step`; a missing table has no rows."""
     digest = hashlib.sha256()
     for row in read_history(path) if path.exists() else []:
         if int(row["step"]) <= step:
@@ -31,12 +31,12 @@ def history_checksum(path: Path, step: int) -> str:
 
 
 def append_history(path: Path, row: Mapping[str, float]) -> None:
-    """Append one row, its values in the order of the columns; numbers keep every digit."""
+    """Append one row, with values in the order of the columns and numbers in full precision."""
     append_text(path, ",".join(str(value) for value in row.values()) + "\n")
 
 
 def read_history(path: Path, columns: Sequence[str] = COLUMNS) -> list[dict[str, str]]:
-    """Return the complete rows; a last line cut off by a kill is passed over.
+    """Return all complete rows; a truncated last line, left by a killed process, is ignored.
 
     Raises:
         UserError: The file is not such a table.
@@ -45,8 +45,8 @@ def read_history(path: Path, columns: Sequence[str] = COLUMNS) -> list[dict[str,
         text = read_text(path, MAX_TABLE)
     except ValueError as error:
         raise UserError(f"{path} cannot be read ({error}); restore or remove it.") from None
-    head, *lines = text[: text.rfind("\n") + 1].split("\n")[:-1] or [""]
-    if head != ",".join(columns):
+    header, *lines = text[: text.rfind("\n") + 1].split("\n")[:-1] or [""]
+    if header != ",".join(columns):
         raise UserError(f"{path} is not a history (its columns must be {', '.join(columns)}); restore or remove it.")
     if len(lines) * ROW_BYTES > available():
         raise UserError(
@@ -57,7 +57,7 @@ def read_history(path: Path, columns: Sequence[str] = COLUMNS) -> list[dict[str,
 
 
 def _row(path: Path, line: str, columns: Sequence[str]) -> dict[str, str]:
-    """Return the texts of a row, which are numbers without quotes; the step is a whole one."""
+    """Return the fields of a row as text, after checking that they are numbers and the step an integer."""
     values = line.split(",")
     try:
         if len(values) != len(columns) or not re.fullmatch(r"[0-9]{1,10}", values[columns.index("step")]):

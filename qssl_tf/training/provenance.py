@@ -1,4 +1,4 @@
-"""What a run was trained on and with: recorded as it begins, compared whenever its folder is read again."""
+"""Provenance of a run: fingerprints of images and custom parts, recorded at the start and checked on every read."""
 
 import hashlib
 import json
@@ -10,36 +10,36 @@ import keras
 
 from qssl_tf.config import Config
 from qssl_tf.data.images import ImageData
-from qssl_tf.data.sources import SOURCES, load, prepared
+from qssl_tf.data.sources import SOURCES, load, prepare
 from qssl_tf.errors import UserError
 from qssl_tf.models.simclr import SimCLR
 from qssl_tf.registry import WORDS
-from qssl_tf.training.facts import read_facts, read_versions
+from qssl_tf.training.metadata import read_image_metadata, read_versions
 from qssl_tf.training.runs import Run
 
 SPLITS = ("train", "validation", "test")
 
 
 def images_of_run(run: Run, data: ImageData | None = None, data_dir: str | Path | None = None) -> ImageData:
-    """Return a run's images, cut as its settings say.
+    """Return the images of a run, prepared as its settings say.
 
     Args:
         run: The run.
-        data: The images, where they were given to `pretrain`; None loads what the settings name.
-        data_dir: Where they lie now, if not where the settings say.
+        data: The images, if they were passed to `pretrain`; None loads those that the settings name.
+        data_dir: Their folder, if it is not that of the settings.
 
     Raises:
-        UserError: They are not those that the run was trained on, or cannot be found.
+        UserError: They are not the images that the run was trained on, or cannot be found.
     """
     if data is not None:
-        images = prepared(data, run.config)
+        images = prepare(data, run.config)
     else:
-        facts, named = read_facts(run), run.config.dataset
-        # Those of TensorFlow Datasets are recorded by their full name, with version.
-        if facts and facts["name"] == named and named not in SOURCES:
+        metadata, dataset_name = read_image_metadata(run), run.config.dataset
+        # Data sets of TFDS are recorded by their full name, with version.
+        if metadata and metadata["name"] == dataset_name and dataset_name not in SOURCES:
             raise UserError(
-                f"{run.folder} was trained on images of your own ('{named}'); pass them as `data`, or register the "
-                "data set first (on a command line with --plugin FILE)."
+                f"{run.folder} was trained on images of your own ('{dataset_name}'); pass them as `data`, or register "
+                "the data set first (on a command line with --plugin FILE)."
             )
         images = load(Config.from_dict(run.config.to_dict() | ({"data_dir": str(data_dir)} if data_dir else {})))
     check_images(run, images)
@@ -47,27 +47,27 @@ def images_of_run(run: Run, data: ImageData | None = None, data_dir: str | Path 
 
 
 def check_images(run: Run, images: ImageData) -> None:
-    """Refuse images that are not those that `data.json` describes; runs of earlier versions name the training split.
+    """Refuse images that differ from those in `data.json`; earlier versions only recorded the training split.
 
     Raises:
-        UserError: It says which split differs.
+        UserError: With the split that differs.
     """
-    facts = read_facts(run) or {}
+    metadata = read_image_metadata(run) or {}
     for name in SPLITS:
-        split, recorded = getattr(images, name), facts.get(f"{name}_sha256")
-        if recorded is not None and recorded != split.fingerprint():
+        split, recorded_fingerprint = getattr(images, name), metadata.get(f"{name}_sha256")
+        if recorded_fingerprint is not None and recorded_fingerprint != split.fingerprint():
             raise UserError(
                 f"{run.folder} was trained on other images than these {len(images.train)} of {images.name}: its {name} "
-                f"split was of {facts[f'{name}_images']} images, and the {len(split)} now have other pixels or labels; "
-                "restore them, or train a new run."
+                f"split was of {metadata[f'{name}_images']} images, and the {len(split)} now have other pixels or "
+                "labels; restore them, or train a new run."
             )
 
 
-def own_parts(config: Config, model: SimCLR) -> dict[str, str]:
-    """Return a fingerprint of each part of a model that is of the user's own, by its name in `versions.json`.
+def custom_parts(config: Config, model: SimCLR) -> dict[str, str]:
+    """Return fingerprints of the user-defined parts of a model, by their names in `versions.json`.
 
-    Of a circuit these are its gates, of an encoder its layers, their settings and weights' shapes. What the code of an
-    own layer class does is not seen.
+    They cover the gates of a circuit, and the layers of an encoder with their settings and the shapes of their weights,
+    but not the code of custom layer classes.
     """
     parts = {}
     if config.head == "quantum" and config.ansatz in WORDS["ansatz"].own:
@@ -77,16 +77,16 @@ def own_parts(config: Config, model: SimCLR) -> dict[str, str]:
     return parts
 
 
-def check_own_parts(run: Run, model: SimCLR) -> None:
-    """Refuse a model whose own circuit or encoder is not the one that the run was trained with.
+def check_custom_parts(run: Run, model: SimCLR) -> None:
+    """Refuse a model whose user-defined circuit or encoder is not the one that the run was trained with.
 
     Raises:
-        UserError: It names the part.
+        UserError: With the part that differs.
     """
-    now = own_parts(run.config, model)
-    recorded = read_versions(run.folder) if now else {}
-    for name, fingerprint in now.items():
-        if recorded.get(name, fingerprint) != fingerprint:
+    fingerprints = custom_parts(run.config, model)
+    recorded_fingerprint = read_versions(run.folder) if fingerprints else {}
+    for name, fingerprint in fingerprints.items():
+        if recorded_fingerprint.get(name, fingerprint) != fingerprint:
             setting = name.removesuffix("_sha256")
             raise UserError(
                 f"`{setting}` '{getattr(run.config, setting)}' is another than the one {run.folder} was trained with; "
@@ -95,25 +95,31 @@ def check_own_parts(run: Run, model: SimCLR) -> None:
 
 
 def layers_fingerprint(model: keras.Model) -> str:
-    """Return the SHA-256 of a model's layers in order, without their names, which count on from model to model."""
-    return hashlib.sha256(json.dumps(list(_described(model)), sort_keys=True, default=_kind).encode()).hexdigest()
+    """Return the SHA-256 of a model's layers in order, without their names, which Keras numbers per process."""
+    return hashlib.sha256(
+        json.dumps(list(_layer_descriptions(model)), sort_keys=True, default=_type_name).encode()
+    ).hexdigest()
 
 
-def _described(model: keras.Model) -> Iterator[list[Any]]:
+def _layer_descriptions(model: keras.Model) -> Iterator[list[Any]]:
     for layer in model.layers:
         if isinstance(layer, keras.Model):
-            yield from _described(layer)
+            yield from _layer_descriptions(layer)
             continue
-        yield [type(layer).__name__, _nameless(layer.get_config()), [list(weight.shape) for weight in layer.weights]]
+        yield [
+            type(layer).__name__,
+            _without_names(layer.get_config()),
+            [list(weight.shape) for weight in layer.weights],
+        ]
 
 
-def _nameless(settings: Any) -> Any:
-    """Return settings without names and types, also of the layers within a layer."""
+def _without_names(settings: Any) -> Any:
+    """Return settings without names and dtypes, also of nested layers."""
     if isinstance(settings, dict):
-        return {str(name): _nameless(value) for name, value in settings.items() if name not in ("name", "dtype")}
-    return [_nameless(value) for value in settings] if isinstance(settings, list | tuple) else settings
+        return {str(name): _without_names(value) for name, value in settings.items() if name not in ("name", "dtype")}
+    return [_without_names(value) for value in settings] if isinstance(settings, list | tuple) else settings
 
 
-def _kind(value: Any) -> str:
-    """Return what stands for a value that JSON does not know: its text may hold an address of this process."""
+def _type_name(value: Any) -> str:
+    """Return the type of a value that JSON does not support, since its text may contain a memory address."""
     return type(value).__name__

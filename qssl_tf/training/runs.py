@@ -1,4 +1,4 @@
-"""Run folders: settings, versions, checkpoints and the exact state of training, each file written in one step."""
+"""Run folders: settings, versions, checkpoints and training state, each file written atomically."""
 
 import difflib
 import platform
@@ -26,7 +26,7 @@ from qssl_tf.markup import printable
 RUNS_DIR = Path("runs")
 PACKAGE = Path(__file__).resolve().parents[1]
 WEIGHTS = PACKAGE / "weights"  # trained runs that come with the package
-SHOWN_RUNS = 5  # in a message
+SHOWN_RUNS = 5  # in messages
 PARTS = ("checkpoints", "state", "figures", "tensorboard")  # folders in a run folder
 RECORDED_PACKAGES = (
     "qssl-tf", "tensorflow", "tensorflow-quantum", "keras", "cirq-core", "numpy", "tensorflow-datasets", "scikit-learn",
@@ -35,7 +35,7 @@ RECORDED_PACKAGES = (
 
 @dataclass(frozen=True)
 class Run:
-    """One run folder and the settings that stand in its `config.json`."""
+    """A run folder and the settings in its `config.json`."""
 
     folder: Path
     config: Config
@@ -52,12 +52,12 @@ class Run:
 
     @property
     def state(self) -> Path:
-        """What resume starts from."""
+        """The state from which training resumes."""
         return self.folder / "state" / "state.npz"
 
     @property
     def previous_state(self) -> Path:
-        """The state before it, in case it is damaged."""
+        """The state before the last, as a backup."""
         return self.folder / "state" / "previous.npz"
 
     @property
@@ -74,9 +74,9 @@ class Run:
         return self.folder / "figures" / f"{name}.png"
 
     def checkpoint_steps(self) -> list[int]:
-        """Return the steps after which weights were kept, in order."""
-        found = (self.folder / "checkpoints").glob("step-*.weights.h5")
-        return sorted(int(match[1]) for path in found if (match := re.fullmatch(r"step-(\d+)\.weights\.h5", path.name)))
+        """Return the steps of all checkpoints, sorted."""
+        paths = (self.folder / "checkpoints").glob("step-*.weights.h5")
+        return sorted(int(match[1]) for path in paths if (match := re.fullmatch(r"step-(\d+)\.weights\.h5", path.name)))
 
 
 def create_run(
@@ -84,34 +84,34 @@ def create_run(
     runs_dir: Path,
     name: str | None,
     dataset: str,
-    facts: Mapping[str, Any] | None = None,
-    own_parts: Mapping[str, str] | None = None,
+    image_metadata: Mapping[str, Any] | None = None,
+    custom_parts: Mapping[str, str] | None = None,
 ) -> Run:
-    """Make a new run folder with `config.json`, `versions.json` and, where the images are at hand, `data.json`.
+    """Create a run folder with `config.json`, `versions.json` and, if `image_metadata` is given, `data.json`.
 
     Args:
         config: The run's settings.
         runs_dir: Folder of all runs.
-        name: Name of the folder; None makes one of data set, head, seed and time.
+        name: Name of the folder; None derives one from data set, head, seed and time.
         dataset: The data set's full name, with its version, for the record.
-        facts: `ImageData.facts()` of the images.
-        own_parts: Fingerprints of the user's own parts of the model, see `provenance.own_parts`.
+        image_metadata: `ImageData.metadata()` of the images.
+        custom_parts: Fingerprints of user-defined parts of the model, see `provenance.custom_parts`.
 
     Raises:
-        UserError: The name holds a path, or a folder of that name exists.
+        UserError: The name is not a plain folder name, or the folder exists.
     """
     if name is not None:
         check_plain_name(name)
     check_latest(runs_dir)
 
     def make(folder: Path) -> Run:
-        with making(folder) as begun:  # a kill leaves no half of a folder, whose name would be taken
+        with making(folder) as temporary:  # so that a killed process leaves no incomplete folder under that name
             for part in PARTS:
-                (begun / part).mkdir()
-            write_json(begun / "versions.json", versions() | {"dataset": dataset} | dict(own_parts or {}))
-            if facts is not None:
-                write_json(begun / "data.json", dict(facts))
-            write_json(begun / "config.json", config.to_dict())
+                (temporary / part).mkdir()
+            write_json(temporary / "versions.json", versions() | {"dataset": dataset} | dict(custom_parts or {}))
+            if image_metadata is not None:
+                write_json(temporary / "data.json", dict(image_metadata))
+            write_json(temporary / "config.json", config.to_dict())
         return Run(folder, config)
 
     if name is None:
@@ -126,13 +126,13 @@ def create_run(
 
 
 def check_plain_name(name: str) -> None:
-    """Refuse what cannot be the name of a folder, or would be read as a flag or not at all.
+    """Refuse names that are not plain folder names, look like a flag, or contain control characters.
 
     Raises:
-        UserError: It says what a name must be.
+        UserError: The name is refused.
     """
-    plain = name == Path(name).name and name not in ("", ".", "..", LATEST) and not name.startswith("-")
-    if not plain or any(unicodedata.category(letter) == "Cc" for letter in name):
+    is_plain = name == Path(name).name and name not in ("", ".", "..", LATEST) and not name.startswith("-")
+    if not is_plain or any(unicodedata.category(letter) == "Cc" for letter in name):
         raise UserError(f"{argument('name')} must be a plain folder name other than '{LATEST}'; got {name!r}.")
 
 
@@ -143,29 +143,28 @@ def _fresh_name(config: Config) -> str:
 
 
 def versions() -> dict[str, str]:
-    """Return the versions that decide a run's numbers."""
-    found = {name: metadata.version(name) for name in RECORDED_PACKAGES}
-    return {"python": platform.python_version(), "machine": platform.platform(), **found}
+    """Return the versions of Python, the platform and all packages on which a run's numbers depend."""
+    packages = {name: metadata.version(name) for name in RECORDED_PACKAGES}
+    return {"python": platform.python_version(), "machine": platform.platform(), **packages}
 
 
 def open_run(path: Path) -> Run:
-    """Open a run folder, or a run that comes with the package by its name.
+    """Open a run folder, or by its name a run that comes with the package.
 
-    This is the door for folders of strangers: links in it are refused, and a folder with checksums is compared with
-    them, each time.
+    The folder is not trusted: links in it are refused, and checksums, if it has any, are verified each time.
 
     Raises:
-        UserError: It is missing, is not a run folder, holds links or other files than it vouches for, or its settings
-            are damaged.
+        UserError: It is missing or not a run folder, contains links or files that do not match its checksums, or its
+            settings are damaged.
     """
     if not path.exists() and str(path) in ready_names():
         path = WEIGHTS / path
     if not path.is_dir():
         raise UserError(f"run folder {path} does not exist; {_known_runs(path.parent, path.name)}")
     if not (path / "config.json").is_file():
-        inside = _runs_in(path)
+        runs_inside = _runs_in(path)
         raise UserError(
-            f"{path} is not a run folder: it holds no config.json; {_known_runs(path if inside else path.parent)}"
+            f"{path} is not a run folder: it holds no config.json; {_known_runs(path if runs_inside else path.parent)}"
         )
     check_own_files(path)
     check_sums(path)
@@ -178,21 +177,21 @@ def ready_names() -> list[str]:
 
 
 def own_folder(folder: Path, runs_dir: Path = RUNS_DIR) -> Path:
-    """Return where results about a run belong: its folder, or a copy of one that comes with the package.
+    """Return the folder for results of a run: its own, or a copy if the run comes with the package.
 
     Args:
-        folder: The run's.
-        runs_dir: Where the copy is, and made if there is none.
+        folder: Folder of the run.
+        runs_dir: Folder of the copy, which is made if it does not exist.
 
     Raises:
-        UserError: A folder of the copy's name holds something else.
+        UserError: The folder of the copy contains another run.
     """
     if PACKAGE not in folder.resolve().parents:
         return folder
     copy = runs_dir / folder.name
     if not copy.exists():
-        with suppress(FileExistsError), making(copy) as begun:  # or another process has made it meanwhile
-            shutil.copytree(folder, begun, dirs_exist_ok=True)
+        with suppress(FileExistsError), making(copy) as temporary:  # another process may have created it meanwhile
+            shutil.copytree(folder, temporary, dirs_exist_ok=True)
     if not (copy / "config.json").is_file() or listed(open_run(copy).folder) != listed(folder):
         raise UserError(
             f"{copy} is another run than {folder.name} that comes with the package, whose results would go there; "
@@ -205,17 +204,17 @@ def check_own(folder: Path) -> None:
     """Refuse to write into a run that comes with the package.
 
     Raises:
-        UserError: It is one.
+        UserError: The run comes with the package.
     """
     if PACKAGE in folder.resolve().parents:
         raise UserError(f"{folder} comes with the package and stays as it is; train a run of your own.")
 
 
 def check_open_to_training(run: Run) -> None:
-    """Refuse to train a run that comes with the package, or was made for others.
+    """Refuse to train a run that comes with the package, or that was made for sharing.
 
     Raises:
-        UserError: It is one.
+        UserError: It is such a run.
     """
     check_own(run.folder)
     if (run.folder / SUMS).exists():
@@ -236,28 +235,28 @@ def newest_run(runs_dir: Path) -> Run:
 
 
 def _runs_in(folder: Path) -> list[Path]:
-    """Return the run folders in a folder, the newest first."""
-    found = [path for path in folder.glob("*/config.json") if path.parent.name != LATEST]
-    return [path.parent for path in sorted(found, key=lambda path: path.stat().st_mtime, reverse=True)]
+    """Return the run folders in a folder, newest first."""
+    configs = [path for path in folder.glob("*/config.json") if path.parent.name != LATEST]
+    return [path.parent for path in sorted(configs, key=lambda path: path.stat().st_mtime, reverse=True)]
 
 
-def _known_runs(runs_dir: Path, wanted: str = "") -> str:
-    """Return in a clause which runs there are, or which one was meant."""
+def _known_runs(runs_dir: Path, name: str = "") -> str:
+    """Return a clause that suggests the run that was meant, or lists the existing ones."""
     for folder in (runs_dir, RUNS_DIR):
-        if (folder / wanted / "config.json").is_file() and wanted:
-            return f"did you mean {folder / wanted}?"
-    found = {path.name: path for path in _runs_in(runs_dir)}
-    if not found:
+        if (folder / name / "config.json").is_file() and name:
+            return f"did you mean {folder / name}?"
+    runs = {path.name: path for path in _runs_in(runs_dir)}
+    if not runs:
         return f"{runs_dir} holds no runs: make one with `{command('pretrain')}`."
-    if near := difflib.get_close_matches(wanted, found, n=1):
-        return f"did you mean {found[near[0]]}?"
-    names, more = [printable(name) for name in found], len(found) - SHOWN_RUNS
-    newest = f"{', '.join(names[:SHOWN_RUNS])}{f' and {more} more' if more > 0 else ''}"
+    if near := difflib.get_close_matches(name, runs, n=1):
+        return f"did you mean {runs[near[0]]}?"
+    names, extra_count = [printable(name) for name in runs], len(runs) - SHOWN_RUNS
+    newest = f"{', '.join(names[:SHOWN_RUNS])}{f' and {extra_count} more' if extra_count > 0 else ''}"
     return f"runs in {runs_dir}, the newest first: {newest}; name one with its folder."
 
 
-def choose_step(run: Run, wanted: str) -> list[int]:
-    """Return the checkpoint steps that `wanted` means: `all`, `last` or a step's number.
+def choose_step(run: Run, selector: str) -> list[int]:
+    """Return the checkpoint steps that `selector` names: `all`, `last` or a step.
 
     Raises:
         UserError: There is no such checkpoint, or none at all.
@@ -265,26 +264,26 @@ def choose_step(run: Run, wanted: str) -> list[int]:
     steps = run.checkpoint_steps()
     if not steps:
         raise UserError(f"{run.folder} holds no checkpoints; continue it with {resumption(run.folder)}.")
-    if wanted == "all":
+    if selector == "all":
         return steps
-    if wanted == "last":
+    if selector == "last":
         return steps[-1:]
-    if not re.fullmatch(r"[0-9]{1,12}", wanted) or int(wanted) not in steps:
+    if not re.fullmatch(r"[0-9]{1,12}", selector) or int(selector) not in steps:
         raise UserError(
-            f"{argument('checkpoint')} must be all, last or one of {', '.join(map(str, steps))}; got {shown(wanted)}."
+            f"{argument('checkpoint')} must be all, last or one of {', '.join(map(str, steps))}; got {shown(selector)}."
         )
-    return [int(wanted)]
+    return [int(selector)]
 
 
-def check_same_config(source: Path, stored: str, config: Config) -> None:
-    """Refuse a checkpoint whose own record of its settings is not `config`.
+def check_same_config(source: Path, config_json: str, config: Config) -> None:
+    """Refuse a checkpoint that was written with settings other than `config`.
 
     Raises:
-        UserError: They differ; each difference is named.
+        UserError: With all differences.
     """
-    different = config.differences(Config.from_dict(parse_json(stored)))
-    if different:
+    differences = config.differences(Config.from_dict(parse_json(config_json)))
+    if differences:
         raise UserError(
-            f"{source} was written with other settings ({'; '.join(different)}); "
+            f"{source} was written with other settings ({'; '.join(differences)}); "
             "use the config.json it was written with, or another checkpoint."
         )

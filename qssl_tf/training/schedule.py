@@ -1,4 +1,4 @@
-"""How long a run is and after which steps it keeps its weights."""
+"""Number of steps of a run, and the steps after which weights are saved."""
 
 from dataclasses import dataclass
 
@@ -24,15 +24,15 @@ class Schedule:
         return (step - 1) // self.steps_per_epoch + 1
 
     def keeps(self, step: int) -> bool:
-        """Return whether weights are kept after `step`.
+        """Return whether weights are saved after `step`.
 
-        Counted anew from the first batch of each epoch, as the paper does (1, 14, 27, ... 98, ...), unless
-        `checkpoint_every` is longer than an epoch: then over all steps. The last step is always kept.
+        Checkpoints are counted from the first batch of each epoch, as in the paper (1, 14, 27, ... 98, ...), or over
+        all steps if `checkpoint_every` is longer than an epoch. The last step is always saved.
         """
-        every, index = self.checkpoint_every, step - 1
-        if every <= self.steps_per_epoch:
-            index %= self.steps_per_epoch
-        return index % every == 0 or step == self.steps
+        interval, position = self.checkpoint_every, step - 1
+        if interval <= self.steps_per_epoch:
+            position %= self.steps_per_epoch
+        return position % interval == 0 or step == self.steps
 
 
 def schedule(config: Config, n_train: int) -> Schedule:

@@ -1,6 +1,6 @@
-"""A run that is to be trained, with everything training takes: new, or taken up where it stopped.
+"""Training sessions: a new or resumed run with its images, model and augmentation.
 
-Commands, Python, searches and studies begin here, so that all build the same model on the same images.
+Commands, the Python API, searches and studies all start here, so they build the same model on the same images.
 """
 
 from dataclasses import dataclass, field
@@ -12,20 +12,20 @@ from qssl_tf.data.images import ImageData
 from qssl_tf.distributed.peers import Peers
 from qssl_tf.models.simclr import SimCLR
 from qssl_tf.training.fit import build, pretrain
-from qssl_tf.training.provenance import own_parts
+from qssl_tf.training.provenance import custom_parts
 from qssl_tf.training.runs import Run, create_run
 
 
 @dataclass(frozen=True)
 class Session:
-    """A run and what it is trained with.
+    """A run with everything that training needs.
 
     Attributes:
-        run: The open run folder.
+        run: The run.
         data: Its images.
-        model: Its model, untrained; training puts the kept state in, where it is taken up again.
-        augment: Makes the views.
-        resumed: Whether the run is taken up again.
+        model: Its untrained model; if the run is resumed, training loads the saved state.
+        augment: Its augmentation.
+        resumed: Whether the run is resumed.
     """
 
     run: Run
@@ -35,47 +35,51 @@ class Session:
     resumed: bool
 
     def train(self, peers: Peers | None = None) -> str | None:
-        """Train to the last step; see `fit.pretrain` for what that returns and raises.
+        """Train to the last step; see `fit.pretrain` for the return value and errors.
 
         Args:
-            peers: The other workers, if there are any.
+            peers: The other workers, if any.
         """
         return pretrain(self.run, self.data, self.model, self.augment, self.resumed, peers)
 
 
-Built = tuple[SimCLR, Augmentation]
+BuiltModel = tuple[SimCLR, Augmentation]
 
 
 def new_session(
-    config: Config, data: ImageData, runs_dir: Path, name: str | None = None, built: Built | None = None
+    config: Config,
+    data: ImageData,
+    runs_dir: Path,
+    name: str | None = None,
+    model_and_augmentation: BuiltModel | None = None,
 ) -> Session:
-    """Make a run folder for settings and images; what cannot be built ends before that.
+    """Build the model, and only then create the run folder.
 
     Args:
         config: The settings.
-        data: The images, cut as the settings say.
+        data: The images, prepared as the settings say.
         runs_dir: Folder of all runs.
-        name: Of the run folder; None makes one.
-        built: What `fit.build` made under a strategy; None builds on one device.
+        name: Name of the run folder; None generates one.
+        model_and_augmentation: The result of `fit.build` under a strategy; None builds for one device.
 
     Raises:
-        UserError: Settings that do not go together or need more memory than there is, or a name that is taken.
+        UserError: Settings that cannot be combined or need too much memory, or a name that is taken.
     """
-    model, augment = built or build(config, data)
-    run = create_run(config, runs_dir, name, data.name, data.facts(), own_parts(config, model))
+    model, augment = model_and_augmentation or build(config, data)
+    run = create_run(config, runs_dir, name, data.name, data.metadata(), custom_parts(config, model))
     return Session(run, data, model, augment, resumed=False)
 
 
-def resumed_session(run: Run, data: ImageData, built: Built | None = None) -> Session:
-    """Take up a run again.
+def resumed_session(run: Run, data: ImageData, model_and_augmentation: BuiltModel | None = None) -> Session:
+    """Return a session that resumes a run.
 
     Args:
-        run: The open run folder.
+        run: The run.
         data: Its images.
-        built: What `fit.build` made under a strategy; None builds on one device.
+        model_and_augmentation: The result of `fit.build` under a strategy; None builds for one device.
 
     Raises:
-        UserError: Its settings ask for more weights than its state holds.
+        UserError: Its settings have more weights than its state.
     """
-    model, augment = built or build(run.config, data, run.state)
+    model, augment = model_and_augmentation or build(run.config, data, run.state)
     return Session(run, data, model, augment, resumed=True)

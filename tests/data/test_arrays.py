@@ -1,11 +1,11 @@
-"""Your own arrays: shapes and types that are taken, a split that is the same each time, one line for the rest."""
+"""Data sets from arrays: accepted shapes and types, reproducible splits, one-line errors for everything else."""
 
 import numpy as np
 import pytest
 
 from qssl_tf.config import Config
 from qssl_tf.data.images import ImageData
-from qssl_tf.data.sources import prepared
+from qssl_tf.data.sources import prepare
 from qssl_tf.errors import UserError
 
 RNG = np.random.default_rng(0)
@@ -25,16 +25,16 @@ def test_bytes_stay_and_the_split_has_every_class_in_equal_shares():
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int64, np.uint8])
 def test_fractions_and_whole_numbers_become_the_same_bytes(dtype):
-    given = (BYTES / 255).astype(dtype) if np.dtype(dtype).kind == "f" else BYTES.astype(dtype)
-    data = ImageData.from_arrays(given, LABELS, test_fraction=0)
+    pixels = (BYTES / 255).astype(dtype) if np.dtype(dtype).kind == "f" else BYTES.astype(dtype)
+    data = ImageData.from_arrays(pixels, LABELS, test_fraction=0)
     assert data.train.images.dtype == np.uint8 and (data.train.images == BYTES).all() and not len(data.test)
 
 
-def test_gray_images_get_their_channel():
+def test_gray_images_get_a_channel_axis():
     assert ImageData.from_arrays(BYTES[..., 0], LABELS).image_shape == (6, 6, 1)
 
 
-def test_names_are_labels_too_and_are_counted_in_order():
+def test_string_labels_are_indexed_in_sorted_order():
     names = np.array(["dog", "cat"])[LABELS % 2]
     data = ImageData.from_arrays(BYTES, names, test_images=BYTES[:4], test_labels=["cat", "dog", "cat", "cat"])
     assert data.class_names == ("cat", "dog") and data.test.labels.tolist() == [0, 1, 0, 0]
@@ -46,7 +46,7 @@ def test_labels_with_gaps_mean_the_same_in_both_splits():
     assert data.class_names == ("3", "5", "7", "9") and data.test.labels.tolist() == [3, 0]
 
 
-def test_given_names_stand_for_the_numbers():
+def test_class_names_replace_numbers():
     data = ImageData.from_arrays(BYTES, LABELS, class_names=["a", "b", "c", "d", "e"])
     assert data.class_names == ("a", "b", "c", "d", "e") and set(data.train.labels) == {0, 1, 2, 3}
 
@@ -55,18 +55,18 @@ def test_images_without_labels_have_no_classes():
     data = ImageData.from_arrays(BYTES)
     assert data.class_names == () and len(data.train) == 32
     with pytest.raises(UserError, match="`classes` must be none for arrays, whose images have no labels"):
-        prepared(data, Config(classes=(0, 1), batch_size=8))
+        prepare(data, Config(classes=(0, 1), batch_size=8))
 
 
-def test_settings_cut_them_like_any_other_data():
-    data = prepared(ImageData.from_arrays(BYTES, LABELS), Config(classes=(1, 3), image_size=4, batch_size=8))
+def test_settings_apply_as_to_any_other_data():
+    data = prepare(ImageData.from_arrays(BYTES, LABELS), Config(classes=(1, 3), image_size=4, batch_size=8))
     assert data.image_shape == (4, 4, 3) and data.class_names == ("1", "3") and len(data.train) == 16
 
 
-def test_unlabelled_images_train_and_judge_nothing(capsys):
+def test_unlabelled_images_are_used_in_pretraining_only(capsys):
     labels = LABELS.copy()
     labels[::2] = -1
-    data = prepared(ImageData.from_arrays(BYTES, labels), Config(batch_size=8))
+    data = prepare(ImageData.from_arrays(BYTES, labels), Config(batch_size=8))
     assert data.class_names == ("1", "3") and np.bincount(data.test.labels).tolist() == [2, 2]
     assert np.sum(data.train.labels == -1) == 20 and len(data.train) == 36 and len(data.train.labelled()) == 16
     assert capsys.readouterr().out == (
@@ -74,13 +74,13 @@ def test_unlabelled_images_train_and_judge_nothing(capsys):
     )
 
 
-def test_unlabelled_judging_images_are_left_out(capsys):
-    given = ImageData.from_arrays(BYTES, LABELS, test_images=BYTES, test_labels=np.where(LABELS < 2, -1, LABELS))
-    data = prepared(given, Config(batch_size=8))
+def test_unlabelled_test_images_are_dropped(capsys):
+    raw = ImageData.from_arrays(BYTES, LABELS, test_images=BYTES, test_labels=np.where(LABELS < 2, -1, LABELS))
+    data = prepare(raw, Config(batch_size=8))
     assert data.test.labels.tolist() == LABELS[LABELS > 1].tolist() and len(data.train) == 40
     assert capsys.readouterr().out == "arrays: 20 unlabelled test images are left out\n"
     none = ImageData.from_arrays(BYTES, LABELS, test_images=BYTES, test_labels=np.full(40, -1))
-    assert len(prepared(none, Config(batch_size=8)).test) == 0
+    assert len(prepare(none, Config(batch_size=8)).test) == 0
     assert ImageData.from_arrays(BYTES, np.full(40, -1)).class_names == ()
 
 
@@ -95,12 +95,12 @@ def test_unlabelled_judging_images_are_left_out(capsys):
     ],
     ids=["column", "objects", "names", "bytes", "column of names"],
 )
-def test_labels_of_other_libraries_mean_what_they_say(labels):
+def test_labels_in_other_formats(labels):
     data = ImageData.from_arrays(BYTES, labels, test_fraction=0)
     assert data.train.labels.tolist() == LABELS.tolist() and data.train.labels.dtype == np.int64
 
 
-def test_a_missing_name_is_no_class():
+def test_a_missing_name_is_not_a_class():
     names = np.array(["a", "b", None, float("nan")], object)[LABELS]
     data = ImageData.from_arrays(BYTES, names, test_fraction=0)
     assert data.class_names == ("a", "b") and data.train.labels.tolist() == [0, 1, -1, -1] * 10
@@ -108,14 +108,14 @@ def test_a_missing_name_is_no_class():
     assert numbers.class_names == ("5", "7") and numbers.train.labels.tolist() == [0, 1, -1, -1] * 10
 
 
-def test_pandas_sign_for_a_missing_value_is_no_class():
+def test_pandas_na_is_not_a_class():
     missing = type("NAType", (), {"__eq__": lambda self, other: self, "__bool__": lambda self: 1 / 0})()
     data = ImageData.from_arrays(BYTES, np.array(["a", "b", missing, missing], object)[LABELS], test_fraction=0)
     assert data.class_names == ("a", "b") and data.train.labels.tolist() == [0, 1, -1, -1] * 10
 
 
-def test_a_name_of_any_bytes_can_be_written():
-    coffee = b"caf\xe9".decode("utf-8", "surrogateescape")  # as Python reads a folder's name that is no UTF-8
+def test_names_of_any_bytes_can_be_printed():
+    coffee = b"caf\xe9".decode("utf-8", "surrogateescape")  # as Python decodes a folder's name that is not UTF-8
     data = ImageData.from_arrays(BYTES, LABELS, class_names=["$$", coffee, "a\nb", "日本"])
     assert data.class_names == ("$$", r"caf\xe9", r"a\nb", "日本")
     "".join(data.class_names).encode("utf-8")
@@ -187,10 +187,10 @@ BAD = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("words", "sentence"), BAD)
-def test_what_cannot_be_used_is_one_line(words, sentence):
+@pytest.mark.parametrize(("arguments", "sentence"), BAD)
+def test_invalid_arrays_are_refused_in_one_line(arguments, sentence):
     with pytest.raises(UserError) as error:
-        ImageData.from_arrays(**({"images": BYTES, "labels": LABELS} | words))
+        ImageData.from_arrays(**({"images": BYTES, "labels": LABELS} | arguments))
     assert str(error.value).endswith(sentence) and "\n" not in str(error.value)
 
 

@@ -74,14 +74,14 @@ def test_crop_ranges():
     assert top.min() == 0 and (top + height).max() == 32 and left.min() == 0 and (left + width).max() == 32
 
 
-def test_a_whole_box_leaves_the_image():
+def test_a_full_box_leaves_the_image_unchanged():
     image = np.random.default_rng(1).random((2, 9, 9, 1), np.float32)
     zeros, nines = tf.zeros(2), tf.fill((2,), 9.0)
     np.testing.assert_allclose(crop_and_resize(image, zeros, zeros, nines, nines, 9), image, atol=1e-6)
 
 
 def jitter_draws(factors, hue, order, jitter):
-    """Uniform numbers that make the wanted factors, hue and order."""
+    """Uniform numbers that yield the given factors, hue and order."""
     strengths = (jitter.brightness, jitter.contrast, jitter.saturation)
     amounts = [(f - (1 - s)) / (2 * s) for f, s in zip(factors, strengths, strict=True)]
     ranks = [order.index(change) / 4 for change in range(4)]
@@ -101,7 +101,7 @@ def pil_jitter(image, factors, hue, order):
 
 
 @pytest.mark.parametrize("order", [[0, 1, 2, 3], [3, 2, 1, 0], [1, 3, 0, 2], [2, 0, 3, 1]])
-def test_jitter_is_pils_enhancement_in_the_drawn_order(images, order):
+def test_jitter_is_pils_enhancement_in_any_order(images, order):
     jitter = RandomColorJitter()
     factors, hue = (1.3, 0.65, 1.25), -0.07
     ours = jitter(images[:1], jitter_draws(factors, hue, order, jitter)).numpy()[0]
@@ -111,10 +111,10 @@ def test_jitter_is_pils_enhancement_in_the_drawn_order(images, order):
 def test_jitter_is_multiplicative_with_its_range_and_probability():
     jitter = RandomColorJitter(brightness=0.4, contrast=0.0, saturation=0.0, hue=0.0)
     gray = np.full((5000, 1, 1, 3), 0.5, np.float32)
-    changed = jitter(gray, draws(9, rows=5000)).numpy()[:, 0, 0, 0]
-    untouched = np.mean(changed == 0.5)
-    assert abs(untouched - 0.2) < 0.03
-    assert 0.3 <= changed.min() < 0.31 and 0.69 < changed.max() <= 0.7
+    jittered = jitter(gray, draws(9, rows=5000)).numpy()[:, 0, 0, 0]
+    unchanged = np.mean(jittered == 0.5)
+    assert abs(unchanged - 0.2) < 0.03
+    assert 0.3 <= jittered.min() < 0.31 and 0.69 < jittered.max() <= 0.7
 
 
 def test_one_channel_is_jittered_without_colour():
@@ -135,8 +135,8 @@ def test_grayscale_is_pils_luminance(images):
 @pytest.mark.parametrize("transform", [RandomGrayscale(0.2), RandomFlip(0.5)])
 def test_probability_chooses_images(images, transform):
     u = np.array([[transform.probability - 0.01], [transform.probability + 0.01]] * 3, np.float32)
-    changed = transform(images, u).numpy()
-    assert [bool(np.any(new != old)) for new, old in zip(changed, images, strict=True)] == [True, False] * 3
+    jittered = transform(images, u).numpy()
+    assert [bool(np.any(new != old)) for new, old in zip(jittered, images, strict=True)] == [True, False] * 3
 
 
 def test_flip_mirrors_left_and_right(images):
@@ -172,7 +172,7 @@ def test_settings_reach_the_recipe():
 
 
 @pytest.mark.parametrize(
-    ("word", "channels", "flips", "said"),
+    ("name", "channels", "flips", "output"),
     [
         ("auto", 1, False, ""),
         ("auto", 3, True, "the images are in colour: views by the recipe simclr (crop, colour, gray, flip); where a "
@@ -181,20 +181,20 @@ def test_settings_reach_the_recipe():
         ("simclr", 1, True, ""),
     ],
 )  # fmt: skip
-def test_views_suit_the_images_unless_a_recipe_is_named(word, channels, flips, said, capsys):
-    config = Config() if word == "auto" else Config(augmentation=word)
-    made = augmentation(config, (8, 8, channels))
-    assert any(isinstance(layer, RandomFlip) for layer in made.transforms) == flips
+def test_the_recipe_suits_the_images_unless_one_is_named(name, channels, flips, output, capsys):
+    config = Config() if name == "auto" else Config(augmentation=name)
+    recipe = augmentation(config, (8, 8, channels))
+    assert any(isinstance(layer, RandomFlip) for layer in recipe.transforms) == flips
     say_recipe(config, (8, 8, channels))
-    assert capsys.readouterr().out == said
+    assert capsys.readouterr().out == output
 
 
 def test_digits_are_never_flipped():
     assert not any(isinstance(layer, RandomFlip) for layer in AUGMENTATIONS["digits"](8).transforms)
 
 
-def test_each_transform_gets_its_own_draws(images):
+def test_each_transform_gets_its_own_random_numbers(images):
     first, second = RandomFlip(0.5), RandomGrayscale(0.5)
-    both = Augmentation([first, second])
+    combined = Augmentation([first, second])
     u = np.array(random.Random(0).choices((0.25, 0.75), k=12), np.float32).reshape(6, 2)
-    np.testing.assert_array_equal(both(images, u), second(first(images, u[:, :1]), u[:, 1:]))
+    np.testing.assert_array_equal(combined(images, u), second(first(images, u[:, :1]), u[:, 1:]))

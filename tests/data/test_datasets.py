@@ -1,4 +1,4 @@
-"""Any tf.data becomes the arrays it was made of."""
+"""Any tf.data.Dataset becomes the arrays from which it was made."""
 
 import numpy as np
 import pytest
@@ -36,13 +36,13 @@ def test_gray_images_need_no_channel(change):
     assert (data.train.images[..., 0] == IMAGES[..., 0]).all() and len(data.train) == 20
 
 
-def test_labels_may_be_words_or_missing():
-    words = PAIRS.map(lambda image, label: (image, tf.gather(["no", "yes"], label)))
-    assert ImageData.from_dataset(words).class_names == ("no", "yes")
+def test_labels_may_be_strings_or_missing():
+    named = PAIRS.map(lambda image, label: (image, tf.gather(["no", "yes"], label)))
+    assert ImageData.from_dataset(named).class_names == ("no", "yes")
     assert ImageData.from_dataset(PAIRS.map(lambda image, label: image)).class_names == ()
 
 
-def test_a_test_split_of_its_own():
+def test_a_separate_test_split():
     data = ImageData.from_dataset(PAIRS, PAIRS.take(6), name="mine")
     assert (data.name, len(data.train), len(data.test)) == ("mine", 20, 6)
 
@@ -64,7 +64,7 @@ def test_a_test_split_of_its_own():
         ),
     ],
 )
-def test_what_cannot_be_read_is_one_line(dataset, sentence):
+def test_invalid_datasets_are_refused_in_one_line(dataset, sentence):
     with pytest.raises(UserError) as error:
         ImageData.from_dataset(dataset)
     assert str(error.value) == sentence

@@ -32,13 +32,13 @@ def test_a_folder_for_each_class(classes, tmp_path):
             assert any((image == classes[data.class_names[label], number]).all() for number in range(10))
 
 
-def test_folders_within_a_class_belong_to_it_as_in_torchvision(tmp_path, capsys):
-    """ImageFolder walks the folder of a class to its leaves, along links too."""
+def test_subfolders_of_a_class_belong_to_it_as_in_torchvision(tmp_path, capsys):
+    """ImageFolder walks all subfolders of a class and follows links."""
     for name in ("cat", "dog"):
         for number in range(10):
             write(tmp_path / name / f"{number}.png")
             write(tmp_path / name / "more" / "indoors" / f"{number}.png")
-    (tmp_path / "cat" / "again").symlink_to(tmp_path / "cat")  # a ring
+    (tmp_path / "cat" / "again").symlink_to(tmp_path / "cat")  # a circular link
     (tmp_path / "elsewhere").mkdir()
     write(tmp_path.with_name(f"{tmp_path.name}-linked") / "1.png")
     (tmp_path / "dog" / "linked").symlink_to(tmp_path.with_name(f"{tmp_path.name}-linked"))
@@ -47,7 +47,7 @@ def test_folders_within_a_class_belong_to_it_as_in_torchvision(tmp_path, capsys)
     assert capsys.readouterr().out == f"left out of {tmp_path}: the folder elsewhere without images\n"
 
 
-def test_what_is_no_image_is_left_out_in_a_line(classes, tmp_path, capsys):
+def test_other_files_are_skipped_in_one_line(classes, tmp_path, capsys):
     for name in ("one.heic", "two.heic", "notes"):
         (tmp_path / "cat" / name).write_text("no image")
     (tmp_path / "cat" / ".hidden").write_text("nothing")
@@ -68,8 +68,8 @@ def test_folders_beside_train_and_test_are_named(tmp_path, capsys):
         ImageData.from_folder(tmp_path)
 
 
-def test_photos_are_cropped_to_their_middle_and_not_stretched(tmp_path, capsys):
-    """A disc stays a disc; as torchvision's CenterCrop to the shorter side, then Resize."""
+def test_photos_are_cropped_to_their_centre_and_not_stretched(tmp_path, capsys):
+    """A disc stays a disc, as with torchvision's CenterCrop to the shorter side and Resize."""
     rows, columns = np.mgrid[:40, :80]
     disc = np.where((rows - 19.5) ** 2 + (columns - 39.5) ** 2 < 15**2, 255, 0).astype(np.uint8)
     for number in range(4):
@@ -77,9 +77,9 @@ def test_photos_are_cropped_to_their_middle_and_not_stretched(tmp_path, capsys):
         Image.fromarray(disc if number % 2 else disc.T).save(tmp_path / "c" / f"{number}.png")
     write(tmp_path / "d" / "square.png", (20, 20))
     data = ImageData.from_folder(tmp_path, image_size=20, test_fraction=0)
-    expected = np.asarray(Image.fromarray(disc[:, 20:60]).resize((20, 20), Image.Resampling.BILINEAR))
+    judge = np.asarray(Image.fromarray(disc[:, 20:60]).resize((20, 20), Image.Resampling.BILINEAR))
     for image in data.train.images[:4]:
-        np.testing.assert_array_equal(image[..., 0], expected)
+        np.testing.assert_array_equal(image[..., 0], judge)
     assert capsys.readouterr().out == (
         f"{tmp_path.name}: 4 of 5 images are not square; the square in their middle is taken\n"
     )
@@ -89,11 +89,11 @@ def test_a_class_of_any_name_is_read(tmp_path):
     import os
 
     for name in (b"caf\xe9", b"$$"):
-        place = os.path.join(os.fsencode(tmp_path), name)
-        os.mkdir(place)
+        class_folder = os.path.join(os.fsencode(tmp_path), name)
+        os.mkdir(class_folder)
         for number in range(2):
             write(tmp_path / "x.png")
-            os.rename(tmp_path / "x.png", os.path.join(place, b"%d.png" % number))
+            os.rename(tmp_path / "x.png", os.path.join(class_folder, b"%d.png" % number))
     assert ImageData.from_folder(tmp_path, test_fraction=0).class_names == ("$$", r"caf\xe9")
 
 
@@ -123,16 +123,16 @@ def test_one_coloured_image_makes_all_rgb(tmp_path):
     assert (data.train.images[0] == np.repeat(gray[0][..., None], 3, axis=2)).all()
 
 
-def test_sixteen_bits_become_eight_without_being_cut(tmp_path):
+def test_sixteen_bits_become_eight_without_clipping(tmp_path):
     deep = np.arange(36, dtype=np.uint16).reshape(6, 6) * 1800
     for number in range(5):
         Image.fromarray(deep).save(tmp_path / f"{number}.png")
     assert (ImageData.from_folder(tmp_path).train.images[0, ..., 0] == deep // 256).all()
 
 
-def test_images_lie_as_their_camera_says(tmp_path):
+def test_images_are_rotated_as_their_exif_data_say(tmp_path):
     exif = Image.Exif()
-    exif[0x0112] = 6  # to be shown turned by 90 degrees
+    exif[0x0112] = 6  # rotated by 90 degrees
     for number in range(5):
         wide = Image.fromarray(np.full((4, 8, 3), 9, np.uint8))
         wide.save(tmp_path / f"{number}.png", exif=exif)
@@ -150,21 +150,21 @@ def test_sizes_may_differ_if_they_are_resized(classes, tmp_path):
     assert ImageData.from_folder(tmp_path, image_size=8).image_shape == (8, 8, 3)
 
 
-def test_broken_images_are_named_and_left_out_only_when_asked(classes, tmp_path, capsys):
+def test_broken_images_are_named_and_skipped_only_on_request(classes, tmp_path, capsys):
     (tmp_path / "dog" / "half.png").write_bytes((tmp_path / "dog" / "0.png").read_bytes()[:60])
     (tmp_path / "cat" / "text.jpg").write_text("no image")
     with pytest.raises(UserError) as error:
         ImageData.from_folder(tmp_path)
-    said = str(error.value)
-    assert said.startswith(f"2 images in {tmp_path} cannot be read: cat/text.jpg (UnidentifiedImageError: cannot ")
-    assert "dog/half.png (" in said and "\n" not in said
-    assert said.endswith("mend or remove them, or leave them out with `skip_broken_images=True`.")
+    message = str(error.value)
+    assert message.startswith(f"2 images in {tmp_path} cannot be read: cat/text.jpg (UnidentifiedImageError: cannot ")
+    assert "dog/half.png (" in message and "\n" not in message
+    assert message.endswith("mend or remove them, or leave them out with `skip_broken_images=True`.")
     data = ImageData.from_folder(tmp_path, skip_broken_images=True)
     assert len(data.train) + len(data.test) == 20
     assert "left out 2 images" in capsys.readouterr().out
 
 
-def test_what_is_no_folder_of_images_is_one_line(tmp_path):
+def test_invalid_folders_are_refused_in_one_line(tmp_path):
     sentences = []
     for prepare in (
         lambda: None,

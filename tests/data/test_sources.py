@@ -8,9 +8,9 @@ from sklearn.datasets import load_digits
 
 from qssl_tf.config import Config
 from qssl_tf.data.images import ImageData
-from qssl_tf.data.sources import load, prepared
+from qssl_tf.data.resizing import resize
+from qssl_tf.data.sources import load, prepare
 from qssl_tf.data.splits import Split
-from qssl_tf.data.squares import resized
 from qssl_tf.errors import UserError
 from qssl_tf.presets import preset
 
@@ -27,7 +27,7 @@ def test_test_images_do_not_depend_on_the_seed(digits_data):
     np.testing.assert_array_equal(load(Config(seed=9)).test.images, digits_data.test.images)
 
 
-def test_validation_is_held_out_of_train_and_of_nothing_else(digits_data):
+def test_validation_is_held_out_of_the_training_split_only(digits_data):
     data = load(Config(validation_fraction=0.25, seed=2))
     train, validation = ({image.tobytes() for image in split.images} for split in (data.train, data.validation))
     assert len(data.train) + len(data.validation) == 1437 and not train & validation
@@ -35,18 +35,18 @@ def test_validation_is_held_out_of_train_and_of_nothing_else(digits_data):
     np.testing.assert_array_equal(data.test.images, digits_data.test.images)
 
 
-def test_classes_are_kept_and_counted_anew(digits_data):
+def test_classes_are_selected_and_renumbered(digits_data):
     data = load(Config(classes=(7, 2), batch_size=16))
     assert data.class_names == ("7", "2") and set(data.train.labels) == {0, 1}
     sevens = digits_data.test.images[digits_data.test.labels == 7]
     np.testing.assert_array_equal(data.test.images[data.test.labels == 0], sevens)
 
 
-def test_fewer_training_images_are_drawn_evenly(digits_data):
+def test_fewer_training_images_are_stratified(digits_data):
     data = load(Config(train_images=200, batch_size=16, seed=3))
-    known = {image.tobytes() for image in digits_data.train.images}
-    assert len({image.tobytes() for image in data.train.images} & known) == len(data.train) == 200
-    assert set(np.bincount(data.train.labels)) <= {19, 20, 21}  # of 10 classes that are not quite equally many
+    all_images = {image.tobytes() for image in digits_data.train.images}
+    assert len({image.tobytes() for image in data.train.images} & all_images) == len(data.train) == 200
+    assert set(np.bincount(data.train.labels)) <= {19, 20, 21}  # the 10 classes have slightly different sizes
     np.testing.assert_array_equal(data.test.images, digits_data.test.images)
     np.testing.assert_array_equal(load(Config(train_images=1437)).train.images, digits_data.train.images)
 
@@ -54,24 +54,24 @@ def test_fewer_training_images_are_drawn_evenly(digits_data):
 def test_image_size_resizes_all_splits():
     data = load(Config(image_size=16, validation_fraction=0.1))
     assert {split.images.shape[1:] for split in (data.train, data.validation, data.test)} == {(16, 16, 1)}
-    assert resized(np.zeros((0, 8, 8, 1), np.uint8), 4).shape == (0, 4, 4, 1)
+    assert resize(np.zeros((0, 8, 8, 1), np.uint8), 4).shape == (0, 4, 4, 1)
 
 
-def test_what_is_not_square_is_cropped_to_its_middle(capsys):
+def test_images_that_are_not_square_are_cropped_to_their_centre(capsys):
     images = np.random.default_rng(0).integers(0, 256, (12, 8, 20, 3), dtype=np.uint8)
     data = ImageData.from_arrays(images, np.arange(12) % 2, test_fraction=0, name="wide")
-    with pytest.raises(UserError) as caught:
-        prepared(data, Config(batch_size=4))
-    assert str(caught.value) == (
+    with pytest.raises(UserError) as error:
+        prepare(data, Config(batch_size=4))
+    assert str(error.value) == (
         "images of wide must be square; they have 8 x 20 pixels: say with `image_size` to which side to resize their "
         "middle squares."
     )
-    found = prepared(data, Config(batch_size=4, image_size=8)).train.images
-    np.testing.assert_array_equal(found, images[:, :, 6:14])
+    cropped = prepare(data, Config(batch_size=4, image_size=8)).train.images
+    np.testing.assert_array_equal(cropped, images[:, :, 6:14])
     assert capsys.readouterr().out == "wide: 12 of 12 images are not square; the square in their middle is taken\n"
 
 
-def prepare(name, folder, count=40, sides=None):
+def write_tfds(name, folder, count=40, sides=None):
     """Write a data set of random images in TFDS's own format, with the features of the real one."""
     builder = tfds.builder(name, data_dir=str(folder))
     rng, shape = np.random.default_rng(0), builder.info.features["image"].shape
@@ -106,7 +106,7 @@ def prepare(name, folder, count=40, sides=None):
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("name", ["cifar100", "mnist", "fashion_mnist", "svhn_cropped", "cifar10"])
 def test_any_image_set_of_tfds_is_read_by_the_same_code(name, tmp_path):
-    prepare(name, tmp_path)
+    write_tfds(name, tmp_path)
     data = load(Config(dataset=name, batch_size=8, data_dir=str(tmp_path)))
     channels = 1 if "mnist" in name else 3
     assert data.image_shape[2] == channels and len(data.train) == len(data.test) == 40
@@ -142,10 +142,10 @@ def test_real_cifar10(cifar_dir):
         ({"dataset": "xsum"}, "data set 'xsum' must have one image and one class label; it has document, summary."),
     ],
 )
-def test_bad_requests(changes, sentence, tmp_path):
-    with pytest.raises(UserError) as caught:
+def test_invalid_settings_are_refused(changes, sentence, tmp_path):
+    with pytest.raises(UserError) as error:
         load(Config(data_dir=str(tmp_path), **changes))
-    assert str(caught.value) == sentence
+    assert str(error.value) == sentence
 
 
 def test_unknown_data_set_names_the_nearest(tmp_path):
@@ -160,9 +160,9 @@ def test_unprepared_and_offline_is_one_quick_sentence(tmp_path, monkeypatch):
         raise OSError("Name or service not known")
 
     monkeypatch.setattr("socket.getaddrinfo", offline)
-    with pytest.raises(UserError) as caught:
+    with pytest.raises(UserError) as error:
         load(Config(dataset="cifar10", data_dir=str(tmp_path)))
-    message = str(caught.value)
+    message = str(error.value)
     assert message.startswith(
         f"data set 'cifar10' is not prepared in {tmp_path}/cifar10/3.0.2 and could not be downloaded"
     )
@@ -186,17 +186,17 @@ def test_a_set_without_checksums_is_one_sentence(tmp_path):
             raise NotImplementedError
 
     assert Unmade.url_infos is None
-    with pytest.raises(UserError) as caught:
+    with pytest.raises(UserError) as error:
         load(Config(dataset="unmade", data_dir=str(tmp_path)))
-    assert str(caught.value).startswith(
+    assert str(error.value).startswith(
         f"data set 'unmade' is not prepared in {tmp_path}/unmade/1.0.0 and could not be "
     )
-    assert "(OSError: no files anywhere)" in str(caught.value)
+    assert "(OSError: no files anywhere)" in str(error.value)
 
 
 @pytest.mark.filterwarnings("ignore")
 def test_images_of_different_sizes_need_a_size(tmp_path):
-    prepare("oxford_flowers102", tmp_path, count=12, sides=(20, 30))
+    write_tfds("oxford_flowers102", tmp_path, count=12, sides=(20, 30))
     with pytest.raises(UserError, match="differ in size; say with `image_size`"):
         load(Config(dataset="oxford_flowers102", batch_size=4, data_dir=str(tmp_path)))
     assert load(
@@ -209,6 +209,6 @@ def test_a_fingerprint_sees_every_pixel_and_label(digits_data):
     again = Split(split.images.copy(), split.labels.copy())
     assert split.fingerprint() == again.fingerprint()
     again.images[4, 7, 7, 0] ^= 1
-    other = Split(split.images, split.labels[::-1].copy())
-    turned = Split(split.images.reshape(5, 4, 16, 1), split.labels)
-    assert len({part.fingerprint() for part in (split, again, other, turned)}) == 4
+    relabelled = Split(split.images, split.labels[::-1].copy())
+    reshaped = Split(split.images.reshape(5, 4, 16, 1), split.labels)
+    assert len({part.fingerprint() for part in (split, again, relabelled, reshaped)}) == 4

@@ -36,6 +36,12 @@ def test_readout_errors_of_0_and_1_are_apart_as_calibrated():
     assert abs(lost - gained) > 0.1  # what one number for both would hide
 
 
+def test_contrast_is_the_calibrated_readout():
+    paris = device("fake_paris")
+    errors = [paris.backend.target["measure"][(qubit,)].error for qubit in (3, 11)]
+    assert paris.readout_contrast([3, 11]) == pytest.approx([1 - 2 * error for error in errors])
+
+
 @pytest.mark.parametrize("suppression", [(), ("twirling",), ("decoupling", "twirling")])
 def test_the_sampler_of_real_devices_gives_the_same_bits_in_the_same_order(suppression):
     """Qiskit runs it locally for a snapshot. Qubits have different angles, which no turned order survives."""

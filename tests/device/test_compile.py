@@ -10,7 +10,7 @@ from qiskit.transpiler import generate_preset_pass_manager
 
 from qssl_tf.device import compile as compiling
 from qssl_tf.device.backends import device
-from qssl_tf.device.compile import compile_head, estimated_success, folded, readout_contrast, regions
+from qssl_tf.device.compile import compile_head, estimated_success, folded, regions
 from qssl_tf.device.prepare import translated
 from qssl_tf.device.working_parts import usable
 from qssl_tf.errors import UserError
@@ -80,7 +80,7 @@ def test_layouts_say_where_qubits_begin_and_end(paris):
 
 
 def test_a_measurement_between_layers_is_compiled_in_its_place_and_the_layout_is_that_of_the_last():
-    spec = circuit_spec(4, "ring", 2, measured_between=True)
+    spec = circuit_spec(4, "ring", 2, mid_circuit_measurement=True)
     weights, features = np.random.default_rng(0).normal(0, 0.8, 16), [[0.4, 1.3, 2.2, 0.9]]
     (values,) = symbol_values(spec, features, weights)
     density = cirq.DensityMatrixSimulator(dtype=np.complex128).simulate(spec.circuit, values, qubit_order=spec.qubits)
@@ -107,11 +107,6 @@ def test_regions_are_connected(paris):
     for region in regions(usable(paris), 8):
         assert len(region) == 8
         assert paris.coupling_map.reduce(region).is_connected()
-
-
-def test_contrast_is_the_calibrated_readout(paris):
-    errors = [paris.target["measure"][(qubit,)].error for qubit in (3, 11)]
-    assert readout_contrast([3, 11], paris) == pytest.approx([1 - 2 * error for error in errors])
 
 
 def test_too_few_qubits():

@@ -7,7 +7,7 @@ from qiskit.quantum_info import SparsePauliOp
 
 from qssl_tf.device import counts
 from qssl_tf.device.counts import bits, expectations
-from qssl_tf.quantum.observables import members
+from qssl_tf.quantum.observables import support_mask
 from qssl_tf.quantum.spec import circuit_spec
 
 
@@ -21,7 +21,7 @@ def test_expectations_are_qiskits(width, chunk, monkeypatch):
     measured = BitArray(packed, width)
     np.testing.assert_array_equal(bits(packed, width), shots)
     spec = circuit_spec(width, "none", 1, measure="z_zz")
-    ours = expectations(measured, members(spec.observables, spec.qubits))
+    ours = expectations(measured, support_mask(spec.observables, spec.qubits))
     place = {qubit: i for i, qubit in enumerate(spec.qubits)}
     for column, product in enumerate(spec.observables):
         operator = SparsePauliOp.from_sparse_list(

@@ -94,7 +94,7 @@ def test_a_damaged_record_is_one_line(ledger, text):
 
 
 def test_a_missing_run_is_one_line(tmp_path):
-    with pytest.raises(UserError, match="holds no device run; --status lists those of a run."):
+    with pytest.raises(UserError, match="holds no device run; `qssl device --status` lists those of a run."):
         Ledger.open(tmp_path / "none")
 
 

@@ -5,16 +5,16 @@ from qssl_tf.evaluation.knn import knn_labels
 
 
 @pytest.mark.parametrize("neighbours", [1, 5])
-def test_it_is_a_vote_of_the_nearest_by_angle(neighbours):
+def test_labels_are_the_vote_of_the_nearest_by_cosine(neighbours):
     rng = np.random.default_rng(0)
     train, test = rng.normal(size=(60, 3)), rng.normal(size=(25, 3)) * rng.uniform(0.1, 9, (25, 1))
     labels, truth = rng.integers(0, 3, 60), rng.integers(0, 3, 25)
-    right = 0
+    correct = 0
     for row, label in zip(test, truth, strict=True):
         cosine = train @ row / np.linalg.norm(train, axis=1) / np.linalg.norm(row)
         votes = np.bincount(labels[np.argsort(-cosine)[:neighbours]], minlength=3)
-        right += np.argmax(votes) == label  # a tie goes to the smaller label, as in scikit-learn
-    assert np.sum(knn_labels(train, labels, test, neighbours) == truth) == right
+        correct += np.argmax(votes) == label  # a tie goes to the smaller label, as in scikit-learn
+    assert np.sum(knn_labels(train, labels, test, neighbours) == truth) == correct
 
 
 def test_few_training_rows():

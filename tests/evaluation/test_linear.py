@@ -25,25 +25,25 @@ def test_it_finds_the_maximum_likelihood_boundary(iris):
     assert fit.test_accuracy[-1] == pytest.approx(100 * np.mean(fit.predict(test_x) == test_y))
 
 
-def test_each_epoch_asks_for_its_own_features(iris):
+def test_features_are_requested_once_per_epoch(iris):
     x, y, test_x, test_y = iris
-    asked = []
-    fit_linear(lambda epoch: (asked.append(epoch), x[None])[1], y, test_x[None], test_y, **OPTIONS | {"epochs": 4})
-    assert asked == [0, 1, 2, 3]
+    epochs = []
+    fit_linear(lambda epoch: (epochs.append(epoch), x[None])[1], y, test_x[None], test_y, **OPTIONS | {"epochs": 4})
+    assert epochs == [0, 1, 2, 3]
 
 
 def test_the_learning_rate_falls_after_60_and_80_percent_of_the_epochs(iris, monkeypatch):
     x, y, test_x, test_y = iris
-    made, rates = [], []
+    optimizers, rates = [], []
 
-    class Watched(keras.optimizers.Adam):
+    class RecordedAdam(keras.optimizers.Adam):
         def __init__(self, *arguments, **options):
             super().__init__(*arguments, **options)
-            made.append(self)
+            optimizers.append(self)
 
-    monkeypatch.setattr("keras.optimizers.Adam", Watched)
+    monkeypatch.setattr("keras.optimizers.Adam", RecordedAdam)
     fit_linear(
-        lambda epoch: (rates.append(float(made[0].learning_rate)), x[None])[1],
+        lambda epoch: (rates.append(float(optimizers[0].learning_rate)), x[None])[1],
         y,
         test_x[None],
         test_y,
@@ -52,14 +52,14 @@ def test_the_learning_rate_falls_after_60_and_80_percent_of_the_epochs(iris, mon
     assert rates == pytest.approx([0.05] * 6 + [0.005] * 2 + [0.0005] * 2)
 
 
-def test_labels_only_ever_come_from_train(iris):
+def test_test_labels_do_not_change_the_fit(iris):
     x, y, test_x, test_y = iris
     (first,) = fit_linear(lambda epoch: x[None], y, test_x[None], test_y, **OPTIONS)
     (second,) = fit_linear(lambda epoch: x[None], y, test_x[None], np.roll(test_y, 7), **OPTIONS)
     np.testing.assert_array_equal(first.kernel, second.kernel)
 
 
-def test_regressions_side_by_side_do_not_know_of_each_other(iris):
+def test_regressions_trained_side_by_side_are_independent(iris):
     x, y, test_x, test_y = iris
     stacks = [np.stack([part, part[:, ::-1] ** 2, 0.1 * part]) for part in (x, test_x)]
     together = fit_linear(lambda epoch: stacks[0], y, stacks[1], test_y, **OPTIONS)

@@ -16,8 +16,8 @@ from qssl_tf.evaluation.features import fingerprint, frozen_features
 from qssl_tf.evaluation.probe import probe, probe_steps
 from qssl_tf.evaluation.probe_files import read_probe
 from qssl_tf.evaluation.scores import confusion_matrix
+from qssl_tf.evaluation.trained_run import WEIGHTS
 from qssl_tf.models.simclr import build_simclr
-from qssl_tf.sharing.ready import WEIGHTS
 from qssl_tf.training.runs import create_run
 
 SETTINGS = Config(width=4, layers=1, probe_epochs=6, head="identity")
@@ -35,7 +35,7 @@ def test_frozen_features_are_the_heads_output(model, digits_data):
 
 
 @pytest.mark.parametrize("head", ["identity", "quantum"])
-def test_features_that_are_no_numbers_are_not_judged(head, digits_data):
+def test_features_that_are_not_finite_are_refused(head, digits_data):
     broken = build_simclr(dataclasses.replace(SETTINGS, head=head), (8, 8, 1), AUGMENTATIONS["digits"](8))
     kernel, bias = broken.encoder.get_layer("compress").get_weights()
     broken.encoder.get_layer("compress").set_weights([kernel, np.full_like(bias, np.nan)])
@@ -47,7 +47,7 @@ def test_features_that_are_no_numbers_are_not_judged(head, digits_data):
     )
 
 
-def test_what_is_reported_agrees_with_itself(model, digits_data):
+def test_the_result_is_consistent(model, digits_data):
     result, fit = probe(model, digits_data, SETTINGS, step=3)
     counts = np.array(result.confusion)
     assert counts.sum() == result.n_test == 360 and result.n_train == 1437 and result.features == 4
@@ -62,7 +62,7 @@ def test_rows_are_true_classes():
     assert confusion_matrix(np.array([0, 0, 1]), np.array([0, 2, 1]), 3).tolist() == [[1, 0, 1], [0, 1, 0], [0, 0, 0]]
 
 
-def test_validation_images_can_judge(model):
+def test_a_probe_is_scored_on_validation_images(model):
     data = load(dataclasses.replace(SETTINGS, validation_fraction=0.3))
     with pytest.raises(UserError, match=r"^`split` 'validation' needs held-out images and this run trained on all"):
         probe(model, data, SETTINGS, step=0, split="validation")
@@ -78,12 +78,12 @@ def test_validation_images_can_judge(model):
 def test_protocols_differ_in_how_often_images_are_augmented(model, digits_data, monkeypatch, protocol, different):
     numbers = []
 
-    def counted(images, size, augmentation=None, seed=0, number=0):
+    def recording_batches(images, size, augmentation=None, seed=0, number=0):
         if augmentation is not None:
             numbers.append(number)
         return image_batches(images, size, augmentation, seed, number)
 
-    monkeypatch.setattr(probe_module, "image_batches", counted)
+    monkeypatch.setattr(probe_module, "image_batches", recording_batches)
     probe(model, digits_data, dataclasses.replace(SETTINGS, probe_protocol=protocol), step=0)
     assert numbers == list(range(different))
 
@@ -107,44 +107,45 @@ def test_checkpoints_probed_together_come_out_as_alone(digits_data, protocol):
         np.testing.assert_allclose(fit.kernel, judge.kernel, atol=1e-3)
 
 
-def test_unlabelled_images_are_seen_by_no_probe(model, digits_data):
+def test_a_probe_skips_unlabelled_images(model, digits_data):
     """Half of the labels hidden: the probe is that of the other half alone."""
-    hidden = np.arange(len(digits_data.train)) % 2 == 0
-    known = dataclasses.replace(digits_data, train=digits_data.train.take(~hidden))
-    labels = np.where(hidden, -1, digits_data.train.labels)
-    judging = np.where(digits_data.test.labels < 5, -1, digits_data.test.labels)
+    is_hidden = np.arange(len(digits_data.train)) % 2 == 0
+    labelled = dataclasses.replace(digits_data, train=digits_data.train.take(~is_hidden))
+    labels = np.where(is_hidden, -1, digits_data.train.labels)
+    test_labels = np.where(digits_data.test.labels < 5, -1, digits_data.test.labels)
     half = dataclasses.replace(
-        digits_data, train=Split(digits_data.train.images, labels), test=Split(digits_data.test.images, judging)
+        digits_data, train=Split(digits_data.train.images, labels), test=Split(digits_data.test.images, test_labels)
     )
     result, fit = probe(model, half, SETTINGS, step=0)
-    assert result.n_train == np.sum(~hidden) and result.n_test == np.sum(judging >= 0) == np.sum(result.confusion)
-    np.testing.assert_array_equal(fit.kernel, probe(model, known, SETTINGS, step=0)[1].kernel)
-    nothing = dataclasses.replace(half, test=Split(half.test.images, np.full(360, -1)))
+    assert result.n_train == np.sum(~is_hidden)
+    assert result.n_test == np.sum(test_labels >= 0) == np.sum(result.confusion)
+    np.testing.assert_array_equal(fit.kernel, probe(model, labelled, SETTINGS, step=0)[1].kernel)
+    no_test_labels = dataclasses.replace(half, test=Split(half.test.images, np.full(360, -1)))
     with pytest.raises(UserError) as caught:
-        probe(model, nothing, SETTINGS, step=0)
+        probe(model, no_test_labels, SETTINGS, step=0)
     assert str(caught.value) == (
         "a linear probe needs labelled test images, and digits has none; train on images that have them."
     )
 
 
 def test_a_result_of_an_earlier_version_is_read(tmp_path):
-    """The ready weights' results do not say how balanced their accuracy is."""
-    written = json.loads((WEIGHTS / "digits-ring" / "probe.json").read_text())
-    assert "balanced_accuracy" not in written
-    read, counts = read_probe(WEIGHTS / "digits-ring" / "probe.json"), np.array(written["confusion"])
+    """The results of the packaged weights lack a balanced accuracy."""
+    stored = json.loads((WEIGHTS / "digits-ring" / "probe.json").read_text())
+    assert "balanced_accuracy" not in stored
+    read, counts = read_probe(WEIGHTS / "digits-ring" / "probe.json"), np.array(stored["confusion"])
     assert read["balanced_accuracy"] == pytest.approx(100 * np.mean(np.diag(counts) / counts.sum(axis=1)))
     assert read["majority_share"] == pytest.approx(100 * counts.sum(axis=1).max() / 360)
 
 
-def test_it_notices_a_network_that_moves(model, digits_data, monkeypatch):
+def test_a_network_that_changes_during_the_probe_is_an_error(model, digits_data, monkeypatch):
     weight = model.encoder.weights[0]
 
-    def careless(*arguments, **options):
+    def leaky_fit(*arguments, **options):
         weight.assign_add(1e-6 * np.ones(weight.shape))
         return fit(*arguments, **options)
 
     fit = probe_module.fit_linear
-    monkeypatch.setattr(probe_module, "fit_linear", careless)
+    monkeypatch.setattr(probe_module, "fit_linear", leaky_fit)
     with pytest.raises(RuntimeError, match="encoder or head changed during the probe"):
         probe(model, digits_data, SETTINGS, step=0)
 
@@ -153,14 +154,14 @@ def test_files_of_a_probe(model, digits_data, tmp_path):
     run = create_run(SETTINGS, tmp_path, "run", "digits")
     results = [probe(model, digits_data, SETTINGS, step) for step in (5, 0, 9)]
     write_probes(run, results)
-    written = read_probe(run.probe)
-    assert written["step"] == 9 and [line["step"] for line in written["checkpoints"]] == [0, 5, 9]
-    assert "optimistic" in written["accuracy_best_epoch_note"]
+    stored = read_probe(run.probe)
+    assert stored["step"] == 9 and [line["step"] for line in stored["checkpoints"]] == [0, 5, 9]
+    assert "optimistic" in stored["accuracy_best_epoch_note"]
     with np.load(run.probe.with_suffix(".npz")) as classifier:
         predicted = np.argmax(
             frozen_features(model, digits_data.test.images) @ classifier["kernel"] + classifier["bias"], 1
         )
-    assert 100 * np.mean(predicted == digits_data.test.labels) == pytest.approx(written["accuracy_last"])
+    assert 100 * np.mean(predicted == digits_data.test.labels) == pytest.approx(stored["accuracy_last"])
     for path in draw_probes(run, results):
         assert path.read_bytes().startswith(b"\x89PNG")
 

@@ -8,30 +8,30 @@ import pytest
 from scipy import integrate, stats
 
 from qssl_tf.errors import UserError
-from qssl_tf.evaluation.statistics import Summary, holm, paired, smallest_difference, summary, welch
+from qssl_tf.evaluation.statistics import Summary, holm, paired_difference, smallest_difference, summary, welch
 
 
 def test_mean_and_spread_worked_by_hand():
-    found = summary([2.0, 4.0, 9.0])  # deviations -3, -1, 4: squares 9 + 1 + 16, over 2
-    assert (found.n, found.mean, found.sd) == (3, 5.0, pytest.approx(math.sqrt(13)))
+    result = summary([2.0, 4.0, 9.0])  # deviations -3, -1, 4: squares 9 + 1 + 16, over 2
+    assert (result.n, result.mean, result.sd) == (3, 5.0, pytest.approx(math.sqrt(13)))
     half = 4.302652729911275 * math.sqrt(13 / 3)  # the t table's 97.5 % point with 2 degrees of freedom
-    assert found.interval == pytest.approx((5.0 - half, 5.0 + half))
+    assert result.interval == pytest.approx((5.0 - half, 5.0 + half))
 
 
 def test_one_value_and_equal_values():
     assert summary([3.5]) == Summary(1, 3.5, None) and summary([3.5]).interval is None
     # Three times 0.1 and six times 46.62, added and divided in floats, are other numbers than 0.1 and 46.62.
     for values in ([3.5, 3.5], [0.1] * 3, [46.62] * 6):
-        found = summary(values)
-        assert found == Summary(len(values), values[0], 0.0) and found.interval == (values[0], values[0])
+        result = summary(values)
+        assert result == Summary(len(values), values[0], 0.0) and result.interval == (values[0], values[0])
 
 
 @pytest.mark.parametrize("seeds", [2, 3, 6, 10])
-def test_the_interval_holds_the_truth_as_often_as_it_says(seeds):
+def test_the_interval_covers_the_true_mean_in_95_percent(seeds):
     rng, times = np.random.default_rng(seeds), 2000
     intervals = [summary(rng.normal(40.0, 2.0, seeds)).interval for _ in range(times)]
-    held = np.mean([low < 40.0 < high for low, high in intervals])
-    assert held == pytest.approx(0.95, abs=5 * math.sqrt(0.95 * 0.05 / times))
+    coverage = np.mean([low < 40.0 < high for low, high in intervals])
+    assert coverage == pytest.approx(0.95, abs=5 * math.sqrt(0.95 * 0.05 / times))
 
 
 def test_paired_t_worked_by_hand():
@@ -40,15 +40,15 @@ def test_paired_t_worked_by_hand():
     The distribution of t with 3 degrees of freedom is 1/2 + (x / (1 + x^2) + arctan x) / pi at x = t / sqrt(3).
     """
     a, b = {0: 5.0, 1: 7.0, 2: 9.0, 3: 4.0}, {0: 4.0, 1: 5.0, 2: 6.0, 3: 2.0}
-    found = paired(a, b, 0.5)
+    result = paired_difference(a, b, 0.5)
     t = 2 / math.sqrt(2 / 3 / 4)
     x = t / math.sqrt(3)
     below = 0.5 + (x / (1 + x * x) + math.atan(x)) / math.pi
-    assert (found.n, found.difference) == (4, 2.0) and found.sd == pytest.approx(math.sqrt(2 / 3))
-    assert found.p_t == pytest.approx(2 * (1 - below), rel=1e-9)
+    assert (result.n, result.difference) == (4, 2.0) and result.sd == pytest.approx(math.sqrt(2 / 3))
+    assert result.p_t == pytest.approx(2 * (1 - below), rel=1e-9)
     half = 3.182446305284263 * math.sqrt(2 / 3 / 4)  # the t table's 97.5 % point with 3 degrees of freedom
-    assert (found.low, found.high) == (pytest.approx(2 - half), pytest.approx(2 + half))
-    assert found.p_wilcoxon is None  # four pairs cannot reach .05
+    assert (result.low, result.high) == (pytest.approx(2 - half), pytest.approx(2 + half))
+    assert result.p_wilcoxon is None  # four pairs cannot reach .05
 
 
 def accuracies(hits, images):
@@ -58,74 +58,74 @@ def accuracies(hits, images):
 
 @pytest.mark.parametrize("seed", range(20))
 def test_wilcoxon_against_all_signs(seed):
-    """Whole images make ties and zeros; both are judged in integers, by every way to choose signs."""
+    """Whole images make ties and zeros; the judge works in integers and tries every choice of signs."""
     rng, images = np.random.default_rng(seed), int(np.random.default_rng(seed).choice([300, 360, 5000]))
     theirs = rng.integers(40, 60, rng.integers(6, 11))
     d = rng.integers(-4, 7, len(theirs))
-    found = paired(accuracies(theirs + d, images), accuracies(theirs, images), 100 / images)
+    result = paired_difference(accuracies(theirs + d, images), accuracies(theirs, images), 100 / images)
     other = d[d != 0]
     ranks = stats.rankdata(np.abs(other))
     sums = np.array([np.dot(ranks, signs) for signs in itertools.product((0, 1), repeat=len(other))])
     observed = np.dot(ranks, other > 0)
     far = min(np.mean(sums >= observed), np.mean(sums <= observed))
     expected = min(1.0, 2 * far) if len(other) >= 6 and len(set(d)) > 1 else None
-    assert found.p_wilcoxon == (None if expected is None else pytest.approx(expected))
+    assert result.p_wilcoxon == (None if expected is None else pytest.approx(expected))
 
 
-def test_ties_of_many_seeds_are_scipys_of_whole_images():
+def test_ties_of_many_seeds_agree_with_scipy_on_whole_images():
     rng = np.random.default_rng(0)
     theirs, d = rng.integers(120, 180, 30), rng.integers(-3, 6, 30)
-    found = paired(accuracies(theirs + d, 360), accuracies(theirs, 360), 100 / 360)
-    assert found.p_wilcoxon == stats.wilcoxon(d).pvalue
-    assert found.p_t == pytest.approx(stats.ttest_1samp(d, 0).pvalue)
-    assert found.difference == pytest.approx(100 * np.mean(d) / 360)
+    result = paired_difference(accuracies(theirs + d, 360), accuracies(theirs, 360), 100 / 360)
+    assert result.p_wilcoxon == stats.wilcoxon(d).pvalue
+    assert result.p_t == pytest.approx(stats.ttest_1samp(d, 0).pvalue)
+    assert result.difference == pytest.approx(100 * np.mean(d) / 360)
 
 
 def test_only_shared_seeds_are_paired():
-    found = paired({0: 1.0, 1: 2.0, 7: 99.0}, {1: 1.0, 0: 3.0, 5: -99.0}, 1.0)
-    assert (found.n, found.difference) == (2, -0.5)
+    result = paired_difference({0: 1.0, 1: 2.0, 7: 99.0}, {1: 1.0, 0: 3.0, 5: -99.0}, 1.0)
+    assert (result.n, result.difference) == (2, -0.5)
     with pytest.raises(UserError) as caught:
-        paired({0: 1.0}, {1: 1.0}, 1.0)
+        paired_difference({0: 1.0}, {1: 1.0}, 1.0)
     assert str(caught.value) == "paired arms must share a seed; got [0] and [1]."
 
 
 def test_too_few_or_equal_pairs_have_no_p():
-    assert paired({0: 1.0}, {0: 3.0}, 0.02).p_t is None
-    equal = paired({0: 1.0, 1: 2.0}, {0: 0.5, 1: 1.5}, 0.02)
+    assert paired_difference({0: 1.0}, {0: 3.0}, 0.02).p_t is None
+    equal = paired_difference({0: 1.0, 1: 2.0}, {0: 0.5, 1: 1.5}, 0.02)
     assert (equal.difference, equal.sd, equal.low, equal.p_t, equal.detectable) == (0.5, 0.0, 0.5, None, None)
 
 
 @pytest.mark.parametrize("seeds", [3, 6])
-def test_differences_that_rounding_alone_tells_apart_are_equal(seeds):
+def test_differences_that_differ_by_rounding_alone_are_equal(seeds):
     """56 of 5,000 images each time; taken as floats, three of them have p = 4e-30."""
     mine, theirs = [41.30, 48.56, 47.56] * 2, [40.18, 47.44, 46.44] * 2
     assert len({a - b for a, b in zip(mine, theirs, strict=True)}) > 1
-    found = paired(dict(enumerate(mine[:seeds])), dict(enumerate(theirs[:seeds])), 100 / 5000)
-    assert (found.difference, found.sd) == (pytest.approx(1.12), 0.0)
-    assert found.p_t is found.p_wilcoxon is found.detectable is None
+    result = paired_difference(dict(enumerate(mine[:seeds])), dict(enumerate(theirs[:seeds])), 100 / 5000)
+    assert (result.difference, result.sd) == (pytest.approx(1.12), 0.0)
+    assert result.p_t is result.p_wilcoxon is result.detectable is None
 
 
-def test_the_smallest_difference_is_found_as_often_as_it_says():
+def test_the_smallest_difference_is_found_with_a_power_of_80_percent():
     """Simulated: 6 pairs whose differences have deviation 2."""
     difference = smallest_difference(2.0, 6)
-    drawn = np.random.default_rng(1).normal(difference, 2.0, (20_000, 6))
-    t = drawn.mean(axis=1) / (drawn.std(axis=1, ddof=1) / math.sqrt(6))
-    found = np.mean(np.abs(t) > 2.570581835636314)  # the t table's 97.5 % point with 5 degrees of freedom
-    assert found == pytest.approx(0.8, abs=5 * math.sqrt(0.8 * 0.2 / 20_000))
+    samples = np.random.default_rng(1).normal(difference, 2.0, (20_000, 6))
+    t = samples.mean(axis=1) / (samples.std(axis=1, ddof=1) / math.sqrt(6))
+    power = np.mean(np.abs(t) > 2.570581835636314)  # the t table's 97.5 % point with 5 degrees of freedom
+    assert power == pytest.approx(0.8, abs=5 * math.sqrt(0.8 * 0.2 / 20_000))
     assert smallest_difference(2.0, 30) < difference and smallest_difference(4.0, 6) == pytest.approx(2 * difference)
 
 
 @pytest.mark.parametrize("n", [2, 3, 6, 20, 100])
 def test_the_smallest_difference_by_integration(n):
-    """The normal chance to be overlooked, given the estimated deviation, averaged over that deviation."""
+    """The chance of missing it given the estimated deviation (normal), averaged over that deviation."""
     critical, shift = stats.t.ppf(0.975, n - 1), smallest_difference(1.0, n) * math.sqrt(n)
 
-    def overlooked(share):
-        edge = critical * math.sqrt(stats.chi2.ppf(share, n - 1) / (n - 1))
+    def miss_rate(quantile):
+        edge = critical * math.sqrt(stats.chi2.ppf(quantile, n - 1) / (n - 1))
         return stats.norm.cdf(edge - shift) - stats.norm.cdf(-edge - shift)
 
-    # The wrong sign, which the function leaves out, has less than 1e-6; the quadrature asks for 1e-7.
-    assert integrate.quad(overlooked, 0.0, 1.0, epsabs=1e-7, limit=200)[0] == pytest.approx(0.2, abs=1.1e-6)
+    # The wrong sign, which the function neglects, has less than 1e-6; the quadrature is accurate to 1e-7.
+    assert integrate.quad(miss_rate, 0.0, 1.0, epsabs=1e-7, limit=200)[0] == pytest.approx(0.2, abs=1.1e-6)
 
 
 def test_holm_worked_by_hand():

@@ -8,7 +8,7 @@ from qssl_tf.quantum.encodings import ENCODINGS
 
 def symbol_values(spec, features, weights):
     """Return one dictionary of symbol values for each row of features."""
-    encoded = ENCODINGS[spec.encoding_name].values(np.asarray(features, float), np, len(spec.qubits))
+    encoded = ENCODINGS[spec.encoding_name].angles(np.asarray(features, float), np, len(spec.qubits))
     return [dict(zip(spec.inputs + spec.weights, map(float, [*row, *weights]), strict=True)) for row in encoded]
 
 

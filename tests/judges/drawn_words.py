@@ -6,7 +6,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from PIL import Image
 
-from qssl_tf.plots.style import PAGE, PIXELS_AN_INCH
+from qssl_tf.plots.style import DPI, PAGE
 
 
 def words(path):
@@ -18,7 +18,7 @@ def words_in_order(path):
     """Return the SVG's comments, in which matplotlib keeps its texts, in the order in which they were drawn."""
     with Image.open(path) as picture:
         picture.load()
-        assert picture.width <= (PAGE + 1.5) * PIXELS_AN_INCH and len(np.unique(np.asarray(picture.convert("L")))) > 2
+        assert picture.width <= (PAGE + 1.5) * DPI and len(np.unique(np.asarray(picture.convert("L")))) > 2
     parser = ET.XMLParser(target=ET.TreeBuilder(insert_comments=True))
     root = ET.parse(path.with_suffix(".svg"), parser).getroot()
     assert not plt.get_fignums(), "a figure was left open"

@@ -13,7 +13,9 @@ SHAPE = (6, 5, 4, 3)
 
 
 def pair():
-    layers = [kind(momentum=0.9, epsilon=1e-5) for kind in (BatchNormalization, keras.layers.BatchNormalization)]
+    layers = [
+        layer_class(momentum=0.9, epsilon=1e-5) for layer_class in (BatchNormalization, keras.layers.BatchNormalization)
+    ]
     rng = np.random.default_rng(0)
     for layer in layers:
         layer.build((None, *SHAPE[1:]))
@@ -26,7 +28,7 @@ def pair():
 
 @pytest.mark.parametrize("training", [True, False])
 def test_values_gradients_and_statistics_are_keras_own(training):
-    found = []
+    results = []
     for layer in pair():
         x = tf.constant(np.random.default_rng(1).normal(2.0, 3.0, SHAPE), tf.float32)
         for _ in range(3):
@@ -35,12 +37,12 @@ def test_values_gradients_and_statistics_are_keras_own(training):
                 total = tf.reduce_sum(tf.sin(layer(x, training=training)))
             gradients = tape.gradient(total, [x, *layer.trainable_variables])
             x = x + gradients[0]
-        found.append([x, *gradients, *layer.weights])
-    for ours, judge in zip(*found, strict=True):
+        results.append([x, *gradients, *layer.weights])
+    for ours, judge in zip(*results, strict=True):
         np.testing.assert_allclose(ours, judge, rtol=2e-6, atol=2e-5)
 
 
-def test_a_frozen_layer_leaves_its_statistics():
+def test_a_frozen_layer_keeps_its_statistics():
     layer, judge = pair()
     layer.trainable = judge.trainable = False
     x = np.random.default_rng(1).normal(size=SHAPE).astype(np.float32)
@@ -50,14 +52,14 @@ def test_a_frozen_layer_leaves_its_statistics():
 
 
 def test_ten_steps_train_the_same_encoder(monkeypatch):
-    """Deeper networks part sooner, with either layer: a ReLU that rounding turns over changes all gradients behind it.
+    """Deeper networks diverge sooner, with either layer: a ReLU that rounding switches changes all gradients behind it.
 
-    ResNet-18 (128 images, SGD at 0.001) is 1.6e-4 apart after ten steps; weights perturbed by 3e-7 lead 2.3e-4 apart.
+    ResNet-18 (128 images, SGD at 0.001) is 1.6e-4 apart after ten steps; perturbing weights by 3e-7 makes 2.3e-4.
     """
     images = tf.constant(np.random.default_rng(0).uniform(size=(16, 32, 32, 3)), tf.float32)
-    trained = []
-    for kind in (BatchNormalization, keras.layers.BatchNormalization):
-        monkeypatch.setattr(encoders, "BatchNormalization", kind)
+    weights = []
+    for layer_class in (BatchNormalization, keras.layers.BatchNormalization):
+        monkeypatch.setattr(encoders, "BatchNormalization", layer_class)
         encoder = build_encoder("small_cnn", (32, 32, 3), 4, seed=1)
         optimizer = keras.optimizers.SGD(0.01, momentum=0.9)
 
@@ -70,6 +72,6 @@ def test_ten_steps_train_the_same_encoder(monkeypatch):
         optimizer.build(encoder.trainable_variables)
         for _ in range(10):
             step()
-        trained.append(encoder.get_weights())
-    for ours, judge in zip(*trained, strict=True):
+        weights.append(encoder.get_weights())
+    for ours, judge in zip(*weights, strict=True):
         np.testing.assert_allclose(ours, judge, atol=1e-4)

@@ -20,21 +20,21 @@ def test_values_and_gradients_are_those_of_padding_by_hand(size, kernel, stride)
     ours.build(x.shape)
     judge.build(pad(x).shape)
     judge.set_weights(ours.get_weights())
-    found = []
-    for layer, given in ((ours, lambda x: x), (judge, pad)):
+    results = []
+    for layer, prepare in ((ours, lambda x: x), (judge, pad)):
         with tf.GradientTape() as tape:
             tape.watch(x)
-            y = layer(given(x))
+            y = layer(prepare(x))
             total = tf.reduce_sum(tf.sin(y))
-        found.append([y, *tape.gradient(total, [x, *layer.trainable_variables])])
-    assert ours.compute_output_shape(x.shape) == tuple(found[1][0].shape)
-    for mine, theirs in zip(*found, strict=True):
-        np.testing.assert_allclose(mine, theirs, atol=2e-5)
-    met = np.any(found[1][2] != 0, axis=(2, 3))  # taps that the judge's gradient reaches
-    reached = np.zeros_like(met)
-    reached[ours.kernel.reached or ...] = True
-    if ours.kernel.reached:
-        np.testing.assert_array_equal(met, reached)
+        results.append([y, *tape.gradient(total, [x, *layer.trainable_variables])])
+    assert ours.compute_output_shape(x.shape) == tuple(results[1][0].shape)
+    for actual, expected in zip(*results, strict=True):
+        np.testing.assert_allclose(actual, expected, atol=2e-5)
+    gradient_taps = np.any(results[1][2] != 0, axis=(2, 3))  # taps with a gradient in the judge
+    active_taps = np.zeros_like(gradient_taps)
+    active_taps[ours.kernel.active_taps or ...] = True
+    if ours.kernel.active_taps:
+        np.testing.assert_array_equal(gradient_taps, active_taps)
 
 
 def test_a_checkpoint_of_kerass_layer_loads(tmp_path):
@@ -48,10 +48,12 @@ def test_a_checkpoint_of_kerass_layer_loads(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("kernel", "stride", "shown"), [(2, 1, "(2, 2)"), ((3, 5), 1, "(3, 5)"), (3, (1, 2), "(3, 3)")]
+    ("kernel", "stride", "kernel_text"), [(2, 1, "(2, 2)"), ((3, 5), 1, "(3, 5)"), (3, (1, 2), "(3, 3)")]
 )
-def test_other_geometries_are_refused(kernel, stride, shown):
+def test_other_geometries_are_refused(kernel, stride, kernel_text):
     with pytest.raises(UserError) as error:
         Conv2D(4, kernel, strides=stride)
-    assert str(error.value).startswith(f"`kernel_size` must be odd, and both it and `strides` square; got {shown} and ")
+    assert str(error.value).startswith(
+        f"`kernel_size` must be odd, and both it and `strides` square; got {kernel_text} and "
+    )
     assert str(error.value).endswith("Take keras.layers.Conv2D for others.")

@@ -29,11 +29,11 @@ def test_parameter_counts(name):
 
 def test_angle_norm_spreads_the_angles_over_their_range():
     images = np.random.default_rng(0).random((64, 8, 8, 1), np.float32)
-    plain, spread = (build_encoder("small_cnn", (8, 8, 1), 4, 0, angle_norm=norm) for norm in (False, True))
-    assert np.std(spread(images, training=True)) > 3 * np.std(plain(images, training=True))
-    # Numbers of mean 0 and deviation 1 behind a sigmoid: their angles lie around pi / 2.
-    np.testing.assert_allclose(np.mean(spread(images, training=True), axis=0), np.pi / 2, atol=0.1)
-    assert trainable(spread) == trainable(plain) - 4 + 2 * 4  # the offset of the norm is the bias
+    bounded, normed = (build_encoder("small_cnn", (8, 8, 1), 4, 0, angle_norm=norm) for norm in (False, True))
+    assert np.std(normed(images, training=True)) > 3 * np.std(bounded(images, training=True))
+    # Numbers with mean 0 and standard deviation 1 before the sigmoid, so angles are around pi / 2.
+    np.testing.assert_allclose(np.mean(normed(images, training=True), axis=0), np.pi / 2, atol=0.1)
+    assert trainable(normed) == trainable(bounded) - 4 + 2 * 4  # the offset of the norm is the bias
 
 
 def test_resnet_body_counted_from_its_table():
@@ -87,7 +87,7 @@ def test_angles_are_bounded_by_pi():
     np.testing.assert_allclose(angles, [0, np.pi / 2, np.pi], atol=1e-6)
 
 
-def test_bounds_of_the_rivals():
+def test_other_angle_bounds():
     h = np.array([-50.0, 0.0, 0.5, 50.0], np.float32)
     np.testing.assert_allclose(CentredAngle()(h), np.pi / 2 * np.tanh(h), atol=1e-6)
     np.testing.assert_array_equal(ANGLE_BOUNDS["none"]()(h), h)
@@ -109,9 +109,9 @@ def test_encoders_reload(tmp_path):
 
 
 def test_images_too_small_for_the_pools():
-    with pytest.raises(UserError) as caught:
+    with pytest.raises(UserError) as error:
         build_encoder("vgg_tiny", (8, 8, 1), 4, 0)
-    assert str(caught.value) == (
+    assert str(error.value) == (
         "`encoder` must fit the images: this one halves them 4 times and needs 16 pixels; got 8. "
         "Take small_cnn or a larger --image-size."
     )

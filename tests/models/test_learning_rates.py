@@ -17,20 +17,20 @@ def test_constant_is_a_number():
 
 
 def test_warm_up_rises_evenly_and_stays():
-    found = rates(Config(learning_rate=0.3, warmup=0.4), 10)
-    assert found == pytest.approx([0, 0.075, 0.15, 0.225, *[0.3] * 7], abs=1e-6)
+    values = rates(Config(learning_rate=0.3, warmup=0.4), 10)
+    assert values == pytest.approx([0, 0.075, 0.15, 0.225, *[0.3] * 7], abs=1e-6)
 
 
 def test_cosine_is_the_papers_formula():
-    found = rates(Config(learning_rate=0.3, schedule="cosine"), 20)
-    assert found == pytest.approx([0.15 * (1 + math.cos(math.pi * step / 20)) for step in range(21)], abs=1e-6)
+    values = rates(Config(learning_rate=0.3, schedule="cosine"), 20)
+    assert values == pytest.approx([0.15 * (1 + math.cos(math.pi * step / 20)) for step in range(21)], abs=1e-6)
 
 
 def test_cosine_after_a_warm_up():
-    found = rates(Config(learning_rate=0.3, schedule="cosine", warmup=0.25), 20)
+    values = rates(Config(learning_rate=0.3, schedule="cosine", warmup=0.25), 20)
     rise = [0.06 * step for step in range(5)]
     fall = [0.15 * (1 + math.cos(math.pi * step / 15)) for step in range(16)]
-    assert found == pytest.approx(rise + fall, abs=1e-6)
+    assert values == pytest.approx(rise + fall, abs=1e-6)
 
 
 @pytest.mark.parametrize("name", SCHEDULES)

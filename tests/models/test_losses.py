@@ -56,11 +56,11 @@ def test_gradient_is_central_differences():
         tape.watch(z)
         value = loss(z, tf.constant(b))
     gradient = tape.gradient(value, z).numpy()
-    for place in np.ndindex(a.shape):
+    for index in np.ndindex(a.shape):
         shift = np.zeros(a.shape)
-        shift[place] = 1e-6
+        shift[index] = 1e-6
         slope = (float(loss(a + shift, b)) - float(loss(a - shift, b))) / 2e-6
-        assert abs(gradient[place] - slope) < 1e-6
+        assert abs(gradient[index] - slope) < 1e-6
 
 
 def test_no_overflow_when_cold_and_no_nan_at_zero():
@@ -75,7 +75,7 @@ def test_no_overflow_when_cold_and_no_nan_at_zero():
 
 @pytest.mark.parametrize("size", [1e-29, 1e-20, 1e-15, 1e-12, 1e-7, 1e-6, 1.0, 1e15, 1e25, 1e37])
 def test_length_does_not_matter_at_any_size(size):
-    """The loop from the paper in float64; every length that float32 holds with a gradient of its own."""
+    """The loop from the paper in float64; every length at which float32 can represent the gradient."""
     a, b = (np.float32(size) * z.astype(np.float32) for z in embeddings(4, 3))
     z = tf.constant(a)
     with tf.GradientTape() as tape:
@@ -85,11 +85,11 @@ def test_length_does_not_matter_at_any_size(size):
     np.testing.assert_allclose(loss, algorithm_1(interleaved, 0.2), rtol=1e-5)
     # The loss does not change along z itself, so size * gradient is that of vectors of ordinary length.
     slope = size * tape.gradient(loss, z).numpy().astype(float)
-    for place in [(0, 0), (3, 2)]:
+    for index in [(0, 0), (3, 2)]:
         shift = np.zeros((8, 3))
-        shift[2 * place[0], place[1]] = 1e-6
+        shift[2 * index[0], index[1]] = 1e-6
         ahead, behind = (algorithm_1(interleaved / size + way * shift, 0.2) for way in (1, -1))
-        assert slope[place] == pytest.approx((ahead - behind) / 2e-6, rel=1e-3, abs=1e-5)
+        assert slope[index] == pytest.approx((ahead - behind) / 2e-6, rel=1e-3, abs=1e-5)
 
 
 @pytest.mark.parametrize("size", [0.0, 1e-31, 1e-38])
@@ -110,16 +110,16 @@ def test_a_vector_of_zeros_has_cosine_0_and_no_gradient(size):
     np.testing.assert_allclose(loss, judge, rtol=1e-5)
 
 
-def test_nan_is_no_zero_vector():
+def test_nan_is_not_treated_as_a_zero_vector():
     a, b = embeddings(3, 4)
     for bad in (np.nan, np.inf):
         a[1, 2] = bad
         assert np.isnan(NTXent(0.5)(a, b))
 
 
-@pytest.mark.parametrize("kind", ["float16", "bfloat16", "float64"])
-def test_embeddings_of_other_types(kind):
-    a, b = (tf.cast(z, kind) for z in embeddings(5, 4))
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float64"])
+def test_embeddings_of_other_dtypes(dtype):
+    a, b = (tf.cast(z, dtype) for z in embeddings(5, 4))
     interleaved = np.stack([tf.cast(z, tf.float64) for z in (a, b)], axis=1).reshape(10, 4)
     np.testing.assert_allclose(NTXent(0.2)(a, b), algorithm_1(interleaved, 0.2), rtol=1e-5)
     assert float(tf.reduce_mean(contrastive_accuracy(a, a))) == 1.0

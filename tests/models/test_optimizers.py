@@ -27,7 +27,7 @@ def test_it_reloads():
 
 
 def test_no_sum_of_the_step_depends_on_which_buffer_is_free():
-    """TensorFlow's AddN sums three terms in an order that depends on time where one shares its buffer with another."""
+    """TensorFlow's AddN sums three terms in an order that depends on timing if two of them share a buffer."""
     weight, optimizer = keras.Variable(np.ones(4), dtype="float32"), AdamL2(0.01, l2=0.3)
     optimizer.build([weight])
     rows = tf.constant(np.random.default_rng(0).normal(size=(2, 8, 4)), tf.float32)
@@ -41,10 +41,10 @@ def test_no_sum_of_the_step_depends_on_which_buffer_is_free():
     context.context().enable_graph_collection()
     try:
         step()
-        collected = context.context().export_run_metadata()
+        metadata = context.context().export_run_metadata()
     finally:
         context.context().disable_graph_collection()
-    graphs = [graph.post_optimization_graph for graph in collected.function_graphs]
+    graphs = [graph.post_optimization_graph for graph in metadata.function_graphs]
     nodes = [node for graph in graphs for node in graph.node]
     nodes += [node for graph in graphs for function in graph.library.function for node in function.node_def]
     assert any(node.op == "AddN" for node in nodes)

@@ -46,19 +46,19 @@ def test_a_step_is_the_gradient_of_the_papers_objective(digits_data):
     assert logs["loss"] == pytest.approx(float(loss), rel=1e-5)
     for new, old, gradient in zip(model.trainable_variables, twin.trainable_variables, gradients, strict=True):
         gradient = gradient.numpy() + 1e-6 * old.numpy()
-        moved = -1e-2 * gradient / (np.abs(gradient) + 1e-8)
+        update = -1e-2 * gradient / (np.abs(gradient) + 1e-8)
         clear = np.abs(gradient) > 1e-4  # a gradient of rounding errors has no sign to compare
-        np.testing.assert_allclose((new - old).numpy()[clear], moved[clear], rtol=2e-2, atol=1e-6)
+        np.testing.assert_allclose((new - old).numpy()[clear], update[clear], rtol=2e-2, atol=1e-6)
 
 
 def test_logs_of_single_steps_have_the_mean_that_keras_logs(digits_data):
-    model, twin, each = small_model(), small_model(), []
+    model, twin, step_logs = small_model(), small_model(), []
     model.step_logs = True
-    note = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: each.append(dict(logs)))
-    model.fit(pairs(digits_data, 6), shuffle=False, verbose=0, callbacks=[note])
+    callback = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: step_logs.append(dict(logs)))
+    model.fit(pairs(digits_data, 6), shuffle=False, verbose=0, callbacks=[callback])
     means = twin.fit(pairs(digits_data, 6), shuffle=False, verbose=0).history
     for name, (mean,) in means.items():
-        values = [logs[name] for logs in each]
+        values = [logs[name] for logs in step_logs]
         assert len(set(values)) > 1
         assert np.mean(values) == pytest.approx(mean, rel=1e-5)
 
@@ -70,19 +70,19 @@ def test_batch_statistics_are_taken_per_view(digits_data):
     inner = keras.Model(model.encoder.input, model.encoder.get_layer("block1_conv").output)
     means = [np.mean(inner(view), axis=(0, 1, 2)) for view in (view_a, view_b)]
     model.train_on_batch(view_a, view_b)
-    expected = 0.9 * (0.1 * means[0]) + 0.1 * means[1]  # two updates with momentum .9, in the order of the views
-    np.testing.assert_allclose(norm.moving_mean, expected, rtol=1e-4, atol=1e-6)
+    judge = 0.9 * (0.1 * means[0]) + 0.1 * means[1]  # two updates with momentum .9, in the order of the views
+    np.testing.assert_allclose(norm.moving_mean, judge, rtol=1e-4, atol=1e-6)
 
 
 @pytest.mark.parametrize("head", HEADS)
-def test_saving_whole(digits_data, tmp_path, head):
+def test_whole_models_are_saved_and_loaded(digits_data, tmp_path, head):
     model = small_model(head=head)
     model.fit(pairs(digits_data, 2), shuffle=False, verbose=0)
     model.save(tmp_path / "model.keras")
     again = keras.models.load_model(tmp_path / "model.keras")
     images = digits_data.test.images[:5] / np.float32(255)
     np.testing.assert_array_equal(again(images), model(images))
-    np.testing.assert_array_equal(again.frozen_angles(images), model.frozen_angles(images))
+    np.testing.assert_array_equal(again.encode(images), model.encode(images))
     assert again.loss.temperature == model.loss.temperature and again.optimizer.iterations == 2
     with warnings.catch_warnings():
         again.fit(pairs(digits_data, 1), shuffle=False, verbose=0)
@@ -91,14 +91,14 @@ def test_saving_whole(digits_data, tmp_path, head):
 def test_arms_share_encoder_and_projector_weights():
     models = {head: small_model(head=head, seed=4) for head in HEADS}
     for head, model in models.items():
-        # Twice the features need another projector.
+        # Twice as many features need another projector.
         for part in ("encoder",) if head == "trigonometric" else ("encoder", "projector"):
             theirs = getattr(models["quantum"], part).get_weights()
             for a, b in zip(theirs, getattr(model, part).get_weights(), strict=True):
                 np.testing.assert_array_equal(a, b)
 
 
-def test_features_are_cut_before_the_projector(digits_data):
+def test_features_are_the_input_of_the_projector(digits_data):
     model = small_model(head="identity")
     images = digits_data.test.images[:5] / np.float32(255)
     np.testing.assert_array_equal(model.features(images), model.encoder(images, training=False))
@@ -135,36 +135,36 @@ def test_the_train_step_is_traced_once(digits_data):
     assert not model.jit_compile
 
 
-def test_a_session_with_many_models_is_not_warned_of_tracing(tensorflow_says):
-    """TensorFlow counts the traces of a line of code, not of a model: probing five runs must not look like a leak."""
+def test_many_models_in_one_process_cause_no_retracing_warning(tensorflow_says):
+    """TensorFlow counts traces per line of code, not per model: probing five runs must not look like a leak."""
     for seed in range(8):
         model = small_model(seed=seed)
-        angles = [model.frozen_angles(tf.zeros((count, 8, 8, 1))) for count in (3, 2)]
+        angles = [model.encode(tf.zeros((count, 8, 8, 1))) for count in (3, 2)]
         np.testing.assert_allclose(angles[0][:2], angles[1], atol=1e-6)
     assert tensorflow_says() == []
 
 
-class Subclassed(keras.Model):
-    """An encoder as a user may write one, with a call of its own."""
+class SubclassedEncoder(keras.Model):
+    """A user-defined encoder as a subclass with its own `call`."""
 
     def __init__(self):
         super().__init__()
-        self.flatten, self.dense, self.bound = layers.Flatten(), layers.Dense(3), q.BoundedAngle()
+        self.flatten, self.dense, self.bounded = layers.Flatten(), layers.Dense(3), q.BoundedAngle()
 
     def call(self, images):
-        return self.bound(self.dense(self.flatten(images)))
+        return self.bounded(self.dense(self.flatten(images)))
 
 
 @pytest.mark.parametrize("kind", ["sequential", "subclassed"])
 def test_encoders_of_any_kind_and_callbacks(kind):
     images = keras.Input((8, 8, 1))
     stack = [images, layers.Flatten(), layers.Dense(3), q.BoundedAngle()]
-    encoder = keras.Sequential(stack) if kind == "sequential" else keras.Model(images, Subclassed()(images))
+    encoder = keras.Sequential(stack) if kind == "sequential" else keras.Model(images, SubclassedEncoder()(images))
     model = q.SimCLR(encoder, q.QuantumHead(3, layers=1), q.build_projector(3))
     model.compile("adam", loss=q.NTXent(0.2))
     data = np.random.default_rng(0).integers(0, 256, (32, 8, 8, 1), dtype=np.uint8)
     pairs = q.view_pairs(data, q.augmentation(q.Config(), (8, 8, 1)), batch_size=16, seed=0, steps=2)
-    seen = []
-    note = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: seen.append(logs))
-    model.fit(pairs, callbacks=[note], verbose=0)
-    assert len(seen) == 2 and np.isfinite(seen[-1]["loss"])
+    logs_seen = []
+    callback = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: logs_seen.append(logs))
+    model.fit(pairs, callbacks=[callback], verbose=0)
+    assert len(logs_seen) == 2 and np.isfinite(logs_seen[-1]["loss"])

@@ -1,4 +1,4 @@
-"""What settings ask for, told before it is made: against Keras's own weights, and in a process that cannot grow."""
+"""Size estimates from settings: against the weights of built Keras models, and in a process with limited memory."""
 
 import json
 import resource
@@ -11,7 +11,7 @@ import pytest
 import qssl_tf as q
 from qssl_tf.files.checksums import SUMS
 from qssl_tf.models import sizes
-from qssl_tf.models.encoders import FEATURES
+from qssl_tf.models.encoders import BACKBONE_OUTPUTS
 from qssl_tf.quantum import memory, simulators
 from qssl_tf.training.fit import build
 from qssl_tf.training.runs import WEIGHTS
@@ -19,7 +19,7 @@ from qssl_tf.training.runs import WEIGHTS
 
 @pytest.fixture
 def folder(tmp_path):
-    """The ready digits as somebody's folder without checksums."""
+    """The ready weights of the digits as an untrusted folder without checksums."""
     shutil.copytree(WEIGHTS / "digits-ring", tmp_path / "run", ignore=shutil.ignore_patterns(SUMS))
     return tmp_path / "run"
 
@@ -33,19 +33,19 @@ WIDE = [
 
 
 @pytest.fixture
-def small():
-    """Let this process take 1 GB more than it has, so that what is made all the same ends the test and no more."""
+def limited_memory():
+    """Limit this process to 1 GB more than it uses, so that an allocation by mistake fails only this test."""
     before = resource.getrlimit(resource.RLIMIT_DATA)
     status = Path("/proc/self/status").read_text().splitlines()
-    taken = int(next(line for line in status if "VmData" in line).split()[1])
-    resource.setrlimit(resource.RLIMIT_DATA, (1024 * taken + (1 << 30), before[1]))
+    used_kilobytes = int(next(line for line in status if "VmData" in line).split()[1])
+    resource.setrlimit(resource.RLIMIT_DATA, (1024 * used_kilobytes + (1 << 30), before[1]))
     yield
     resource.setrlimit(resource.RLIMIT_DATA, before)
 
 
 @pytest.mark.parametrize("settings", WIDE)
-@pytest.mark.usefixtures("small")
-def test_settings_beyond_their_weights_are_refused_before_anything_is_made(folder, settings, monkeypatch):
+@pytest.mark.usefixtures("limited_memory")
+def test_settings_beyond_their_weights_are_refused_before_any_allocation(folder, settings, monkeypatch):
     monkeypatch.setattr(sizes, "available", lambda: 1 << 50)
     config = json.loads((folder / "config.json").read_text())
     (folder / "config.json").write_text(json.dumps(config | settings))
@@ -55,16 +55,16 @@ def test_settings_beyond_their_weights_are_refused_before_anything_is_made(folde
 
 
 @pytest.mark.parametrize("settings", WIDE)
-@pytest.mark.usefixtures("small")
-def test_own_settings_beyond_memory_are_one_line(settings, here, tmp_path, monkeypatch):
+@pytest.mark.usefixtures("limited_memory")
+def test_settings_beyond_memory_are_refused_in_one_line(settings, here, tmp_path, monkeypatch):
     monkeypatch.setattr(sizes, "available", lambda: 2 * 10**9)
     flags = []
     for name, value in settings.items():
         flags += [f"--{name}", ",".join(map(str, value)) if isinstance(value, list) else str(value)]
-    done = here("trainers/pretrain.py", "--runs-dir", tmp_path, *flags)
-    assert done.returncode == 2 and done.stderr.count("\n") == 1
+    result = here("trainers/pretrain.py", "--runs-dir", tmp_path, *flags)
+    assert result.returncode == 2 and result.stderr.count("\n") == 1
     first = next(name for name in ("projector", "encoding", "width") if name in settings)
-    assert done.stderr.startswith(f"error: `{first}` ") and "; 2.0 GB are left on this machine;" in done.stderr
+    assert result.stderr.startswith(f"error: `{first}` ") and "; 2.0 GB are left on this machine;" in result.stderr
     assert not list(tmp_path.iterdir())
 
 
@@ -88,7 +88,7 @@ def test_weights_are_counted_as_keras_makes_them(settings, digits_data):
     kernels["projector"] = sum(int(np.prod(w.shape)) for w in model.projector.weights if len(w.shape) == 2)
     if config.head != "quantum":
         kernels["head"] = sum(int(np.prod(w.shape)) for w in model.head.weights if len(w.shape) == 2)
-    assert sizes.chosen_weights(config) == kernels
+    assert sizes.configured_weights(config) == kernels
     assert sizes.head_features(config) == model.head.compute_output_shape((None, model.encoder.output_shape[1]))[1]
 
 
@@ -111,29 +111,29 @@ STEPS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("settings", "left", "sentence"), STEPS)
-def test_a_step_beyond_memory_is_one_line(settings, left, sentence, digits_data, monkeypatch):
+@pytest.mark.parametrize(("settings", "free_bytes", "sentence"), STEPS)
+def test_a_step_beyond_memory_is_refused_in_one_line(settings, free_bytes, sentence, digits_data, monkeypatch):
     for module in (sizes, simulators):
-        monkeypatch.setattr(module, "available", lambda: left)
+        monkeypatch.setattr(module, "available", lambda: free_bytes)
     config = q.Config.from_dict({"projector": [2], **settings})
     with pytest.raises(q.UserError, match=f"^{sentence}$"):
         build(config, digits_data)
 
 
-def test_what_is_read_needs_no_room_for_a_step(folder, monkeypatch):
+def test_loading_needs_no_memory_for_a_training_step(folder, monkeypatch):
     monkeypatch.setattr(sizes, "available", lambda: 10**6)
     q.load_run(folder)
 
 
-def test_each_encoder_s_features_are_known():
-    assert set(FEATURES) == {
+def test_the_outputs_of_each_backbone_are_known():
+    assert set(BACKBONE_OUTPUTS) == {
         "small_cnn", "vgg_tiny", "vgg_small", "resnet18", "resnet18_cifar"
     }  # fmt: skip
 
 
 def test_memory_of_a_container_counts(tmp_path):
-    whole = memory.available(tmp_path)
-    assert whole > 10**8
+    machine_bytes = memory.available(tmp_path)
+    assert machine_bytes > 10**8
     (tmp_path / "memory.max").write_text("max\n")
     assert memory.available(tmp_path) > 10**8
     for name, text in (("max", "1000"), ("current", "700"), ("stat", "anon 5\ninactive_file 200\n")):

@@ -10,10 +10,10 @@ from PIL import Image
 import qssl_tf as q
 from qssl_tf.device.draw import draw_circuit
 from qssl_tf.plots.bloch import bloch_angles
-from qssl_tf.plots.embedding import METHODS, SHOWN, embedding_map
+from qssl_tf.plots.embedding import MAX_POINTS, METHODS, embedding_map
 from qssl_tf.plots.expectations import expectation_distributions
 from qssl_tf.plots.projector import sprite, write_projector
-from qssl_tf.plots.style import COLOURS, MARKERS, mark
+from qssl_tf.plots.style import COLOURS, MARKERS, class_style
 
 RNG = np.random.default_rng(0)
 LABELS = np.arange(60) % 3
@@ -22,7 +22,7 @@ NAMES = ("a", "b", "c")
 
 
 def test_colours_and_markers_together_tell_classes_apart():
-    looks = [tuple(mark(number).values()) for number in range(100)]
+    looks = [tuple(class_style(number).values()) for number in range(100)]
     assert len(set(looks)) == 100 and len(COLOURS) == len(MARKERS) == 10
     assert len({colour for colour, _ in looks[:10]}) == len({marker for _, marker in looks[:10]}) == 10
 
@@ -74,8 +74,8 @@ def test_the_share_of_variance_is_that_of_the_covariance(tmp_path):
 
 
 def test_large_sets_are_thinned_and_unlabelled_ones_drawn(tmp_path):
-    many = RNG.normal(size=(SHOWN + 500, 3))
-    assert embedding_map(tmp_path / "map.png", many, np.zeros(len(many), int), ()).shape == (SHOWN, 2)
+    many = RNG.normal(size=(MAX_POINTS + 500, 3))
+    assert embedding_map(tmp_path / "map.png", many, np.zeros(len(many), int), ()).shape == (MAX_POINTS, 2)
     words(tmp_path / "map.png")
 
 

@@ -12,7 +12,7 @@ from qssl_tf.quantum.spec import circuit_spec
 ALL = {name: max(2, ansatz.min_width) for name, ansatz in ANSATZE.items()}
 
 
-def layer(name, width):
+def two_qubit_wires(name, width):
     """Wires of the gates on two qubits, in order."""
     spec = circuit_spec(width, name, 1)
     return [tuple(q.col for q in op.qubits) for block in spec.blocks[1:] for op in block.all_operations()
@@ -54,7 +54,7 @@ def test_every_ansatz_is_listed_at_two_widths():
 
 @pytest.mark.parametrize(("name", "width"), WIRES)
 def test_wires(name, width):
-    assert sorted(layer(name, width)) == sorted(WIRES[name, width])
+    assert sorted(two_qubit_wires(name, width)) == sorted(WIRES[name, width])
 
 
 @pytest.mark.parametrize("name", ANSATZE)
@@ -62,8 +62,8 @@ def test_unitaries_are_qiskits(name):
     for width in (ALL[name], ALL[name] + 1, 5):
         spec = circuit_spec(width, name, layers=3)
         theta = np.random.default_rng(width).uniform(-np.pi, np.pi, len(spec.weights))
-        resolved = cirq.resolve_parameters(spec.ansatz, dict(zip(spec.weights, theta, strict=True)))
-        ours = resolved.unitary(qubit_order=spec.qubits, qubits_that_should_be_present=spec.qubits)
+        circuit = cirq.resolve_parameters(spec.ansatz, dict(zip(spec.weights, theta, strict=True)))
+        ours = circuit.unitary(qubit_order=spec.qubits, qubits_that_should_be_present=spec.qubits)
         judge = Operator(ansatz_circuit(name, width, 3, theta).reverse_bits()).data  # Qiskit is little-endian
         np.testing.assert_allclose(ours, judge, atol=1e-6)
 

@@ -6,8 +6,8 @@ import pytest
 import sympy
 
 from qssl_tf.errors import UserError
-from qssl_tf.quantum.gates import Dephasing, Gate, RowRotation, embedded, instructions
-from qssl_tf.quantum.splitting import split
+from qssl_tf.quantum.gates import Dephasing, Gate, RowRotation, embed, instructions
+from qssl_tf.quantum.gatewise import gatewise
 
 T = sympy.Symbol("t")
 QUBITS = cirq.LineQubit.range(3)
@@ -28,16 +28,16 @@ ROTATIONS = [
 
 
 def unitary(operation, value):
-    resolved = cirq.resolve_parameters(operation, {T: value})
-    return cirq.Circuit(cirq.I.on_each(*QUBITS), resolved).unitary(qubit_order=QUBITS)
+    operation = cirq.resolve_parameters(operation, {T: value})
+    return cirq.Circuit(cirq.I.on_each(*QUBITS), operation).unitary(qubit_order=QUBITS)
 
 
 def matrix(instruction, angle):
     """The instruction on three wires, in double precision, from its definition."""
     if isinstance(instruction, Gate):
         constant, by_cosine, by_sine = instruction.terms
-        own = constant + np.cos(angle / 2) * by_cosine + np.sin(angle / 2) * by_sine
-        return embedded(own, instruction.wires, range(3))
+        local_matrix = constant + np.cos(angle / 2) * by_cosine + np.sin(angle / 2) * by_sine
+        return embed(local_matrix, instruction.wires, range(3))
     assert set(instruction.letters) == {"Z"}
     bits = (np.arange(8)[:, None] >> np.arange(3)[::-1]) & 1
     sign = np.prod(1 - 2 * bits[:, list(instruction.targets)], axis=1)
@@ -48,37 +48,37 @@ def matrix(instruction, angle):
 @pytest.mark.parametrize("operation", ROTATIONS, ids=str)
 @pytest.mark.parametrize("by_row", [False, True])
 def test_a_rotation_is_cirqs(operation, by_row):
-    gates = split(cirq.Circuit(operation), (T,))
-    (only,) = instructions(gates, QUBITS, {0} if by_row else ())
-    assert isinstance(only, RowRotation) == by_row
+    gates = gatewise(cirq.Circuit(operation), (T,))
+    (instruction,) = instructions(gates, QUBITS, {0} if by_row else ())
+    assert isinstance(instruction, RowRotation) == by_row
     for value in (-2.1, 0.4, 3.7):
         angle = value * gates.matrix[0, 0] + gates.offset[0]
         product = np.eye(8)
-        for part in only.about_z() if by_row else [only]:
+        for part in instruction.about_z() if by_row else [instruction]:
             product = matrix(part, angle) @ product
         np.testing.assert_allclose(product, unitary(operation, value), atol=1e-6)
 
 
 def test_fixed_gates_and_dephasing_keep_their_wires():
     circuit = cirq.Circuit(cirq.CX(QUBITS[2], QUBITS[0]), cirq.phase_flip(0.5)(QUBITS[1]))
-    gate, dephasing = instructions(split(circuit, ()), QUBITS, ())
+    gate, dephasing = instructions(gatewise(circuit, ()), QUBITS, ())
     assert dephasing == Dephasing((1,))
     np.testing.assert_allclose(matrix(gate, 0.0), unitary(cirq.CX(QUBITS[2], QUBITS[0]), 0.0))
 
 
 def test_operations_at_the_front_can_be_skipped():
     circuit = cirq.Circuit(cirq.rx(T)(QUBITS[0]), cirq.H(QUBITS[0]), cirq.ry(T)(QUBITS[0]))
-    (left,) = instructions(split(circuit, (T,)), QUBITS, (), skip=2)
-    assert left.angle == 1
+    (remaining,) = instructions(gatewise(circuit, (T,)), QUBITS, (), skip=2)
+    assert remaining.angle == 1
 
 
-def test_what_only_tfq_knows_is_named():
-    noisy = split(cirq.Circuit(cirq.depolarize(0.1)(QUBITS[0])), ())
+def test_operations_that_only_tfq_supports_are_refused():
+    noisy = gatewise(cirq.Circuit(cirq.depolarize(0.1)(QUBITS[0])), ())
     with pytest.raises(
         UserError, match=r"`simulator` must be tfq \(or auto\) for the channel depolarize\(p=0.1\): xla"
     ):
         list(instructions(noisy, QUBITS, ()))
-    turned = cirq.XPowGate(exponent=T / sympy.pi)(QUBITS[0])  # cirq.rx(T) but for a phase, which its control notices
-    phased = split(cirq.Circuit(cirq.ControlledOperation([QUBITS[1]], turned)), (T,))
+    x_power = cirq.XPowGate(exponent=T / sympy.pi)(QUBITS[0])  # cirq.rx(T) up to a phase, which matters under control
+    phased = gatewise(cirq.Circuit(cirq.ControlledOperation([QUBITS[1]], x_power)), (T,))
     with pytest.raises(UserError, match="xla takes controlled rotations such as"):
         list(instructions(phased, QUBITS, ()))

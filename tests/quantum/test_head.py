@@ -1,4 +1,4 @@
-"""The head against the simulators of Cirq and Qiskit in double precision; gradients are in test_shift_rules.py."""
+"""The head against the simulators of Cirq and Qiskit in double precision; gradients are in test_tfq_gradients.py."""
 
 import keras
 import numpy as np
@@ -15,7 +15,7 @@ def random_angles(rows, width, seed=0):
     return np.random.default_rng(seed).uniform(0, np.pi, (rows, width)).astype(np.float32)
 
 
-# XLA compiles each head for a second or so; its states are judged at more widths in test_statevector.py.
+# XLA takes a second to compile each head; test_statevector.py checks its states at more widths.
 CASES = [
     (simulator, ansatz, encoding, width, rows)
     for ansatz in ANSATZE
@@ -29,7 +29,7 @@ CASES = [
 def test_expectations_are_cirqs_and_qiskits(simulator, ansatz, encoding, width, rows):
     layers = 3  # 12 weights or more: names must not sort as 1, 10, 2
     head = QuantumHead(width, ansatz, layers, encoding, simulator=simulator, seed=1)
-    angles = random_angles(rows, head.spec.features)
+    angles = random_angles(rows, head.spec.input_size)
     weights = head.parameters.numpy().astype(float)
     ours = head(angles).numpy()
     np.testing.assert_allclose(ours, expectations(head.spec, angles, weights), atol=1e-5)
@@ -72,7 +72,7 @@ def test_it_trains_saves_and_reloads_in_a_keras_model(tmp_path, functional, simu
 @pytest.mark.parametrize("encoding", ENCODINGS)
 def test_every_combination_reloads_and_predicts_the_same(ansatz, encoding, tmp_path):
     head = QuantumHead(4, ansatz, 1, encoding, "z_zz", simulator="tfq", seed=3)
-    model = keras.Sequential([keras.Input((head.spec.features,)), head])
+    model = keras.Sequential([keras.Input((head.spec.input_size,)), head])
     model.save(tmp_path / "model.keras")
-    angles = random_angles(2, head.spec.features)
+    angles = random_angles(2, head.spec.input_size)
     np.testing.assert_array_equal(keras.models.load_model(tmp_path / "model.keras")(angles), model(angles))

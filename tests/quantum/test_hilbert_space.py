@@ -23,9 +23,9 @@ def random_states(n, dimension, seed=0):
 def test_states_are_cirqs():
     spec = circuit_spec(3, "ring", 2)
     rng = np.random.default_rng(0)
-    features, weights = rng.uniform(0, np.pi, (4, 3)), rng.normal(size=len(spec.weights))
-    ours = encoded_states(spec, weights, features)
-    for row, values in zip(ours, symbol_values(spec, features, weights), strict=True):
+    inputs, weights = rng.uniform(0, np.pi, (4, 3)), rng.normal(size=len(spec.weights))
+    ours = encoded_states(spec, weights, inputs)
+    for row, values in zip(ours, symbol_values(spec, inputs, weights), strict=True):
         judge = cirq.resolve_parameters(spec.circuit, values).final_state_vector(qubit_order=spec.qubits)
         np.testing.assert_allclose(row, judge, atol=1e-5)
 
@@ -39,10 +39,10 @@ def test_pair_geometry_is_its_definition_with_density_matrices():
         distances.append(np.trace((rho - sigma) @ (rho - sigma)).real)
         pair.append(np.trace(rho @ rho).real)
         others.append(np.trace(sigma @ sigma).real)
-    found = pair_geometry(a, b)
-    assert found.hilbert_schmidt_distance == pytest.approx(np.mean(distances))
-    assert (found.purity_pair, found.purity_others) == pytest.approx((np.mean(pair), np.mean(others)))
-    assert found.purity_pair == pytest.approx((1 + found.positive_overlap) / 2)
+    geometry = pair_geometry(a, b)
+    assert geometry.hilbert_schmidt_distance == pytest.approx(np.mean(distances))
+    assert (geometry.purity_pair, geometry.purity_others) == pytest.approx((np.mean(pair), np.mean(others)))
+    assert geometry.purity_pair == pytest.approx((1 + geometry.positive_overlap) / 2)
 
 
 def test_overlaps_of_angle_encodings_have_a_closed_form():
@@ -50,8 +50,8 @@ def test_overlaps_of_angle_encodings_have_a_closed_form():
     rng = np.random.default_rng(0)
     x, y = rng.uniform(0, np.pi, (2, 6, 3))
     weights = rng.normal(size=len(spec.weights))
-    found = pair_geometry(encoded_states(spec, weights, x), encoded_states(spec, weights, y))
-    assert found.positive_overlap == pytest.approx(np.mean(np.prod(np.cos((x - y) / 2) ** 2, axis=1)), abs=1e-5)
+    geometry = pair_geometry(encoded_states(spec, weights, x), encoded_states(spec, weights, y))
+    assert geometry.positive_overlap == pytest.approx(np.mean(np.prod(np.cos((x - y) / 2) ** 2, axis=1)), abs=1e-5)
 
 
 def test_meyer_wallach_of_known_states():
@@ -65,12 +65,12 @@ def test_meyer_wallach_of_known_states():
 
 def test_haar_random_states_have_their_mean_entanglement():
     """Mean Q of Haar-random states is (N - 2) / (N + 1)."""
-    found = meyer_wallach(random_states(4000, 16)).mean()
-    assert found == pytest.approx(14 / 17, abs=0.005)
+    mean = meyer_wallach(random_states(4000, 16)).mean()
+    assert mean == pytest.approx(14 / 17, abs=0.005)
 
 
 def test_one_rotation_about_one_axis_covers_a_circle():
-    """RY on one qubit: F = cos^2 of a uniform angle, the arcsine law, against the uniform law of one qubit."""
+    """RY on one qubit: F = cos^2 of a uniform angle has the arcsine distribution; Haar-random states a uniform one."""
     edges = np.linspace(0, 1, 76)
     arcsine = np.diff(2 / np.pi * np.arcsin(np.sqrt(edges)))
     divergence = np.sum(arcsine * np.log(arcsine * 75))
@@ -86,7 +86,7 @@ def test_controlled_x_rotations_beat_controlled_z_rotations(x_links, z_links):
 
 
 def test_layers_cover_more_states_until_they_saturate():
-    """arXiv:1905.10876, Section 4: the divergence falls with layers; what is left is the histogram's own noise."""
+    """arXiv:1905.10876, Section 4: the divergence falls with layers down to the noise of the histogram."""
     divergence = [expressibility(circuit_spec(4, "sim14", layers)) for layers in (1, 2, 4)]
     histogram_noise = 74 / (2 * 5000)  # (bins - 1) / (2 pairs), the bias of a plug-in divergence
     assert divergence[0] > divergence[1] and divergence[2] < 2 * histogram_noise

@@ -24,7 +24,7 @@ def noisy_head(noise="none", **options):
 ANGLES = np.array([[0.4, 1.3, 2.2]], np.float32)
 
 
-def by_density_matrix(head, blocks, angles=ANGLES, weights=None):
+def density_matrix_expectations(head, blocks, angles=ANGLES, weights=None):
     """Z expectations of a circuit with channels, without readout errors."""
     circuit = sum(blocks, cirq.Circuit())
     values = symbol_values(head.spec, angles, head.parameters.numpy() if weights is None else weights)[0]
@@ -39,8 +39,8 @@ def by_density_matrix(head, blocks, angles=ANGLES, weights=None):
 @pytest.mark.parametrize("level", ["gate", "layer"])
 def test_channels_are_cirqs(noise, level):
     head = noisy_head(noise, noise_level=level, simulator="tfq")
-    judge = by_density_matrix(head, noisy_blocks(head.spec.blocks, read_noise(noise), level))
-    clean = by_density_matrix(head, head.spec.blocks)
+    judge = density_matrix_expectations(head, noisy_blocks(head.spec.blocks, read_noise(noise), level))
+    clean = density_matrix_expectations(head, head.spec.blocks)
     ours = head(np.repeat(ANGLES, ROWS, axis=0)).numpy().mean(axis=0)
     assert np.all(np.abs(ours - judge) < ERROR)
     assert np.abs(clean - judge).max() > ERROR  # the noise is strong enough to be seen
@@ -48,7 +48,7 @@ def test_channels_are_cirqs(noise, level):
 
 def test_readout_errors_shrink_each_expectation():
     head, clean = noisy_head("readout=0.1"), noisy_head()
-    judge = 0.8 * by_density_matrix(clean, clean.spec.blocks)
+    judge = 0.8 * density_matrix_expectations(clean, clean.spec.blocks)
     assert np.all(np.abs(head(np.repeat(ANGLES, ROWS, axis=0)).numpy().mean(axis=0) - judge) < ERROR)
 
 
@@ -70,8 +70,8 @@ def test_partial_measurement_is_a_measurement_between_the_layers(simulator):
         judge += count * (1 - 2 * np.array([int(bit) for bit in bits.split()[0][::-1]]))
     ours = head(np.repeat(angles[np.newaxis].astype(np.float32), ROWS, axis=0)).numpy().mean(axis=0)
     assert np.all(np.abs(ours - judge / (ROWS * SHOTS)) < 1.5 * ERROR)
-    whole = QuantumHead(4, "ring", 2, seed=5)(angles[np.newaxis].astype(np.float32))[0]
-    assert np.abs(whole - judge / (ROWS * SHOTS)).max() > 1.5 * ERROR
+    without_measurement = QuantumHead(4, "ring", 2, seed=5)(angles[np.newaxis].astype(np.float32))[0]
+    assert np.abs(without_measurement - judge / (ROWS * SHOTS)).max() > 1.5 * ERROR
 
 
 def test_gradients_through_the_measurement_are_those_of_the_density_matrix():
@@ -82,8 +82,8 @@ def test_gradients_through_the_measurement_are_those_of_the_density_matrix():
     assert blocks[2] == cirq.Circuit(cirq.phase_flip(0.5).on_each(head.spec.qubits[0], head.spec.qubits[2]))
 
     def value(x, w):
-        found = by_density_matrix(head, blocks, x[np.newaxis], w)
-        return float(found @ mix)
+        expectations = density_matrix_expectations(head, blocks, x[np.newaxis], w)
+        return float(expectations @ mix)
 
     inputs = tf.constant(np.repeat(ANGLES, rows, axis=0))
     with tf.GradientTape() as tape:
@@ -92,14 +92,14 @@ def test_gradients_through_the_measurement_are_those_of_the_density_matrix():
     by_inputs, by_weights = tape.gradient(total, [inputs, head.parameters])
     # Each term has at most the variance |mix|^2 / shots; the squares of a gate's coefficients add up to at most 1/2.
     error = 5 * np.linalg.norm(mix, ord=1) * np.sqrt(0.5 / SHOTS / rows)
-    for place in range(3):
-        step = 1e-3 * np.eye(3)[place]
+    for index in range(3):
+        step = 1e-3 * np.eye(3)[index]
         judge = (value(angles + step, weights) - value(angles - step, weights)) / 2e-3
-        assert abs(by_inputs.numpy()[:, place].sum() - judge) < error
-    for place in (0, 4, 7, 10):  # RY and controlled RX, before and after the measurement
-        step = 1e-3 * np.eye(len(weights))[place]
+        assert abs(by_inputs.numpy()[:, index].sum() - judge) < error
+    for index in (0, 4, 7, 10):  # RY and controlled RX, before and after the measurement
+        step = 1e-3 * np.eye(len(weights))[index]
         judge = (value(angles, weights + step) - value(angles, weights - step)) / 2e-3
-        assert abs(by_weights[place] - judge) < error
+        assert abs(by_weights[index] - judge) < error
 
 
 def test_training_under_noise_moves_downhill():
@@ -142,6 +142,6 @@ def test_training_under_noise_moves_downhill():
     ],
 )
 def test_bad_combinations(options, sentence):
-    with pytest.raises(UserError) as caught:
+    with pytest.raises(UserError) as error:
         QuantumHead(**{"width": 3, "shots": 10, "gradient": "parameter_shift"} | options)
-    assert sentence in str(caught.value)
+    assert sentence in str(error.value)

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from qssl_tf.errors import UserError
-from qssl_tf.quantum.observables import basis_change, members, observables
+from qssl_tf.quantum.observables import basis_change, observables, support_mask
 
 QUBITS = cirq.GridQubit.rect(1, 4)
 X, Y, Z = cirq.X, cirq.Y, cirq.Z
@@ -16,21 +16,21 @@ def test_named_sets():
 
 
 def test_products_are_read():
-    read = observables("Z0, X1Y3", QUBITS)
-    assert read == (cirq.PauliString({QUBITS[0]: Z}), cirq.PauliString({QUBITS[1]: X, QUBITS[3]: Y}))
-    np.testing.assert_array_equal(members(read, QUBITS).T, [[1, 0, 0, 0], [0, 1, 0, 1]])
+    products = observables("Z0, X1Y3", QUBITS)
+    assert products == (cirq.PauliString({QUBITS[0]: Z}), cirq.PauliString({QUBITS[1]: X, QUBITS[3]: Y}))
+    np.testing.assert_array_equal(support_mask(products, QUBITS).T, [[1, 0, 0, 0], [0, 1, 0, 1]])
 
 
 def test_after_the_change_of_basis_everything_is_z():
-    read = observables("X0,Y1Z2,X0Y1", QUBITS[:3])
-    change = basis_change(read).unitary(qubits_that_should_be_present=QUBITS[:3])
-    for product in read:
+    products = observables("X0,Y1Z2,X0Y1", QUBITS[:3])
+    change = basis_change(products).unitary(qubits_that_should_be_present=QUBITS[:3])
+    for product in products:
         zs = cirq.PauliString({q: Z for q in product.qubits}).matrix(QUBITS[:3])
         np.testing.assert_allclose(change.conj().T @ zs @ change, product.matrix(QUBITS[:3]), atol=1e-9)
 
 
 @pytest.mark.parametrize(
-    ("words", "sentence"),
+    ("text", "sentence"),
     [
         ("zz", "`observables` must be one of z, z_zz, or products such as 'Z0,X1X2'; got 'zz'."),
         ("Z4", "`observables` must be on qubits 0 to 3 at `width` 4; got 'Z4'."),
@@ -41,7 +41,7 @@ def test_after_the_change_of_basis_everything_is_z():
         ),
     ],
 )
-def test_bad_words(words, sentence):
-    with pytest.raises(UserError) as caught:
-        observables(words, QUBITS)
-    assert str(caught.value) == sentence
+def test_invalid_text(text, sentence):
+    with pytest.raises(UserError) as error:
+        observables(text, QUBITS)
+    assert str(error.value) == sentence

@@ -12,7 +12,7 @@ from qssl_tf.quantum import pauli_simulator, simulators
 from qssl_tf.quantum.ansatze import ANSATZE
 from qssl_tf.quantum.head import QuantumHead
 from qssl_tf.quantum.measurement import Measurement
-from qssl_tf.quantum.observables import basis_change, members
+from qssl_tf.quantum.observables import basis_change, support_mask
 from qssl_tf.quantum.pauli_simulator import differentiated, simulation
 from qssl_tf.quantum.simulators import choose_simulator
 from qssl_tf.quantum.spec import circuit_spec
@@ -26,9 +26,9 @@ def numbers(spec, rows=3, seed=0):
     return rng.uniform(-3, 3, (rows, len(spec.inputs))), rng.uniform(-3, 3, len(spec.weights))
 
 
-def outcomes_by_cirq(spec, measured, angles, weights):
+def outcomes_by_cirq(spec, measurement, angles, weights):
     """Probabilities of the outcomes of each row, shape (n, 2^width)."""
-    circuit = measured.executed(spec) + basis_change(spec.observables) + measured.readout(spec)
+    circuit = measurement.executed_circuit(spec) + basis_change(spec.observables) + measurement.readout_circuit(spec)
     simulator = cirq.DensityMatrixSimulator(dtype=np.complex128)
     found = [
         simulator.simulate(circuit, values, qubit_order=spec.qubits).final_density_matrix
@@ -37,14 +37,14 @@ def outcomes_by_cirq(spec, measured, angles, weights):
     return np.array([np.diag(density).real for density in found])
 
 
-def by_cirq(spec, measured, angles, weights):
+def by_cirq(spec, measurement, angles, weights):
     bits = (np.arange(2 ** len(spec.qubits))[:, None] >> np.arange(len(spec.qubits))[::-1]) & 1
-    values = 1 - 2 * (bits @ members(spec.observables, spec.qubits) % 2)
-    return outcomes_by_cirq(spec, measured, angles, weights) @ values
+    values = 1 - 2 * (bits @ support_mask(spec.observables, spec.qubits) % 2)
+    return outcomes_by_cirq(spec, measurement, angles, weights) @ values
 
 
-def ours(spec, measured, angles, weights):
-    run = differentiated(simulation(spec, measured))
+def ours(spec, measurement, angles, weights):
+    run = differentiated(simulation(spec, measurement))
     inputs, theta = tf.constant(angles, tf.float32), tf.constant(weights, tf.float32)
     return run(inputs, theta, NO_SEED, FIRST_ROW).numpy()
 
@@ -58,11 +58,11 @@ CASES = [
 
 @pytest.mark.parametrize(("ansatz", "width", "encoding"), CASES)
 def test_values_are_those_of_density_matrices(ansatz, width, encoding):
-    spec = circuit_spec(width, ansatz, 2, encoding, "z_zz", measured_between=width > 1)
-    measured = Measurement(noise=WORDS, partial_measurement=width > 1)
+    spec = circuit_spec(width, ansatz, 2, encoding, "z_zz", mid_circuit_measurement=width > 1)
+    measurement = Measurement(noise=WORDS, partial_measurement=width > 1)
     angles, weights = numbers(spec)
     np.testing.assert_allclose(
-        ours(spec, measured, angles, weights), by_cirq(spec, measured, angles, weights), atol=1e-5
+        ours(spec, measurement, angles, weights), by_cirq(spec, measurement, angles, weights), atol=1e-5
     )
 
 
@@ -70,10 +70,10 @@ def test_values_are_those_of_density_matrices(ansatz, width, encoding):
 @pytest.mark.parametrize("channel", ["depolarizing", "amplitude_damping", "phase_damping", "readout"])
 def test_each_channel_alone(channel, level):
     spec = circuit_spec(4, "ring", 2, "angle", "X0,X0Y1,Z2Z3")
-    measured = Measurement(noise=f"{channel}=0.17", noise_level=level)
+    measurement = Measurement(noise=f"{channel}=0.17", noise_level=level)
     angles, weights = numbers(spec)
     np.testing.assert_allclose(
-        ours(spec, measured, angles, weights), by_cirq(spec, measured, angles, weights), atol=1e-5
+        ours(spec, measurement, angles, weights), by_cirq(spec, measurement, angles, weights), atol=1e-5
     )
 
 
@@ -81,18 +81,18 @@ def test_each_channel_alone(channel, level):
 def test_gradients_are_central_differences_of_density_matrices(ansatz):
     width = max(3, ANSATZE[ansatz].min_width)
     spec = circuit_spec(width, ansatz, 2)
-    measured, rng = Measurement(noise=WORDS), np.random.default_rng(1)
+    measurement, rng = Measurement(noise=WORDS), np.random.default_rng(1)
     angles, weights = numbers(spec, rows=2)
     mix = rng.normal(size=(2, len(spec.observables)))
     inputs, theta = tf.constant(angles, tf.float32), tf.constant(weights, tf.float32)
-    run = differentiated(simulation(spec, measured))
+    run = differentiated(simulation(spec, measurement))
     with tf.GradientTape() as tape:
         tape.watch([inputs, theta])
         total = tf.reduce_sum(run(inputs, theta, NO_SEED, FIRST_ROW) * tf.constant(mix, tf.float32))
     by_inputs, by_weights = (np.asarray(part) for part in tape.gradient(total, [inputs, theta]))
 
     def slope(x, w):
-        ahead, back = (np.sum(mix * by_cirq(spec, measured, angles + way * x, weights + way * w)) for way in (1, -1))
+        ahead, back = (np.sum(mix * by_cirq(spec, measurement, angles + way * x, weights + way * w)) for way in (1, -1))
         return (ahead - back) / 2e-4
 
     for place in rng.choice(width, 2, replace=False):
@@ -119,13 +119,13 @@ def test_full_depolarization_leaves_nothing():
 def test_shots_come_from_the_exact_noisy_distribution():
     """Chi-square of all outcomes, and the multinomial covariance of the observables, which share their shots."""
     spec, shots, rows = circuit_spec(3, "ring", 1, "angle", "z_zz"), 50, 4000
-    measured = Measurement(shots=shots, noise=WORDS)
+    measurement = Measurement(shots=shots, noise=WORDS)
     angles, weights = numbers(spec, rows=1)
-    run, chances = simulation(spec, measured), outcomes_by_cirq(spec, measured, angles, weights)[0]
+    run, chances = simulation(spec, measurement), outcomes_by_cirq(spec, measurement, angles, weights)[0]
     inputs = tf.constant(np.repeat(angles, rows, axis=0), tf.float32)
     values = run.estimate(*run.angles(inputs, tf.constant(weights, tf.float32)), tf.constant([3, 4]), FIRST_ROW).numpy()
     bits = (np.arange(8)[:, None] >> np.arange(3)[::-1]) & 1
-    signs = 1 - 2 * (bits @ members(spec.observables, spec.qubits) % 2)  # (8, 6)
+    signs = 1 - 2 * (bits @ support_mask(spec.observables, spec.qubits) % 2)  # (8, 6)
     # z and zz of three qubits, with 1 and zzz missing, fix counts only up to one number: compare moments instead.
     mean, covariance = chances @ signs, (signs.T * chances) @ signs - np.outer(chances @ signs, chances @ signs)
     off = values.mean(axis=0) - mean

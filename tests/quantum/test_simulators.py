@@ -1,4 +1,4 @@
-"""Which simulator runs a head, and what is refused before anything is allocated."""
+"""The choice of the simulator, and what is refused before any allocation."""
 
 import re
 
@@ -30,11 +30,11 @@ def test_names_are_checked():
 
 
 def test_xla_says_who_can_do_noise():
-    words = (
+    sentence = (
         "`simulator` must be pauli or tfq (or auto) with `noise`: xla knows no channels but `partial_measurement`; "
         "got 'xla' and 'depolarizing=0.01'."
     )
-    with pytest.raises(UserError, match=re.escape(words)):
+    with pytest.raises(UserError, match=re.escape(sentence)):
         QuantumHead(2, shots=10, gradient="parameter_shift", noise="depolarizing=0.01", simulator="xla")
 
 
@@ -48,7 +48,7 @@ def test_states_beyond_memory_are_refused_with_their_size(simulator):
 
 
 @pytest.mark.parametrize(("ansatz", "width"), [*((ansatz, 7) for ansatz in ANSATZE), ("ring", 10), ("all_to_all", 10)])
-def test_both_give_the_same_values(ansatz, width):
+def test_the_simulators_agree(ansatz, width):
     angles = np.random.default_rng(0).uniform(0, np.pi, (3, width)).astype(np.float32)
     ours, theirs = (QuantumHead(width, ansatz, 2, simulator=name, seed=1)(angles) for name in ("xla", "tfq"))
     np.testing.assert_allclose(ours, theirs, atol=1e-5)

@@ -8,14 +8,14 @@ from qssl_tf.quantum.spec import circuit_spec, describe
 
 def gates(circuit):
     """Each operation as (name, control and target numbers, symbol)."""
-    listed = []
+    gate_list = []
     for operation in circuit.all_operations():
         wires = tuple(qubit.col for qubit in operation.qubits)
         gate = operation.without_classical_controls().gate
         name = "C" * (len(wires) - 1) + type(getattr(gate, "sub_gate", gate)).__name__
         symbol = sorted(map(str, cirq.parameter_symbols(operation)))
-        listed.append((name, wires, symbol[0] if symbol else None))
-    return listed
+        gate_list.append((name, wires, symbol[0] if symbol else None))
+    return gate_list
 
 
 @pytest.mark.parametrize("width", [2, 3, 5])
@@ -29,8 +29,8 @@ def test_ring_is_ry_and_controlled_rx_around_the_ring(width):
     assert sorted(gates(spec.ansatz)) == sorted(expected)
     for qubit in range(width):  # the order on each wire
 
-        def on_wire(listed, qubit=qubit):
-            return [gate for gate in listed if qubit in gate[1]]
+        def on_wire(gate_list, qubit=qubit):
+            return [gate for gate in gate_list if qubit in gate[1]]
 
         assert on_wire(gates(spec.ansatz)) == on_wire(expected)
 
@@ -69,7 +69,7 @@ def test_the_encoding_turns_each_qubit_about_x():
     assert operations == [cirq.rx(angle)(qubit) for angle, qubit in zip(values.values(), spec.qubits, strict=True)]
 
 
-def test_bad_requests():
+def test_unknown_names_and_widths_are_refused():
     with pytest.raises(
         UserError, match=r"^`ansatz` must be one of ring, all_to_all.*; got 'rign'\. Did you mean 'ring'\?$"
     ):
@@ -86,7 +86,7 @@ def test_bad_requests():
         circuit_spec(11, encoding="amplitude")
 
 
-def test_the_description_counts():
+def test_the_description_has_the_counts():
     text = describe(circuit_spec(4, "ring", 1))
     assert "ring on 4 qubits, encoding angle: 8 weights, 4 input features, 4 observables, 12 gates, 4 on two" in text
     assert "Rx(theta_004)" in text and "arXiv:2103.14653" in text

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from qssl_tf.quantum.splitting import split
+from qssl_tf.quantum.gatewise import gatewise
 from qssl_tf.quantum.transfer import on_wires, pauli_products, transfer_of_channel, transfers
 
 MATRICES = [cirq.unitary(gate) for gate in (cirq.I, cirq.X, cirq.Y, cirq.Z)]
@@ -56,7 +56,7 @@ def test_a_gate_is_the_sum_of_its_five_terms_at_any_angle(gate, angle):
     import sympy
 
     symbol = sympy.Symbol("a")
-    circuit = split(cirq.Circuit(gate(symbol)), (symbol,))
+    circuit = gatewise(cirq.Circuit(gate(symbol)), (symbol,))
     (step,) = transfers(circuit, (FIRST, SECOND))
     turn = float(angle * circuit.matrix[0, 0] + circuit.offset[0])
     functions = [1, np.cos(turn), np.sin(turn), np.cos(turn / 2), np.sin(turn / 2)]

@@ -125,14 +125,14 @@ def test_what_does_not_belong_together_is_refused(runs, tmp_path):
     place, begun = tmp_path / "a", q.load_run(runs[0].folder, 0)
     (other / "config.json").write_text(json.dumps(config | {"width": 3}))
     for run, folder, seeds, sentence in (
-        (runs[0], tmp_path, [], f"{tmp_path} exists already; name another folder with --output."),
+        (runs[0], tmp_path, [], f"{tmp_path} exists already; name another folder with `output`."),
         (begun, place, [], f"{probe} is of step 5 and the weights are of 0; probe them, or share those."),
-        (runs[0], place, [ours], f"--seeds must name runs of other seeds; seed 0 of {ours} is there twice."),
+        (runs[0], place, [ours], f"`seeds` must name runs of other seeds; seed 0 of {ours} is there twice."),
         (
             runs[0],
             place,
             [other],
-            f"--seeds must name runs with the same settings; {other} has others (width: 2 against 3).",
+            f"`seeds` must name runs with the same settings; {other} has others (width: 2 against 3).",
         ),
     ):
         with pytest.raises(q.UserError) as error:

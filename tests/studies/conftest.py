@@ -1,24 +1,24 @@
-"""Records made up for the tests."""
+"""Synthetic records."""
 
 import pytest
 
-from qssl_tf.studies.records import Probed, Record
-from qssl_tf.studies.studies import STUDIES, Pair
+from qssl_tf.studies.records import ProbeRecord, Record
+from qssl_tf.studies.studies import STUDIES, RunSpec
 
 
 @pytest.fixture(scope="session")
-def made_up():
-    """Return a function (study, cell, seed, {(batch, protocol): (last, best)}) -> record."""
+def make_record():
+    """Return a function (study, condition, seed, {(batch, protocol): (last, best)}) -> record."""
 
-    def make(study, cell, seed, accuracies, **changes):
-        found = next(one for one in STUDIES[study].cells if one.name == cell)
+    def make(study, condition, seed, accuracies, **changes):
+        spec = RunSpec(next(one for one in STUDIES[study].conditions if one.name == condition), seed)
         steps = STUDIES[study].batches[-1]
-        probes = [Probed(batch, protocol, *values, 6.0) for (batch, protocol), values in accuracies.items()]
+        probes = [ProbeRecord(batch, protocol, *values, 6.0) for (batch, protocol), values in accuracies.items()]
         row = {"step": 1.0, "positive_overlap": 0.5, "hilbert_schmidt_distance": 0.2, "purity_pair": 0.7}
         values = {
-            "cell": cell,
+            "condition": condition,
             "seed": seed,
-            "config": Pair(found, seed).config.to_dict(),
+            "config": spec.config.to_dict(),
             "versions": {"tensorflow": "2.18.1", "dataset": "cifar10/3.0.2"},
             "train_images": 25_000,
             "test_images": 5000,

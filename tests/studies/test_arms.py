@@ -3,7 +3,7 @@ import pytest
 
 from qssl_tf.data.augment import augmentation
 from qssl_tf.errors import UserError
-from qssl_tf.evaluation.published import published
+from qssl_tf.evaluation.published import published_accuracies
 from qssl_tf.models.simclr import build_simclr
 from qssl_tf.presets import PRESETS
 from qssl_tf.studies.arms import ARMS, arm_config
@@ -17,7 +17,7 @@ def test_published_arms_are_the_papers_presets():
     assert {name for name, arm in ARMS.items() if arm.published} == set(presets)
     for name, preset_name in presets.items():
         assert arm_config(name, 0) == PRESETS[preset_name]
-        assert 176 in published(name)
+        assert 176 in published_accuracies(name)
 
 
 def test_arms_with_equal_seeds_begin_with_the_same_encoder_and_the_same_data():

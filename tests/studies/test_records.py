@@ -5,33 +5,33 @@ import pytest
 
 from qssl_tf.errors import UserError
 from qssl_tf.studies.records import read_record, record_path, refuse_mixed_data, write_record
-from qssl_tf.studies.studies import STUDIES, Pair
+from qssl_tf.studies.studies import STUDIES, RunSpec
 
-PAIR = Pair(STUDIES["paper"].cells[0], 3)
+SPEC = RunSpec(STUDIES["paper"].conditions[0], 3)
 
 
 @pytest.fixture
-def record(made_up):
-    return made_up("paper", "ring", 3, {(176, "cached"): (46.0, 46.5), (194, "cached"): (47.0, 47.5)})
+def record(make_record):
+    return make_record("paper", "ring", 3, {(176, "cached"): (46.0, 46.5), (194, "cached"): (47.0, 47.5)})
 
 
 def test_round_trip(tmp_path, record):
-    assert read_record(tmp_path, PAIR) is None
-    write_record(tmp_path, PAIR, record)
-    assert read_record(tmp_path, PAIR) == record
-    assert record_path(tmp_path, PAIR).name == "ring-s3.json"
+    assert read_record(tmp_path, SPEC) is None
+    write_record(tmp_path, SPEC, record)
+    assert read_record(tmp_path, SPEC) == record
+    assert record_path(tmp_path, SPEC).name == "ring-s3.json"
 
 
-def test_what_was_probed(record):
+def test_accuracies_and_missing_probes(record):
     assert record.accuracy(176, "cached") == 46.0 and record.accuracy(176, "cached", best=True) == 46.5
     assert record.accuracy(176, "paper") is None
-    assert record.lacks((163, 176, 194), "cached") == [163]
+    assert record.unprobed((163, 176, 194), "cached") == [163]
 
 
 @pytest.mark.parametrize("damage", ["", "{", "[]", "{}", "cut", "extra", "probe", "config"])
 def test_damaged_records_are_refused_in_one_line(tmp_path, record, damage):
-    write_record(tmp_path, PAIR, record)
-    path = record_path(tmp_path, PAIR)
+    write_record(tmp_path, SPEC, record)
+    path = record_path(tmp_path, SPEC)
     values = json.loads(path.read_text())
     texts = {
         "cut": path.read_text()[:-100],
@@ -41,26 +41,26 @@ def test_damaged_records_are_refused_in_one_line(tmp_path, record, damage):
     }
     path.write_text(texts.get(damage, damage))
     with pytest.raises(UserError) as caught:
-        read_record(tmp_path, PAIR)
+        read_record(tmp_path, SPEC)
     assert str(caught.value).startswith(str(path)) and "\n" not in str(caught.value)
 
 
 def test_a_record_of_another_run_is_named_with_its_differences(tmp_path, record):
-    write_record(tmp_path, PAIR, replace(record, config=record.config | {"seed": 4, "width": 6}))
+    write_record(tmp_path, SPEC, replace(record, config=record.config | {"seed": 4, "width": 6}))
     with pytest.raises(UserError) as caught:
-        read_record(tmp_path, PAIR)
+        read_record(tmp_path, SPEC)
     assert str(caught.value) == (
-        f"{record_path(tmp_path, PAIR)} is not a run of ring with seed 3, or was made by another version "
+        f"{record_path(tmp_path, SPEC)} is not a run of ring with seed 3, or was made by another version "
         "(width: 8 against 6; seed: 3 against 4); move it away."
     )
 
 
-def test_where_the_images_lie_does_not_matter(tmp_path, record):
-    write_record(tmp_path, PAIR, replace(record, config=record.config | {"data_dir": "elsewhere"}))
-    assert read_record(tmp_path, PAIR) is not None
+def test_data_dir_may_differ(tmp_path, record):
+    write_record(tmp_path, SPEC, replace(record, config=record.config | {"data_dir": "elsewhere"}))
+    assert read_record(tmp_path, SPEC) is not None
 
 
-def test_runs_on_different_data_are_not_judged_together(record):
+def test_runs_on_different_data_are_not_compared(record):
     refuse_mixed_data([record, replace(record, seed=4)])
     with pytest.raises(UserError) as caught:
         refuse_mixed_data([record, replace(record, seed=4, test_images=10_000)])

@@ -79,9 +79,8 @@ def test_kept_numbers_that_are_not_finite_are_named(tmp_path, digits_data):
         assert f"{path} is damaged (it holds numbers that are not finite)." in list(damaged_files(run))
     with pytest.raises(UserError, match="not finite.*train again"):
         load_weights(run, model, 1)
-    with pytest.raises(
-        UserError, match="not finite.*the state before it is of step 0: .qssl_tf.resume\\(.*, previous_state=True\\)"
-    ):
+    way = r"not finite.*the state before it is of step 0: .qssl_tf.resume\(.*, previous_state=True\)"
+    with pytest.raises(UserError, match=way):
         restore_state(run, model)
 
 

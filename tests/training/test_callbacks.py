@@ -1,4 +1,4 @@
-"""What a user sees of training: the bar in a terminal of 80 columns."""
+"""The progress bar in a terminal of 80 columns."""
 
 import fcntl
 import os
@@ -27,9 +27,9 @@ def test_the_bar_is_whole_in_80_columns(monkeypatch, tmp_path, steps):
         for step in (steps - 1, steps):
             bar.after_step(step, {"loss": 10.1234, "contrastive_accuracy": 0.4567})
         bar.release()
-    written = b""
+    output = b""
     with suppress(OSError), os.fdopen(terminal, "rb", buffering=0) as reader:  # its end is an error on Linux
         while part := reader.read(65536):
-            written += part
-    last = re.split(r"[\r\n]+", written.decode().strip())[-1]
+            output += part
+    last = re.split(r"[\r\n]+", output.decode().strip())[-1]
     assert f"| {steps}/{steps} [" in last and last.endswith(", loss 10.123, top-1 0.457]") and len(last) <= 80, last

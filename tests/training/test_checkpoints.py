@@ -31,7 +31,7 @@ def assert_equal(first, second):
         np.testing.assert_array_equal(a, b)
 
 
-def test_weights_come_back(run, digits_data):
+def test_weights_are_restored(run, digits_data):
     model, other = model_of(run, digits_data), model_of(run, digits_data, seed=1)
     save_weights(run, model, 7)
     load_weights(run, other, 7)
@@ -45,8 +45,8 @@ def test_state_holds_the_optimizer_too(run, digits_data):
     model.train_on_batch(images, images[:, ::-1])
     save_state(run, model, 1)
     assert restore_state(run, other) == 1
-    for learner in (model, other):
-        learner.train_on_batch(images[:, ::-1], images)
+    for trained in (model, other):
+        trained.train_on_batch(images[:, ::-1], images)
     assert_equal(values(model.weights), values(other.weights))
     assert_equal(values(model.optimizer.variables), values(other.optimizer.variables))
 
@@ -70,68 +70,68 @@ def test_damaged_files_are_refused_in_one_line(run, digits_data, damage):
         content = path.read_bytes()
         path.write_bytes({"cut": content[: len(content) // 2], "emptied": b"", "overwritten": b"x" * 5000}[damage])
     for load in (lambda: load_weights(run, model, 1), lambda: restore_state(run, model)):
-        with pytest.raises(UserError, match="is damaged") as caught:
+        with pytest.raises(UserError, match="is damaged") as error:
             load()
-        assert "\n" not in str(caught.value)
+        assert "\n" not in str(error.value)
 
 
-def flipped(path, place, bit=3):
+def flip_bit(path, position, bit=3):
     content = bytearray(path.read_bytes())
-    content[place] ^= 1 << bit
+    content[position] ^= 1 << bit
     path.write_bytes(content)
 
 
-def test_every_flipped_bit_of_a_weight_is_noticed(run, digits_data):
+def test_every_flipped_bit_of_a_weight_is_detected(run, digits_data):
     model = model_of(run, digits_data)
     for step in (1, 8):
         save_weights(run, model, step)
-    whole, rng = run.checkpoint(8).read_bytes(), np.random.default_rng(0)
-    before, noticed = values(model.weights), 0
-    for place in rng.integers(len(whole), size=60):
-        flipped(run.checkpoint(8), place)
+    content, rng = run.checkpoint(8).read_bytes(), np.random.default_rng(0)
+    before, detected = values(model.weights), 0
+    for position in rng.integers(len(content), size=60):
+        flip_bit(run.checkpoint(8), position)
         try:
             load_weights(run, model, 8)
-            assert_equal(values(model.weights), before)  # a byte that means nothing
+            assert_equal(values(model.weights), before)  # an unused byte
         except UserError as error:
-            noticed += 1
+            detected += 1
             assert "is damaged" in str(error) and str(error).endswith("the one before it is `checkpoint=1`.")
-        run.checkpoint(8).write_bytes(whole)
+        run.checkpoint(8).write_bytes(content)
         load_weights(run, model, 8)
-    assert noticed > 30
+    assert detected > 30
 
 
-def test_every_flipped_bit_of_a_state_is_noticed(run, digits_data):
+def test_every_flipped_bit_of_a_state_is_detected(run, digits_data):
     model = model_of(run, digits_data)
     save_state(run, model, 1)
     save_state(run, model, 2)
-    whole, before, noticed = run.state.read_bytes(), values(model.variables), 0
-    for place in np.random.default_rng(1).integers(len(whole), size=60):
-        flipped(run.state, place)
+    content, before, detected = run.state.read_bytes(), values(model.variables), 0
+    for position in np.random.default_rng(1).integers(len(content), size=60):
+        flip_bit(run.state, position)
         try:
             assert restore_state(run, model) == 2
             assert_equal(values(model.variables), before)
         except UserError as error:
-            noticed += 1
+            detected += 1
             call = f"`qssl_tf.resume('{run.folder}', previous_state=True)`"
-            way = f"the state before it is of step 1: {call} goes on from there."
-            assert "is damaged" in str(error) and str(error).endswith(way)
-        run.state.write_bytes(whole)
-    assert noticed > 30
+            hint = f"the state before it is of step 1: {call} goes on from there."
+            assert "is damaged" in str(error) and str(error).endswith(hint)
+        run.state.write_bytes(content)
+    assert detected > 30
 
 
-def test_the_state_before_the_last_takes_its_place(run, digits_data):
+def test_the_previous_state_replaces_the_last(run, digits_data):
     model = model_of(run, digits_data)
     save_state(run, model, 1)
     with pytest.raises(UserError, match="keeps no state before the last; start anew with another `name`"):
         go_back(run)
     save_state(run, model, 2)
-    flipped(run.state, 3000)
-    damaged = run.state.read_bytes()
-    assert go_back(run).read_bytes() == damaged
+    flip_bit(run.state, 3000)
+    damaged_content = run.state.read_bytes()
+    assert go_back(run).read_bytes() == damaged_content
     assert restore_state(run, model) == 1
 
 
-def test_a_changed_history_is_noticed(run, digits_data):
+def test_a_changed_history_is_detected(run, digits_data):
     model = model_of(run, digits_data)
     start_history(run.history, 0)
     for step in (1, 2, 3):
@@ -139,13 +139,13 @@ def test_a_changed_history_is_noticed(run, digits_data):
         append_history(run.history, {"step": step} | row)
         if step == 2:
             save_state(run, model, 2)
-    assert restore_state(run, model) == 2  # what came after the state does not count
+    assert restore_state(run, model) == 2  # rows after the state do not matter
     text = run.history.read_text()
-    for damaged in (text.replace("2,0.5", "2,0.4"), text[: text.index("2,0.5")], text.split("\n")[0] + "\n"):
-        run.history.write_text(damaged)
-        with pytest.raises(UserError) as caught:
+    for damaged_content in (text.replace("2,0.5", "2,0.4"), text[: text.index("2,0.5")], text.split("\n")[0] + "\n"):
+        run.history.write_text(damaged_content)
+        with pytest.raises(UserError) as error:
             restore_state(run, model)
-        assert str(caught.value) == (
+        assert str(error.value) == (
             f"{run.history} is not as training left it up to step 2; restore it, or train again."
         )
 
@@ -156,7 +156,7 @@ def test_a_run_stopped_before_its_first_step_starts_at_it(run, digits_data):
     assert restore_state(run, model) == 0
 
 
-def test_a_lost_state_is_not_taken_for_a_new_run(run, digits_data):
+def test_a_missing_state_is_not_mistaken_for_a_new_run(run, digits_data):
     save_weights(run, model_of(run, digits_data), 3)
     with pytest.raises(UserError, match="holds no state to resume from; start anew with another `name`"):
         restore_state(run, model_of(run, digits_data))

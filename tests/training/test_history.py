@@ -19,7 +19,7 @@ def test_rows_are_appended_and_read(tmp_path):
     assert float(read_history(path)[1]["loss"]) == 2.1
 
 
-def test_a_cut_off_line_and_later_rows_go_on_resume(tmp_path):
+def test_a_truncated_line_and_later_rows_are_dropped_on_resume(tmp_path):
     path = tmp_path / "history.csv"
     start_history(path, 0)
     for step in (1, 2, 3):
@@ -50,11 +50,11 @@ def test_a_table_beyond_memory_is_refused(tmp_path, monkeypatch):
         read_history(path)
 
 
-def test_a_row_takes_no_more_than_is_thought(tmp_path):
+def test_the_estimate_covers_the_memory_of_a_row(tmp_path):
     path = tmp_path / "history.csv"
     path.write_text(",".join(COLUMNS) + "\n" + "1,1,5.123456789012345,0.0123456789,0.002,0.123456\n" * 20_000)
     tracemalloc.start()
     rows = read_history(path)
-    taken = tracemalloc.get_traced_memory()[1]
+    used_bytes = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert len(rows) == 20_000 and taken < ROW_BYTES * len(rows)
+    assert len(rows) == 20_000 and used_bytes < ROW_BYTES * len(rows)

@@ -1,4 +1,4 @@
-"""A run and what it was trained on and with: other images, circuits and encoders are refused on every route."""
+"""Provenance: other images, circuits and encoders than in training are refused on every route."""
 
 import json
 import shutil
@@ -20,7 +20,7 @@ SETTINGS: dict = {"width": 2, "layers": 1, "batch_size": 8, "steps": 2, "probe_e
 FLAGS = [f"--{name.replace('_', '-')}={value}" for name, value in SETTINGS.items()]
 
 
-def photos(folder):
+def write_photos(folder):
     """40 files of two classes."""
     pixels = np.random.default_rng(0).integers(0, 256, (40, 8, 8), np.uint8)
     for number, values in enumerate(pixels):
@@ -31,15 +31,15 @@ def photos(folder):
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory, here):
-    """A probed run, as the commands make it, and its folder of images."""
-    folder = photos(tmp_path_factory.mktemp("photos"))
+def trained_run(tmp_path_factory, here):
+    """A run trained and probed by the commands, and its folder of images."""
+    folder = write_photos(tmp_path_factory.mktemp("photos"))
     runs = tmp_path_factory.mktemp("runs")
     flags = ["--dataset", "folder", "--data-dir", folder, "--runs-dir", runs, "--name", "run"]
-    done = here("trainers/pretrain.py", *flags, *FLAGS)
-    assert done.returncode == 0, done.stderr
-    done = here("trainers/linear_eval.py", "--run", runs / "run")
-    assert done.returncode == 0, done.stderr
+    result = here("trainers/pretrain.py", *flags, *FLAGS)
+    assert result.returncode == 0, result.stderr
+    result = here("trainers/linear_eval.py", "--run", runs / "run")
+    assert result.returncode == 0, result.stderr
     return runs / "run", folder
 
 
@@ -52,30 +52,30 @@ ROUTES = {
 
 
 @pytest.mark.parametrize("route", ROUTES)
-def test_deleted_images_are_noticed_on_every_route(here, trained, tmp_path, route):
-    run, folder = shutil.copytree(trained[0], tmp_path / "run"), trained[1]
-    gone = sorted(folder.rglob("*.png"))[::4]
-    kept = {path: path.read_bytes() for path in gone}
+def test_deleted_images_are_detected_on_every_route(here, trained_run, tmp_path, route):
+    run, folder = shutil.copytree(trained_run[0], tmp_path / "run"), trained_run[1]
+    deleted_files = sorted(folder.rglob("*.png"))[::4]
+    contents = {path: path.read_bytes() for path in deleted_files}
     before = {path: path.read_bytes() for path in sorted(run.rglob("*")) if path.is_file()}
-    for path in gone:
+    for path in deleted_files:
         path.unlink()
     try:
-        done = here(*ROUTES[route](run))
+        result = here(*ROUTES[route](run))
     finally:
-        for path, content in kept.items():
+        for path, content in contents.items():
             path.write_bytes(content)
-    assert done.returncode == 2, (done.stdout, done.stderr)
-    last = done.stderr.strip().splitlines()[-1]
+    assert result.returncode == 2, (result.stdout, result.stderr)
+    last = result.stderr.strip().splitlines()[-1]
     assert last.startswith(f"error: {run} was trained on other images than these 24 of {folder.name}: "), last
     assert last.endswith(
         "split was of 32 images, and the 24 now have other pixels or labels; restore them, or train a new run."
     ), last
     assert {path: path.read_bytes() for path in before} == before
-    assert here(*ROUTES[route](run)).returncode == 0  # all are there again
+    assert here(*ROUTES[route](run)).returncode == 0  # all are restored
 
 
-def test_other_test_images_are_noticed(trained):
-    run, folder = trained
+def test_other_test_images_are_detected(trained_run):
+    run, folder = trained_run
     tests = q.ImageData.from_folder(folder).test.images[..., 0]
     pictures = {path: np.asarray(Image.open(path)) for path in folder.rglob("*.png")}
     path, pixels = next((path, pixels) for path, pixels in pictures.items() if (tests == pixels).all((1, 2)).any())
@@ -99,25 +99,25 @@ def turn(qubits, weights, layer):
 
 
 def test_a_plugin_whose_circuit_changed_is_refused(script, tmp_path):
-    """Processes of their own, as a user has them: trained with RY, then RX stands in the file."""
+    """In separate processes, as for a user: the run is trained with RY, then the file has RX."""
     plugin, run = tmp_path / "plugin.py", tmp_path / "run"
     plugin.write_text(PLUGIN.format(gate="ry"))
     common = ["--plugin", plugin]
     flags = [*common, "--ansatz", "provenance_turn", *FLAGS, "--runs-dir", tmp_path, "--name", "run"]
-    done = script("trainers/pretrain.py", *flags)
-    assert done.returncode == 0, done.stderr
+    result = script("trainers/pretrain.py", *flags)
+    assert result.returncode == 0, result.stderr
     assert "ansatz_sha256" in (run / "versions.json").read_text()
     plugin.write_text(PLUGIN.format(gate="rx"))
-    for words in (["trainers/linear_eval.py", "--run", run], ["trainers/pretrain.py", "--resume", run]):
-        done = script(*words, *common)
-        assert done.returncode == 2
-        assert done.stderr.strip().splitlines()[-1] == (
+    for command in (["trainers/linear_eval.py", "--run", run], ["trainers/pretrain.py", "--resume", run]):
+        result = script(*command, *common)
+        assert result.returncode == 2
+        assert result.stderr.strip().splitlines()[-1] == (
             f"error: `ansatz` 'provenance_turn' is another than the one {run} was trained with; register that one, or "
             "train a new run."
         )
-    plugin.write_text(PLUGIN.format(gate="ry") + "# another comment is no other circuit\n")
-    done = script("trainers/linear_eval.py", "--run", run, *common)
-    assert done.returncode == 0, done.stderr
+    plugin.write_text(PLUGIN.format(gate="ry") + "# another comment is not another circuit\n")
+    result = script("trainers/linear_eval.py", "--run", run, *common)
+    assert result.returncode == 0, result.stderr
 
 
 def register(gates):
@@ -129,12 +129,12 @@ def register(gates):
 
 
 def test_a_circuits_fingerprint_is_of_what_its_gates_do():
-    """Gates that Cirq holds equal have one fingerprint, gates with another matrix, place or weight have others."""
-    same = [
+    """Gates that are equal in Cirq have equal fingerprints; another matrix, qubit or weight changes it."""
+    equal = [
         register(lambda b, w: [cirq.ry(next(w))(b[0]), cirq.CX(b[0], b[1])]),
         register(lambda b, w: [cirq.ry(next(w)).on(b[0]), cirq.X(b[1]).controlled_by(b[0])]),
     ]
-    others = [
+    different = [
         register(lambda b, w: [cirq.rx(next(w))(b[0]), cirq.CX(b[0], b[1])]),
         register(lambda b, w: [cirq.ry(next(w))(b[1]), cirq.CX(b[0], b[1])]),
         register(lambda b, w: [cirq.ry(-next(w))(b[0]), cirq.CX(b[0], b[1])]),
@@ -142,11 +142,11 @@ def test_a_circuits_fingerprint_is_of_what_its_gates_do():
         register(lambda b, w: [cirq.ry(next(w))(b[0]), cirq.CX(b[0], b[1]).with_tags("x"), cirq.Z(b[-1])]),
         register(lambda b, w: [cirq.ry(next(w))(b[0]), cirq.X(b[1]).controlled_by(b[0], control_values=[0])]),
     ]
-    assert same[0] == same[1] and len({same[0], *others}) == 7
+    assert equal[0] == equal[1] and len({equal[0], *different}) == 7
 
 
 def test_an_encoders_fingerprint_is_of_its_layers():
-    def made(units, activation):
+    def fingerprint(units, activation):
         @q.register_encoder("provenance_encoder")
         def encoder(shape):
             return keras.Sequential(
@@ -155,29 +155,29 @@ def test_an_encoders_fingerprint_is_of_its_layers():
 
         return layers_fingerprint(build_encoder("provenance_encoder", (8, 8, 1), 2, 0))
 
-    assert made(4, "relu") == made(4, "relu")  # names count on, and are not looked at
-    assert len({made(4, "relu"), made(4, "tanh"), made(5, "relu")}) == 3
+    assert fingerprint(4, "relu") == fingerprint(4, "relu")  # names, which Keras numbers, are ignored
+    assert len({fingerprint(4, "relu"), fingerprint(4, "tanh"), fingerprint(5, "relu")}) == 3
 
 
-def test_names_within_layers_and_addresses_are_no_part_of_a_fingerprint():
-    """Those of a layer within a layer count on as well, and an object of a user's settings has another address."""
+def test_nested_names_and_addresses_are_not_part_of_a_fingerprint():
+    """Keras also numbers the names of nested layers, and an object in a user's settings has a new address each time."""
 
-    class Kept(keras.layers.Layer):
-        def __init__(self, kept):
+    class WithObject(keras.layers.Layer):
+        def __init__(self, value):
             super().__init__()
-            self.kept = kept
+            self.value = value
 
         def call(self, x):
             return x
 
         def get_config(self):
-            return super().get_config() | {"kept": self.kept}
+            return super().get_config() | {"kept": self.value}
 
-    def made(units):
+    def fingerprint(units):
         inner = keras.layers.TimeDistributed(keras.layers.Dense(units))
-        return layers_fingerprint(keras.Sequential([keras.Input((3, 4)), inner, Kept(object())]))
+        return layers_fingerprint(keras.Sequential([keras.Input((3, 4)), inner, WithObject(object())]))
 
-    assert made(2) == made(2) != made(3)
+    assert fingerprint(2) == fingerprint(2) != fingerprint(3)
 
 
 def test_an_encoder_that_changed_is_refused(tmp_path, digits_data):
@@ -198,17 +198,19 @@ def test_an_encoder_that_changed_is_refused(tmp_path, digits_data):
     assert q.load_run(run.folder).step == open_run(run.folder).checkpoint_steps()[-1]
 
 
-def test_runs_that_did_not_say_are_read(tmp_path, digits_data):
-    """As earlier versions left them: without checksums of test images and own parts."""
+def test_runs_without_recorded_fingerprints_are_read(tmp_path, digits_data):
+    """Runs of earlier versions have no checksums of test images and custom parts."""
     run = q.pretrain(config=Config(**SETTINGS), runs_dir=tmp_path, name="run")
-    facts = json.loads((run.folder / "data.json").read_text())
+    metadata = json.loads((run.folder / "data.json").read_text())
     (run.folder / "data.json").write_text(
-        json.dumps({name: value for name, value in facts.items() if name not in ("test_sha256", "validation_sha256")})
+        json.dumps(
+            {name: value for name, value in metadata.items() if name not in ("test_sha256", "validation_sha256")}
+        )
     )
     assert q.linear_probe(run.folder).n_test == 360
 
 
-def test_a_data_set_that_is_another_each_time_is_refused(tmp_path):
+def test_a_data_set_that_changes_on_each_load_is_refused(tmp_path):
     rng = np.random.default_rng(0)
 
     @q.register_dataset("provenance_random")
@@ -223,13 +225,16 @@ def test_a_data_set_that_is_another_each_time_is_refused(tmp_path):
 
 
 def test_a_search_does_not_go_on_with_other_images(here, script, tmp_path):
-    folder = photos(tmp_path / "photos")
-    shared = ["--searches-dir", tmp_path, "--name", "search", "--dataset", "folder", "--data-dir", folder]
-    done = here(
-        "tuning/search.py", *shared, *FLAGS, "--vary", "temperature=0.1,0.2", "--algorithm", "grid", "--trials", "1"
+    folder = write_photos(tmp_path / "photos")
+    flags = ["--searches-dir", tmp_path, "--name", "search", "--dataset", "folder", "--data-dir", folder]
+    result = here(
+        "tuning/search.py", *flags, *FLAGS, "--vary", "temperature=0.1,0.2", "--algorithm", "grid", "--trials", "1"
     )
-    assert done.returncode == 0, done.stderr
+    assert result.returncode == 0, result.stderr
     sorted(folder.rglob("*.png"))[0].unlink()
-    done = script("tuning/search.py", "--resume", tmp_path / "search", "--trials", "2")  # this process has read them
-    assert done.returncode == 2
-    assert done.stderr.startswith(f"error: {tmp_path / 'search' / 'trials' / 'trial-0000'} was trained on other images")
+    # In a new process, since this one has read the images.
+    result = script("tuning/search.py", "--resume", tmp_path / "search", "--trials", "2")
+    assert result.returncode == 2
+    assert result.stderr.startswith(
+        f"error: {tmp_path / 'search' / 'trials' / 'trial-0000'} was trained on other images"
+    )

@@ -30,16 +30,16 @@ def test_latest_points_to_the_newest(tmp_path):
     assert os.readlink(tmp_path / "latest") == "two"
 
 
-def test_names_are_made_of_what_matters_and_never_collide(tmp_path):
+def test_generated_names_are_descriptive_and_unique(tmp_path):
     names = [create_run(Config(seed=4), tmp_path, None, "digits").folder.name for _ in range(3)]
     assert len(set(names)) == 3 and all(name.startswith("digits-ring-s4-20") for name in names)
 
 
 def test_an_existing_folder_is_never_overwritten(tmp_path):
     run = make(tmp_path)
-    with pytest.raises(UserError) as caught:
+    with pytest.raises(UserError) as error:
         make(tmp_path)
-    assert str(caught.value) == (
+    assert str(error.value) == (
         f"{run.folder} exists already; choose another `name`, or continue it with `qssl_tf.resume('{run.folder}')`."
     )
 
@@ -57,7 +57,7 @@ def test_missing_and_foreign_folders(tmp_path):
         open_run(tmp_path / "foreign")
 
 
-def test_what_was_meant_is_offered(tmp_path, monkeypatch):
+def test_similar_names_are_suggested(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for name in ("base", "other", *"abcdef"):
         make(Path("runs"), name)
@@ -73,7 +73,7 @@ def test_what_was_meant_is_offered(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("name", ["../out", "a/b", "..", "", "latest", "-x", "a\nb", "\x00"])
-def test_a_name_is_one_that_can_be_said_and_typed(tmp_path, name):
+def test_names_must_be_plain(tmp_path, name):
     with pytest.raises(UserError, match="must be a plain folder name other than 'latest'; got "):
         make(tmp_path, name)
     assert not list(tmp_path.iterdir())
@@ -86,7 +86,7 @@ def test_a_damaged_config_is_named(tmp_path):
         open_run(run.folder)
 
 
-def test_steps_are_chosen_from_what_is_there(tmp_path):
+def test_steps_are_chosen_from_the_checkpoints(tmp_path):
     run = make(tmp_path)
     with pytest.raises(UserError, match="holds no checkpoints"):
         choose_step(run, "last")
@@ -97,9 +97,9 @@ def test_steps_are_chosen_from_what_is_there(tmp_path):
     assert choose_step(run, "last") == [14]
     assert choose_step(run, "7") == [7]
     for wrong in ("8", "first", "-1"):
-        with pytest.raises(UserError) as caught:
+        with pytest.raises(UserError) as error:
             choose_step(run, wrong)
-        assert str(caught.value) == f"`checkpoint` must be all, last or one of 0, 7, 14; got '{wrong}'."
+        assert str(error.value) == f"`checkpoint` must be all, last or one of 0, 7, 14; got '{wrong}'."
 
 
 def test_runs_are_equal_by_folder_and_settings(tmp_path):

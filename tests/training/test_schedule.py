@@ -6,9 +6,9 @@ from qssl_tf.training.schedule import Schedule, schedule
 def test_the_papers_checkpoints():
     plan = schedule(preset("paper"), 25_000)
     assert (plan.steps_per_epoch, plan.steps) == (97, 194)
-    kept = [step for step in range(1, plan.steps + 1) if plan.keeps(step)]
+    saved_steps = [step for step in range(1, plan.steps + 1) if plan.keeps(step)]
     published = [1, 14, 27, 40, 53, 66, 79, 92, 98, 111, 124, 137, 150, 163, 176, 189]
-    assert kept == [*published, 194]
+    assert saved_steps == [*published, 194]
 
 
 def test_longer_than_an_epoch_counts_over_epochs():

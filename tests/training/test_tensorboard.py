@@ -1,4 +1,4 @@
-"""Curves by TensorBoard: `make tensorboard` lists each run once, although it would follow `latest` as well."""
+"""`make tensorboard` lists each run once, although TensorBoard would also follow the link `latest`."""
 
 import os
 import subprocess
@@ -19,16 +19,18 @@ def test_each_run_is_listed_once(tmp_path, monkeypatch):
         (folder / "events.out.tfevents.1.host").touch()
         point_latest(folder.parent)
     dry = ["make", "--dry-run", "--no-print-directory", "tensorboard"]
-    own = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MAKEOVERRIDES", "ARGS")}
-    done = subprocess.run(dry, cwd=ROOT, env=own, capture_output=True, text=True, check=True, timeout=60)
-    command = done.stdout.splitlines()[-1]
+    environment = {
+        name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MAKEOVERRIDES", "ARGS")
+    }
+    result = subprocess.run(dry, cwd=ROOT, env=environment, capture_output=True, text=True, check=True, timeout=60)
+    command = result.stdout.splitlines()[-1]
     logdirs = subprocess.run(
         ["sh", "-c", command.replace(".venv/bin/tensorboard --logdir_spec", "echo")], cwd=tmp_path, capture_output=True,
         text=True, check=True, timeout=60,
     ).stdout.strip()  # fmt: skip
     monkeypatch.chdir(tmp_path)
-    found = {name: list(GetLogdirSubdirectories(path)) for path, name in _parse_event_files_spec(logdirs).items()}
-    assert found == {folder.parent.name: [str(folder)] for folder in folders}
+    listing = {name: list(GetLogdirSubdirectories(path)) for path, name in _parse_event_files_spec(logdirs).items()}
+    assert listing == {folder.parent.name: [str(folder)] for folder in folders}
     newest = list(GetLogdirSubdirectories(str(tmp_path / "runs" / "latest")))
     assert newest == [str(tmp_path / "runs" / "latest" / "tensorboard")]
     assert len(list(GetLogdirSubdirectories(str(tmp_path / "runs")))) == 3  # why not --logdir runs

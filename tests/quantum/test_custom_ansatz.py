@@ -1,4 +1,4 @@
-"""Circuits of the user: counted, refused where they cannot run, equal to the library's where they are the same."""
+"""User-defined circuits: weights are counted, invalid gates refused, and results equal those of built-in circuits."""
 
 import cirq
 import numpy as np
@@ -10,10 +10,10 @@ import tensorflow_quantum as tfq
 from qssl_tf.config import Config
 from qssl_tf.device.translate import to_qiskit
 from qssl_tf.errors import UserError
+from qssl_tf.quantum.custom_ansatz import FIXED_GATES, register_ansatz
+from qssl_tf.quantum.gatewise import ROTATIONS
 from qssl_tf.quantum.head import QuantumHead
-from qssl_tf.quantum.own_ansatz import FIXED, register_ansatz
 from qssl_tf.quantum.spec import circuit_spec
-from qssl_tf.quantum.splitting import ROTATIONS
 
 
 def ring_by_hand(qubits, weights, layer):
@@ -23,7 +23,7 @@ def ring_by_hand(qubits, weights, layer):
 
 
 @pytest.mark.parametrize("simulator", ["xla", "tfq"])
-def test_the_librarys_ring_written_as_an_own_one_is_the_same(own_words, simulator):
+def test_the_ring_as_a_custom_circuit_equals_the_builtin_one(own_words, simulator):
     register_ansatz("my_ring")(ring_by_hand)
     assert Config(ansatz="my_ring").ansatz == "my_ring"
     angles = np.random.default_rng(0).uniform(0, np.pi, (5, 4)).astype(np.float32)
@@ -37,8 +37,8 @@ def test_the_librarys_ring_written_as_an_own_one_is_the_same(own_words, simulato
 def test_the_bridge_takes_it(own_words):
     register_ansatz("my_ring")(ring_by_hand)
     specs = [circuit_spec(3, ansatz, 2) for ansatz in ("ring", "my_ring")]
-    ring, own = (to_qiskit(spec.circuit, spec.qubits)[0] for spec in specs)
-    assert own.count_ops() == ring.count_ops()
+    ring, custom = (to_qiskit(spec.circuit, spec.qubits)[0] for spec in specs)
+    assert custom.count_ops() == ring.count_ops()
 
 
 def test_weights_are_counted_for_every_width_and_number_of_layers(own_words):
@@ -58,14 +58,14 @@ def test_a_notebooks_cell_can_be_run_again_with_another_circuit(own_words):
 
 
 def test_every_fixed_gate_is_one_of_tensorflow_quantums():
-    assert set(FIXED) | set(ROTATIONS) <= {type(gate) for gate in tfq.util.get_supported_gates()}
+    assert set(FIXED_GATES) | set(ROTATIONS) <= {type(gate) for gate in tfq.util.get_supported_gates()}
 
 
-@pytest.mark.parametrize("kind", FIXED)
+@pytest.mark.parametrize("kind", FIXED_GATES)
 def test_every_fixed_gate_runs_everywhere(own_words, kind):
-    """A rotation, the gate, a rotation: TensorFlow Quantum against this package's simulator, and on Qiskit's side."""
-    words = {cirq.PhasedXPowGate: {"phase_exponent": 0.3}, cirq.FSimGate: {"theta": 0.3, "phi": 0.4}}
-    gate = kind(**words.get(kind, {})) if kind is not cirq.IdentityGate else cirq.I
+    """A rotation, the gate, a rotation: on both simulators, and translated to Qiskit."""
+    arguments = {cirq.PhasedXPowGate: {"phase_exponent": 0.3}, cirq.FSimGate: {"theta": 0.3, "phi": 0.4}}
+    gate = kind(**arguments.get(kind, {})) if kind is not cirq.IdentityGate else cirq.I
 
     @register_ansatz("around")
     def around(qubits, weights, layer):
@@ -83,7 +83,7 @@ def test_every_fixed_gate_runs_everywhere(own_words, kind):
 
 @pytest.mark.parametrize("simulator", ["xla", "tfq"])
 def test_an_operation_may_be_used_again_under_other_controls(own_words, simulator):
-    """X on qubit 1, bare, then once more where qubit 0 is 0: it ends like qubit 0, whose <Z> is cos(weight)."""
+    """X on qubit 1, then again if qubit 0 is 0: both qubits end in equal states, with <Z> = cos(weight)."""
 
     @register_ansatz("again")
     def again(qubits, weights, layer):
@@ -132,7 +132,7 @@ BAD = {
 
 
 @pytest.mark.parametrize("sentence", BAD)
-def test_what_cannot_run_is_refused_in_one_line_and_registers_nothing(own_words, sentence):
+def test_invalid_circuits_are_refused_in_one_line_and_not_registered(own_words, sentence):
     with pytest.raises(UserError) as error:
         register_ansatz("zigzag")(BAD[sentence])
     assert str(error.value) == f"layer 0 of `ansatz` 'zigzag' on 2 qubits {sentence}"
@@ -143,7 +143,7 @@ def test_what_cannot_run_is_refused_in_one_line_and_registers_nothing(own_words,
 @pytest.mark.parametrize("gradient", ["adjoint", "parameter_shift"])
 @pytest.mark.parametrize("simulator", ["xla", "tfq"])
 def test_a_weight_of_several_gates_turns_them_together(own_words, simulator, gradient):
-    """RY(w) on one qubit, then RY(2 w) on it: <Z> = cos 3 w, with the slope -3 sin 3 w."""
+    """RY(w) and then RY(2 w) on one qubit: <Z> = cos 3 w, with the derivative -3 sin 3 w."""
 
     @register_ansatz("shared", min_width=1)
     def shared(qubits, weights, layer):
@@ -155,13 +155,13 @@ def test_a_weight_of_several_gates_turns_them_together(own_words, simulator, gra
     head.build((None, 1))
     head.parameters.assign([0.4])
     with tf.GradientTape() as tape:
-        found = head(np.zeros((1, 1), np.float32))
-    assert found.numpy() == pytest.approx(np.cos(1.2), abs=1e-5)
-    assert tape.gradient(found, head.parameters).numpy() == pytest.approx(-3 * np.sin(1.2), abs=1e-4)
+        outputs = head(np.zeros((1, 1), np.float32))
+    assert outputs.numpy() == pytest.approx(np.cos(1.2), abs=1e-5)
+    assert tape.gradient(outputs, head.parameters).numpy() == pytest.approx(-3 * np.sin(1.2), abs=1e-4)
 
 
 class Overridden(cirq.XPowGate):
-    """A gate of the user's own, of which each simulator would read something else."""
+    """A user-defined gate, which each simulator would read differently."""
 
 
 NOT_NUMBERS = {
@@ -179,20 +179,20 @@ def _by_its_argument(weight):
 
 
 @pytest.mark.parametrize("sentence", NOT_NUMBERS)
-def test_what_no_simulator_computes_is_refused(own_words, sentence):
+def test_invalid_parameters_are_refused(own_words, sentence):
     def layer(qubits, weights, number):
         yield cirq.ry(next(weights))(qubits[0])
         yield NOT_NUMBERS[sentence](weights)(qubits[0])
 
     with pytest.raises(UserError) as error:
         register_ansatz("odd")(layer)
-    told = str(error.value)
-    assert told.startswith(f"layer 0 of `ansatz` 'odd' on 2 qubits {sentence}") and "\n" not in told
+    message = str(error.value)
+    assert message.startswith(f"layer 0 of `ansatz` 'odd' on 2 qubits {sentence}") and "\n" not in message
 
 
 @pytest.mark.parametrize("simulator", ["xla", "tfq"])
 def test_gates_that_cirq_makes_of_two_controls_run_everywhere(own_words, simulator):
-    """X, Z and SWAP under controls become gates of their own in Cirq; its simulator is the judge."""
+    """Controlled X, Z and SWAP become special gates in Cirq, whose simulator is the judge."""
 
     @register_ansatz("twice", min_width=3)
     def twice(qubits, weights, number):
@@ -206,15 +206,15 @@ def test_gates_that_cirq_makes_of_two_controls_run_everywhere(own_words, simulat
 
     head = QuantumHead(3, "twice", 2, simulator=simulator, seed=1)
     angles = np.array([[0.3, 1.2, 2.1]], np.float32)
-    found, spec = head(angles).numpy()[0], head.spec
+    outputs, spec = head(angles).numpy()[0], head.spec
     numbers = [*angles[0], *head.parameters.numpy()]
     values = {str(symbol): float(number) for symbol, number in zip(spec.inputs + spec.weights, numbers, strict=True)}
-    expected = cirq.Simulator(dtype=np.complex128).simulate_expectation_values(
+    judge = cirq.Simulator(dtype=np.complex128).simulate_expectation_values(
         spec.circuit, list(spec.observables), values
     )
-    assert found == pytest.approx(np.real(expected), abs=1e-5)
-    bridged = to_qiskit(spec.circuit, spec.qubits)[0]
-    assert bridged.num_qubits == 3
+    assert outputs == pytest.approx(np.real(judge), abs=1e-5)
+    qiskit_circuit = to_qiskit(spec.circuit, spec.qubits)[0]
+    assert qiskit_circuit.num_qubits == 3
 
 
 @pytest.mark.parametrize("name", ["Brick", "", "1st", "a b", "x" * 65])
@@ -229,13 +229,13 @@ def test_a_circuit_without_weights_is_refused(own_words):
     assert str(error.value) == "`ansatz` 'fixed' must take a weight at least, by next(weights); it takes none."
 
 
-def test_the_librarys_names_stay_its_own(own_words):
+def test_builtin_names_cannot_be_replaced(own_words):
     with pytest.raises(UserError) as error:
         register_ansatz("ring")(ring_by_hand)
     assert str(error.value) == "`ansatz` 'ring' is one of the library's; choose another name for your own."
 
 
-def test_a_width_on_which_it_fails_is_named_when_it_is_asked_for(own_words):
+def test_a_width_for_which_it_fails_is_reported_on_use(own_words):
     register_ansatz("small")(
         lambda qubits, weights, layer: [cirq.rx(next(weights))({2: qubits, 3: qubits, 4: qubits}[len(qubits)][0])]
     )

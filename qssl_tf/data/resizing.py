@@ -1,4 +1,4 @@
-"""Images as the network takes them: squares of one size. What is not square is cropped to its middle, not stretched."""
+"""Square images of one size: images that are not square are cropped to their centre, not stretched."""
 
 from typing import Any
 
@@ -8,13 +8,13 @@ from qssl_tf.commands import argument
 from qssl_tf.errors import UserError
 
 
-def squared(images: np.ndarray, side: int | None, name: str) -> np.ndarray:
-    """Return images of `side` x `side` pixels, or as they are where it is None.
+def resize_to_square(images: np.ndarray, side: int | None, name: str) -> np.ndarray:
+    """Return images of `side` x `side` pixels; None keeps square images as they are.
 
     Args:
-        images: Bytes, shape (n, height, width, channels); of those that are not square the middle is kept.
+        images: uint8, shape (n, height, width, channels); if not square, their centre is used.
         side: In pixels.
-        name: Of the data set.
+        name: Name of the data set.
 
     Raises:
         UserError: They are not square, and no side is given.
@@ -27,30 +27,30 @@ def squared(images: np.ndarray, side: int | None, name: str) -> np.ndarray:
         )
     if side is None:
         return images
-    return resized(middle_square(images, height, width, min(height, width)), side)
+    return resize(center_crop(images, height, width, min(height, width)), side)
 
 
-def middle_square(images: Any, height: Any, width: Any, side: Any) -> Any:
-    """Return the square in the middle of images, arrays or tensors of shape (..., height, width, channels).
+def center_crop(images: Any, height: Any, width: Any, side: Any) -> Any:
+    """Return the central square of images, arrays or tensors of shape (..., height, width, channels).
 
     Args:
-        images: One or several.
+        images: One image or several.
         height: In pixels.
         width: In pixels.
-        side: The smaller of both.
+        side: Side of the square in pixels, at most height and width.
     """
     top, left = (height - side) // 2, (width - side) // 2
     return images[..., top : top + side, left : left + side, :]
 
 
-def say_cropped(cropped: int, count: int, name: str) -> None:
-    """Say in one line how many images were not square."""
+def report_crops(cropped: int, count: int, name: str) -> None:
+    """Print how many images were not square, if any."""
     if cropped:
         print(f"{name}: {cropped} of {count} images are not square; the square in their middle is taken", flush=True)
 
 
-def resized(images: np.ndarray, side: int) -> np.ndarray:
-    """Return square `images` resized to `side` x `side` pixels (bilinear, antialiased), as unsigned bytes."""
+def resize(images: np.ndarray, side: int) -> np.ndarray:
+    """Return square `images` resized to `side` x `side` pixels (bilinear, antialiased), as uint8."""
     if images.shape[1:3] == (side, side):
         return images
     import tensorflow as tf

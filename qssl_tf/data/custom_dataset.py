@@ -1,4 +1,4 @@
-"""A data set of the user's own as a word of the setting `dataset`."""
+"""User-defined data sets, registered as values of the setting `dataset`."""
 
 from collections.abc import Callable
 
@@ -11,7 +11,7 @@ from qssl_tf.registry import claim, own_code
 
 @checks_arguments
 def register_dataset(name: str) -> Callable[[Callable[[], ImageData]], Callable[[], ImageData]]:
-    """Make a function without arguments that returns `ImageData` a data set, for every command.
+    """Register a function without arguments that returns `ImageData` as a data set for every command.
 
     ```python
     @register_dataset("cells")
@@ -20,26 +20,26 @@ def register_dataset(name: str) -> Callable[[Callable[[], ImageData]], Callable[
     ```
 
     Args:
-        name: The new word: small letters, digits and underscores.
+        name: The new name: lowercase letters, digits and underscores.
 
     Returns:
-        A decorator that leaves the function as it is; it is called when a run needs the images.
+        A decorator that returns the function unchanged; it is called when a run needs the images.
 
     Raises:
         UserError: The name is taken.
     """
 
-    def register(read: Callable[[], ImageData]) -> Callable[[], ImageData]:
+    def register(loader: Callable[[], ImageData]) -> Callable[[], ImageData]:
         claim("dataset", name, SOURCES)
-        SOURCES[name] = lambda config: _read(name, read)
-        return read
+        SOURCES[name] = lambda config: _load(name, loader)
+        return loader
 
     return register
 
 
-def _read(name: str, read: Callable[[], ImageData]) -> ImageData:
+def _load(name: str, loader: Callable[[], ImageData]) -> ImageData:
     with own_code(f"the function of `dataset` '{name}'"):
-        data = read()
+        data = loader()
     if not isinstance(data, ImageData):
         raise UserError(
             f"`dataset` '{name}' must return qssl_tf.ImageData, as ImageData.from_arrays does; "

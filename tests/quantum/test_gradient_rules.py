@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 
 from qssl_tf.config import Config
-from qssl_tf.quantum.counting import gradient_circuits, training_circuits
+from qssl_tf.quantum.gradient_rules import gradient_circuits, training_circuits
 from qssl_tf.studies.arms import arm_config
 
 
@@ -16,22 +16,22 @@ def test_circuits_of_a_shift_gradient_by_hand():
     assert gradient_circuits(arm_config("ring", 0)) == 0
 
 
-def test_the_head_asks_for_as_many_circuits(monkeypatch):
-    """TensorFlow Quantum's sampler counts the circuits that it is really given."""
+def test_the_head_runs_as_many_circuits(monkeypatch):
+    """TensorFlow Quantum's sampler counts the circuits that it actually receives."""
     import numpy as np
     import tensorflow as tf
 
-    from qssl_tf.quantum import shift_rules
+    from qssl_tf.quantum import tfq_gradients
     from qssl_tf.quantum.head import QuantumHead
 
-    asked = []
-    sample = shift_rules.tfq_simulate_ops.tfq_simulate_samples
+    samples = []
+    sample = tfq_gradients.tfq_simulate_ops.tfq_simulate_samples
 
-    def counted(programs, *arguments):
-        asked.append(None)
+    def counting_sample(programs, *arguments):
+        samples.append(None)
         return sample(programs, *arguments)
 
-    monkeypatch.setattr(shift_rules.tfq_simulate_ops, "tfq_simulate_samples", counted)
+    monkeypatch.setattr(tfq_gradients.tfq_simulate_ops, "tfq_simulate_samples", counting_sample)
     config = Config(width=3, layers=1, shots=20, gradient="parameter_shift", simulator="tfq")
     head = QuantumHead(3, "ring", 1, shots=20, gradient="parameter_shift", simulator="tfq")
     angles = tf.constant(np.random.default_rng(0).uniform(0, 3, (1, 3)), tf.float32)
@@ -43,7 +43,7 @@ def test_the_head_asks_for_as_many_circuits(monkeypatch):
         tape.gradient(loss, [angles, head.parameters])
     finally:
         tf.config.run_functions_eagerly(False)
-    assert len(asked) == 1 + gradient_circuits(config)
+    assert len(samples) == 1 + gradient_circuits(config)
 
 
 @pytest.mark.parametrize(("arm", "count"), [("classical", 0), ("ring", 2 * 256 * 194)])

@@ -1,23 +1,23 @@
-"""A head whose weights stand still, as one matrix: what probes need, hundreds of times faster than gate by gate."""
+"""A head with fixed weights as one matrix, hundreds of times faster than gate by gate; probes use it."""
 
 from functools import reduce
 
 import cirq
 import numpy as np
 
-from qssl_tf.quantum.observables import basis_change, members
-from qssl_tf.quantum.rows import signs
+from qssl_tf.quantum.batched_states import eigenvalues
+from qssl_tf.quantum.observables import basis_change, support_mask
 from qssl_tf.quantum.spec import CircuitSpec
 
 CHUNK = 4096  # rows at a time, so that memory stays bounded by 2^width * CHUNK numbers
-MAX_FROZEN_WIDTH = 11  # the matrix holds 2 * 4^width numbers: 34 MB here, and four times as much a qubit more
+MAX_MATRIX_WIDTH = 11  # the matrix holds 2 * 4^width numbers: 34 MB here, four times as much for each further qubit
 
 
-def frozen_matrix(spec: CircuitSpec, weights: np.ndarray) -> np.ndarray:
+def ansatz_matrix(spec: CircuitSpec, weights: np.ndarray) -> np.ndarray:
     """Return the ansatz as a real matrix that takes real product states to amplitudes.
 
-    RX(x) turns |0> to cos(x/2)|0> - i sin(x/2)|1>. The phases (-i)^(number of ones) of the product of such states do
-    not depend on x, so the ansatz's unitary absorbs them and the states become real.
+    RX(x) takes |0> to cos(x/2)|0> - i sin(x/2)|1>. The phases (-i)^(number of ones) of a product of such states do not
+    depend on x, so they are absorbed into the ansatz's unitary and the states become real.
 
     Args:
         spec: A circuit whose encoding is one RX on each qubit.
@@ -26,12 +26,12 @@ def frozen_matrix(spec: CircuitSpec, weights: np.ndarray) -> np.ndarray:
     Returns:
         float32, shape (2^width, 2 * 2^width): real parts of all amplitudes, then their imaginary parts.
     """
-    values = dict(zip(spec.weights, map(float, weights), strict=True))
-    resolved = cirq.resolve_parameters(spec.ansatz + basis_change(spec.observables), values)
-    unitary = resolved.unitary(qubit_order=spec.qubits, qubits_that_should_be_present=spec.qubits)
+    outcome_values = dict(zip(spec.weights, map(float, weights), strict=True))
+    circuit = cirq.resolve_parameters(spec.ansatz + basis_change(spec.observables), outcome_values)
+    unitary = circuit.unitary(qubit_order=spec.qubits, qubits_that_should_be_present=spec.qubits)
     ones = np.array([bin(index).count("1") for index in range(2 ** len(spec.qubits))])
-    absorbed = (unitary * (-1j) ** ones).T  # (states in, amplitudes out)
-    return np.concatenate([absorbed.real, absorbed.imag], axis=1).astype(np.float32)
+    real_unitary = (unitary * (-1j) ** ones).T  # (states in, amplitudes out)
+    return np.concatenate([real_unitary.real, real_unitary.imag], axis=1).astype(np.float32)
 
 
 def product_states(angles: np.ndarray) -> np.ndarray:
@@ -42,13 +42,14 @@ def product_states(angles: np.ndarray) -> np.ndarray:
                   qubits.transpose(1, 0, 2))  # fmt: skip
 
 
-def frozen_expectations(spec: CircuitSpec, weights: np.ndarray, angles: np.ndarray) -> np.ndarray:
+def matrix_expectations(spec: CircuitSpec, weights: np.ndarray, angles: np.ndarray) -> np.ndarray:
     """Return the expectation of each observable for each row of angles, float32, shape (n, observables)."""
-    matrix, size = frozen_matrix(spec, weights), 2 ** len(spec.qubits)
-    values = signs(members(spec.observables, spec.qubits), range(len(spec.qubits)))  # (2^width, observables)
+    matrix, size = ansatz_matrix(spec, weights), 2 ** len(spec.qubits)
+    support = support_mask(spec.observables, spec.qubits)
+    outcome_values = eigenvalues(support, range(len(spec.qubits)))  # (2^width, observables)
     rows = []
     for start in range(0, len(angles), CHUNK):
         amplitudes = product_states(np.asarray(angles[start : start + CHUNK], np.float32)) @ matrix
         probabilities = amplitudes[:, :size] ** 2 + amplitudes[:, size:] ** 2  # (rows, 2^width)
-        rows.append(probabilities @ values)
+        rows.append(probabilities @ outcome_values)
     return np.concatenate(rows)

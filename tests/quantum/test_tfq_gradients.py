@@ -1,4 +1,4 @@
-"""Every way to differentiate a circuit against central differences of Cirq's double-precision simulator."""
+"""All gradients of a circuit against central differences of Cirq's double-precision simulator."""
 
 import cirq
 import numpy as np
@@ -6,9 +6,10 @@ import pytest
 import tensorflow as tf
 from judges.cirq_values import expectations
 
+from qssl_tf.quantum.gatewise import gatewise
+from qssl_tf.quantum.gradient_rules import FOUR_TERMS, TWO_TERMS, shift_terms
 from qssl_tf.quantum.head import QuantumHead
 from qssl_tf.quantum.measurement import GRADIENTS
-from qssl_tf.quantum.splitting import FOUR_TERMS, TWO_TERMS, shift_terms, split
 
 BOTH = pytest.mark.parametrize("simulator", ["tfq", "xla"])
 EXACT_MODES = [mode for mode in GRADIENTS if mode not in ("two_term", "spsa")]
@@ -30,10 +31,10 @@ def slopes(head, angles, mix, step=1e-4):
         return float(np.sum(mix * expectations(head.spec, x, w)))
 
     by_inputs = np.zeros(angles.shape)
-    for place in np.ndindex(angles.shape):
+    for index in np.ndindex(angles.shape):
         shift = np.zeros(angles.shape)
-        shift[place] = step
-        by_inputs[place] = (value(angles + shift, weights) - value(angles - shift, weights)) / (2 * step)
+        shift[index] = step
+        by_inputs[index] = (value(angles + shift, weights) - value(angles - shift, weights)) / (2 * step)
     eye = np.eye(len(weights)) * step
     by_weights = [(value(angles, weights + e) - value(angles, weights - e)) / (2 * step) for e in eye]
     return by_inputs, np.array(by_weights)
@@ -41,7 +42,7 @@ def slopes(head, angles, mix, step=1e-4):
 
 def case(head, rows, seed=0):
     rng = np.random.default_rng(seed)
-    angles = rng.uniform(0.2, 2.9, (rows, head.spec.features)).astype(np.float32)
+    angles = rng.uniform(0.2, 2.9, (rows, head.spec.input_size)).astype(np.float32)
     return angles, rng.normal(size=(rows, len(head.spec.observables)))
 
 
@@ -57,10 +58,10 @@ COMBINATIONS = [
 
 @BOTH
 @pytest.mark.parametrize("gradient", EXACT_MODES)
-@pytest.mark.parametrize(("ansatz", "encoding", "measured"), COMBINATIONS)
-def test_exact_rules_are_central_differences(simulator, gradient, ansatz, encoding, measured):
+@pytest.mark.parametrize(("ansatz", "encoding", "observables"), COMBINATIONS)
+def test_exact_rules_are_central_differences(simulator, gradient, ansatz, encoding, observables):
     width = 4 if ansatz == "sim13" else 3
-    head = QuantumHead(width, ansatz, 2, encoding, measured, gradient=gradient, simulator=simulator, seed=2)
+    head = QuantumHead(width, ansatz, 2, encoding, observables, gradient=gradient, simulator=simulator, seed=2)
     angles, mix = case(head, rows=2)
     for ours, judge in zip(gradients(head, angles, mix), slopes(head, angles, mix), strict=True):
         np.testing.assert_allclose(ours, judge, atol=3e-4)
@@ -98,9 +99,9 @@ def test_the_published_rule_multiplies_the_half_frequency_part_by_sqrt_2(simulat
 @pytest.mark.parametrize("frequency", [0.5, 1.0])
 def test_terms_differentiate_their_frequencies(terms, frequency):
     theta = np.linspace(-3, 3, 7)
-    found = sum(coefficient * np.sin(frequency * (theta + shift)) for shift, coefficient in terms)
-    right = np.allclose(found, frequency * np.cos(frequency * theta))
-    assert right == (len(terms) == 4 or frequency == 1.0)
+    derivative = sum(coefficient * np.sin(frequency * (theta + shift)) for shift, coefficient in terms)
+    is_exact = np.allclose(derivative, frequency * np.cos(frequency * theta))
+    assert is_exact == (len(terms) == 4 or frequency == 1.0)
 
 
 @BOTH
@@ -114,16 +115,16 @@ def test_spsa_is_right_on_average(simulator):
     assert np.all(np.abs(by_inputs.mean(axis=0) - judge[0]) < 5 * error + 5e-3)  # the bias is of the order step^2
 
 
-def test_splitting_keeps_the_circuit():
+def test_one_symbol_per_gate_keeps_the_circuit():
     head = QuantumHead(3, "sim19", 2, "reuploading")
     symbols = head.spec.inputs + head.spec.weights
-    parts = split(head.spec.circuit, symbols)
+    parts = gatewise(head.spec.circuit, symbols)
     values = np.random.default_rng(0).normal(size=len(symbols)).astype(np.float32)
     angles = values @ parts.matrix + parts.offset
     names = dict(zip(parts.names, map(float, angles), strict=True))
     ours = cirq.resolve_parameters(parts.circuit, names).unitary()
-    whole = cirq.resolve_parameters(head.spec.circuit, dict(zip(symbols, map(float, values), strict=True)))
-    np.testing.assert_allclose(ours, whole.unitary(), atol=1e-6)
+    circuit = cirq.resolve_parameters(head.spec.circuit, dict(zip(symbols, map(float, values), strict=True)))
+    np.testing.assert_allclose(ours, circuit.unitary(), atol=1e-6)
     gates, _, _ = shift_terms(parts)
     assert np.bincount(gates).tolist() == [4 if controlled else 2 for controlled in parts.controlled]
 
@@ -136,11 +137,11 @@ def many_estimates(head, angles, repeats):
 
 
 @BOTH
-@pytest.mark.parametrize("measured", ["z", "z_zz", "X0,Y1X2"])
-def test_sampled_expectations_are_unbiased_with_the_covariance_of_shared_shots(simulator, measured):
+@pytest.mark.parametrize("observables", ["z", "z_zz", "X0,Y1X2"])
+def test_sampled_expectations_are_unbiased_with_the_covariance_of_shared_shots(simulator, observables):
     shots, repeats = 50, 4000
     head = QuantumHead(
-        3, "ring", 2, observables=measured, shots=shots, gradient="parameter_shift", simulator=simulator, seed=1
+        3, "ring", 2, observables=observables, shots=shots, gradient="parameter_shift", simulator=simulator, seed=1
     )
     angles, _ = case(head, rows=1)
     estimates = many_estimates(head, angles, repeats)
@@ -149,8 +150,8 @@ def test_sampled_expectations_are_unbiased_with_the_covariance_of_shared_shots(s
     products = [[a * b for b in head.spec.observables] for a in head.spec.observables]
     second = expectations(head.spec, angles, head.parameters.numpy(), observables=sum(products, []))
     covariance = (second.reshape(len(mean), len(mean)) - np.outer(mean, mean)) / shots
-    spread = np.sqrt((np.outer(np.diag(covariance), np.diag(covariance)) + covariance**2) / repeats)
-    assert np.all(np.abs(np.cov(estimates.T) - covariance) < 5 * spread + 1e-6)
+    standard_error = np.sqrt((np.outer(np.diag(covariance), np.diag(covariance)) + covariance**2) / repeats)
+    assert np.all(np.abs(np.cov(estimates.T) - covariance) < 5 * standard_error + 1e-6)
 
 
 @BOTH
@@ -178,7 +179,7 @@ def test_gradient_variance_falls_with_the_number_of_shots(simulator):
 
 @BOTH
 def test_twelve_qubits_are_read_in_their_order(simulator):
-    """Names sort as text: 0_10 before 0_2. Each qubit gets its own angle."""
+    """Names sort alphabetically, 0_10 before 0_2, so each qubit gets a different angle."""
     head = QuantumHead(12, "none", 1, shots=4000, gradient="parameter_shift", simulator=simulator)
     head.parameters.assign(np.zeros(12, np.float32))
     angles = np.linspace(0.1, 3.0, 12, dtype=np.float32)[np.newaxis]

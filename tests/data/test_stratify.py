@@ -1,4 +1,4 @@
-"""Choices by class: scikit-learn's where it serves every class, and none without an image elsewhere."""
+"""Stratified choices: equal to scikit-learn's where that covers every class; otherwise every class gets an image."""
 
 import numpy as np
 import pytest
@@ -9,8 +9,8 @@ from sklearn.utils import resample
 
 from qssl_tf.config import Config
 from qssl_tf.data.images import ImageData
-from qssl_tf.data.sources import prepared
-from qssl_tf.data.strata import drawn, parted
+from qssl_tf.data.sources import prepare
+from qssl_tf.data.stratify import stratified_sample, stratified_split
 
 COUNTS = st.lists(st.integers(1, 60), min_size=2, max_size=8)
 
@@ -22,35 +22,35 @@ def labels_of(counts, unlabelled, seed):
 
 @settings(max_examples=200, deadline=None)
 @given(COUNTS, st.integers(0, 30), st.integers(0, 2**20), st.data())
-def test_drawn_images_are_as_many_as_asked_and_of_every_class(counts, unlabelled, seed, data):
+def test_samples_have_the_requested_size_and_every_class(counts, unlabelled, seed, data):
     labels = labels_of(counts, unlabelled, seed)
     count = data.draw(st.integers(len(counts), len(labels)))
-    rows = drawn(labels, count, seed)
+    rows = stratified_sample(labels, count, seed)
     assert len(np.unique(rows)) == len(rows) == count and set(range(len(counts))) <= set(labels[rows])
-    theirs = np.sort(
+    judge = np.sort(
         resample(np.arange(len(labels)), replace=False, n_samples=count, stratify=labels, random_state=seed)
     )
-    if set(range(len(counts))) <= set(labels[theirs]):
-        np.testing.assert_array_equal(rows, theirs)
+    if set(range(len(counts))) <= set(labels[judge]):
+        np.testing.assert_array_equal(rows, judge)
 
 
 @settings(max_examples=200, deadline=None)
 @given(COUNTS, st.integers(0, 30), st.integers(0, 2**20), st.floats(0.02, 0.9))
-def test_parted_images_are_all_there_and_every_class_on_both_sides(counts, unlabelled, seed, fraction):
+def test_splits_are_complete_and_have_every_class_on_both_sides(counts, unlabelled, seed, fraction):
     labels = labels_of(counts, unlabelled, seed)
-    several = [label for label, count in enumerate(counts) if count > 1]
-    shared = np.flatnonzero(np.isin(labels, several))
-    judging = int(np.ceil(fraction * len(shared)))
-    if not several or judging < len(several) or len(shared) - judging < len(several):
+    repeated = [label for label, count in enumerate(counts) if count > 1]
+    splittable = np.flatnonzero(np.isin(labels, repeated))
+    test_count = int(np.ceil(fraction * len(splittable)))
+    if not repeated or test_count < len(repeated) or len(splittable) - test_count < len(repeated):
         with pytest.raises(ValueError):
-            parted(labels, fraction, seed)
+            stratified_split(labels, fraction, seed)
         return
-    train, held_out = parted(labels, fraction, seed)
-    assert np.sort(np.concatenate([train, held_out])).tolist() == list(range(len(labels)))
-    assert set(labels[held_out]) == set(several) <= set(labels[train]) and len(held_out) == judging
-    _, theirs = train_test_split(shared, test_size=fraction, stratify=labels[shared], random_state=seed)
-    if set(labels[theirs]) == set(several) == set(labels[np.setdiff1d(shared, theirs)]):
-        np.testing.assert_array_equal(held_out, np.sort(theirs))
+    train, test = stratified_split(labels, fraction, seed)
+    assert np.sort(np.concatenate([train, test])).tolist() == list(range(len(labels)))
+    assert set(labels[test]) == set(repeated) <= set(labels[train]) and len(test) == test_count
+    _, judge = train_test_split(splittable, test_size=fraction, stratify=labels[splittable], random_state=seed)
+    if set(labels[judge]) == set(repeated) == set(labels[np.setdiff1d(splittable, judge)]):
+        np.testing.assert_array_equal(test, np.sort(judge))
 
 
 def rare(counts):
@@ -60,12 +60,12 @@ def rare(counts):
 
 
 def test_a_rare_class_stays_among_few_training_images():
-    data = prepared(rare([1000, 10]), Config(train_images=40, batch_size=8))
+    data = prepare(rare([1000, 10]), Config(train_images=40, batch_size=8))
     assert np.bincount(data.train.labels).tolist() == [39, 1]
 
 
 def test_a_rare_class_is_held_out_too():
-    data = prepared(rare([100, 2, 2]), Config(validation_fraction=0.1, batch_size=8))
+    data = prepare(rare([100, 2, 2]), Config(validation_fraction=0.1, batch_size=8))
     assert np.bincount(data.validation.labels).tolist() == [9, 1, 1]
 
 
@@ -73,7 +73,7 @@ def test_a_single_image_trains_and_is_named(capsys):
     labels = np.repeat(["dog", "cat", "yeti"], [20, 19, 1])
     data = ImageData.from_arrays(np.zeros((40, 8, 8), np.uint8), labels, name="zoo")
     assert np.bincount(data.train.labels, minlength=3)[2] == 1 and set(data.test.labels) == {0, 1}
-    said = "class yeti of zoo has a single image: it trains, and none is left to judge the class\n"
-    assert capsys.readouterr().out == said
-    assert set(prepared(data, Config(validation_fraction=0.2, batch_size=8)).validation.labels) == {0, 1}
-    assert capsys.readouterr().out == said
+    output = "class yeti of zoo has a single image: it trains, and none is left to judge the class\n"
+    assert capsys.readouterr().out == output
+    assert set(prepare(data, Config(validation_fraction=0.2, batch_size=8)).validation.labels) == {0, 1}
+    assert capsys.readouterr().out == output

@@ -1,4 +1,4 @@
-"""Encoders of the user's own."""
+"""User-defined encoders."""
 
 import keras
 import numpy as np
@@ -6,8 +6,8 @@ import pytest
 
 from qssl_tf.config import Config
 from qssl_tf.errors import UserError
+from qssl_tf.models.custom_encoder import register_encoder
 from qssl_tf.models.encoders import build_encoder
-from qssl_tf.models.own_encoder import register_encoder
 
 SHAPE = (6, 6, 1)
 
@@ -31,9 +31,9 @@ def test_feature_maps_are_averaged(own_words):
     encoder = build_encoder("mine", SHAPE, 2, seed=0)
     images = np.random.default_rng(0).random((3, *SHAPE), np.float32)
     kernel, bias = encoder.get_layer("compress").get_weights()
-    features = np.repeat(((images - 0.5) / 0.5).mean(axis=(1, 2)), 2, axis=1)
-    expected = np.pi / (1 + np.exp(-(features @ kernel + bias)))
-    np.testing.assert_allclose(encoder(images).numpy(), expected, rtol=1e-5)
+    pooled = np.repeat(((images - 0.5) / 0.5).mean(axis=(1, 2)), 2, axis=1)
+    judge = np.pi / (1 + np.exp(-(pooled @ kernel + bias)))
+    np.testing.assert_allclose(encoder(images).numpy(), judge, rtol=1e-5)
 
 
 def test_equal_seeds_give_equal_weights(own_words):
@@ -44,7 +44,7 @@ def test_equal_seeds_give_equal_weights(own_words):
 
 
 @pytest.mark.parametrize(
-    ("make", "sentence"),
+    ("factory", "sentence"),
     [
         (lambda shape: None, "`encoder` 'mine' must return a Keras model or layer; got a NoneType."),
         (
@@ -58,13 +58,13 @@ def test_equal_seeds_give_equal_weights(own_words):
         ),
     ],
 )
-def test_what_is_no_encoder_is_one_line(own_words, make, sentence):
-    register_encoder("mine")(make)
+def test_invalid_encoders_are_refused_in_one_line(own_words, factory, sentence):
+    register_encoder("mine")(factory)
     with pytest.raises(UserError) as error:
         build_encoder("mine", SHAPE, 2, seed=0)
     assert str(error.value).startswith(sentence) and "\n" not in str(error.value)
 
 
-def test_the_librarys_names_stay_its_own(own_words):
+def test_builtin_names_cannot_be_replaced(own_words):
     with pytest.raises(UserError, match="`encoder` 'resnet18' is one of the library's"):
         register_encoder("resnet18")(lambda shape: stack())

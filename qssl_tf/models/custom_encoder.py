@@ -1,4 +1,4 @@
-"""An encoder of the user's own: any Keras model, as a word of the setting `encoder`."""
+"""User-defined encoders: any Keras model, registered as a value of the setting `encoder`."""
 
 from collections.abc import Callable
 from typing import Any
@@ -13,12 +13,12 @@ from qssl_tf.models.encoders import ENCODERS
 from qssl_tf.models.initializers import SeedStream
 from qssl_tf.registry import claim, own_code
 
-Make = Callable[[tuple[int, int, int]], keras.Model]
+EncoderFactory = Callable[[tuple[int, int, int]], keras.Model]
 
 
 @checks_arguments
-def register_encoder(name: str) -> Callable[[Make], Make]:
-    """Make a function that returns a Keras model an encoder, for `build_encoder`, training and searches.
+def register_encoder(name: str) -> Callable[[EncoderFactory], EncoderFactory]:
+    """Register a function that returns a Keras model as an encoder, for `build_encoder`, training and searches.
 
     ```python
     @register_encoder("plain")
@@ -28,48 +28,48 @@ def register_encoder(name: str) -> Callable[[Make], Make]:
         ])
     ```
 
-    The function gets height, width and channels. The model takes float32 images of that shape, with the channels'
-    means taken off and divided by their deviations, and gives features, shape (n, features), or feature maps, shape
-    (n, height, width, channels), whose mean is taken. What follows, the compression to angles, is the library's.
+    The function gets (height, width, channels). The model takes float32 images of that shape, standardized by channel,
+    and returns vectors, shape (n, outputs), or feature maps, shape (n, height, width, channels), which are averaged
+    over height and width. The library then adds the compression to angles.
 
-    Keras's random seed is set from the run's before the function is called, so that equal seeds give equal weights.
+    Keras's random seed is set from that of the run before each call, so equal seeds give equal weights.
 
     Args:
-        name: The new word: small letters, digits and underscores.
+        name: The new name: lowercase letters, digits and underscores.
 
     Returns:
-        A decorator that leaves the function as it is.
+        A decorator that returns the function unchanged.
 
     Raises:
         UserError: The name is taken.
     """
 
-    def register(make: Make) -> Make:
+    def register(factory: EncoderFactory) -> EncoderFactory:
         claim("encoder", name, ENCODERS)
-        ENCODERS[name] = lambda x, seeds: _features(name, make, x, seeds)
-        return make
+        ENCODERS[name] = lambda x, seeds: _apply_encoder(name, factory, x, seeds)
+        return factory
 
     return register
 
 
-def _features(name: str, make: Make, x: Any, seeds: SeedStream) -> Any:
-    """Return what the user's model makes of images, shape (n, features).
+def _apply_encoder(name: str, factory: EncoderFactory, x: Any, seeds: SeedStream) -> Any:
+    """Apply the user's model to images, and return vectors of shape (n, outputs).
 
     Raises:
-        UserError: It is no Keras model, does not take the images, or gives something else.
+        UserError: It is not a Keras model, does not take the images, or returns something else.
     """
     keras.utils.set_random_seed(seeds.next())
     shape = tuple(x.shape[1:])
     with own_code(f"the function of `encoder` '{name}'"):
-        model = make(shape)
+        model = factory(shape)
     if not isinstance(model, layers.Layer):
         raise UserError(f"`encoder` '{name}' must return a Keras model or layer; got a {type(model).__name__}.")
     try:
         with own_code(f"the model of `encoder` '{name}'"):
             y = model(x)
-            _trace_a_step(model, shape)
+            _trace_training_step(model, shape)
     except UserError as error:
-        if isinstance(error.__cause__, ValueError | TypeError):  # Keras's own
+        if isinstance(error.__cause__, ValueError | TypeError):  # raised by Keras
             raise UserError(
                 f"`encoder` '{name}' does not take images of shape {shape}: {reason(error.__cause__)}."
             ) from error.__cause__
@@ -80,14 +80,14 @@ def _features(name: str, make: Make, x: Any, seeds: SeedStream) -> Any:
             f"`encoder` '{name}' must give features of shape (n, features) or maps of shape (n, height, width, "
             f"channels); got {getattr(y, 'shape', type(y).__name__)}."
         )
-    return y if rank == 2 else layers.GlobalAveragePooling2D(name="pool")(y)  # (n, features)
+    return y if rank == 2 else layers.GlobalAveragePooling2D(name="pool")(y)  # (n, outputs)
 
 
-def _trace_a_step(model: layers.Layer, image_shape: tuple[int, ...]) -> None:
-    """Trace, not run, the model and its gradient as training does, so that what raises only there is known now."""
+def _trace_training_step(model: layers.Layer, image_shape: tuple[int, ...]) -> None:
+    """Trace a training step of the model, so that an error which only occurs in training is raised now."""
 
     def step(images: tf.Tensor) -> list:
-        with keras.StatelessScope(), tf.GradientTape() as tape:  # batch statistics are not moved
+        with keras.StatelessScope(), tf.GradientTape() as tape:  # leaves batch statistics unchanged
             outputs = model(images, training=True)
         return tape.gradient(outputs, [variable.value for variable in model.trainable_variables])
 

@@ -1,11 +1,11 @@
-"""Data sets of the user's own."""
+"""User-defined data sets."""
 
 import numpy as np
 import pytest
 
 from qssl_tf.config import Config
+from qssl_tf.data.custom_dataset import register_dataset
 from qssl_tf.data.images import ImageData
-from qssl_tf.data.own_dataset import register_dataset
 from qssl_tf.data.sources import load
 from qssl_tf.errors import UserError
 
@@ -23,7 +23,7 @@ def test_it_is_read_by_name_when_it_is_needed(own_words):
     assert data.name == "mine-2026" and data.image_shape == (8, 8, 1) and reads == [1]
 
 
-def test_something_else_is_one_line(own_words):
+def test_other_return_values_are_refused_in_one_line(own_words):
     register_dataset("mine")(lambda: np.zeros(3))
     with pytest.raises(UserError) as error:
         load(Config(dataset="mine"))
@@ -32,11 +32,11 @@ def test_something_else_is_one_line(own_words):
     )
 
 
-def test_digits_stay_the_librarys(own_words):
+def test_builtin_data_sets_cannot_be_replaced(own_words):
     with pytest.raises(UserError, match="`dataset` 'digits' is one of the library's"):
         register_dataset("digits")(lambda: None)
 
 
-def test_a_folder_needs_its_place():
+def test_a_folder_needs_data_dir():
     with pytest.raises(UserError, match="`data_dir` must name the folder of your images"):
         load(Config(dataset="folder"))

@@ -1,8 +1,8 @@
-"""What a record says of the code that made it."""
+"""The commit in a record."""
 
 import subprocess
 
-from qssl_tf.studies.recording import checkout_commit
+from qssl_tf.studies.record_builder import checkout_commit
 
 
 def git(folder, *words):
@@ -12,7 +12,7 @@ def git(folder, *words):
     ).stdout.strip()
 
 
-def test_a_record_names_the_commit_of_a_checkout_and_says_whether_it_was_edited(tmp_path):
+def test_the_commit_of_a_checkout_is_recorded_and_whether_it_has_edits(tmp_path):
     source = tmp_path / "code.py"
     source.write_text("first\n")
     assert checkout_commit(source) == "none"

@@ -1,4 +1,4 @@
-"""What a run folder says of its images and versions, and what its weights lack of the whole training."""
+"""Metadata of a run folder: its images, its versions, and whether its training is finished."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,11 +10,11 @@ from qssl_tf.files.schema import Count, Names, Positive, Schema, Sha256, Texts, 
 from qssl_tf.training.runs import Run
 from qssl_tf.training.schedule import schedule
 
-MAX_SIDE = 4096  # pixels; a damaged file must not ask for a network of any size
+MAX_SIDE = 4096  # pixels; limits the network that a damaged file can request
 
 
-class Facts(Schema):
-    """`data.json`: `ImageData.facts()` of the images that a run was trained on."""
+class ImageMetadata(Schema):
+    """Schema of `data.json`: `ImageData.metadata()` of the images that a run was trained on."""
 
     name: Word
     image_shape: Annotated[list[Positive], Field(min_length=3, max_length=3)]
@@ -23,26 +23,26 @@ class Facts(Schema):
     validation_images: Count
     test_images: Count
     train_sha256: Sha256
-    validation_sha256: Sha256 | None = None  # runs of earlier versions name the training images alone
+    validation_sha256: Sha256 | None = None  # runs of earlier versions only have that of the training images
     test_sha256: Sha256 | None = None
 
     @model_validator(mode="after")
-    def _shape(self) -> "Facts":
+    def _shape(self) -> "ImageMetadata":
         height, width, channels = self.image_shape
         if max(height, width) > MAX_SIDE or channels not in (1, 3):
             raise ValueError(f"its image_shape must be up to {MAX_SIDE} pixels, 1 or 3 channels: {self.image_shape}")
         return self
 
 
-def read_facts(run: Run) -> dict[str, Any] | None:
-    """Return what `data.json` says of the run's images; None where an older run has none.
+def read_image_metadata(run: Run) -> dict[str, Any] | None:
+    """Return the content of `data.json`, or None for older runs without it.
 
     Raises:
-        UserError: It is damaged, or describes no images.
+        UserError: It is damaged, or does not describe images.
     """
     path = run.folder / "data.json"
     try:
-        return read_as(path, Facts)
+        return read_as(path, ImageMetadata)
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:
@@ -50,7 +50,7 @@ def read_facts(run: Run) -> dict[str, Any] | None:
 
 
 def read_versions(folder: Path) -> dict[str, str]:
-    """Return the versions that made a run, by package; none where its folder does not say.
+    """Return the versions of packages that a run was trained with; empty if its folder has none.
 
     Raises:
         UserError: The file is damaged.
@@ -65,22 +65,22 @@ def read_versions(folder: Path) -> dict[str, str]:
 
 
 def is_finished(run: Run) -> bool:
-    """Return whether the last step's weights are kept and the trained model is there."""
-    facts, last = read_facts(run), max(run.checkpoint_steps(), default=0)
-    return facts is not None and last > 0 and run.model.is_file() and not unfinished(run, last)
+    """Return whether the weights of the last step and the trained model are saved."""
+    images, last_step = read_image_metadata(run), max(run.checkpoint_steps(), default=0)
+    return images is not None and last_step > 0 and run.model.is_file() and not unfinished(run, last_step)
 
 
 def unfinished(run: Run, step: int) -> str:
-    """Return in a clause what the weights after `step` steps lack of the whole training; nothing where they lack none.
+    """Return a clause that says how weights after `step` steps are not the final ones; empty if they are.
 
     Raises:
         UserError: `data.json` is damaged.
     """
-    facts = read_facts(run)
-    if facts is None:  # runs of earlier versions did not say
+    images = read_image_metadata(run)
+    if images is None:  # runs of earlier versions have no metadata
         return ""
-    steps = schedule(run.config, facts["train_images"]).steps
+    steps = schedule(run.config, images["train_images"]).steps
     if step >= steps:
         return ""
-    stopped = max(run.checkpoint_steps(), default=0) < steps
-    return f"step {step} of {steps}, {'training is unfinished' if stopped else 'not the last of its training'}"
+    ended_early = max(run.checkpoint_steps(), default=0) < steps
+    return f"step {step} of {steps}, {'training is unfinished' if ended_early else 'not the last of its training'}"

@@ -1,0 +1,86 @@
+"""Backends of a user's own: objects of Qiskit and Aer in place of a name. All but IBM's are simulated here.
+
+No name finds such an object again, so a device run on one is recorded as `own:NAME`, and begun anew where it stopped.
+"""
+
+import inspect
+import re
+from typing import TYPE_CHECKING, Any
+
+from qssl_tf.errors import UserError, shown
+
+if TYPE_CHECKING:  # loaded late: a device by name needs neither
+    from qiskit_aer import AerSimulator
+    from qiskit_aer.noise import NoiseModel
+
+OWN = "own:"
+MAX_NAME = 60  # characters; it becomes part of a folder's name
+
+
+def is_own(name: str) -> bool:
+    """Return whether a recorded name stands for an object that only its user has."""
+    return name.startswith(OWN)
+
+
+def own_name(name: str | None, backend: Any) -> str:
+    """Return what a backend is recorded as: its name, or that of its class, in characters that a folder may have."""
+    plain = re.sub(r"[^A-Za-z0-9._]+", "-", name or type(backend).__name__).strip("-.")
+    return OWN + (plain[:MAX_NAME] or "backend")
+
+
+def lost(name: str) -> UserError:
+    """Build the error for a device run whose backend no name finds again."""
+    return UserError(f"`backend` {shown(name)} is an object that no name finds again; {begin_again(name)}.")
+
+
+def begin_again(name: str) -> str:
+    """Return how to go on with a device run on `name` that was stopped."""
+    return f"begin anew from Python with qssl_tf.run_on_device(run, backend=...), as {name} is a backend of your own"
+
+
+def not_allowed(given: Any) -> UserError:
+    """Build the error for what is no backend at all."""
+    if inspect.isclass(given):
+        got = f"the class {given.__name__}; make an object of it: {given.__name__}()"
+    else:
+        got = shown(given) if given is None or isinstance(given, int | float | bytes) else f"a {type(given).__name__}"
+    return UserError(
+        "`backend` must be a device's name such as 'fake_paris', a backend of Qiskit (BackendV2) or a noise model of "
+        f"Aer (NoiseModel); got {got}."
+    )
+
+
+def simulator_of(model: "NoiseModel") -> "AerSimulator":
+    """Return the simulator of a noise model, whose couplers are the pairs of qubits that the model has errors for.
+
+    Without them a circuit would be routed over the pairs that have none, and run there without noise. A model whose
+    errors are the same for all pairs couples all qubits.
+    """
+    from qiskit_aer import AerSimulator
+
+    pairs, everywhere = set(), False
+    for error in model.to_dict()["errors"]:
+        if error["type"] == "qerror":
+            places = [tuple(place) for place in error.get("gate_qubits") or ()]
+            pairs |= {place for place in places if len(place) == 2}
+            everywhere |= not places and _acts_on_two(error["operations"])
+    return AerSimulator(noise_model=model, coupling_map=None if everywhere or not pairs else sorted(map(list, pairs)))
+
+
+def _acts_on_two(names: list[str]) -> bool:
+    from qiskit.circuit.library.standard_gates import get_standard_gate_name_mapping
+
+    gates = get_standard_gate_name_mapping()
+    return any(name in gates and gates[name].num_qubits == 2 for name in names)
+
+
+def readout_errors(model: "NoiseModel", qubits: list[int]) -> list[float]:
+    """Return the mean of both readout errors of each qubit by a noise model, 0 where it has none."""
+    everywhere, by_qubit = 0.0, dict[int, float]()
+    for error in model.to_dict()["errors"]:
+        if error["type"] == "roerror" and len(error["probabilities"]) == 2:
+            mean = (error["probabilities"][0][1] + error["probabilities"][1][0]) / 2
+            places = error.get("gate_qubits")
+            by_qubit |= {qubit: mean for (qubit,) in places or ()}
+            everywhere = everywhere if places else mean
+    return [by_qubit.get(qubit, everywhere) for qubit in qubits]
