@@ -15,8 +15,9 @@ CHANNELS: dict[str, Callable[[float], cirq.Gate]] = {
     "depolarizing": cirq.depolarize,
     "amplitude_damping": cirq.amplitude_damp,
     "phase_damping": cirq.phase_damp,
-    "readout": cirq.bit_flip,
 }
+# Readout errors: both flips with one probability, or a 0 that is read as 1 and a 1 that is read as 0 apart.
+READOUT = ("readout", "readout_0", "readout_1")
 TWO_QUBIT = "_2q"  # e.g. depolarizing_2q: a separate strength for each qubit of a two-qubit gate
 LEVELS = ("gate", "layer")
 
@@ -32,8 +33,8 @@ def read_noise(text: str) -> dict[str, float]:
     strengths = {}
     for part in text.split(","):
         name, _, number = part.strip().partition("=")
-        if name.removesuffix(TWO_QUBIT) not in CHANNELS or name == f"readout{TWO_QUBIT}":
-            raise unknown_name("noise", name, ["none", *(f"{channel}=P" for channel in CHANNELS)])
+        if name.removesuffix(TWO_QUBIT) not in CHANNELS and name not in READOUT:
+            raise unknown_name("noise", name, ["none", *(f"{channel}=P" for channel in (*CHANNELS, *READOUT))])
         try:
             strength = float(number)
         except ValueError:
@@ -43,7 +44,20 @@ def read_noise(text: str) -> dict[str, float]:
         if name in strengths:
             raise UserError(f"`noise` must name each channel once; got {name} twice in {text!r}.")
         strengths[name] = strength
+    _check_readout(text, strengths)
     return strengths
+
+
+def _check_readout(text: str, strengths: dict[str, float]) -> None:
+    """Refuse readout errors that are given twice, or that are no channel on a qubit.
+
+    Raises:
+        UserError: With the rule.
+    """
+    if "readout" in strengths and ("readout_0" in strengths or "readout_1" in strengths):
+        raise UserError(f"`noise` must give readout, or readout_0 and readout_1 in its place; got both in {text!r}.")
+    if sum(strengths.get(name, 0.0) for name in READOUT[1:]) > 1:
+        raise UserError(f"`noise` must give readout_0 and readout_1 with a sum of at most 1; got {text!r}.")
 
 
 def noisy_blocks(blocks: Sequence[cirq.Circuit], strengths: dict[str, float], level: str) -> list[cirq.Circuit]:
@@ -79,7 +93,7 @@ def noisy_blocks(blocks: Sequence[cirq.Circuit], strengths: dict[str, float], le
 
 def _channels(strengths: dict[str, float]) -> list[cirq.Gate]:
     """Return the channels of positive strength, except readout errors and strengths for two-qubit gates."""
-    return [CHANNELS[n](strength) for n, strength in strengths.items() if n in CHANNELS and n != "readout" and strength]
+    return [CHANNELS[n](strength) for n, strength in strengths.items() if n in CHANNELS and strength]
 
 
 def partial_measurement(qubits: Sequence[cirq.Qid]) -> cirq.Circuit:
@@ -91,6 +105,13 @@ def partial_measurement(qubits: Sequence[cirq.Qid]) -> cirq.Circuit:
 
 
 def readout_errors(qubits: Sequence[cirq.Qid], strengths: dict[str, float]) -> cirq.Circuit:
-    """Return a bit-flip channel on each qubit before its readout."""
-    strength = strengths.get("readout", 0.0)
-    return cirq.Circuit(cirq.bit_flip(strength)(qubit) for qubit in qubits) if strength else cirq.Circuit()
+    """Return the channel on each qubit before its readout that flips the bit as often as the readout errs."""
+    both = strengths.get("readout", 0.0)
+    if both:
+        return cirq.Circuit(cirq.bit_flip(both)(qubit) for qubit in qubits)
+    up, down = (strengths.get(name, 0.0) for name in READOUT[1:])
+    if not up + down:
+        return cirq.Circuit()
+    # It decays to |0> with probability p gamma and to |1> with (1 - p) gamma; phases no longer matter.
+    channel = cirq.generalized_amplitude_damp(down / (up + down), up + down)
+    return cirq.Circuit(channel(qubit) for qubit in qubits)

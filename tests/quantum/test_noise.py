@@ -145,3 +145,36 @@ def test_bad_combinations(options, sentence):
     with pytest.raises(UserError) as error:
         QuantumHead(**{"width": 3, "shots": 10, "gradient": "parameter_shift"} | options)
     assert sentence in str(error.value)
+
+
+@pytest.mark.parametrize("simulator", ["pauli", "tfq"])
+def test_a_0_and_a_1_are_misread_with_their_own_probabilities(simulator):
+    """P(read 1) = P(0) e_0 + P(1) (1 - e_1), a classical channel on the outcomes of each qubit."""
+    wrong = {"readout_0": 0.3, "readout_1": 0.05}
+    noise = ",".join(f"{name}={value}" for name, value in wrong.items())
+    head = noisy_head(noise, simulator=simulator)
+    clean = density_matrix_expectations(head, head.spec.blocks)
+    ones = (1 - clean) / 2
+    judge = 1 - 2 * ((1 - ones) * wrong["readout_0"] + ones * (1 - wrong["readout_1"]))
+    assert np.all(np.abs(head(np.repeat(ANGLES, ROWS, axis=0)).numpy().mean(axis=0) - judge) < ERROR)
+    assert np.abs(clean - judge).max() > ERROR
+
+
+@pytest.mark.parametrize(
+    ("noise", "sentence"),
+    [
+        (
+            "readout=0.1,readout_1=0.2",
+            "`noise` must give readout, or readout_0 and readout_1 in its place; "
+            "got both in 'readout=0.1,readout_1=0.2'.",
+        ),
+        (
+            "readout_0=0.6,readout_1=0.5",
+            "`noise` must give readout_0 and readout_1 with a sum of at most 1; got 'readout_0=0.6,readout_1=0.5'.",
+        ),
+    ],
+)
+def test_readout_errors_that_cannot_be(noise, sentence):
+    with pytest.raises(UserError) as error:
+        read_noise(noise)
+    assert str(error.value) == sentence

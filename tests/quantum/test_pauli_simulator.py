@@ -12,6 +12,7 @@ from qssl_tf.quantum import pauli_simulator, simulators
 from qssl_tf.quantum.ansatze import ANSATZE
 from qssl_tf.quantum.head import QuantumHead
 from qssl_tf.quantum.measurement import Measurement
+from qssl_tf.quantum.noise import CHANNELS, READOUT
 from qssl_tf.quantum.observables import basis_change, support_mask
 from qssl_tf.quantum.pauli_simulator import differentiated, simulation
 from qssl_tf.quantum.simulators import choose_simulator
@@ -67,7 +68,9 @@ def test_values_are_those_of_density_matrices(ansatz, width, encoding):
 
 
 @pytest.mark.parametrize("level", ["gate", "layer"])
-@pytest.mark.parametrize("channel", ["depolarizing", "amplitude_damping", "phase_damping", "readout"])
+@pytest.mark.parametrize(
+    "channel", ["depolarizing", "amplitude_damping", "phase_damping", "readout", "readout_0", "readout_1"]
+)
 def test_each_channel_alone(channel, level):
     spec = circuit_spec(4, "ring", 2, "angle", "X0,X0Y1,Z2Z3")
     measurement = Measurement(noise=f"{channel}=0.17", noise_level=level)
