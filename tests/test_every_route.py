@@ -26,6 +26,7 @@ from qssl_tf.quantum.gradient_rules import SPSA_STEP
 from qssl_tf.quantum.head import QuantumHead
 from qssl_tf.quantum.measurement import GRADIENTS
 from qssl_tf.quantum.observables import support_mask
+from qssl_tf.quantum.simulators import PAULI_ENCODINGS, PAULI_GRADIENTS
 
 MORE = int(os.environ.get("QSSL_EXAMPLES", "1"))
 SHOTS = 4096
@@ -34,7 +35,9 @@ SHOT_ERROR = math.sqrt(2 * math.log(2 / 1e-10) / SHOTS)
 HALF_BIT = 2.0**-24  # of float32
 # In float32 a gate is a product of at most 2 * 2^WIDTH real numbers, made and applied; an expectation has the state
 # twice. TensorFlow Quantum writes exponents with six decimals, and a gate has up to two.
-GATE_ERROR = 4 * 2 * 2**WIDTH * HALF_BIT + 2 * math.pi * 0.5e-6
+# In the Pauli basis it is 16 real numbers, made of five terms and applied; coefficients have the norm 1, and those of a
+# pure state 2^(WIDTH / 2).
+GATE_ERROR = (4 * 2 * 2**WIDTH + 3 * 16 * 2 ** (WIDTH / 2)) * HALF_BIT + 2 * math.pi * 0.5e-6
 STEP = 1e-4  # of central differences, whose error is its square times a third derivative
 
 varied = settings(
@@ -67,11 +70,13 @@ def slopes(value, point):
 
 
 def published_rule(drawn, mix):
-    """Return the gradient by weights of the two-term rule, gate by gate."""
+    """Return the gradient by weights of the two-term rule, gate by gate, each assignment of controls being one."""
     found = np.zeros(len(drawn.weights))
     for layer, place, weight in drawn.weighted:
-        ahead, back = (mix @ drawn.expectations(turned={(layer, place): way * np.pi / 2}) for way in (1, -1))
-        found[weight] += drawn.layers[layer][place].factor * (ahead - back) / 2
+        step = drawn.layers[layer][place]
+        for word in step.words:
+            ahead, back = (mix @ drawn.expectations(turned={(layer, place, word): way * np.pi / 2}) for way in (1, -1))
+            found[weight] += step.factor * (ahead - back) / 2
     return found
 
 
@@ -84,19 +89,21 @@ def check_gradient(drawn, head, mode):
         total = tf.reduce_sum(found * tf.constant(mix, tf.float32))
     by_inputs, by_weights = (g.numpy().ravel() for g in tape.gradient(total, [inputs, head.parameters]))
     error = rounding(head)
-    np.testing.assert_allclose(found[0], drawn.expectations(), atol=error, err_msg=mode)
+    np.testing.assert_allclose(found[0], drawn.expectations(), atol=error, err_msg=f"{mode}, {head.simulator}")
     steepness = sum(abs(drawn.layers[layer][place].factor) for layer, place, _ in drawn.weighted)
     error = 2 * error * len(mix) * max(1.0, steepness) + STEP**2 / 6 * steepness**3
     if mode == "two_term":
-        np.testing.assert_allclose(by_weights, published_rule(drawn, mix), atol=error, err_msg=mode)
+        np.testing.assert_allclose(
+            by_weights, published_rule(drawn, mix), atol=error, err_msg=f"{mode}, {head.simulator}"
+        )
     elif mode == "spsa":
         check_perturbed(drawn, mix, by_inputs, by_weights, error / SPSA_STEP)
     else:
         judge = slopes(lambda weights: mix @ drawn.expectations(weights=weights), drawn.weights)
-        np.testing.assert_allclose(by_weights, judge, atol=error, err_msg=mode)
+        np.testing.assert_allclose(by_weights, judge, atol=error, err_msg=f"{mode}, {head.simulator}")
         judge = slopes(lambda features: mix @ drawn.expectations(features=features), drawn.features)
         # No number is below 0.1, so an angle of the amplitude encoding changes at most by 20 a unit.
-        np.testing.assert_allclose(by_inputs, judge, atol=20 * error, err_msg=mode)
+        np.testing.assert_allclose(by_inputs, judge, atol=20 * error, err_msg=f"{mode}, {head.simulator}")
 
 
 def check_perturbed(drawn, mix, by_inputs, by_weights, error):
@@ -135,7 +142,9 @@ def test_simulators_and_gradients(drawn):
             check_gradient(drawn, head_of(drawn, simulator="xla", gradient=mode), mode)
             if not drawn.measured_between:
                 check_gradient(drawn, head_of(drawn, simulator="tfq", gradient=mode), mode)
-        for simulator in ("xla", "tfq"):
+            if drawn.encoding in PAULI_ENCODINGS and mode in PAULI_GRADIENTS:
+                check_gradient(drawn, head_of(drawn, simulator="pauli", gradient=mode), mode)
+        for simulator in ("xla", "tfq", *(["pauli"] if drawn.encoding in PAULI_ENCODINGS else [])):
             sampled = head_of(drawn, simulator=simulator, gradient="parameter_shift", shots=SHOTS)
             np.testing.assert_allclose(sampled(row)[0], judge, atol=SHOT_ERROR + rounding(sampled))
     finally:

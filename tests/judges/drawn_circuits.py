@@ -149,7 +149,8 @@ class Drawn:
         Args:
             features: Other numbers of the encoder.
             weights: Other weights.
-            turned: (layer, step) -> an angle in radians by which that gate alone is turned.
+            turned: (layer, step, word) -> an angle in radians by which that gate alone is turned, at that assignment of
+                its controls.
         """
         features = self.features if features is None else features
         weights, starts = self.weights if weights is None else weights, np.cumsum((0, *self.counts))
@@ -161,9 +162,9 @@ class Drawn:
                 circuit += front
             for place, step in enumerate(steps):
                 angle = None if step.weight is None else weights[starts[number] + step.weight]
-                if turned and (number, place) in turned:
-                    angle = angle + turned[number, place] / step.factor
-                circuit.append(_exactly(step, step.gate(angle), qubits))
+                extra = {word: (turned or {}).get((number, place, word), 0.0) / step.factor for word in step.words}
+                gates = {word: step.gate(angle + extra[word] if extra[word] else angle) for word in step.words}
+                circuit.append(_exactly(step, gates, qubits))
             if number == 0 and self.measured_between:
                 circuit.append(FORGOTTEN(qubits[wire]) for wire in range(0, WIDTH, 2))
         simulator = cirq.DensityMatrixSimulator(dtype=np.complex128)
@@ -173,16 +174,17 @@ class Drawn:
         return np.array([o.expectation_from_density_matrix(density, order).real for o in products])
 
 
-def _exactly(step, gate, qubits):
-    """Yield the gate at each assignment of its controls as the matrix of what it is."""
+def _exactly(step, gates, qubits):
+    """Yield the gate of each assignment of its controls as the matrix of what it is."""
     if not step.controls:
+        (gate,) = gates.values()
         yield gate(*(qubits[wire] for wire in step.wires))
         return
     size = 2 ** len(step.wires)
     matrix = np.eye(size * 2 ** len(step.controls), dtype=complex)
     for word in step.words:
         place = size * int("".join(map(str, word)), 2)
-        matrix[place : place + size, place : place + size] = cirq.unitary(gate)
+        matrix[place : place + size, place : place + size] = cirq.unitary(gates[word])
     yield cirq.MatrixGate(matrix, unitary_check_atol=1e-9)(*(qubits[wire] for wire in (*step.controls, *step.wires)))
 
 

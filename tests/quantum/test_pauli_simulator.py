@@ -68,9 +68,7 @@ def test_values_are_those_of_density_matrices(ansatz, width, encoding):
 
 
 @pytest.mark.parametrize("level", ["gate", "layer"])
-@pytest.mark.parametrize(
-    "channel", ["depolarizing", "amplitude_damping", "phase_damping", "readout", "readout_0", "readout_1"]
-)
+@pytest.mark.parametrize("channel", [*CHANNELS, *READOUT])
 def test_each_channel_alone(channel, level):
     spec = circuit_spec(4, "ring", 2, "angle", "X0,X0Y1,Z2Z3")
     measurement = Measurement(noise=f"{channel}=0.17", noise_level=level)
