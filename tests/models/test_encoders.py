@@ -113,7 +113,7 @@ def test_images_too_small_for_the_pools():
         build_encoder("vgg_tiny", (8, 8, 1), 4, 0)
     assert str(error.value) == (
         "`encoder` must fit the images: this one halves them 4 times and needs 16 pixels; got 8. "
-        "Take small_cnn or a larger --image-size."
+        "Take small_cnn or a larger `image_size`."
     )
 
 
