@@ -1,4 +1,4 @@
-"""A run's report: one page that needs nothing else, with the numbers of the run's files."""
+"""A run's report: one self-contained page with the numbers of the run's files."""
 
 import json
 import re
@@ -21,7 +21,7 @@ CHROMIUM = Path(__file__).with_name("chromium.sh")
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
-    """The ready digits, drawn."""
+    """The packaged digits run, drawn."""
     folder = tmp_path_factory.mktemp("runs") / "digits"
     shutil.copytree(WEIGHTS / "digits-ring", folder)
     result = {"backend": "fake_<paris>", "images": 900, "shots": 1024, "mitigation": "affine", "two_qubit_gates": 64}
@@ -29,13 +29,13 @@ def run(tmp_path_factory):
     (folder / "ibmq" / "one").mkdir(parents=True)
     (folder / "ibmq" / "one" / "result.json").write_text(json.dumps(result))
     (folder / "ibmq" / "latest").symlink_to("one")
-    found = q.load_run(folder)
-    q.write_report(found)
-    return found
+    trained_run = q.load_run(folder)
+    q.write_report(trained_run)
+    return trained_run
 
 
 class Page(HTMLParser):
-    """Tags that are open, links that leave the page, and the text."""
+    """The open tags, the links, the pictures and the text of a page."""
 
     def __init__(self, text):
         super().__init__()
@@ -43,11 +43,11 @@ class Page(HTMLParser):
         self.feed(text)
 
     def handle_starttag(self, tag, attributes):
-        given = dict(attributes)
+        attribute = dict(attributes)
         if tag not in ("meta", "img"):
             self.open.append(tag)
-        self.links += [given[name] for name in ("src", "href") if name in given]
-        self.pictures += [given["alt"]] if tag == "img" else []
+        self.links += [attribute[name] for name in ("src", "href") if name in attribute]
+        self.pictures += [attribute["alt"]] if tag == "img" else []
 
     def handle_endtag(self, tag):
         assert self.open.pop() == tag
@@ -56,7 +56,7 @@ class Page(HTMLParser):
         self.words.append(data.strip())
 
 
-def test_the_page_is_whole_and_needs_no_other(run):
+def test_the_page_is_complete_and_self_contained(run):
     page = Page((run.folder / "report.html").read_text())
     assert page.open == [] and all(link.startswith("data:image/png;base64,") for link in page.links)
     assert {"map of the features (pca)", "map of the features (tsne)", "distribution of each feature",
@@ -65,8 +65,8 @@ def test_the_page_is_whole_and_needs_no_other(run):
         assert heading in page.words
     probe = json.loads((run.folder / "probe.json").read_text())
     assert f"{probe['accuracy_last']:.2f} %" in page.words and "48.25 %" in page.words
-    sizes = [sum(row) for row in probe["confusion"]]  # the file is of a version that did not say the two below
-    recalls = [100 * row[place] / sizes[place] for place, row in enumerate(probe["confusion"])]
+    sizes = [sum(row) for row in probe["confusion"]]  # the file is of a version that lacked the two below
+    recalls = [100 * row[index] / sizes[index] for index, row in enumerate(probe["confusion"])]
     assert {f"{np.mean(recalls):.2f} %", f"{100 * max(sizes) / sum(sizes):.2f} %"} <= set(page.words)
     assert page.words.count("fake_<paris>") == 1  # escaped, and the link `latest` is not a second run
 
@@ -84,7 +84,7 @@ def browser():
     return done.stdout.strip()
 
 
-def shown(browser, page, tmp_path):
+def rendered(browser, page, tmp_path):
     """Return the page as Chromium has it after loading."""
     done = subprocess.run(
         [browser, "--headless", "--no-sandbox", "--disable-gpu", "--virtual-time-budget=5000", "--dump-dom",
@@ -96,13 +96,13 @@ def shown(browser, page, tmp_path):
 
 
 def test_chromium_shows_every_picture(browser, run, tmp_path):
-    page = shown(browser, run.folder / "report.html", tmp_path)
+    page = rendered(browser, run.folder / "report.html", tmp_path)
     assert len(re.findall("<img ", page)) == 5 and "<h2>Settings</h2>" in page
 
 
 # Within a frame of the page: its needed width, its pictures' widest, and the words of tables that lie in two lines. A
 # line may end at a space or a hyphen, and nowhere else.
-MEASURE = """<p id="found"></p><script>
+MEASURE = """<p id="result"></p><script>
   const frame = document.querySelector("iframe");
   frame.onload = () => {
     const page = frame.contentDocument, broken = [];
@@ -115,7 +115,7 @@ MEASURE = """<p id="found"></p><script>
           range.setEnd(part, word.index + word[0].length);
           if (range.getClientRects().length > 1) broken.push(word[0]);
         }
-    document.getElementById("found").textContent =
+    document.getElementById("result").textContent =
       `${page.documentElement.scrollWidth} ${widest} [${broken.join(" ")}]`;
   };
 </script>"""
@@ -126,8 +126,8 @@ def test_it_fits_the_window_and_no_word_of_a_table_is_broken(browser, run, tmp_p
     text = escape((run.folder / "report.html").read_text())
     frame = f'<iframe width="{width}" height="700" style="border: 0" srcdoc="{text}"></iframe>'
     (tmp_path / "frame.html").write_text(f"<!DOCTYPE html>{frame}{MEASURE}")
-    page = shown(browser, tmp_path / "frame.html", tmp_path)
-    needed, widest, broken = re.search(r'id="found">([\d.]+) ([\d.]+) \[(.*?)\]<', page).groups()
+    page = rendered(browser, tmp_path / "frame.html", tmp_path)
+    needed, widest, broken = re.search(r'id="result">([\d.]+) ([\d.]+) \[(.*?)\]<', page).groups()
     assert 200 < float(widest) <= float(needed) <= width
     assert broken == ""
 

@@ -110,8 +110,8 @@ def probe_run(
     check_open_to_probes(run)
     with locked(run.probe):
         report(f"{run.folder}: {settings.probe_protocol} probe of step {', '.join(map(str, steps))}")
-        if lacking := unfinished(run, steps[-1]):
-            report(f"note: {lacking}")
+        if note := unfinished(run, steps[-1]):
+            report(f"note: {note}")
         results = probe_checkpoints(run, settings, steps, report, split, data)
         write_probes(run, results)
         newest = max((result for result, _ in results), key=lambda result: result.step)

@@ -141,11 +141,11 @@ def probe_steps(
     def features(batches: Iterable) -> np.ndarray:
         """Return the features of each step, shape (steps, n, features)."""
         by_step = []
-        for step, seen in zip(steps, fingerprints, strict=True):
+        for step, hashes in zip(steps, fingerprints, strict=True):
             load_if_new(step)
-            seen.add(fingerprint(model))
+            hashes.add(fingerprint(model))
             by_step.append(features_of(model, batches))
-            seen.add(fingerprint(model))
+            hashes.add(fingerprint(model))
         return np.stack(by_step)
 
     evaluated_features = features(image_batches(evaluated.images, BATCH))
@@ -160,7 +160,7 @@ def probe_steps(
         learning_rate=config.probe_learning_rate,
         seed=config.seed,
     )
-    if any(len(seen) > 1 for seen in fingerprints):
+    if any(len(hashes) > 1 for hashes in fingerprints):
         raise RuntimeError("encoder or head changed during the probe; they must stay frozen.")
     seconds = (time.perf_counter() - start) / len(steps)
     parts = zip(steps, fingerprints, evaluated_features, fits, strict=True)

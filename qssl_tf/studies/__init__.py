@@ -1,1 +1,1 @@
-"""The paper's experiments, run as many ordinary runs and judged together."""
+"""The paper's experiments: many ordinary runs, compared with each other and with the published ones."""

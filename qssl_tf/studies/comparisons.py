@@ -39,13 +39,13 @@ class Accuracies:
 
 def accuracies(records: Iterable[Record], condition: str, batch: int, protocol: str) -> Accuracies | None:
     """Return the accuracies of a condition; None if it was not probed after that batch by that protocol."""
-    own = sorted((record for record in records if record.condition == condition), key=lambda record: record.seed)
+    runs = sorted((record for record in records if record.condition == condition), key=lambda record: record.seed)
     last, best = {}, {}
-    for record in own:
+    for record in runs:
         last_epoch, best_epoch = record.accuracy(batch, protocol), record.accuracy(batch, protocol, best=True)
         if last_epoch is not None and best_epoch is not None:
             last[record.seed], best[record.seed] = last_epoch, best_epoch
-    return Accuracies(condition, batch, protocol, own[0].test_images, last, best) if last else None
+    return Accuracies(condition, batch, protocol, runs[0].test_images, last, best) if last else None
 
 
 def summary_rows(records: Sequence[Record]) -> list[dict]:
@@ -79,12 +79,12 @@ class PublishedComparison:
     p: float | None
 
 
-def compare_with_published(ours: Summary, theirs: Summary) -> PublishedComparison:
+def compare_with_published(ours: Summary, published: Summary) -> PublishedComparison:
     """Compare two means without pairing: of the published runs only mean, deviation and count are known."""
-    a, b = ours.interval, theirs.interval
+    a, b = ours.interval, published.interval
     if a is None or b is None:
         return PublishedComparison(None, None)
-    return PublishedComparison(a[0] <= b[1] and b[0] <= a[1], welch(ours, theirs))
+    return PublishedComparison(a[0] <= b[1] and b[0] <= a[1], welch(ours, published))
 
 
 @dataclass(frozen=True)

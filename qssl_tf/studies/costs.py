@@ -48,9 +48,9 @@ def expected_seconds(job: Job, records: Sequence[Record]) -> float:
     slowdown = median_slowdown(records)
     if job.kind in ("device", "paper_probe"):
         return slowdown * (STARTUP + (DEVICE_RUN if job.kind == "device" else PAPER_PROBE))
-    own = [record for record in records if record.condition == job.spec.condition.name]
-    probes = [probe.seconds for record in own for probe in record.probes if probe.protocol == "cached"]
-    step = statistics.median(map(_step, own)) if own else slowdown * _typical_step(job.spec.config)
+    runs = [record for record in records if record.condition == job.spec.condition.name]
+    probes = [probe.seconds for record in runs for probe in record.probes if probe.protocol == "cached"]
+    step = statistics.median(map(_step, runs)) if runs else slowdown * _typical_step(job.spec.config)
     probe = statistics.median(probes) if probes else slowdown * typical_cost(job.spec.config).probe
     return slowdown * STARTUP + job.steps * step + job.probes * probe
 

@@ -38,8 +38,8 @@ def draw_accuracy(path: Path, records: Sequence[Record], study: Study) -> bool:
         squeeze=False,
     )  # fmt: skip
     for axis, condition in zip(axes.flat, conditions, strict=False):
-        theirs = published_accuracies(condition.series)
-        _band(axis, list(theirs), [(value.mean, value.sd or 0.0) for value in theirs.values()], GRAY, "--",
+        published = published_accuracies(condition.series)
+        _band(axis, list(published), [(value.mean, value.sd or 0.0) for value in published.values()], GRAY, "--",
               "published: best epoch of the probe, mean ± deviation")  # fmt: skip
         curve = _curve(records, condition.name, study)
         steps = [point.batch for point in curve]
@@ -51,7 +51,7 @@ def draw_accuracy(path: Path, records: Sequence[Record], study: Study) -> bool:
         _band(axis, steps, spreads, BLUE, "-", "ours: last epoch, mean ± deviation")
         runs = max(len(point.last) for point in curve)
         axis.set_title(
-            f"{condition.name.replace('_', ' ')}\n{runs} seeds, {theirs[study.table_batch].n} published runs"
+            f"{condition.name.replace('_', ' ')}\n{runs} seeds, {published[study.table_batch].n} published runs"
         )
     for axis in axes.flat[len(conditions) :]:
         axis.axis("off")
@@ -93,8 +93,8 @@ def draw_arms(path: Path, records: Sequence[Record], study: Study) -> bool:
             axis.plot(stats.interval, [y, y], color=BLUE, linewidth=2, label="mean, 95 % interval")
         axis.plot(stats.mean, y, "|", color=BLUE, markersize=14, markeredgewidth=2)
         if condition.name == condition.series and arm(condition.series).published:
-            theirs = published_accuracies(condition.series)[study.table_batch]
-            axis.errorbar(theirs.mean, y - 0.22, xerr=theirs.sd, fmt="d", color=GRAY, linewidth=1,
+            published = published_accuracies(condition.series)[study.table_batch]
+            axis.errorbar(published.mean, y - 0.22, xerr=published.sd, fmt="d", color=GRAY, linewidth=1,
                           label="published mean ± deviation, best epoch")  # fmt: skip
     axis.set_yticks(range(len(rows)), [f"{condition.name} ({len(points.last)})" for condition, points in rows])
     axis.set_ylim(len(rows) - 0.4, -0.6)

@@ -20,7 +20,7 @@ LABELS = {
 
 
 @styled
-def draw_states(path: Path, records: Sequence[Record], theirs: Sequence[Mapping[str, float]]) -> bool:
+def draw_states(path: Path, records: Sequence[Record], published: Sequence[Mapping[str, float]]) -> bool:
     """Draw loss and geometry of the two-class runs, a line for each seed, and the published points."""
     figure, grid = subplots(2, 3, figsize=(PAGE, 4.2))
     axes = grid.flat
@@ -32,8 +32,8 @@ def draw_states(path: Path, records: Sequence[Record], theirs: Sequence[Mapping[
                 points = [(int(row["step"]), row[name]) for row in record.geometry]
             axis.plot(*zip(*points, strict=True), color=BLUE, alpha=0.7, label=f"ours ({len(records)} seeds)")
         axis.plot(
-            [row["batch"] for row in theirs],
-            [row[name] for row in theirs],
+            [row["batch"] for row in published],
+            [row[name] for row in published],
             "d",
             color=ORANGE,
             label="published (1 run)",
@@ -50,11 +50,11 @@ def draw_states(path: Path, records: Sequence[Record], theirs: Sequence[Mapping[
 @styled
 def draw_device(path: Path, device: Mapping[str, Any]) -> bool:
     """Draw the confusion matrices of exact simulation, of the snapshot and of the published device run."""
-    theirs, names = published_confusion("ring")
+    published, names = published_confusion("ring")
     panels = {
         f"exact: {device['accuracy_exact']:.1f} %": device["confusion_exact"],
         f"{device['backend']}: {device['accuracy']:.1f} %": device["confusion"],
-        f"published, ibmq_paris: {100 * np.trace(theirs) / np.sum(theirs):.1f} %": theirs,
+        f"published, ibmq_paris: {100 * np.trace(published) / np.sum(published):.1f} %": published,
     }
     figure, axes = subplots(1, len(panels), figsize=(PAGE, 3.0), sharey=True)
     for axis, (title, counts) in zip(axes, panels.items(), strict=True):

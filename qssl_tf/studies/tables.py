@@ -45,11 +45,11 @@ def published_table(records: Sequence[Record], study: Study, protocol: str) -> l
         if by_seed is None or not arm(condition.series).published:
             continue
         last, best = (summary(list(values.values())) for values in (by_seed.last, by_seed.best))
-        theirs = published_accuracies(condition.series)[study.table_batch]
-        comparison = compare_with_published(best, theirs)
+        published = published_accuracies(condition.series)[study.table_batch]
+        comparison = compare_with_published(best, published)
         rows.append([
             condition.name, str(best.n), spread(last), spread(best), _interval(best),
-            f"{spread(theirs)} ({theirs.n})", _interval(theirs),
+            f"{spread(published)} ({published.n})", _interval(published),
             {True: "yes", False: "**no**", None: "-"}[comparison.overlap], _p(comparison.p),
         ])  # fmt: skip
     head = ["arm", "seeds", "last epoch (%)", "best epoch (%)", "its 95 %", "published, best epoch (runs)", "its 95 %",
@@ -120,13 +120,13 @@ def batches_table(records: Sequence[Record], study: Study) -> list[str]:
     return markdown(["after batch →", *map(str, study.batches)], rows)
 
 
-def states_table(records: Sequence[Record], theirs: Sequence[Mapping[str, float]]) -> list[str]:
+def states_table(records: Sequence[Record], published: Sequence[Mapping[str, float]]) -> list[str]:
     """Return loss and geometry at the published batches: our mean over seeds / the published value.
 
     We measure geometry at every third batch of an epoch; the nearest of these stands for a published batch.
     """
     rows = []
-    for row in theirs:
+    for row in published:
         batch = int(row["batch"])
         nearest = min((int(point["step"]) for point in records[0].geometry), key=lambda step: abs(step - batch))
         columns = [str(batch) if nearest == batch else f"{batch} (states: {nearest})"]
@@ -138,7 +138,7 @@ def states_table(records: Sequence[Record], theirs: Sequence[Mapping[str, float]
                 values = [point[name] for point in points]
             columns.append(f"{sum(values) / len(values):.2f} / {row[name]:.2f}")
         rows.append(columns)
-    return markdown([name.replace("_", " ") for name in theirs[0]], rows)
+    return markdown([name.replace("_", " ") for name in published[0]], rows)
 
 
 def cost_table(records: Sequence[Record], study: Study) -> list[str]:

@@ -1,4 +1,4 @@
-"""Pictures: what is in their files, read back by other programs than the one that drew them."""
+"""Figures, read back from their files by other programs than the one that drew them."""
 
 import itertools
 
@@ -21,10 +21,10 @@ FEATURES = (np.eye(3)[LABELS] @ RNG.normal(size=(3, 5)) + 0.1 * RNG.normal(size=
 NAMES = ("a", "b", "c")
 
 
-def test_colours_and_markers_together_tell_classes_apart():
-    looks = [tuple(class_style(number).values()) for number in range(100)]
-    assert len(set(looks)) == 100 and len(COLOURS) == len(MARKERS) == 10
-    assert len({colour for colour, _ in looks[:10]}) == len({marker for _, marker in looks[:10]}) == 10
+def test_colour_and_marker_identify_a_class():
+    styles = [tuple(class_style(number).values()) for number in range(100)]
+    assert len(set(styles)) == 100 and len(COLOURS) == len(MARKERS) == 10
+    assert len({colour for colour, _ in styles[:10]}) == len({marker for _, marker in styles[:10]}) == 10
 
 
 # Okabe and Ito's palette (2008), and Machado's matrices of colour vision (doi:10.1109/TVCG.2009.113), severity 1.
@@ -38,8 +38,8 @@ XYZ = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1
 
 
 def lab(colour, eyes):
-    """Return a colour's place in CIELAB as some eyes see it (IEC 61966-2-1, CIE 15)."""
-    values = np.array([int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)])
+    """Return a colour in CIELAB as seen by some kind of eyes (IEC 61966-2-1, CIE 15)."""
+    values = np.array([int(colour[index : index + 2], 16) / 255 for index in (1, 3, 5)])
     linear = np.where(values <= 0.04045, values / 12.92, ((values + 0.055) / 1.055) ** 2.4)
     shares = XYZ @ np.clip(EYES[eyes] @ linear, 0, 1) / XYZ.sum(axis=1)
     x, y, z = np.where(shares > 216 / 24389, np.cbrt(shares), (24389 / 27 * shares + 16) / 116)
@@ -47,7 +47,7 @@ def lab(colour, eyes):
 
 
 @pytest.mark.parametrize("eyes", EYES)
-def test_the_added_colours_are_as_far_from_all_as_the_palettes_own_from_each_other(eyes):
+def test_the_added_colours_are_as_distinct_as_those_of_the_palette(eyes):
     def distance(one, other):
         return np.linalg.norm(lab(one, eyes) - lab(other, eyes))
 
@@ -63,8 +63,8 @@ def test_a_map_keeps_separate_classes_apart(tmp_path, method):
     centres = np.stack([points[label == LABELS].mean(axis=0) for label in range(3)])
     nearest = np.argmin(((points[:, None] - centres) ** 2).sum(axis=-1), axis=1)
     assert (nearest == LABELS).all()
-    said = words(tmp_path / "map.png")
-    assert set(NAMES) <= said and any("variance" in word or "t-SNE" in word for word in said)
+    texts = words(tmp_path / "map.png")
+    assert set(NAMES) <= texts and any("variance" in word or "t-SNE" in word for word in texts)
 
 
 def test_the_share_of_variance_is_that_of_the_covariance(tmp_path):
@@ -73,21 +73,21 @@ def test_the_share_of_variance_is_that_of_the_covariance(tmp_path):
     assert f"component 1 ({100 * values[0] / values.sum():.0f} % of the variance)" in words(tmp_path / "map.png")
 
 
-def test_large_sets_are_thinned_and_unlabelled_ones_drawn(tmp_path):
-    many = RNG.normal(size=(MAX_POINTS + 500, 3))
-    assert embedding_map(tmp_path / "map.png", many, np.zeros(len(many), int), ()).shape == (MAX_POINTS, 2)
+def test_large_sets_are_thinned_and_may_have_no_labels(tmp_path):
+    large = RNG.normal(size=(MAX_POINTS + 500, 3))
+    assert embedding_map(tmp_path / "map.png", large, np.zeros(len(large), int), ()).shape == (MAX_POINTS, 2)
     words(tmp_path / "map.png")
 
 
-ODD = ("$$", "_hidden", "caf\udce9\n")
+ODD_NAMES = ("$$", "_hidden", "caf\udce9\n")
 
 
 def test_classes_of_any_name_are_in_every_legend(tmp_path):
-    embedding_map(tmp_path / "map.png", FEATURES, LABELS, ODD)
-    expectation_distributions(tmp_path / "f.png", FEATURES, LABELS, ODD, list("01234"))
+    embedding_map(tmp_path / "map.png", FEATURES, LABELS, ODD_NAMES)
+    expectation_distributions(tmp_path / "f.png", FEATURES, LABELS, ODD_NAMES, list("01234"))
     for name in ("map.png", "f.png"):
         assert {"$$", "_hidden", r"caf\xe9\n"} <= words(tmp_path / name)
-    write_projector(tmp_path, FEATURES, LABELS, ODD, np.zeros((60, 4, 4, 1), np.uint8))
+    write_projector(tmp_path, FEATURES, LABELS, ODD_NAMES, np.zeros((60, 4, 4, 1), np.uint8))
     assert (tmp_path / "classes.tsv").read_text().splitlines()[:3] == ["$$", "_hidden", r"caf\xe9\n"]
 
 
@@ -104,7 +104,7 @@ def test_unlabelled_images_are_drawn_as_such(tmp_path):
 NO_MAP = "`features` of a map must be of 4 images or more, finite and not all equal; "
 
 
-def test_what_cannot_be_mapped_is_one_line(tmp_path):
+def test_features_without_a_map_are_refused_in_one_line(tmp_path):
     path, labels = tmp_path / "m.png", LABELS
     for call, sentence in (
         (
@@ -144,9 +144,9 @@ def test_distributions_name_features_and_classes(tmp_path):
 @pytest.mark.parametrize("width", [1, 8, 11])
 def test_angles_have_one_panel_a_qubit_in_radians(tmp_path, width):
     bloch_angles(tmp_path / "a.png", RNG.uniform(0, np.pi, (50, width)))
-    said = words(tmp_path / "a.png")
-    assert {f"qubit {number}" for number in range(width)} | {"angle of the encoder (radians)"} <= said
-    assert f"qubit {width}" not in said
+    texts = words(tmp_path / "a.png")
+    assert {f"qubit {number}" for number in range(width)} | {"angle of the encoder (radians)"} <= texts
+    assert f"qubit {width}" not in texts
 
 
 @pytest.mark.parametrize("values", [False, True])
@@ -154,8 +154,8 @@ def test_a_circuit_is_drawn_with_names_or_numbers(tmp_path, values):
     head = q.QuantumHead(width=3)
     head.parameters.assign(np.linspace(1, 2, 12))
     assert draw_circuit(tmp_path / "c.png", head, values) == tmp_path / "c.png"
-    said = " ".join(words(tmp_path / "c.png"))
-    assert "x_002" in said and ("theta_011" in said) == (not values) and ("1.09" in said) == values
+    texts = " ".join(words(tmp_path / "c.png"))
+    assert "x_002" in texts and ("theta_011" in texts) == (not values) and ("1.09" in texts) == values
     with pytest.raises(q.UserError, match=r"`path` must end in \.png; got 'c.pdf'\."):
         draw_circuit("c.pdf", head)
 
@@ -172,14 +172,14 @@ def test_each_weight_stands_in_the_gate_of_its_name(tmp_path):
         assert float(value) == pytest.approx(weights[int(name[-3:])], abs=6e-3)
 
 
-def test_equal_pictures_are_equal_files(tmp_path):
+def test_equal_figures_are_equal_files(tmp_path):
     for name in ("one", "two"):
         expectation_distributions(tmp_path / f"{name}.png", FEATURES, LABELS, NAMES, list("01234"))
     for suffix in (".png", ".svg"):
         assert (tmp_path / f"one{suffix}").read_bytes() == (tmp_path / f"two{suffix}").read_bytes()
 
 
-def test_tensorboard_reads_the_projectors_files(tmp_path):
+def test_tensorboard_reads_the_projector_files(tmp_path):
     from google.protobuf import text_format
     from tensorboard.plugins.projector import ProjectorConfig
 

@@ -26,19 +26,19 @@ def test_a_confusion_matrix_shows_counts_and_both_axes(tmp_path):
     names = [f"class {number}" for number in range(10)]
     counts = np.arange(100, 200).reshape(10, 10)
     confusion(tmp_path / "confusion.png", counts, names, "48.1 %")
-    said = words(tmp_path / "confusion.png")
-    assert {"predicted class", "true class", "share of the true class", "48.1 %", *names} <= said
-    assert set(map(str, range(100, 200))) <= said
+    texts = words(tmp_path / "confusion.png")
+    assert {"predicted class", "true class", "share of the true class", "48.1 %", *names} <= texts
+    assert set(map(str, range(100, 200))) <= texts
 
 
 def test_a_name_may_be_anything(tmp_path):
     names = ["$$", "$x^$", "_hidden", "caf\udce9", "a\nb", "_"]
     confusion(tmp_path / "confusion.png", np.eye(6, dtype=int), names, "$\\frac$: 1.0 %")
-    said = words(tmp_path / "confusion.png")
-    assert {"$$", "$x^$", "_hidden", r"caf\xe9", r"a\nb", "_", "$\\frac$: 1.0 %"} <= said
+    texts = words(tmp_path / "confusion.png")
+    assert {"$$", "$x^$", "_hidden", r"caf\xe9", r"a\nb", "_", "$\\frac$: 1.0 %"} <= texts
 
 
-def test_an_accuracy_says_on_which_images_the_best_was_chosen(tmp_path):
+def test_the_accuracy_legend_names_the_split_that_the_best_epoch_is_chosen_on(tmp_path):
     accuracy_curve(tmp_path / "accuracy.png", [1, 100], [20.0, 40.0], [30.0, 41.0], 20.0, "validation")
     assert {
         "training step of the checkpoint", "linear-probe validation accuracy (%)", "last epoch",

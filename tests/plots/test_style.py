@@ -1,4 +1,4 @@
-"""Figures leave everybody else's matplotlib alone, and say names and numbers as they are."""
+"""Figures leave the caller's matplotlib alone, and show names and numbers literally."""
 
 import subprocess
 import sys
@@ -27,11 +27,11 @@ print(matplotlib.get_backend(auto_select=False), matplotlib.rcParams["font.size"
 
 def test_no_backend_is_chosen_and_no_style_stays(tmp_path):
     """A notebook's own figures appear as before, and a program's windows open."""
-    done = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-c", DRAW], cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False
     )
-    assert done.returncode == 0, done.stderr
-    assert done.stdout == "None 10.0\n"  # 10 points are matplotlib's own
+    assert process.returncode == 0, process.stderr
+    assert process.stdout == "None 10.0\n"  # 10 points are matplotlib's own
     assert (tmp_path / "one.png").stat().st_size > 1000 and (tmp_path / "one.svg").exists()
 
 
@@ -48,5 +48,5 @@ def test_a_logarithmic_axis_has_plain_numbers(tmp_path):
         save_figure(figure, tmp_path / "log.png")
 
     draw()
-    said = words(tmp_path / "log.png")
-    assert {"1,000", "100,000", "0.04", "$x^2$ costs 5 $"} <= said and not any("math" in word for word in said)
+    texts = words(tmp_path / "log.png")
+    assert {"1,000", "100,000", "0.04", "$x^2$ costs 5 $"} <= texts and not any("math" in word for word in texts)

@@ -1,4 +1,4 @@
-"""A run made for others: read back by the package, its checksums by `sha256sum`, its card against its files."""
+"""A shared run: read back by the package, its checksums by `sha256sum`, its card compared with its files."""
 
 import dataclasses
 import json
@@ -22,12 +22,12 @@ DATA = q.ImageData.from_arrays(IMAGES, np.arange(60) % 3)
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory):
     """Two probed seeds."""
-    folder, found = tmp_path_factory.mktemp("runs"), []
+    folder, runs = tmp_path_factory.mktemp("runs"), []
     for seed in (0, 1):
         run = q.pretrain(DATA, dataclasses.replace(SETTINGS, seed=seed), runs_dir=folder, name=f"seed{seed}")
         q.linear_probe(run)
-        found.append(run)
-    return found
+        runs.append(run)
+    return runs
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ def test_the_card_says_what_the_files_say(runs, shared):
     probes = [json.loads((run.folder / "probe.json").read_text()) for run in runs]
     accuracies = [probe["accuracy_last"] for probe in probes]
     assert f"is right on **{accuracies[0]:.1f} %** of 12 test images, 33.3 % of which are of the largest class;" in card
-    recalls = [100 * row[place] / sum(row) for place, row in enumerate(probes[0]["confusion"])]
+    recalls = [100 * row[index] / sum(row) for index, row in enumerate(probes[0]["confusion"])]
     assert f"(balanced accuracy) is {np.mean(recalls):.1f} %." in card
     for seed, accuracy in enumerate(accuracies):
         assert f"{accuracy:.1f} (seed {seed})" in card
@@ -65,7 +65,7 @@ def test_the_card_says_what_the_files_say(runs, shared):
     assert "`ring` on 2 qubits, 1 layer (exact)" in card and "| `batch_size` | 16 |" in card
 
 
-def test_nothing_of_this_machine_goes_out(shared):
+def test_nothing_about_this_machine_is_shared(shared):
     texts = [path.read_bytes() for path in shared.rglob("*") if path.is_file()]
     assert not any(b"somebody" in text or platform.platform().encode() in text for text in texts)
     assert not {"state", "tensorboard", "model.keras"} & {path.name for path in shared.iterdir()}
@@ -78,15 +78,15 @@ def test_a_small_folder_leaves_tables_and_pictures_out(runs, tmp_path):
     }  # fmt: skip
 
 
-def test_it_is_not_probed_over(shared):
+def test_a_shared_probe_is_not_replaced(shared):
     with pytest.raises(q.UserError, match="was made for others and keeps its probe; copy it and remove SHA256SUMS"):
         q.linear_probe(shared, DATA)
     assert not list(shared.glob(".*"))  # not even a lock
     check_sums(shared)
 
 
-def test_who_gets_a_run_without_a_probe_may_probe_it(runs, tmp_path):
-    """And draw it: what the list names stays as it is, and what it does not name lies beside it."""
+def test_a_shared_run_without_a_probe_can_be_probed(runs, tmp_path):
+    """And drawn: files in SHA256SUMS stay as they are, and new ones are written beside them."""
     shutil.copytree(runs[0].folder, tmp_path / "copy", ignore=shutil.ignore_patterns("probe.*", "confusion.*"))
     folder = share(q.load_run(tmp_path / "copy"), tmp_path / "shared", licence="x")
     before = listed(folder)
@@ -117,20 +117,20 @@ def test_hostile_checksums_are_one_line(shared, line):
         check_sums(shared)
 
 
-def test_what_does_not_belong_together_is_refused(runs, tmp_path):
+def test_runs_that_do_not_match_are_refused(runs, tmp_path):
     other = tmp_path / "other"
     shutil.copytree(runs[1].folder, other)
     config = json.loads((other / "config.json").read_text())
     ours, probe = runs[0].folder, runs[0].folder / "probe.json"
-    place, begun = tmp_path / "a", q.load_run(runs[0].folder, 0)
+    target, untrained = tmp_path / "a", q.load_run(runs[0].folder, 0)
     (other / "config.json").write_text(json.dumps(config | {"width": 3}))
     for run, folder, seeds, sentence in (
         (runs[0], tmp_path, [], f"{tmp_path} exists already; name another folder with `output`."),
-        (begun, place, [], f"{probe} is of step 5 and the weights are of 0; probe them, or share those."),
-        (runs[0], place, [ours], f"`seeds` must name runs of other seeds; seed 0 of {ours} is there twice."),
+        (untrained, target, [], f"{probe} is of step 5 and the weights are of 0; probe them, or share those."),
+        (runs[0], target, [ours], f"`seeds` must name runs of other seeds; seed 0 of {ours} is there twice."),
         (
             runs[0],
-            place,
+            target,
             [other],
             f"`seeds` must name runs with the same settings; {other} has others (width: 2 against 3).",
         ),
@@ -138,22 +138,22 @@ def test_what_does_not_belong_together_is_refused(runs, tmp_path):
         with pytest.raises(q.UserError) as error:
             share(run, folder, licence="x", seeds=seeds)
         assert str(error.value) == sentence
-        assert not place.exists()
+        assert not target.exists()
 
 
-def test_weights_of_a_part_of_the_training_are_called_so(runs, here, tmp_path):
+def test_weights_of_an_unfinished_training_are_labelled(runs, here, tmp_path):
     whole, copy = runs[0].folder, tmp_path / "copy"
-    for made in (tmp_path / "finished", copy):
-        shutil.copytree(whole, made, ignore=shutil.ignore_patterns("probe.*"))
+    for target in (tmp_path / "finished", copy):
+        shutil.copytree(whole, target, ignore=shutil.ignore_patterns("probe.*"))
     (copy / "checkpoints" / "step-000005.weights.h5").unlink()  # as if it had been stopped before its last step
-    for folder, told in (
+    for folder, progress in (
         (tmp_path / "finished", "step 0 of 5, not the last of its training"),
         (copy, "step 0 of 5, training is unfinished"),
     ):
         output = tmp_path / f"{folder.name}-shared"
         done = here("-m", "qssl_tf", "share", folder, "--checkpoint", "0", "--output", output, "--small")
-        assert done.returncode == 0 and done.stdout.startswith(f"{output}: weights after {told}, "), done.stderr
-        assert f"**These are not the weights of a whole training: {told}.**" in (output / "README.md").read_text()
+        assert done.returncode == 0 and done.stdout.startswith(f"{output}: weights after {progress}, "), done.stderr
+        assert f"**These are not the weights of a whole training: {progress}.**" in (output / "README.md").read_text()
     share(runs[0], tmp_path / "last", licence="x")
     assert "whole training" not in (tmp_path / "last" / "README.md").read_text()
 

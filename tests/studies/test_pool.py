@@ -125,16 +125,16 @@ def test_sigterm_to_the_parent_alone_reaches_the_others(tmp_path):
     """They keep their state, and it ends long before they would."""
     code = (
         "import signal, sys, time\nfrom pathlib import Path\n"
-        f"def stop(*_): Path({str(tmp_path / 'kept')!r}).touch(); sys.exit(130)\n"
+        f"def stop(*_): Path({str(tmp_path / 'saved')!r}).touch(); sys.exit(130)\n"
         "signal.signal(signal.SIGTERM, stop)\n"
-        f"Path({str(tmp_path / 'begun')!r}).touch(); time.sleep(60)"
+        f"Path({str(tmp_path / 'started')!r}).touch(); time.sleep(60)"
     )
 
     def on_change(task):
-        if (tmp_path / "begun").exists():
+        if (tmp_path / "started").exists():
             raise KeyboardInterrupt
 
-    began = time.monotonic()
+    start = time.monotonic()
     with pytest.raises(KeyboardInterrupt):
         run_all(tasks(1.0), 1, python(code), tmp_path, on_change=on_change)
-    assert (tmp_path / "kept").exists() and time.monotonic() - began < 30
+    assert (tmp_path / "saved").exists() and time.monotonic() - start < 30
