@@ -2,10 +2,10 @@
 
 import math
 from dataclasses import dataclass
-from itertools import permutations
 from typing import Any
 
 from qiskit import QuantumCircuit, QuantumRegister
+from qiskit.circuit import CircuitInstruction
 from qiskit.transpiler import PassManager, Target, generate_preset_pass_manager
 from qiskit.transpiler.exceptions import TranspilerError
 from qiskit.transpiler.passes import CollectLinearFunctions, HighLevelSynthesis
@@ -17,6 +17,7 @@ from qssl_tf.device.working_parts import (
     error_in,
     error_of,
     is_laid_out,
+    neighbours,
     part,
     usable,
     working_qubits,
@@ -46,7 +47,7 @@ class Compiled:
     @property
     def two_qubit_gates(self) -> int:
         """Number of gates on two qubits."""
-        return sum(len(item.qubits) == 2 and item.operation.name != "barrier" for item in self.circuit.data)
+        return sum(map(_is_two_qubit_gate, self.circuit.data))
 
     @property
     def depth(self) -> int:
@@ -64,6 +65,10 @@ class Compiled:
         placed = {item.clbits[0]: item.qubits[0] for item in self.circuit.data if item.operation.name == "measure"}
         last = next(register for register in self.circuit.cregs if register.name == READ)
         return [self.circuit.find_bit(placed[clbit]).index for clbit in last]
+
+
+def _is_two_qubit_gate(item: CircuitInstruction) -> bool:
+    return len(item.qubits) == 2 and item.operation.name != "barrier"
 
 
 def compile_head(circuit: QuantumCircuit, backend: Any, seed: int = 0) -> list[Compiled]:
@@ -138,21 +143,21 @@ def _in_region(
 
 def regions(target: Target, width: int) -> list[list[int]]:
     """Return connected regions of `width` qubits, each grown from another qubit by the least calibrated error."""
-    neighbours: dict[int, dict[int, float]] = {}
-    for pair, gate in couplers(target).items():
-        for here, there in permutations(pair):
-            neighbours.setdefault(here, {})[there] = error_in(gate) + error_of(target, "measure", (there,))
-    found = []
-    for start in sorted(neighbours):
+    costs = {
+        here: {there: error_in(gate) + error_of(target, "measure", (there,)) for there, gate in gates.items()}
+        for here, gates in neighbours(target).items()
+    }
+    grown = []
+    for start in sorted(costs):
         region = {start}
         while len(region) < width:
-            rim = [(c, q) for own in region for q, c in neighbours[own].items() if q not in region]
+            rim = [(cost, qubit) for own in region for qubit, cost in costs[own].items() if qubit not in region]
             if not rim:
                 break
             region.add(min(rim)[1])
-        if len(region) == width and sorted(region) not in found:
-            found.append(sorted(region))
-    return found
+        if len(region) == width and sorted(region) not in grown:
+            grown.append(sorted(region))
+    return grown
 
 
 def estimated_success(circuit: QuantumCircuit, target: Target) -> float:
@@ -174,7 +179,7 @@ def folded(circuit: QuantumCircuit, scale: int) -> QuantumCircuit:
     made = circuit.copy_empty_like()
     for item in circuit.data:
         made.append(item)
-        if len(item.qubits) == 2 and item.operation.name != "barrier":
+        if _is_two_qubit_gate(item):
             for _ in range((scale - 1) // 2):
                 made.barrier(item.qubits)
                 made.append(item.operation.inverse(), item.qubits)

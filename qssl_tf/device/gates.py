@@ -144,10 +144,10 @@ GATES: dict[type, Callable[[Any], Translated]] = {
     cirq.ZZPowGate: _power(qk.RZZGate, None, wires=2),
     cirq.CXPowGate: _controlled_z(1, qk.CXGate, turned=True),
     cirq.CZPowGate: _controlled_z(1, qk.CZGate, turned=False),
+    # Without a global shift these two are taken apart as controlled X and Z before (`quantum.controls`).
     cirq.CCXPowGate: _controlled_z(2, qk.CCXGate, turned=True),
     cirq.CCZPowGate: _controlled_z(2, qk.CCZGate, turned=False),
     cirq.SwapPowGate: _swap,
-    cirq.CSwapGate: lambda gate: ([Piece(qk.CSwapGate, (), (0, 1, 2))], 0),
     cirq.ISwapPowGate: _iswap,
     cirq.PhasedISwapPowGate: _phased_iswap,
     cirq.FSimGate: _fsim,

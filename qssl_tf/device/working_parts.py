@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterable
+from itertools import permutations
 from typing import TYPE_CHECKING, Any
 
 from qssl_tf.errors import UserError
@@ -111,6 +112,15 @@ def couplers(target: Target) -> dict[frozenset[int], InstructionProperties | Non
             if len(place) == 2 and (pair not in found or error_in(gate) < error_in(found[pair])):
                 found[pair] = gate
     return found
+
+
+def neighbours(target: Target) -> dict[int, dict[int, InstructionProperties | None]]:
+    """Return the neighbours of each qubit of a usable target that has any, with the best gate on the pair."""
+    table: dict[int, dict[int, InstructionProperties | None]] = {}
+    for pair, gate in couplers(target).items():
+        for here, there in permutations(pair):
+            table.setdefault(here, {})[there] = gate
+    return table
 
 
 def error_in(found: InstructionProperties | None) -> float:
