@@ -87,9 +87,9 @@ def average_noise(backend: Any, qubits: Sequence[int]) -> dict[str, float]:
         duration, error = (float(np.mean([getattr(gate, key) for gate in gates])) for key in ("duration", "error"))
         damping, dephasing = 1 - math.exp(-duration * rate1), 1 - math.exp(-2 * duration * rate_phi)
         # Average infidelities: depolarizing p has 2p/3 a qubit; weak damping g has g/3, weak dephasing l has l/6.
-        left = max(error / weight - damping / 3 - dephasing / 6, 0.0)
+        remainder = max(error / weight - damping / 3 - dephasing / 6, 0.0)
         strengths |= {
-            f"depolarizing{suffix}": 1.5 * left,
+            f"depolarizing{suffix}": 1.5 * remainder,
             f"amplitude_damping{suffix}": damping,
             f"phase_damping{suffix}": dephasing,
         }

@@ -1,4 +1,4 @@
-"""Compiling a head for a device once, with its data still symbols; the layout is chosen by what the device would do."""
+"""Compiles a head for a device once, its inputs still symbolic, and ranks layouts by their estimated success."""
 
 import math
 from dataclasses import dataclass
@@ -77,8 +77,7 @@ def compile_head(circuit: QuantumCircuit, backend: Any, seed: int = 0) -> list[C
     The circuit is compiled as it is, and with its CX made anew as linear functions: 28 CX between 8 qubits are then a
     chain of 7, which the preset levels do not find, while few CX between rotations can become more. Beside the whole
     device, regions of just enough qubits are tried: routed freely, a ring of 8 wanders over 12 qubits of a
-    heavy-hexagon lattice, with more errors and a 256 times larger density matrix. What the calibration calls dead is
-    left out.
+    heavy-hexagon lattice, with more errors and a 256 times larger density matrix. Dead qubits and gates are not used.
 
     Args:
         circuit: Without a measurement at its end; free parameters stay.
@@ -93,16 +92,16 @@ def compile_head(circuit: QuantumCircuit, backend: Any, seed: int = 0) -> list[C
     places: list[list[int] | None] = [None]
     if is_laid_out(backend):
         places = [*_places(target, circuit.num_qubits)]
-    found = []
+    candidates = []
     for form in _forms(circuit):
         for number in range(seed, seed + SEEDS):
             for region in places:
                 try:
-                    made, initial = _in_region(form, target, region, number)
+                    in_gates, layout = _in_region(form, target, region, number)
                 except TranspilerError as error:
                     raise UserError(f"{backend.name} cannot run this circuit: {error.message}") from None
-                found.append(Compiled(made, estimated_success(made, target), number, initial))
-    return sorted(found, key=lambda compiled: (-compiled.success, compiled.two_qubit_gates))
+                candidates.append(Compiled(in_gates, estimated_success(in_gates, target), number, layout))
+    return sorted(candidates, key=lambda compiled: (-compiled.success, compiled.two_qubit_gates))
 
 
 def _forms(circuit: QuantumCircuit) -> list[QuantumCircuit]:
@@ -131,14 +130,16 @@ def _in_region(
         region: Connected qubits; None where qubits have no places.
         seed: The transpiler's.
     """
-    chosen = target if region is None else part(target, region)
-    manager = generate_preset_pass_manager(optimization_level=3, target=chosen, seed_transpiler=seed)
-    made = manager.run(circuit)
+    place = target if region is None else part(target, region)
+    manager = generate_preset_pass_manager(optimization_level=3, target=place, seed_transpiler=seed)
+    in_gates = manager.run(circuit)
     if region is None:
-        return made, list(range(circuit.num_qubits))
-    placed = QuantumCircuit(QuantumRegister(target.num_qubits, "q"), *made.cregs, global_phase=made.global_phase)
-    placed.compose(made, qubits=region, clbits=range(made.num_clbits), inplace=True)
-    return placed, [region[number] for number in made.layout.initial_index_layout(filter_ancillas=True)]
+        return in_gates, list(range(circuit.num_qubits))
+    placed = QuantumCircuit(
+        QuantumRegister(target.num_qubits, "q"), *in_gates.cregs, global_phase=in_gates.global_phase
+    )
+    placed.compose(in_gates, qubits=region, clbits=range(in_gates.num_clbits), inplace=True)
+    return placed, [region[number] for number in in_gates.layout.initial_index_layout(filter_ancillas=True)]
 
 
 def regions(target: Target, width: int) -> list[list[int]]:
@@ -176,13 +177,13 @@ def folded(circuit: QuantumCircuit, scale: int) -> QuantumCircuit:
         circuit: Compiled, ending in measurements.
         scale: Odd, by how much two-qubit noise is multiplied.
     """
-    made = circuit.copy_empty_like()
+    longer = circuit.copy_empty_like()
     for item in circuit.data:
-        made.append(item)
+        longer.append(item)
         if _is_two_qubit_gate(item):
             for _ in range((scale - 1) // 2):
-                made.barrier(item.qubits)
-                made.append(item.operation.inverse(), item.qubits)
-                made.barrier(item.qubits)
-                made.append(item.operation, item.qubits)
-    return made
+                longer.barrier(item.qubits)
+                longer.append(item.operation.inverse(), item.qubits)
+                longer.barrier(item.qubits)
+                longer.append(item.operation, item.qubits)
+    return longer
