@@ -136,8 +136,8 @@ def _named(name: str) -> Device:
             raise unknown_name("backend", name, ["aer", *snapshot_names()]) from None
     from qssl_tf.device.service import real_backend
 
-    found = real_backend(name)
-    return Device(found.name, found, False)  # not `least_busy`, which is another one when the run is resumed
+    backend = real_backend(name)
+    return Device(backend.name, backend, False)  # not `least_busy`, which is another one when the run is resumed
 
 
 def _of_object(backend: Any) -> Device:
@@ -180,9 +180,9 @@ def noise_model(backend: Any) -> Any:
     before, log.disabled = log.disabled, True  # it warns that the symmetric error is replaced, which is the purpose
     try:
         for qubit in range(backend.num_qubits):
-            known = properties.qubit_property(qubit)
-            if "prob_meas0_prep1" in known and "prob_meas1_prep0" in known:
-                lost, gained = known["prob_meas0_prep1"][0], known["prob_meas1_prep0"][0]
+            table = properties.qubit_property(qubit)
+            if "prob_meas0_prep1" in table and "prob_meas1_prep0" in table:
+                lost, gained = table["prob_meas0_prep1"][0], table["prob_meas1_prep0"][0]
                 error = ReadoutError([[1 - gained, gained], [lost, 1 - lost]])
                 model.add_readout_error(error, [qubit])
     finally:

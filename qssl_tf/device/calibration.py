@@ -11,7 +11,15 @@ from typing import Any
 
 import numpy as np
 
-from qssl_tf.device.working_parts import check_width, connected, couplers, error_in, usable, working_qubits
+from qssl_tf.device.working_parts import (
+    check_width,
+    connected,
+    couplers,
+    error_in,
+    neighbours,
+    usable,
+    working_qubits,
+)
 from qssl_tf.errors import UserError, unknown_name
 
 PULSES = ("sx", "u2")  # the gate of one pulse on one qubit, of newer and older devices
@@ -79,9 +87,9 @@ def average_noise(backend: Any, qubits: Sequence[int]) -> dict[str, float]:
         duration, error = (float(np.mean([getattr(gate, key) for gate in gates])) for key in ("duration", "error"))
         damping, dephasing = 1 - math.exp(-duration * rate1), 1 - math.exp(-2 * duration * rate_phi)
         # Average infidelities: depolarizing p has 2p/3 a qubit; weak damping g has g/3, weak dephasing l has l/6.
-        left = max(error / weight - damping / 3 - dephasing / 6, 0.0)
+        remainder = max(error / weight - damping / 3 - dephasing / 6, 0.0)
         strengths |= {
-            f"depolarizing{suffix}": 1.5 * left,
+            f"depolarizing{suffix}": 1.5 * remainder,
             f"amplitude_damping{suffix}": damping,
             f"phase_damping{suffix}": dephasing,
         }
@@ -109,9 +117,8 @@ def connected_qubits(backend: Any, count: int) -> list[int]:
         raise UserError(f"`qubits` must be from 2 to {backend.num_qubits} on {backend.name}; got {count}.")
     check_width(backend, count)
     target = usable(backend)
-    pairs = couplers(target)
-    found = connected(pairs, working_qubits(target))[0][:1]
-    for qubit in found:
-        neighbours = sorted(other for pair in pairs if qubit in pair for other in pair - {qubit})
-        found += [other for other in neighbours if other not in found]
-    return sorted(found[:count])
+    beside = neighbours(target)
+    reached = connected(couplers(target), working_qubits(target))[0][:1]
+    for qubit in reached:
+        reached += [other for other in sorted(beside[qubit]) if other not in reached]
+    return sorted(reached[:count])

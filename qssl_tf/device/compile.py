@@ -1,11 +1,11 @@
-"""Compiling a head for a device once, with its data still symbols; the layout is chosen by what the device would do."""
+"""Compiles a head for a device once, its inputs still symbolic, and ranks layouts by their estimated success."""
 
 import math
 from dataclasses import dataclass
-from itertools import permutations
 from typing import Any
 
 from qiskit import QuantumCircuit, QuantumRegister
+from qiskit.circuit import CircuitInstruction
 from qiskit.transpiler import PassManager, Target, generate_preset_pass_manager
 from qiskit.transpiler.exceptions import TranspilerError
 from qiskit.transpiler.passes import CollectLinearFunctions, HighLevelSynthesis
@@ -17,6 +17,7 @@ from qssl_tf.device.working_parts import (
     error_in,
     error_of,
     is_laid_out,
+    neighbours,
     part,
     usable,
     working_qubits,
@@ -46,7 +47,7 @@ class Compiled:
     @property
     def two_qubit_gates(self) -> int:
         """Number of gates on two qubits."""
-        return sum(len(item.qubits) == 2 and item.operation.name != "barrier" for item in self.circuit.data)
+        return sum(map(_is_two_qubit_gate, self.circuit.data))
 
     @property
     def depth(self) -> int:
@@ -66,14 +67,17 @@ class Compiled:
         return [self.circuit.find_bit(placed[clbit]).index for clbit in last]
 
 
+def _is_two_qubit_gate(item: CircuitInstruction) -> bool:
+    return len(item.qubits) == 2 and item.operation.name != "barrier"
+
+
 def compile_head(circuit: QuantumCircuit, backend: Any, seed: int = 0) -> list[Compiled]:
     """Return the circuit in the backend's gates, by several forms, regions and seeds, the most promising first.
 
     The circuit is compiled as it is, and with its CX made anew as linear functions: 28 CX between 8 qubits are then a
     chain of 7, which the preset levels do not find, while few CX between rotations can become more. Beside the whole
     device, regions of just enough qubits are tried: routed freely, a ring of 8 wanders over 12 qubits of a
-    heavy-hexagon lattice, with more errors and a 256 times larger density matrix. What the calibration calls dead is
-    left out.
+    heavy-hexagon lattice, with more errors and a 256 times larger density matrix. Dead qubits and gates are not used.
 
     Args:
         circuit: Without a measurement at its end; free parameters stay.
@@ -88,16 +92,16 @@ def compile_head(circuit: QuantumCircuit, backend: Any, seed: int = 0) -> list[C
     places: list[list[int] | None] = [None]
     if is_laid_out(backend):
         places = [*_places(target, circuit.num_qubits)]
-    found = []
+    candidates = []
     for form in _forms(circuit):
         for number in range(seed, seed + SEEDS):
             for region in places:
                 try:
-                    made, initial = _in_region(form, target, region, number)
+                    in_gates, layout = _in_region(form, target, region, number)
                 except TranspilerError as error:
                     raise UserError(f"{backend.name} cannot run this circuit: {error.message}") from None
-                found.append(Compiled(made, estimated_success(made, target), number, initial))
-    return sorted(found, key=lambda compiled: (-compiled.success, compiled.two_qubit_gates))
+                candidates.append(Compiled(in_gates, estimated_success(in_gates, target), number, layout))
+    return sorted(candidates, key=lambda compiled: (-compiled.success, compiled.two_qubit_gates))
 
 
 def _forms(circuit: QuantumCircuit) -> list[QuantumCircuit]:
@@ -126,33 +130,35 @@ def _in_region(
         region: Connected qubits; None where qubits have no places.
         seed: The transpiler's.
     """
-    chosen = target if region is None else part(target, region)
-    manager = generate_preset_pass_manager(optimization_level=3, target=chosen, seed_transpiler=seed)
-    made = manager.run(circuit)
+    place = target if region is None else part(target, region)
+    manager = generate_preset_pass_manager(optimization_level=3, target=place, seed_transpiler=seed)
+    in_gates = manager.run(circuit)
     if region is None:
-        return made, list(range(circuit.num_qubits))
-    placed = QuantumCircuit(QuantumRegister(target.num_qubits, "q"), *made.cregs, global_phase=made.global_phase)
-    placed.compose(made, qubits=region, clbits=range(made.num_clbits), inplace=True)
-    return placed, [region[number] for number in made.layout.initial_index_layout(filter_ancillas=True)]
+        return in_gates, list(range(circuit.num_qubits))
+    placed = QuantumCircuit(
+        QuantumRegister(target.num_qubits, "q"), *in_gates.cregs, global_phase=in_gates.global_phase
+    )
+    placed.compose(in_gates, qubits=region, clbits=range(in_gates.num_clbits), inplace=True)
+    return placed, [region[number] for number in in_gates.layout.initial_index_layout(filter_ancillas=True)]
 
 
 def regions(target: Target, width: int) -> list[list[int]]:
     """Return connected regions of `width` qubits, each grown from another qubit by the least calibrated error."""
-    neighbours: dict[int, dict[int, float]] = {}
-    for pair, gate in couplers(target).items():
-        for here, there in permutations(pair):
-            neighbours.setdefault(here, {})[there] = error_in(gate) + error_of(target, "measure", (there,))
-    found = []
-    for start in sorted(neighbours):
+    costs = {
+        here: {there: error_in(gate) + error_of(target, "measure", (there,)) for there, gate in gates.items()}
+        for here, gates in neighbours(target).items()
+    }
+    grown = []
+    for start in sorted(costs):
         region = {start}
         while len(region) < width:
-            rim = [(c, q) for own in region for q, c in neighbours[own].items() if q not in region]
+            rim = [(cost, qubit) for own in region for qubit, cost in costs[own].items() if qubit not in region]
             if not rim:
                 break
             region.add(min(rim)[1])
-        if len(region) == width and sorted(region) not in found:
-            found.append(sorted(region))
-    return found
+        if len(region) == width and sorted(region) not in grown:
+            grown.append(sorted(region))
+    return grown
 
 
 def estimated_success(circuit: QuantumCircuit, target: Target) -> float:
@@ -171,13 +177,13 @@ def folded(circuit: QuantumCircuit, scale: int) -> QuantumCircuit:
         circuit: Compiled, ending in measurements.
         scale: Odd, by how much two-qubit noise is multiplied.
     """
-    made = circuit.copy_empty_like()
+    longer = circuit.copy_empty_like()
     for item in circuit.data:
-        made.append(item)
-        if len(item.qubits) == 2 and item.operation.name != "barrier":
+        longer.append(item)
+        if _is_two_qubit_gate(item):
             for _ in range((scale - 1) // 2):
-                made.barrier(item.qubits)
-                made.append(item.operation.inverse(), item.qubits)
-                made.barrier(item.qubits)
-                made.append(item.operation, item.qubits)
-    return made
+                longer.barrier(item.qubits)
+                longer.append(item.operation.inverse(), item.qubits)
+                longer.barrier(item.qubits)
+                longer.append(item.operation, item.qubits)
+    return longer

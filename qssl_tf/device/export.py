@@ -1,4 +1,4 @@
-"""A trained circuit in a file for other programs, and what a reader has to know to feed it and to read it."""
+"""Exports a trained circuit for other programs, with a description of its parameters and of how to read its bits."""
 
 from collections.abc import Callable
 from typing import Any, BinaryIO

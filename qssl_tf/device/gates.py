@@ -121,10 +121,10 @@ def _diagonal(gate: Any) -> Translated:
     angles = gate._diag_angles_radians  # Cirq has no public name for what the gate was made of
     places = range(2**wires)
     pieces: list[Piece] = []
-    for chosen in range(1, 2**wires):
-        signs = [-1 if bin(chosen & place).count("1") % 2 else 1 for place in places]
+    for subset in range(1, 2**wires):
+        signs = [-1 if bin(subset & place).count("1") % 2 else 1 for place in places]
         angle = -2 * sum(sign * angle for sign, angle in zip(signs, angles, strict=True)) / 2**wires
-        own = [wire for wire in range(wires) if chosen >> (wires - 1 - wire) & 1]
+        own = [wire for wire in range(wires) if subset >> (wires - 1 - wire) & 1]
         # CX gathers the parity on the last wire and takes it back.
         gathered = [Piece(qk.CXGate, (), pair) for pair in zip(own, own[1:], strict=False)]
         pieces += [*gathered, Piece(qk.RZGate, (angle,), (own[-1],)), *gathered[::-1]]
@@ -144,10 +144,10 @@ GATES: dict[type, Callable[[Any], Translated]] = {
     cirq.ZZPowGate: _power(qk.RZZGate, None, wires=2),
     cirq.CXPowGate: _controlled_z(1, qk.CXGate, turned=True),
     cirq.CZPowGate: _controlled_z(1, qk.CZGate, turned=False),
+    # Without a global shift these two are taken apart as controlled X and Z before (`quantum.controls`).
     cirq.CCXPowGate: _controlled_z(2, qk.CCXGate, turned=True),
     cirq.CCZPowGate: _controlled_z(2, qk.CCZGate, turned=False),
     cirq.SwapPowGate: _swap,
-    cirq.CSwapGate: lambda gate: ([Piece(qk.CSwapGate, (), (0, 1, 2))], 0),
     cirq.ISwapPowGate: _iswap,
     cirq.PhasedISwapPowGate: _phased_iswap,
     cirq.FSimGate: _fsim,

@@ -1,4 +1,4 @@
-"""What a device is given of a trained run, and how well it did: the parts around the device that need the model."""
+"""The inputs of a device run: angles and exact expectations of the chosen images, and the probe's classifier."""
 
 from dataclasses import dataclass
 
@@ -76,13 +76,13 @@ def problem(run: Run, checkpoint: str, images: int | None, seed: int, data: Imag
         raise UserError(f"`images` must be from 1 to {len(data.test)}, the test images of {data.name}; got {count}.")
     model, _ = build(run.config, data, run.checkpoint(step))
     load_weights(run, model, step)
-    chosen = stratified(data.test.labels, count, seed)
+    positions = stratified(data.test.labels, count, seed)
     calibrating = stratified(data.train.labels, CALIBRATION_ROWS, seed)
-    pictures = np.concatenate([data.train.images[calibrating], data.test.images[chosen]])
+    pictures = np.concatenate([data.train.images[calibrating], data.test.images[positions]])
     angles = np.concatenate([model.encode(batch).numpy() for batch in image_batches(pictures, BATCH, None, 0, 0)])
     head = exact_head(model)
     rows = keras.ops.convert_to_numpy(head.spec.encoding.angles(angles, keras.ops, head.width))
-    exact, labels = head.predict(angles), data.test.labels[chosen]
+    exact, labels = head.predict(angles), data.test.labels[positions]
     check_finite(exact)
     fits = (exact.shape[1], len(data.class_names))
     if classifier.kernel.shape != fits or classifier.bias.shape != fits[1:]:
@@ -91,14 +91,14 @@ def problem(run: Run, checkpoint: str, images: int | None, seed: int, data: Imag
             f"got shape {classifier.kernel.shape}; probe the run again."
         )
     weights = head.parameters.numpy()
-    return Problem(head.spec, weights, rows, exact, labels, chosen, classifier, data.class_names, step)
+    return Problem(head.spec, weights, rows, exact, labels, positions, classifier, data.class_names, step)
 
 
 def exact_head(model: SimCLR) -> QuantumHead:
     """Return the model's head without shots and noise."""
-    given = model.head.get_config()
+    settings = model.head.get_config()
     names = ("width", "ansatz", "layers", "encoding", "observables", "partial_measurement")
-    head = QuantumHead(**{name: given[name] for name in names})
+    head = QuantumHead(**{name: settings[name] for name in names})
     head.parameters.assign(model.head.parameters)
     return head
 

@@ -1,4 +1,4 @@
-"""Running what a ledger plans: each job is submitted once, waited for, and its result kept as it came."""
+"""Runs the jobs of a ledger: each is submitted once and waited for, and its result is stored unchanged."""
 
 import time
 from collections.abc import Callable
@@ -41,15 +41,15 @@ def run_jobs(ledger: Ledger, device: Device, report: Report, client: Any = None)
         else:
             results = _fetched(ledger, number, client, report)
         ledger.keep(number, [_bits(result).array for result in results])
-        done, shots, asked = len(ledger.record["jobs"]) - len(ledger.missing()), ledger.shots(number), ledger.asked
-        others = "" if shots == asked else f"; {shots:,} shots came back for each row, {asked:,} were asked for"
-        report(f"job {done}/{len(ledger.record['jobs'])} done{others}")
+        total, shots = len(ledger.record["jobs"]), ledger.shots(number)
+        remark = f"; {shots:,} shots came back for each row, {ledger.asked:,} were asked for"
+        report(f"job {total - len(ledger.missing())}/{total} done{remark if shots != ledger.asked else ''}")
 
 
 def _pubs(ledger: Ledger, number: int, circuits: list, rows: np.ndarray) -> list[tuple]:
     names = tuple(ledger.record["parameters"])  # by name: Qiskit sorts parameters in another order than Cirq
-    chosen = rows[ledger.record["jobs"][number]["rows"]]
-    return [(circuit, {names: chosen}, ledger.record["shots"]) for circuit in circuits]
+    values = rows[ledger.record["jobs"][number]["rows"]]
+    return [(circuit, {names: values}, ledger.record["shots"]) for circuit in circuits]
 
 
 def _fetched(ledger: Ledger, number: int, client: Any, report: Report) -> Any:
@@ -78,9 +78,9 @@ def _submit(ledger: Ledger, device: Device, client: Any, number: int, circuits: 
         return
     if entry["state"] == "submitting":
         with answers():
-            found = [job.job_id() for job in client.jobs(job_tags=[entry["tag"]], limit=1)]
-        if found:
-            ledger.note(number, id=found[0], state="submitted")
+            job_ids = [job.job_id() for job in client.jobs(job_tags=[entry["tag"]], limit=1)]
+        if job_ids:
+            ledger.note(number, id=job_ids[0], state="submitted")
             return
     ledger.note(number, state="submitting")
     sampler = device.sampler(ledger.record["seed"], ledger.record.get("suppression", ()))
@@ -146,7 +146,7 @@ def collected(ledger: Ledger, members: np.ndarray) -> list[np.ndarray]:
 
 def row_shots(ledger: Ledger) -> np.ndarray:
     """Return how often each row was measured, over all jobs that hold it, shape (rows,)."""
-    found = np.zeros(len(ledger.values()["rows"]), int)
+    totals = np.zeros(len(ledger.values()["rows"]), int)
     for number, entry in enumerate(ledger.record["jobs"]):
-        found[entry["rows"]] += ledger.shots(number)
-    return found
+        totals[entry["rows"]] += ledger.shots(number)
+    return totals

@@ -1,4 +1,4 @@
-"""The record of a device run: written before anything else can fail, so that no job and no result is ever lost.
+"""The record of a device run, written before anything is submitted, so that no job and no result is ever lost.
 
 A folder holds `record.json` (settings and one entry a job), `circuit.qpy` (the compiled circuits), `values.npz` (what
 is run) and `job-NNN.npz` (what came back, packed bits as they came).
@@ -114,9 +114,9 @@ class Ledger:
                 if magic != b"QISKIT" or not version or version[0] < SAFE_QPY:
                     raise ValueError("it is no QPY file of this program")
                 file.seek(0)
-                found = qpy.load(file)
-            check_circuits(self.record, found)
-            return found
+                circuits = qpy.load(file)
+            check_circuits(self.record, circuits)
+            return circuits
         except OSError:
             raise
         except Exception as error:  # a damaged file can raise anything from Qiskit
@@ -196,10 +196,10 @@ def planned(rows: int, calibration: int, at_most: int, each: bool) -> list[list[
         raise UserError(f"a job must hold more than the {calibration} calibration rows; its limits leave {at_most}.")
     first = list(range(calibration))
     jobs: list[list[int]] = []
-    wanted = list(range(calibration, rows))
-    while wanted or not jobs:
+    queue = list(range(calibration, rows))
+    while queue or not jobs:
         front = first if each or not jobs else []
         room = at_most - len(front)
-        jobs.append(front + wanted[:room])
-        wanted = wanted[room:]
+        jobs.append(front + queue[:room])
+        queue = queue[room:]
     return jobs

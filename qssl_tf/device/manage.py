@@ -1,4 +1,4 @@
-"""The device runs that a run folder holds: found by name, listed, taken up again, cancelled."""
+"""The device runs in a run folder: open one by its name, list them, resume or cancel one."""
 
 from pathlib import Path
 
@@ -16,11 +16,11 @@ def chosen(folder: Path, name: str) -> Ledger:
     """Open the device run called `name`, or the newest."""
     if name:
         return named(folder, name)
-    found = records(folder)
-    if not found:
+    paths = records(folder)
+    if not paths:
         raise UserError(f"{folder} holds no device run; start one without {argument('resume')}.")
     newest = folder / LATEST  # runs of older versions have no such link
-    last = pointed(folder) if newest.is_dir() else max(found, key=lambda path: path.stat().st_mtime).parent
+    last = pointed(folder) if newest.is_dir() else max(paths, key=lambda path: path.stat().st_mtime).parent
     return Ledger.open(last)
 
 
@@ -46,16 +46,16 @@ def reopened(ledger: Ledger) -> tuple[Device, bool]:
     say(f"{ledger.folder}: {len(missing)} of {len(ledger.record['jobs'])} jobs left on {ledger.record['backend']}")
     name = ledger.record["backend"]
     # With all counts kept, nothing is left for a backend to do.
-    found = Device(name, None, True) if is_own(name) and not missing else device(name)
-    return found, not found.is_local and any(ledger.record["jobs"][number]["id"] is None for number in missing)
+    target = Device(name, None, True) if is_own(name) and not missing else device(name)
+    return target, not target.is_local and any(ledger.record["jobs"][number]["id"] is None for number in missing)
 
 
 def show_status(folder: Path) -> None:
     """Print each device run with its jobs."""
-    found = records(folder)
-    if not found:
+    paths = records(folder)
+    if not paths:
         say(f"{folder} holds no device run")
-    for path in found:
+    for path in paths:
         ledger = Ledger.open(path.parent)
         done = len(ledger.record["jobs"]) - len(ledger.missing())
         remedy = argument("resume", path.parent.name)

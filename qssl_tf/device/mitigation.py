@@ -1,7 +1,7 @@
-"""MITIGATIONS: from what a device measured to an estimate of what it should have measured, and how far that may be off.
+"""MITIGATIONS: estimates of the exact expectations from the measured ones, with their standard errors.
 
-Each takes measured expectations z (rows, observables) and what was learnt beside them, and returns the estimates and
-their standard errors, both of the shape of z.
+Each takes the measured expectations z (rows, observables) and their calibration, and returns the estimates and their
+standard errors, both of the shape of z.
 """
 
 from collections.abc import Callable
@@ -104,8 +104,8 @@ def _spread(measured: np.ndarray, shots: int) -> np.ndarray:
     least one standard deviation of the noise's own sum of squares, sqrt(2 (m - 1)) v: below, nothing was seen.
     """
     noise, count = np.mean(_shot_noise(measured, shots), axis=0), len(measured)
-    found = np.sum((measured - measured.mean(axis=0)) ** 2, axis=0) - max(0, count - 3) * noise
-    return np.maximum(found, np.sqrt(2 * max(1, count - 1)) * noise + TINY)
+    squares = np.sum((measured - measured.mean(axis=0)) ** 2, axis=0) - max(0, count - 3) * noise
+    return np.maximum(squares, np.sqrt(2 * max(1, count - 1)) * noise + TINY)
 
 
 def _line_variance(measured: Measured, slope: np.ndarray, off_line: np.ndarray) -> np.ndarray:

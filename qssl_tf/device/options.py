@@ -1,4 +1,4 @@
-"""What a device run can be told. Nothing here loads Qiskit: a wrong word is known at once."""
+"""Options of a device run. Nothing here imports Qiskit, so a wrong option is reported at once."""
 
 from dataclasses import dataclass
 from typing import Any

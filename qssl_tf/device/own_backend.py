@@ -1,6 +1,7 @@
-"""Backends of a user's own: objects of Qiskit and Aer in place of a name. All but IBM's are simulated here.
+"""Backends passed as objects of Qiskit or Aer instead of a name. All but IBM's are simulated here.
 
-No name finds such an object again, so a device run on one is recorded as `own:NAME`, and begun anew where it stopped.
+Such an object cannot be looked up again by name, so its device run is recorded as `own:NAME` and has to be started
+again if it is stopped.
 """
 
 import inspect
@@ -38,12 +39,12 @@ def begin_again(name: str) -> str:
     return f"begin anew from Python with qssl_tf.run_on_device(run, backend=...), as {name} is a backend of your own"
 
 
-def not_allowed(given: Any) -> UserError:
-    """Build the error for what is no backend at all."""
-    if inspect.isclass(given):
-        got = f"the class {given.__name__}; make an object of it: {given.__name__}()"
+def not_allowed(value: Any) -> UserError:
+    """Build the error for a value that is not a backend."""
+    if inspect.isclass(value):
+        got = f"the class {value.__name__}; make an object of it: {value.__name__}()"
     else:
-        got = shown(given) if given is None or isinstance(given, int | float | bytes) else f"a {type(given).__name__}"
+        got = shown(value) if value is None or isinstance(value, int | float | bytes) else f"a {type(value).__name__}"
     return UserError(
         "`backend` must be a device's name such as 'fake_paris', a backend of Qiskit (BackendV2) or a noise model of "
         f"Aer (NoiseModel); got {got}."
@@ -51,10 +52,10 @@ def not_allowed(given: Any) -> UserError:
 
 
 def simulator_of(model: "NoiseModel") -> "AerSimulator":
-    """Return the simulator of a noise model, whose couplers are the pairs of qubits that the model has errors for.
+    """Return a simulator with a noise model; its coupling map is the pairs of qubits that have errors of their own.
 
-    Without them a circuit would be routed over the pairs that have none, and run there without noise. A model whose
-    errors are the same for all pairs couples all qubits.
+    Without a coupling map, circuits could use pairs that the model has no error for, and run there without noise. A
+    model whose two-qubit errors hold for all pairs couples all qubits.
     """
     from qiskit_aer import AerSimulator
 

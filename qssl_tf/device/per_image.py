@@ -1,4 +1,4 @@
-"""`images.csv` of a device run: what it measured and predicted of each image, for analyses of one's own."""
+"""`images.csv` of a device run: measured expectations and predicted classes of each image, for further analysis."""
 
 import csv
 import io

@@ -1,4 +1,4 @@
-"""From a trained head's circuit to what a device runs: translated, compiled, laid out, and costed."""
+"""Prepares a trained head for a device: translation, layout, limits of a job, and an estimate of the device time."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -52,8 +52,8 @@ def compiled_for(
     fewest = min(candidate.active for candidate in candidates)
     different: list[Compiled] = []
     for candidate in candidates:
-        known = any(set(candidate.layout) == set(other.layout) for other in different)
-        if candidate.active == fewest and not known:  # each qubit more costs four times
+        is_known = any(set(candidate.layout) == set(other.layout) for other in different)
+        if candidate.active == fewest and not is_known:  # each qubit more costs four times
             different.append(candidate)
     different = different[:BEST_LAYOUTS]
     if len(different) == 1:
@@ -87,13 +87,13 @@ def rows_a_job(device: Device, circuits: int, shots: int, suppression: Sequence[
     """
     if device.is_local:
         return LOCAL_ROWS
-    found = MAX_EXECUTIONS // (most_shots(shots, suppression) * circuits)
-    if found <= CALIBRATION_ROWS:
+    count = MAX_EXECUTIONS // (most_shots(shots, suppression) * circuits)
+    if count <= CALIBRATION_ROWS:
         raise UserError(
             f"`shots` must be fewer on {device.name}, whose jobs run at most {MAX_EXECUTIONS:,} shots and begin with "
             f"{CALIBRATION_ROWS} calibration rows; got {shots:,}."
         )
-    return found
+    return count
 
 
 def most_shots(shots: int, suppression: Sequence[str] = ()) -> int:

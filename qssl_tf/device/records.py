@@ -1,4 +1,4 @@
-"""What a device run's files must be, checked when they are read: they may have been edited or come from others."""
+"""Schemas of a device run's files, checked on reading: the files may have been edited, or come from somebody else."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any

@@ -1,4 +1,4 @@
-"""How well a device did: its classes and expectations beside the exact ones on the same images."""
+"""The result of a device run: predicted classes and expectations, compared with exact ones on the same images."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,7 +54,7 @@ def outcome(config: Config, ledger: Ledger) -> Outcome:
     measured, *amplified = collected(ledger, belongs)
     calibration, by_row = ledger.calibration, row_shots(ledger)
     contrast = np.prod(np.where(belongs > 0, np.array(record["contrast"])[:, np.newaxis], 1.0), axis=0)
-    seen = Measured(
+    measurements = Measured(
         measured[calibration:],
         measured[:calibration],
         stored["exact"][:calibration],
@@ -63,15 +63,15 @@ def outcome(config: Config, ledger: Ledger) -> Outcome:
         amplified[0][calibration:] if amplified else None,
         int(by_row[:calibration].min()),
     )
-    mitigated, errors = MITIGATIONS[record["mitigation"]](seen)
+    mitigated, errors = MITIGATIONS[record["mitigation"]](measurements)
     return Outcome(
         stored.get("positions"),
         stored["labels"],
         stored["exact"][calibration:],
-        seen.rows,
+        measurements.rows,
         mitigated,
         errors,
-        seen.shots,
+        measurements.shots,
         LinearFit(stored["kernel"], stored["bias"], []),
     )
 

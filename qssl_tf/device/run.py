@@ -57,23 +57,23 @@ def plan(
     check_suppression(options.suppression, chosen)
     check_width(chosen.backend, run.config.width)
     at_most = rows_a_job(chosen, count, options.shots, options.suppression)
-    given = problem(run, checkpoint, options.images, options.seed, data)
-    _check_calibration(given, options.mitigation)
+    task = problem(run, checkpoint, options.images, options.seed, data)
+    _check_calibration(task, options.mitigation)
     if line := left_out(chosen.backend):
         say(line)
     if is_own(chosen.name) and chosen.noise is None:
         say(f"{chosen.name}: it has no noise of its own, so only that of the shots is left")
-    which = unfinished(run, given.step) or f"step {given.step}"
-    say(f"{run.folder}: {which}, {len(given.labels)} test images on {chosen.name}, {options.shots} shots each")
-    best = _compiled(given, chosen, options.seed)
+    which = unfinished(run, task.step) or f"step {task.step}"
+    say(f"{run.folder}: {which}, {len(task.labels)} test images on {chosen.name}, {options.shots} shots each")
+    best = _compiled(task, chosen, options.seed)
     circuits = [best.circuit, folded(best.circuit, 3)][:count]
     jobs = planned(
-        len(given.rows), given.calibration, min(at_most, options.job_rows or at_most), each=not chosen.is_local
+        len(task.rows), task.calibration, min(at_most, options.job_rows or at_most), each=not chosen.is_local
     )
     if not chosen.is_local:
         total, busy = sum(map(len, jobs)) * options.shots * count, quantum_seconds(jobs, count, options.shots)
         say(f"{len(jobs)} jobs, {total:,} shots, about {busy:.0f} s of device time")
-    settings, stored = _settings(given, best, chosen, options), _stored(given)
+    settings, stored = _settings(task, best, chosen, options), _stored(task)
     stem = f"{chosen.name.replace(':', '-')}-{time.strftime('%Y%m%d-%H%M%S')}"
     ledger = first_free(
         run.folder / "ibmq" / stem, lambda folder: Ledger.create(folder, settings, circuits, stored, jobs)
@@ -84,11 +84,11 @@ def plan(
     return ledger, chosen
 
 
-def _compiled(given: Problem, chosen: Device, seed: int) -> Compiled:
+def _compiled(task: Problem, chosen: Device, seed: int) -> Compiled:
     """Return the head's circuit compiled for a device, and say what came out."""
-    names, calibration = [str(symbol) for symbol in given.spec.inputs], slice(0, given.calibration)
-    belongs, circuit = support_mask(given.spec.observables, given.spec.qubits), translated(given.spec, given.weights)
-    rows, exact = given.rows[calibration], given.exact[calibration]
+    names, calibration = [str(symbol) for symbol in task.spec.inputs], slice(0, task.calibration)
+    belongs, circuit = support_mask(task.spec.observables, task.spec.qubits), translated(task.spec, task.weights)
+    rows, exact = task.rows[calibration], task.exact[calibration]
     best = compiled_for(chosen, circuit, names, rows, exact, belongs, seed, report=say)
     success = "unknown without a calibration" if chosen.is_uncalibrated else f"{best.success:.3f}"
     say(
@@ -98,7 +98,7 @@ def _compiled(given: Problem, chosen: Device, seed: int) -> Compiled:
     return best
 
 
-def _settings(given: Problem, best: Compiled, chosen: Device, options: DeviceOptions) -> dict[str, Any]:
+def _settings(task: Problem, best: Compiled, chosen: Device, options: DeviceOptions) -> dict[str, Any]:
     """Return what the ledger records beside its jobs."""
     return {
         "backend": chosen.name,
@@ -106,9 +106,9 @@ def _settings(given: Problem, best: Compiled, chosen: Device, options: DeviceOpt
         "shots": options.shots,
         "mitigation": options.mitigation,
         "suppression": list(options.suppression),
-        "calibration": given.calibration,
+        "calibration": task.calibration,
         "seed": options.seed,
-        "step": given.step,
+        "step": task.step,
         "two_qubit_gates": best.two_qubit_gates,
         "depth": best.depth,
         "initial_layout": best.initial_layout,
@@ -116,15 +116,15 @@ def _settings(given: Problem, best: Compiled, chosen: Device, options: DeviceOpt
         "clbit_of_qubit": list(range(len(best.layout))),
         "estimated_success": None if chosen.is_uncalibrated else best.success,
         "contrast": chosen.readout_contrast(best.layout),
-        "class_names": list(given.class_names),
+        "class_names": list(task.class_names),
         "versions": _versions(),
         "seconds": 0.0,
     }
 
 
-def _check_calibration(given: Problem, mitigation: str) -> None:
+def _check_calibration(task: Problem, mitigation: str) -> None:
     """Say where few images calibrate, and refuse a line through less than three of them."""
-    rows = given.calibration
+    rows = task.calibration
     if rows < AFFINE_ROWS and mitigation == "affine":
         raise UserError(
             f"`mitigation` affine needs at least {AFFINE_ROWS} training images to calibrate its lines; got {rows}; "
@@ -147,16 +147,16 @@ def _versions() -> dict[str, str]:
     return versions() | {name: metadata.version(name) for name in RECORDED}
 
 
-def _stored(given: Problem) -> dict[str, np.ndarray]:
+def _stored(task: Problem) -> dict[str, np.ndarray]:
     """Return the arrays of the ledger; columns of the rows in the ledger's order, which is by name."""
-    order = np.argsort([str(symbol) for symbol in given.spec.inputs])
+    order = np.argsort([str(symbol) for symbol in task.spec.inputs])
     return {
-        "rows": given.rows[:, order].astype(np.float64),
-        "exact": given.exact,
-        "labels": given.labels,
-        "positions": given.positions,
-        "kernel": given.classifier.kernel,
-        "bias": given.classifier.bias,
+        "rows": task.rows[:, order].astype(np.float64),
+        "exact": task.exact,
+        "labels": task.labels,
+        "positions": task.positions,
+        "kernel": task.classifier.kernel,
+        "bias": task.classifier.bias,
     }
 
 
@@ -185,13 +185,13 @@ def finish(run: Run, ledger: Ledger, chosen: Device) -> dict[str, Any]:
     write_table(ledger.folder, per_image, names, product_names(spec_of(run.config)))
     result = judged(ledger, per_image)
     write_json(ledger.folder / "result.json", result)
-    seen, exact = score(result["confusion"]), score(result["confusion_exact"])
-    for kind, where, found in (("confusion", backend, seen), ("confusion_exact", "exact simulation", exact)):
-        title = f"{where}: {found.accuracy:.1f} %\n{found.beside}"
+    on_device, exact = score(result["confusion"]), score(result["confusion_exact"])
+    for kind, where, scores in (("confusion", backend, on_device), ("confusion_exact", "exact simulation", exact)):
+        title = f"{where}: {scores.accuracy:.1f} %\n{scores.beside}"
         confusion(ledger.folder / f"{kind}.png", np.array(result[kind]), names, title)
     low, high = result["accuracy_interval"]
     say(
-        f"accuracy {result['accuracy']:.1f} % (95 % interval {low:.1f} to {high:.1f}; {seen.beside}), "
+        f"accuracy {result['accuracy']:.1f} % (95 % interval {low:.1f} to {high:.1f}; {on_device.beside}), "
         f"exact {result['accuracy_exact']:.1f} % (balanced {exact.balanced:.1f} %) on the same {result['images']} "
         "images; "
         f"rms error {result['rms_error']:.4f} (unmitigated {result['rms_error_raw']:.4f}), {result['seconds']:.0f} s"
@@ -207,11 +207,11 @@ def check_fits(run: Run, ledger: Ledger) -> None:
         UserError: It says what differs.
     """
     stored, qubits = ledger.values(), len(ledger.record["layout"])
-    wanted = ("rows", "exact", "labels", "kernel", "bias")
-    missing = [name for name in wanted if name not in stored]
-    if missing:
-        raise UserError(f"{ledger.folder / 'values.npz'} lacks {', '.join(missing)}; start a new device run.")
-    shapes = {name: stored[name].shape for name in wanted}
+    names = ("rows", "exact", "labels", "kernel", "bias")
+    absent = [name for name in names if name not in stored]
+    if absent:
+        raise UserError(f"{ledger.folder / 'values.npz'} lacks {', '.join(absent)}; start a new device run.")
+    shapes = {name: stored[name].shape for name in names}
     images, classes = stored["labels"].size, len(ledger.record["class_names"])
     features = head_features(run.config)
     right = {
@@ -230,9 +230,9 @@ def check_fits(run: Run, ledger: Ledger) -> None:
 
 def export(run: Run, checkpoint: str, form: str) -> None:
     """Write the trained circuit as OpenQASM 3 or QPY, with a file that says how it is fed and read."""
-    given = problem(run, checkpoint, 1, seed=0)
+    task = problem(run, checkpoint, 1, seed=0)
     path = run.folder / f"head.{'qasm' if form == 'qasm3' else 'qpy'}"
     with replacing(path) as temporary, open(temporary, "wb") as file:
-        FORMS[form](translated(given.spec, given.weights), file)
-    write_json(path.with_suffix(".json"), manual(given.spec))
+        FORMS[form](translated(task.spec, task.weights), file)
+    write_json(path.with_suffix(".json"), manual(task.spec))
     say(f"circuit: {path}; how it is fed and read: {path.with_suffix('.json')}")

@@ -123,15 +123,15 @@ def real_backend(name: str, client: Any = None) -> Any:
     with answers():
         if name == "least_busy":
             return client.least_busy(operational=True, simulator=False)
-        known = [backend.name for backend in client.backends()]
-        if name not in known:
+        names = [one.name for one in client.backends()]
+        if name not in names:
             from qssl_tf.errors import unknown_name
 
-            raise unknown_name("backend", name, ["aer", "fake_paris", "least_busy", *known])
-        found = client.backend(name)
-        status = found.status()
+            raise unknown_name("backend", name, ["aer", "fake_paris", "least_busy", *names])
+        backend = client.backend(name)
+        status = backend.status()
     check_operational(name, status)
-    return found
+    return backend
 
 
 def check_operational(name: str, status: Any) -> None:

@@ -159,9 +159,9 @@ def _is_same(operation: cirq.Operation, parts: Sequence[cirq.Operation]) -> bool
     whole = cirq.unitary(cirq.resolve_parameters(operation, values), default=None)
     if whole is None:
         return False
-    made = cirq.resolve_parameters(cirq.Circuit(parts), values)
-    found = made.unitary(qubit_order=operation.qubits, qubits_that_should_be_present=operation.qubits)
-    return bool(np.allclose(found, whole, atol=1e-7))
+    circuit = cirq.resolve_parameters(cirq.Circuit(parts), values)
+    product = circuit.unitary(qubit_order=operation.qubits, qubits_that_should_be_present=operation.qubits)
+    return bool(np.allclose(product, whole, atol=1e-7))
 
 
 def _unknown(operation: cirq.Operation) -> UserError:

@@ -1,4 +1,4 @@
-"""What of a device works: its gates without those that its calibration calls dead, and parts of it.
+"""The working gates and qubits of a device: its target without what the calibration reports as dead.
 
 A calibration gives a dead gate the error 1, or no error where the same gate has one elsewhere. A readout that is wrong
 as often as right tells nothing. Nothing is compiled onto these, and no average is taken over them.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterable
+from itertools import permutations
 from typing import TYPE_CHECKING, Any
 
 from qssl_tf.errors import UserError
@@ -27,7 +28,7 @@ def is_laid_out(backend: Any) -> bool:
 def is_calibrated(backend: Any) -> bool:
     """Return whether a backend's target has an error of any of its instructions."""
     tables = (backend.target[name] or {} for name in backend.target.operation_names)
-    return any(found is not None and found.error is not None for table in tables for found in table.values())
+    return any(entry is not None and entry.error is not None for table in tables for entry in table.values())
 
 
 @functools.cache
@@ -42,9 +43,9 @@ def _known() -> frozenset[str]:
 
 
 def usable(backend: Any) -> Target:
-    """Return the target of a backend without its dead gates and without dead qubits, which lack a gate or the readout.
+    """Return the target of a backend without dead gates, and without dead qubits, which lack a gate or the readout.
 
-    What is dead wherever it is stays, since nothing is better: the estimated success of a circuit then says so.
+    A gate that is dead on all of its qubits stays, since there is no better one; the estimated success then shows it.
 
     Args:
         backend: A Qiskit backend whose qubits have places.
@@ -53,13 +54,13 @@ def usable(backend: Any) -> Target:
     tables: dict[str, Places] = {}
     for name in target.operation_names:
         if places := _places(backend, name):
-            tables[name] = {p: found for p, found in places.items() if not _is_dead(name, found, places)} or places
+            tables[name] = {p: entry for p, entry in places.items() if not _is_dead(name, entry, places)} or places
     # Devices of IBM Quantum bound the angles of `rzz` to [0, pi / 2], and angles here are symbols.
     if any(len(place) == 2 for name, table in tables.items() if name != "rzz" for place in table):
         tables.pop("rzz", None)
     alone = [table for table in tables.values() if all(len(place) == 1 for place in table)]
     working = {q for q in range(target.num_qubits) if all((q,) in table for table in alone)}
-    return _made(target, tables, {qubit: qubit for qubit in working})
+    return _renumbered(target, tables, {qubit: qubit for qubit in working})
 
 
 def _places(backend: Any, name: str) -> Places:
@@ -74,48 +75,57 @@ def _places(backend: Any, name: str) -> Places:
     return dict.fromkeys(everywhere.get(backend.target.operation_from_name(name).num_qubits, ()), table[None])
 
 
-def _is_dead(name: str, found: InstructionProperties | None, places: Places) -> bool:
-    if found is None or found.error is None:
+def _is_dead(name: str, entry: InstructionProperties | None, places: Places) -> bool:
+    if entry is None or entry.error is None:
         return any(other is not None and other.error is not None for other in places.values())
-    return found.error >= USELESS.get(name, 1.0)
+    return entry.error >= USELESS.get(name, 1.0)
 
 
 def part(target: Target, region: list[int]) -> Target:
     """Return the target of some qubits alone, numbered in the order of the region."""
     tables = {name: dict(target[name]) for name in target.operation_names}
-    return _made(target, tables, {qubit: number for number, qubit in enumerate(region)}, len(region))
+    return _renumbered(target, tables, {qubit: number for number, qubit in enumerate(region)}, len(region))
 
 
-def _made(target: Target, tables: dict[str, Places], numbers: dict[int, int], count: int | None = None) -> Target:
+def _renumbered(target: Target, tables: dict[str, Places], numbers: dict[int, int], count: int | None = None) -> Target:
     """Return a target of the qubits of `numbers`, renumbered."""
     from qiskit.transpiler import Target
 
-    made = Target(num_qubits=target.num_qubits if count is None else count, dt=target.dt)
+    smaller = Target(num_qubits=target.num_qubits if count is None else count, dt=target.dt)
     for name, places in tables.items():
-        kept = {
-            tuple(numbers[qubit] for qubit in place): found
-            for place, found in places.items()
+        table = {
+            tuple(numbers[qubit] for qubit in place): entry
+            for place, entry in places.items()
             if all(qubit in numbers for qubit in place)
         }
-        if kept:  # the compiler takes a gate without places for one that it may use
-            made.add_instruction(target.operation_from_name(name), kept, name=name)
-    return made
+        if table:  # the compiler takes a gate without places for one that it may use
+            smaller.add_instruction(target.operation_from_name(name), table, name=name)
+    return smaller
 
 
 def couplers(target: Target) -> dict[frozenset[int], InstructionProperties | None]:
     """Return the coupled pairs of qubits of a usable target, with the calibration of the best gate on each."""
-    found: dict[frozenset[int], InstructionProperties | None] = {}
+    best: dict[frozenset[int], InstructionProperties | None] = {}
     for places in (target[name] for name in target.operation_names):
         for place, gate in places.items():
             pair = frozenset(place)
-            if len(place) == 2 and (pair not in found or error_in(gate) < error_in(found[pair])):
-                found[pair] = gate
-    return found
+            if len(place) == 2 and (pair not in best or error_in(gate) < error_in(best[pair])):
+                best[pair] = gate
+    return best
 
 
-def error_in(found: InstructionProperties | None) -> float:
+def neighbours(target: Target) -> dict[int, dict[int, InstructionProperties | None]]:
+    """Return the neighbours of each qubit of a usable target that has any, with the best gate on the pair."""
+    table: dict[int, dict[int, InstructionProperties | None]] = {}
+    for pair, gate in couplers(target).items():
+        for here, there in permutations(pair):
+            table.setdefault(here, {})[there] = gate
+    return table
+
+
+def error_in(entry: InstructionProperties | None) -> float:
     """Return the error of an instruction by its calibration, 0 where there is none."""
-    return 0.0 if found is None or found.error is None else found.error
+    return 0.0 if entry is None or entry.error is None else entry.error
 
 
 def error_of(target: Target, name: str, place: tuple[int, ...]) -> float:
@@ -142,11 +152,11 @@ def left_out(backend: Any) -> str:
     if not is_laid_out(backend):
         return ""
     target = usable(backend)
-    working, kept = set(working_qubits(target)), couplers(target)
-    if kept and min(map(error_in, kept.values())) >= 1:
+    working, working_pairs = set(working_qubits(target)), couplers(target)
+    if working_pairs and min(map(error_in, working_pairs.values())) >= 1:
         return f"{backend.name}: by its calibration all couplers are dead, so none is left out"
     pairs = {frozenset(pair) for pair in backend.coupling_map.get_edges()}
-    qubits, lost = backend.num_qubits - len(working), sum(pair <= working for pair in pairs - kept.keys())
+    qubits, lost = backend.num_qubits - len(working), sum(pair <= working for pair in pairs - working_pairs.keys())
     if not qubits and not lost:
         return ""
     return f"{backend.name}: left out as dead by its calibration: {qubits} qubits, {lost} couplers between the others"

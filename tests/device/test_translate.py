@@ -28,6 +28,8 @@ GATES = [
     cirq.ISWAP, cirq.ISWAP**A, cirq.SwapPowGate(exponent=A, global_shift=0.2), cirq.XX**A, cirq.YY**A, cirq.ZZ**A,
     cirq.ZZPowGate(exponent=A, global_shift=-0.5), cirq.PhasedISwapPowGate(phase_exponent=A, exponent=B),
     cirq.FSimGate(A, B), cirq.FSimGate(0.4, 1.1), cirq.CCX, cirq.CCX**A, cirq.CCZ, cirq.CCZ**A, cirq.CSWAP,
+    cirq.CCXPowGate(exponent=A, global_shift=0.4), cirq.CCZPowGate(exponent=A, global_shift=-0.3),
+    cirq.CCXPowGate(global_shift=0.2),
     cirq.IdentityGate(2), cirq.MatrixGate(cirq.testing.random_unitary(2, random_state=1)),
     cirq.MatrixGate(cirq.testing.random_unitary(4, random_state=2)),
     cirq.MatrixGate(cirq.testing.random_unitary(8, random_state=3)), cirq.QuantumFourierTransformGate(2),
