@@ -119,8 +119,12 @@ def _grouped(steps: Sequence[Transfer]) -> list[tuple[tuple[int, ...], list[Tran
         ):  # fmt: skip
             groups[newest][1].append(step)
             continue
-        # Single-qubit groups that nothing followed are taken in.
-        loose = [number for number in sorted(touched) if set(groups[number][0]) < set(step.wires)]
+        # A smaller group is taken in where nothing has followed it on any of its wires.
+        loose = [
+            number
+            for number in sorted(touched)
+            if set(groups[number][0]) < set(step.wires) and all(last[wire] == number for wire in groups[number][0])
+        ]
         absorbed = [part for number in loose for part in groups[number][1]]
         for number in loose:
             groups[number] = (groups[number][0], [])

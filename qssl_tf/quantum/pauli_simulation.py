@@ -51,9 +51,9 @@ class PauliSimulation:
         """Return the exact expectations, shape (n, observables)."""
         index = self.support_mask.astype(int).T @ 2 ** np.arange(self.program.width)[::-1]
         start = tf.one_hot(index, 2**self.program.width, axis=0)  # (2^width, observables), a digit being I or Z
-        return _met(rows, self._backwards(start, shared))
+        return _contract(rows, self._backwards(start, shared))
 
-    def chances(self, rows: tf.Tensor, shared: tf.Tensor) -> tf.Tensor:
+    def probabilities(self, rows: tf.Tensor, shared: tf.Tensor) -> tf.Tensor:
         """Return the probability of each outcome, shape (2^width, n); qubit 0 is the most significant bit."""
         count = 2**self.program.width
         size = min(OUTCOMES_AT_ONCE, count)
@@ -62,30 +62,32 @@ class PauliSimulation:
             return self._backwards(_projectors(first + tf.range(size), self.program.width), shared)
 
         maps = tf.map_fn(group, tf.range(0, count, size), fn_output_signature=tf.float32)  # (groups, size, 3^width)
-        return tf.maximum(_met(rows, tf.reshape(maps, (count, -1)), whole=True), 0.0)
+        return tf.maximum(_contract(rows, tf.reshape(maps, (count, -1)), many=True), 0.0)
 
     def estimate(self, rows: tf.Tensor, shared: tf.Tensor, seed: tf.Tensor, first_row: tf.Tensor) -> tf.Tensor:
         """Return the expectations, shape (n, observables): from fresh shots, the same for all, or exact."""
         if self.shots is None:
             return self.exact(rows, shared)
         values = tf.constant(eigenvalues(self.support_mask, range(self.program.width)))  # (2^width, observables)
-        drawn = sample_outcomes(self.chances(rows, shared), uniform(seed, first_row, tf.shape(rows)[0], self.shots))
+        drawn = sample_outcomes(
+            self.probabilities(rows, shared), uniform(seed, first_row, tf.shape(rows)[0], self.shots)
+        )
         return tf.reduce_mean(tf.gather(values, drawn), axis=0)
 
     def _backwards(self, start: tf.Tensor, shared: tf.Tensor) -> tf.Tensor:
         """Return what meets the rows, shape (m, 3^width), of m observables, shape (2^width, m)."""
         wires = tuple(range(self.program.width))
-        state = Digits(wires, (2,) * len(wires), start)
+        state = Coefficients(wires, (2,) * len(wires), start)
         matrices = _matrices(self.program.blocks, shared)
         for block, matrix in zip(reversed(self.program.blocks), reversed(matrices), strict=True):
-            order, sizes, values = _front(state, block.wires)
+            order, sizes, values = _wires_to_front(state, block.wires)
             moved = tf.matmul(matrix, tf.reshape(values, (matrix.shape[0], -1)), transpose_a=True)
-            state = Digits(order, (*block.before, *sizes[len(block.wires) :]), moved)
-        _, _, values = _front(state, wires)
+            state = Coefficients(order, (*block.before, *sizes[len(block.wires) :]), moved)
+        _, _, values = _wires_to_front(state, wires)
         return tf.transpose(tf.reshape(values, (3 ** len(wires), -1)))
 
 
-class Digits(NamedTuple):
+class Coefficients(NamedTuple):
     """Coefficients of observables, by one digit for each wire.
 
     Attributes:
@@ -99,7 +101,7 @@ class Digits(NamedTuple):
     values: tf.Tensor
 
 
-def _front(state: Digits, wires: tuple[int, ...]) -> Digits:
+def _wires_to_front(state: Coefficients, wires: tuple[int, ...]) -> Coefficients:
     """Return the same coefficients with `wires` before all others."""
     order = (*wires, *(wire for wire in state.order if wire not in wires))
     if order == state.order:
@@ -115,7 +117,7 @@ def _front(state: Digits, wires: tuple[int, ...]) -> Digits:
     old = sorted(runs)
     lengths = [math.prod(state.sizes[place] for place in run) for run in old]
     moved = tf.transpose(tf.reshape(state.values, [*lengths, -1]), [*(old.index(run) for run in runs), len(runs)])
-    return Digits(order, tuple(size_of[wire] for wire in order), moved)
+    return Coefficients(order, tuple(size_of[wire] for wire in order), moved)
 
 
 def _matrices(blocks: Sequence[Block], shared: tf.Tensor) -> list[tf.Tensor]:
@@ -142,19 +144,19 @@ def _projectors(numbers: tf.Tensor, width: int) -> tf.Tensor:
     return state
 
 
-def _met(rows: tf.Tensor, maps: tf.Tensor, whole: bool = False) -> tf.Tensor:
+def _contract(rows: tf.Tensor, maps: tf.Tensor, many: bool = False) -> tf.Tensor:
     """Return the product of each row's states with each map.
 
     Args:
         rows: Each qubit's angle, shape (n, width).
         maps: Shape (m, 3^width).
-        whole: Many maps: the rows' states are multiplied out, and the result is (m, n) in place of (n, m).
+        many: There are many maps: the rows' states are multiplied out, and the result is (m, n) in place of (n, m).
     """
     width = rows.shape[1]
     functions = tf.stack([tf.ones_like(rows), tf.cos(rows), tf.sin(rows)], axis=2)  # (n, width, 3)
     middle = (width + 1) // 2
-    left, right = _outer(functions[:, :middle]), _outer(functions[:, middle:])
-    if whole:
+    left, right = _products(functions[:, :middle]), _products(functions[:, middle:])
+    if many:
         states = tf.reshape(left[:, :, tf.newaxis] * right[:, tf.newaxis], (-1, 3**width))
         return tf.matmul(maps, states, transpose_b=True)
     split = tf.transpose(tf.reshape(maps, (-1, 3**middle, 3 ** (width - middle))), (1, 0, 2))  # (3^a, m, 3^b)
@@ -163,7 +165,7 @@ def _met(rows: tf.Tensor, maps: tf.Tensor, whole: bool = False) -> tf.Tensor:
     return tf.reduce_sum(half * right[:, tf.newaxis], axis=2)
 
 
-def _outer(functions: tf.Tensor) -> tf.Tensor:
+def _products(functions: tf.Tensor) -> tf.Tensor:
     """Return the products of one function of each qubit, shape (n, 3^k), from (n, k, 3)."""
     if functions.shape[1] == 0:
         return tf.ones((tf.shape(functions)[0], 1))

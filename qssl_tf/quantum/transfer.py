@@ -22,7 +22,7 @@ PAULIS = np.array([[[1, 0], [0, 1]], [[0, 1], [1, 0]], [[0, -1j], [1j, 0]], [[1,
 FUNCTIONS = 5
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # told apart by identity: arrays have no single truth
 class Transfer:
     """What one gate or channel does to Pauli coefficients.
 

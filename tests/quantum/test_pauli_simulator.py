@@ -3,6 +3,7 @@
 import cirq
 import numpy as np
 import pytest
+import sympy
 import tensorflow as tf
 from judges.cirq_values import symbol_values
 from scipy.stats import chi2
@@ -10,6 +11,7 @@ from scipy.stats import chi2
 from qssl_tf.errors import UserError
 from qssl_tf.quantum import pauli_simulator, simulators
 from qssl_tf.quantum.ansatze import ANSATZE
+from qssl_tf.quantum.custom_ansatz import register_ansatz
 from qssl_tf.quantum.head import QuantumHead
 from qssl_tf.quantum.measurement import Measurement
 from qssl_tf.quantum.noise import CHANNELS, READOUT
@@ -102,6 +104,23 @@ def test_gradients_are_central_differences_of_density_matrices(ansatz):
         assert by_inputs[1, place] == pytest.approx(slope(step, 0), abs=3e-4)
     for place in rng.choice(len(weights), min(5, len(weights)), replace=False):
         assert by_weights[place] == pytest.approx(slope(0, 1e-4 * np.eye(len(weights))[place]), abs=3e-4)
+
+
+def test_gates_on_three_qubits_keep_their_place(own_words):
+    """A gate on qubits 0, 1 and 2 behind one on 0 and 1 and one on 1 and 3, which do not commute."""
+
+    @register_ansatz("pauli_three", min_width=4)
+    def gates(qubits, weights, number):
+        yield cirq.ry(next(weights))(qubits[1]).controlled_by(qubits[0])
+        yield cirq.rx(next(weights))(qubits[3]).controlled_by(qubits[1])
+        yield cirq.ry(next(weights))(qubits[2]).controlled_by(qubits[0], qubits[1])
+        yield cirq.XXPowGate(exponent=next(weights) / sympy.pi, global_shift=-0.5)(qubits[2], qubits[0])
+
+    spec, measurement = circuit_spec(4, "pauli_three", 2, "angle", "z_zz"), Measurement(noise=WORDS)
+    angles, weights = numbers(spec)
+    np.testing.assert_allclose(
+        ours(spec, measurement, angles, weights), by_cirq(spec, measurement, angles, weights), atol=1e-5
+    )
 
 
 def test_no_noise_is_the_head_without_noise():
