@@ -1,4 +1,4 @@
-"""The options of `qssl reproduce`, validated: which runs of a study to do, where, and at what cost."""
+"""The options of `qssl reproduce`, validated: which runs of a study to do, where, and within what limits."""
 
 import re
 from collections.abc import Mapping
@@ -23,7 +23,7 @@ class StudyOptions:
         specs: The requested runs.
         batches: One of BATCHES.
         paper_probes: Number of seeds of each published arm to probe by the paper's protocol.
-        budget: Seconds in which every job must end; None for no limit.
+        budget: Seconds for all jobs, those not expected to end in time are left out; None for no limit.
         processes: Number of jobs at a time.
         folder: Folder of the runs.
         results: Folder of the records, the report and its figures.
