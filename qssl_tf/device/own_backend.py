@@ -15,6 +15,7 @@ if TYPE_CHECKING:  # loaded late: a device by name needs neither
     from qiskit_aer.noise import NoiseModel
 
 OWN = "own:"
+ANEW = "start a new device run with qssl_tf.run_on_device(run, backend=...)"
 MAX_NAME = 60  # characters; it becomes part of a folder's name
 
 
@@ -30,13 +31,13 @@ def own_name(name: str | None, backend: Any) -> str:
 
 
 def lost(name: str) -> UserError:
-    """Build the error for a device run whose backend no name finds again."""
-    return UserError(f"`backend` {shown(name)} is an object that no name finds again; {begin_again(name)}.")
+    """Build the error for the recorded name of a backend that was an object."""
+    return UserError(f"`backend` {shown(name)} was an object, which its name does not bring back; {ANEW}.")
 
 
 def begin_again(name: str) -> str:
     """Return how to go on with a device run on `name` that was stopped."""
-    return f"begin anew from Python with qssl_tf.run_on_device(run, backend=...), as {name} is a backend of your own"
+    return f"{ANEW}: {name} was an object, which its name does not bring back"
 
 
 def not_allowed(value: Any) -> UserError:

@@ -238,14 +238,14 @@ def stopped(run, monkeypatch, *words):
 def test_a_stopped_run_is_begun_anew_unless_all_counts_are_there(own, monkeypatch, capsys):
     opened, model = open_run(own.folder), readout_only()
     ledger, chosen = device_run.plan(opened, DeviceOptions(model, images=10, shots=50))
-    again = (
-        "begin anew from Python with qssl_tf.run_on_device(run, backend=...), as own:noise_model is a backend of your "
-        "own"
-    )
+    anew = "start a new device run with qssl_tf.run_on_device(run, backend=...)"
+    again = f"{anew}: own:noise_model was an object, which its name does not bring back"
     assert device_run.going_on(opened, ledger) == again
     with pytest.raises(q.UserError) as error:
         stopped(own, monkeypatch, "--resume", ledger.folder.name)
-    assert str(error.value) == f"`backend` 'own:noise_model' is an object that no name finds again; {again}."
+    assert str(error.value) == (
+        f"`backend` 'own:noise_model' was an object, which its name does not bring back; {anew}."
+    )
     stopped(own, monkeypatch, "--status")
     assert f"{ledger.folder.name}: 0/1 jobs done; {again}" in capsys.readouterr().out
     with pytest.raises(q.UserError, match="runs on this machine, where Ctrl-C stops it"):
@@ -256,5 +256,7 @@ def test_a_stopped_run_is_begun_anew_unless_all_counts_are_there(own, monkeypatc
 
 
 def test_a_recorded_name_is_no_name_of_a_device(own):
-    with pytest.raises(q.UserError, match="^`backend` 'own:x' is an object that no name finds again; begin anew"):
+    with pytest.raises(
+        q.UserError, match="^`backend` 'own:x' was an object, which its name does not bring back; start a "
+    ):
         q.run_on_device(own, "own:x")
