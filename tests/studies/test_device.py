@@ -4,32 +4,32 @@ import json
 from pathlib import Path
 
 import pytest
-from qssl_tf.studies.folders import Place
 
 import qssl_tf as q
 from qssl_tf.device.results import read_result
 from qssl_tf.studies import device
-from qssl_tf.studies.studies import STUDIES, Pair
+from qssl_tf.studies.storage import Storage
+from qssl_tf.studies.studies import STUDIES, RunSpec
 from qssl_tf.training.runs import open_run
 
 RESULTS = Path(__file__).parents[2] / "docs" / "results"
-PAIR = Pair(STUDIES["paper"].cells[0], 3)
+SPEC = RunSpec(STUDIES["paper"].conditions[0], 3)
 
 
 def test_what_a_study_keeps_is_what_the_device_run_found(tmp_path, monkeypatch):
     config = q.Config(width=2, layers=1, steps=3, batch_size=32, probe_epochs=3)
-    run = q.pretrain(config, runs_dir=tmp_path)
+    run = q.pretrain(config=config, runs_dir=tmp_path)
     q.linear_probe(run)
     for name, value in {"BACKEND": "aer", "IMAGES": 20, "SHOTS": 50}.items():
         monkeypatch.setattr(device, name, value)
-    monkeypatch.setattr(device, "finished", lambda pair, place: (None, open_run(run.folder)))
-    place = Place(tmp_path, tmp_path / "results", None)
-    place.results.mkdir()
-    device.run_on_device(STUDIES["paper"], PAIR, place, "")
+    monkeypatch.setattr(device, "finished_run", lambda spec, storage: (None, open_run(run.folder)))
+    storage = Storage(tmp_path, tmp_path / "results", None)
+    storage.results.mkdir()
+    device.run_on_device(STUDIES["paper"], SPEC, storage, "")
     found = json.loads((run.folder / "ibmq" / "latest" / "result.json").read_text())
     assert found["run"] == run.folder.name and found["class_names"] == list(run.class_names)
-    assert device.read_device(place.results) == found | {"run": PAIR.name}
-    assert read_result(device.device_path(place.results)) == found | {"run": PAIR.name}
+    assert device.read_device(storage.results) == found | {"run": SPEC.name}
+    assert read_result(device.device_path(storage.results)) == found | {"run": SPEC.name}
 
 
 def test_a_result_of_an_earlier_version_is_read_by_both():
