@@ -18,12 +18,12 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 WORDS = {
     "int": "a whole number",
     "float": "a number",
-    "str": "a text",
+    "str": "a string",
     "bool": "True or False",
     "Path": "a path",
     "Circuit": "a circuit of Cirq",
-    "Config": "a Config, such as qssl_tf.PRESETS['paper']",
-    "ImageData": "ImageData, as ImageData.from_arrays makes it",
+    "Config": "a Config (such as qssl_tf.PRESETS['paper'])",
+    "ImageData": "ImageData (as ImageData.from_arrays makes it)",
     "QuantumHead": "a QuantumHead",
     "TrainedRun": "what `pretrain` and `load_run` return",
     "NoneType": "None",
@@ -49,13 +49,25 @@ def checks_arguments(function: Function) -> Function:
         for name, value in given.items():
             kind = signature.parameters[name].kind
             if name in hints and kind not in (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL):
-                check_argument(name, value, hints[name])
+                check_argument(name, value, hints[name], _meant(value, hints, given))
         return function(*positional, **named)
 
     return called  # type: ignore[return-value]
 
 
-def check_argument(name: str, value: Any, hint: Any) -> None:
+def _meant(value: Any, hints: dict[str, Any], given: dict[str, Any]) -> str:
+    """Return which argument that was not given a value of the package's own kinds is for, as a sentence."""
+    fitting = [
+        name
+        for name, hint in hints.items()
+        if name != "return" and name not in given and any(_is(value, kind) for kind in get_args(hint) or (hint,))
+    ]
+    return (
+        f" Did you mean `{fitting[0]}`?" if len(fitting) == 1 and type(value).__module__.startswith("qssl_tf") else ""
+    )
+
+
+def check_argument(name: str, value: Any, hint: Any, remedy: str = "") -> None:
     """Refuse a value that is none of what an annotation allows.
 
     Raises:
@@ -66,8 +78,12 @@ def check_argument(name: str, value: Any, hint: Any) -> None:
         return
     words = list(dict.fromkeys(_words(kind) for kind in kinds))
     plain = value is None or isinstance(value, str | bool | numbers.Number | Path)
-    got = shown(value) if plain else f"a {type(value).__name__}"
-    raise UserError(f"`{name}` must be {' or '.join(words)}; got {got}.")
+    got = shown(value) if plain else _with_article(type(value).__name__)
+    raise UserError(f"`{name}` must be {' or '.join(words)}; got {got}.{remedy}")
+
+
+def _with_article(name: str) -> str:
+    return f"{'an' if name[0].lower() in 'aeiou' or name == 'ndarray' else 'a'} {name}"
 
 
 def _check_names(function: str, signature: inspect.Signature, named: dict[str, Any]) -> None:
@@ -109,6 +125,6 @@ def _is(value: Any, kind: Any) -> bool:
 def _words(kind: Any) -> str:
     if get_origin(kind) is Sequence:
         inner = get_args(kind)[0]
-        return "a list of texts" if inner is str else f"a list of {inner.__name__}"
+        return "a list of strings" if inner is str else f"a list of {inner.__name__}"
     name = getattr(get_origin(kind) or kind, "__name__", str(kind))
     return WORDS.get(name, f"a {name}")

@@ -63,6 +63,11 @@ def resumption(folder: Path, name: str = "pretrain", previous_state: bool = Fals
     )
 
 
+def probing(folder: Path) -> str:
+    """Return how to probe a run."""
+    return command("probe", folder) if _nesting[0] else f"qssl_tf.linear_probe({str(folder)!r})"
+
+
 def _word(value: object) -> object:
     return str(value).lower() if isinstance(value, bool) else value
 

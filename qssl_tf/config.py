@@ -204,7 +204,13 @@ def checked(name: str, value: Any) -> Any:
     return value
 
 
-_TYPE_WORDS = {int: "an integer", float: "a number", str: "a text", tuple: "a list of integers", bool: "true or false"}
+_TYPE_WORDS = {
+    int: "an integer",
+    float: "a number",
+    str: "a string",
+    tuple: "a list of integers",
+    bool: "true or false",
+}
 
 
 def _as_type(name: str, value: Any, hint: Any) -> Any:
@@ -225,7 +231,7 @@ def _as_type(name: str, value: Any, hint: Any) -> Any:
     if kind is tuple and fits:
         fits = all(isinstance(entry, int) and not isinstance(entry, bool) for entry in value)
     if not fits:
-        optional = " or null" if kinds != [hint] else ""
+        optional = " or none" if kinds != [hint] else ""
         raise UserError(f"`{name}` must be {_TYPE_WORDS[kind]}{optional}; got {shown(value)}.")
     if isinstance(value, str | tuple) and len(value) > MAX_LENGTH:
         what = "characters" if kind is str else "numbers"

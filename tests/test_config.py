@@ -64,7 +64,7 @@ def test_shot_presets_estimate_gradients_from_shots_too():
         ({"learning_rate": float("inf")}, "`learning_rate` must be above 0.0; got inf."),
         ({"batch_size": 1}, "`batch_size` must be at least 2; got 1."),
         ({"shots": 0}, "`shots` must be at least 1 and at most 10000000; got 0."),
-        ({"shots": "many"}, "`shots` must be an integer or null; got 'many'."),
+        ({"shots": "many"}, "`shots` must be an integer or none; got 'many'."),
         ({"seed": -1}, "`seed` must be at least 0 and at most 2147483647; got -1."),
         ({"classes": [1, 1]}, "`classes` must be different labels of at least 0; got [1, 1]."),
         (
@@ -76,7 +76,7 @@ def test_shot_presets_estimate_gradients_from_shots_too():
         ({"classes": [1]}, "`classes` must name at least two labels, or none for all; got [1]."),
         ({"classes": "0,x"}, "`classes` must be a list of integers; got '0,x'."),
         ({"validation_fraction": 1.0}, "`validation_fraction` must be at least 0.0 and at most 0.9; got 1.0."),
-        ({"observables": 3}, "`observables` must be a text; got 3."),
+        ({"observables": 3}, "`observables` must be a string; got 3."),
         ({"partial_measurement": "yes"}, "`partial_measurement` must be true or false; got 'yes'."),
         ({"noise_level": "gates"}, "`noise_level` must be one of gate, layer; got 'gates'. Did you mean 'gate'?"),
         ({"head": "none"}, "`head` must be one of quantum, classical, trigonometric, identity; got 'none'."),

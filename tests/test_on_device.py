@@ -263,7 +263,7 @@ def test_ready_weights_are_not_trained_on():
 def test_what_is_no_run_or_no_settings_is_one_line():
     for call in (q.run_on_device, q.draw_run, q.write_report):
         with pytest.raises(
-            q.UserError, match=r"`run` must be what `pretrain` and `load_run` return or a text or a path; got a C"
+            q.UserError, match=r"`run` must be what `pretrain` and `load_run` return or a string or a path; got a C"
         ):
             call(q.Config())
     with pytest.raises(q.UserError, match=r"`config` must be a Config, such as .*; got 'paper'\."):

@@ -53,7 +53,7 @@ def test_a_folder_that_was_moved_is_named_on_every_route(photos, tmp_path, here)
     )
     for command in commands:
         lost = here(*command)
-        assert lost.stderr.endswith(f"{photos} does not exist; name one with --data-dir.\n")
+        assert lost.stderr.endswith(f"{photos} does not exist; name one that does.\n")
         done = here(*command, "--data-dir", tmp_path / "elsewhere")
         assert (done.returncode, done.stderr) == (0, ""), done.stderr
 

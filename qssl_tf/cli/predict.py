@@ -6,6 +6,7 @@ from pathlib import Path
 
 from qssl_tf.cli.flags import Parser
 from qssl_tf.cli.runs import add_run_flags, named_run
+from qssl_tf.errors import UserError
 
 
 def parser() -> Parser:
@@ -30,6 +31,8 @@ def main() -> None:
     from qssl_tf.markup import printable
     from qssl_tf.training.runs import own_folder
 
+    if not arguments.images.is_dir():
+        raise UserError(f"the folder of images {arguments.images} does not exist; name one that does.")
     run = load_run(named_run(arguments).folder, arguments.checkpoint)
     files, images = read_images(arguments.images, tuple(run.model.encoder.input_shape[1:]))
     probabilities = run.probabilities(images)  # (n, classes)

@@ -7,6 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from qssl_tf.arguments import checks_arguments
 from qssl_tf.commands import argument
 from qssl_tf.config import Config
 from qssl_tf.data.geometric import RandomBlur, RandomFlip, RandomResizedCrop
@@ -100,6 +101,7 @@ def say_recipe(config: Config, image_shape: Sequence[int]) -> None:
         )
 
 
+@checks_arguments
 def augmentation(config: Config, image_shape: Sequence[int], probing: bool = False) -> Augmentation:
     """Return the augmentation that `config` describes.
 

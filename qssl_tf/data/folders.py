@@ -53,7 +53,7 @@ def from_folder(
     if root.is_file():
         raise UserError(f"the folder of images must be a folder; {root} is a file.")
     if not root.is_dir():
-        raise UserError(f"the folder of images {root} does not exist; name one with {argument('data_dir')}.")
+        raise UserError(f"the folder of images {root} does not exist; name one that does.")
     skipped: list[str] = []
     split_folders = [root]
     if (root / "train").is_dir():
@@ -97,13 +97,13 @@ def read_images(folder: Path, shape: tuple[int, int, int]) -> tuple[list[Path], 
         UserError: A missing folder, no images, or unreadable images.
     """
     if not folder.is_dir():
-        raise UserError(f"the folder of images {folder} does not exist; name one with {argument('images')}.")
+        raise UserError(f"the folder of images {folder} does not exist; name one that does.")
     files = [(path, None) for path in _walk(folder, set()) if _is_image(path, Counter())]
     if not files:
         raise UserError(f"{folder} must hold images ({', '.join(SUFFIXES)}), itself or in folders within.")
     reader = _ImageReader(shape[0], skip_broken_images=False)
     images, _ = reader.read_split(files)
-    reader.report(folder)
+    reader.report(folder, can_skip=False)
     return [path for path, _ in files], np.stack([_convert_channels(image, shape[2]) for image in images])
 
 
@@ -203,8 +203,8 @@ class _ImageReader:
                 )
             yield image, label
 
-    def report(self, folder: Path) -> None:
-        """Refuse broken files, or print that they are skipped."""
+    def report(self, folder: Path, can_skip: bool = True) -> None:
+        """Refuse broken files, or print that they are skipped; the message offers to skip them if that is possible."""
         if not self.broken:
             return
         examples = ", ".join(
@@ -212,9 +212,10 @@ class _ImageReader:
         )
         more = f" and {len(self.broken) - MAX_NAMES} more" if len(self.broken) > MAX_NAMES else ""
         if not self.skip_broken_images:
+            skipping = f", or leave them out with {argument('skip_broken_images', True)}" if can_skip else ""
+            count = len(self.broken)
             raise UserError(
-                f"{len(self.broken)} images in {folder} cannot be read: {examples}{more}; mend or remove them, or "
-                f"leave them out with {argument('skip_broken_images', True)}."
+                f"{count} images in {folder} cannot be read: {examples}{more}; mend or remove them{skipping}."
             )
         print(f"left out {len(self.broken)} images in {folder} that cannot be read: {examples}{more}", flush=True)
 

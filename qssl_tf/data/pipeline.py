@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import tensorflow as tf
 
+from qssl_tf.arguments import checks_arguments
 from qssl_tf.data.augment import Augmentation
 
 # Independent streams of random numbers, mixed into the seed.
@@ -50,6 +51,7 @@ def view_maker(augmentation: Augmentation, seed: int) -> Callable[..., tuple[tf.
     return views
 
 
+@checks_arguments
 def view_pairs(
     images: np.ndarray,
     augmentation: Augmentation,

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from pydantic import model_validator
 
-from qssl_tf.commands import command
+from qssl_tf.commands import probing
 from qssl_tf.errors import UserError, reason
 from qssl_tf.evaluation.linear import LinearFit
 from qssl_tf.evaluation.scores import with_class_balance
@@ -81,7 +81,7 @@ def read_probe(path: Path) -> dict:
     try:
         return check(ProbeFile, with_class_balance(read_json(path)))
     except FileNotFoundError:
-        raise UserError(f"{path} does not exist; probe the run with `{command('probe', path.parent)}`.") from None
+        raise UserError(f"{path} does not exist; probe the run with `{probing(path.parent)}`.") from None
     except (OSError, ValueError) as error:
         raise UserError(f"{path} is not a probe's result ({reason(error)}); probe the run again.") from None
 
@@ -110,4 +110,4 @@ def read_classifier(path: Path) -> tuple[int, LinearFit]:
 
 def probe_again(path: Path) -> str:
     """Return the remedy for a result or classifier that cannot be used."""
-    return f"probe it again: {command('probe', path.parent)}"
+    return f"probe it again: {probing(path.parent)}"

@@ -7,6 +7,7 @@ from typing import Any
 import keras
 from keras import layers
 
+from qssl_tf.arguments import checks_arguments
 from qssl_tf.commands import argument
 from qssl_tf.errors import UserError, unknown_name
 from qssl_tf.models.batch_norm import BatchNormalization
@@ -137,6 +138,7 @@ ANGLE_BOUNDS: dict[str, Callable[..., layers.Layer]] = {
 }
 
 
+@checks_arguments
 def build_encoder(
     name: str,
     image_shape: Sequence[int],

@@ -9,6 +9,7 @@ import keras
 import tensorflow as tf
 from keras import layers
 
+from qssl_tf.arguments import checks_arguments
 from qssl_tf.config import Config
 from qssl_tf.data.transform import RandomTransform
 from qssl_tf.distributed.replicas import gather, replica_count, stacked_views
@@ -235,6 +236,7 @@ def _build_part(name: str, part: Any, input_shape: tuple[int | None, ...]) -> tu
         raise UserError(f"`{name}` must take what the part before it gives, shape {input_shape}: {why}.") from error
 
 
+@checks_arguments
 def build_projector(features: int, seed: int = 0, widths: Sequence[int] = ()) -> keras.Model:
     """Return the projector: Dense without bias, batch norm and ReLU for each hidden layer, then a final Dense layer.
 

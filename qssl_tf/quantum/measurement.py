@@ -46,14 +46,11 @@ class Measurement:
         Raises:
             UserError: Without shots, or with the gradient `adjoint`.
         """
-        if self.shots is None:
+        if self.shots is None or self.gradient == "adjoint":
             raise UserError(
-                f"`{setting}` needs a number of `shots` here, each of them one trajectory: {why}; got none."
-            )
-        if self.gradient == "adjoint":
-            raise UserError(
-                f"`gradient` must be parameter_shift, two_term or spsa with `{setting}` here: {why}, and adjoint would "
-                "differentiate the circuit without it; got 'adjoint'."
+                f"`{setting}` must come with `shots` and a `gradient` of parameter_shift, two_term or spsa here, since "
+                f"{why}, so each shot is one random trajectory; got `shots` {str(self.shots).lower()} and `gradient` "
+                f"{self.gradient}."
             )
 
     @property

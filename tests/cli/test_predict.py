@@ -55,7 +55,7 @@ def test_other_sizes_and_colours_become_the_runs(digits, here, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["--images", "nowhere"], "the folder of images nowhere does not exist; name one with --images."),
+        (["--images", "nowhere"], "the folder of images nowhere does not exist; name one that does."),
         (["--images", "empty"], "empty must hold images (.png, .jpg,"),
         (["--images", "broken"], "1 images in broken cannot be read: bad.png ("),
         ([], "the following arguments are required: --images"),

@@ -177,7 +177,7 @@ def test_invalid_folders_are_refused_in_one_line(tmp_path):
         with pytest.raises(UserError) as error:
             ImageData.from_folder(folder)
         sentences.append(str(error.value).replace(str(tmp_path), "T"))
-    assert sentences[0] == "the folder of images T/a does not exist; name one with `data_dir`."
+    assert sentences[0] == "the folder of images T/a does not exist; name one that does."
     assert sentences[1].startswith("T/a must hold images (.png, .jpg") and sentences[1].endswith("for each class.")
     assert sentences[2] == "T/a has a folder train and must have a folder test beside it."
     assert sentences[3] == "T/b has folders of classes and must hold no images beside them; got 2.png."

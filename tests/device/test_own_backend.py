@@ -48,7 +48,7 @@ def gates_too():
 def own(tmp_path_factory):
     """A trained run of three qubits; its angles differ from qubit to qubit."""
     config = q.Config(width=WIDTH, layers=1, steps=3, batch_size=32, probe_epochs=3)
-    run = q.pretrain(config, runs_dir=tmp_path_factory.mktemp("runs"))
+    run = q.pretrain(config=config, runs_dir=tmp_path_factory.mktemp("runs"))
     q.linear_probe(run)
     return run
 
@@ -225,7 +225,7 @@ def test_a_device_of_ibm_is_real_and_found_again_by_its_name(own, monkeypatch):
         q.run_on_device(own, backend, images=10)
     assert json.loads((newest(own) / "record.json").read_text())["backend"] == "ibm_played"
     assert device(backend).service() is backend.service  # a job is asked of the account that submitted it
-    with pytest.raises(q.UserError, match="^`backend` ibm_played is paused; wait, or take --backend least_busy.$"):
+    with pytest.raises(q.UserError, match="^`backend` ibm_played is paused; wait, or take `backend='least_busy'`.$"):
         device(Played("paused"))
 
 

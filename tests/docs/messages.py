@@ -9,8 +9,17 @@ HOLE = "…"  # where a value stands
 
 
 def template(node):
-    """Return a message as text, with `…` for what is put in at run time."""
+    """Return a message as a command prints it, with `…` for what is put in at run time."""
     match node:
+        case ast.FormattedValue(value=ast.Call(func=ast.Name(id="argument"), args=[ast.Constant(value=name), *value])):
+            word = [str(value[0].value) if isinstance(value[0], ast.Constant) else HOLE] if value else []
+            return " ".join([f"--{name.replace('_', '-')}", *word])
+        case ast.FormattedValue(value=ast.Call(func=ast.Name(id="argument"), args=[_, *value])):
+            return f"--{HOLE} {HOLE}" if value else f"--{HOLE}"
+        case ast.FormattedValue(value=ast.Call(func=ast.Name(id="resumption"))):
+            return f"--resume {HOLE}"
+        case ast.FormattedValue(value=ast.Call(func=ast.Name(id="command"), args=[ast.Constant(), *flags])):
+            return " ".join([HOLE, *(flag.value if isinstance(flag, ast.Constant) else HOLE for flag in flags)])
         case ast.Constant(value=str() as text):
             return text
         case ast.JoinedStr(values=parts):

@@ -119,18 +119,18 @@ def test_training_under_noise_moves_downhill():
         ({"noise": "depolarizing=1.5"}, "`noise` must give 'depolarizing' a probability from 0 to 1"),
         ({"noise": "depolarising=0.1"}, "Did you mean 'depolarizing=P'?"),
         ({"noise": "readout"}, "`noise` must give 'readout' a probability from 0 to 1, as in readout=0.01; got ''."),
-        ({"noise": "readout=0.1", "shots": None, "encoding": "zz"}, "`noise` needs a number of `shots`"),
+        ({"noise": "readout=0.1", "shots": None, "encoding": "zz"}, "`noise` must come with `shots`"),
         (
             {"partial_measurement": True, "shots": None, "simulator": "tfq"},
-            "`partial_measurement` needs a number of `shots`",
+            "`partial_measurement` must come with `shots`",
         ),
         (
             {"partial_measurement": True, "gradient": "adjoint", "simulator": "tfq"},
-            "`gradient` must be parameter_shift, two_term or spsa with `partial_measurement`",
+            "`partial_measurement` must come with `shots`",
         ),
         (
             {"noise": "readout=0.1", "gradient": "adjoint", "encoding": "zz"},
-            "`gradient` must be parameter_shift, two_term or spsa",
+            "`noise` must come with `shots`",
         ),
         ({"noise": "readout=0.1", "noise_level": "gates"}, "`noise_level` must be one of gate, layer; got 'gates'."),
         (

@@ -189,14 +189,15 @@ def test_auto_takes_the_exact_way_where_it_can(options, chosen):
     [
         (
             {"encoding": "zz"},
-            "`noise` needs a number of `shots` here, each of them one trajectory: exact noise needs an encoding "
-            "that turns each qubit once, angle or angle_y, and this is zz; got none.",
+            "`noise` must come with `shots` and a `gradient` of parameter_shift, two_term or spsa here, since exact "
+            "noise needs an encoding that turns each qubit once, angle or angle_y, and this is zz, so each shot is one "
+            "random trajectory; got `shots` none and `gradient` adjoint.",
         ),
         (
             {"encoding": "reuploading", "shots": 10},
-            "`gradient` must be parameter_shift, two_term or spsa with `noise` here: exact noise needs an encoding "
-            "that turns each qubit once, angle or angle_y, and this is reuploading, and adjoint would differentiate "
-            "the circuit without it; got 'adjoint'.",
+            "`noise` must come with `shots` and a `gradient` of parameter_shift, two_term or spsa here, since exact "
+            "noise needs an encoding that turns each qubit once, angle or angle_y, and this is reuploading, so each "
+            "shot is one random trajectory; got `shots` 10 and `gradient` adjoint.",
         ),
         (
             {"simulator": "pauli", "encoding": "zz"},
@@ -205,7 +206,8 @@ def test_auto_takes_the_exact_way_where_it_can(options, chosen):
         ),
         (
             {"simulator": "tfq"},
-            "`noise` needs a number of `shots` here, each of them one trajectory: tfq samples noise; got none.",
+            "`noise` must come with `shots` and a `gradient` of parameter_shift, two_term or spsa here, since tfq "
+            "samples noise, so each shot is one random trajectory; got `shots` none and `gradient` adjoint.",
         ),
     ],
 )
