@@ -44,15 +44,31 @@ def checks_arguments(function: Function) -> Function:
     @functools.wraps(function)
     def called(*positional: Any, **named: Any) -> Any:
         _check_names(function.__name__, signature, named)
-        given = signature.bind_partial(*positional, **named).arguments
+        given = _bound(function.__name__, signature.bind_partial, signature, positional, named)
         hints = _hints(function)
         for name, value in given.items():
             kind = signature.parameters[name].kind
             if name in hints and kind not in (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL):
                 check_argument(name, value, hints[name], _meant(value, hints, given))
+        _bound(function.__name__, signature.bind, signature, positional, named)  # a missing one
         return function(*positional, **named)
 
     return called  # type: ignore[return-value]
+
+
+def _bound(
+    function: str,
+    bind: Callable[..., Any],
+    signature: inspect.Signature,
+    positional: Sequence[Any],
+    named: dict[str, Any],
+) -> dict[str, Any]:
+    """Return the values of the arguments by name; refuse too many, or too few, as `bind` has it."""
+    try:
+        return bind(*positional, **named).arguments
+    except TypeError as error:
+        takes = ", ".join(f"`{known}`" for known in signature.parameters)
+        raise UserError(f"{function} cannot be called like this: {error}; it takes {takes}.") from None
 
 
 def _meant(value: Any, hints: dict[str, Any], given: dict[str, Any]) -> str:

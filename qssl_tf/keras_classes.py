@@ -80,6 +80,7 @@ class _Registering(importlib.abc.Loader):
         return self._loader.create_module(spec)
 
     def exec_module(self, module: Any) -> None:
+        module.__spec__.loader = module.__loader__ = self._loader  # as if nobody had waited: it also finds resources
         self._loader.exec_module(module)
         register(module)
         if self._finder in sys.meta_path:

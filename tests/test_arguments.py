@@ -265,3 +265,28 @@ def test_unknown_settings_are_refused_with_the_nearest(made):
 def here_nothing(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("call", "sentence"),
+    [
+        (
+            lambda: q.resume(),
+            "resume cannot be called like this: missing a required argument: 'run'; it takes `run`, `data`, "
+            "`previous_state`.",
+        ),
+        (
+            lambda: q.load_run("a", "last", 3),
+            "load_run cannot be called like this: too many positional arguments; it takes `folder`, `checkpoint`.",
+        ),
+        (
+            lambda: q.pretrain(q.Config()),
+            "`data` must be ImageData (as ImageData.from_arrays makes it) or None; got a Config. "
+            "Did you mean `config`?",
+        ),
+    ],
+)
+def test_what_is_missing_too_much_or_in_another_place(call, sentence):
+    with pytest.raises(q.UserError) as error:
+        call()
+    assert str(error.value) == sentence

@@ -54,3 +54,11 @@ def test_a_learner_loads_with_all_its_parts(script, tmp_path):
     done = script("-c", code)
     assert done.returncode == 0, done.stderr
     np.testing.assert_allclose(np.array(ast.literal_eval(done.stdout)), model(images).numpy(), atol=1e-5)
+
+
+def test_keras_keeps_its_loader(script):
+    code = (
+        "import qssl_tf, keras, pkgutil, importlib.resources as resources\n"
+        "print(any(resources.files('keras').iterdir()), pkgutil.get_data('keras', '__init__.py') is not None)\n"
+    )
+    assert script("-c", code).stdout == "True True\n"

@@ -17,7 +17,7 @@ from qssl_tf.errors import UserError, reason
 from qssl_tf.markup import printable
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
-SPLITS = ("train", "test", "unlabelled")  # folders of a data set that is already split
+UNLABELLED_FOLDER = "unlabelled"  # beside the folders of classes, or of splits
 MAX_NAMES = 3  # names of broken files in a message
 
 
@@ -33,9 +33,9 @@ def from_folder(
 
     Three layouts are read: `folder/train/cat/1.png` with `folder/test/cat/2.png` (labelled images in two splits),
     `folder/cat/1.png` (labelled images, of which `test_fraction` is split off), and `folder/1.png` (images without
-    labels). Images in `folder/unlabelled`, beside `train` and `test`, are used in pretraining only. Subfolders of a
-    class belong to it. Skipped files and folders without images are printed in one line; names that begin with a dot
-    are ignored. Gray images stay gray if all are gray, otherwise all become RGB.
+    labels). Images in `folder/unlabelled`, beside the classes or the splits, are used in pretraining only. Subfolders
+    of a class belong to it. Skipped files and folders without images are printed in one line; names that begin with a
+    dot are ignored. Gray images stay gray if all are gray, otherwise all become RGB.
 
     Args:
         folder: Folder of the images.
@@ -55,13 +55,15 @@ def from_folder(
     if not root.is_dir():
         raise UserError(f"the folder of images {root} does not exist; name one that does.")
     skipped: list[str] = []
-    split_folders = [root]
+    split_folders, unlabelled = [root], root / UNLABELLED_FOLDER
     if (root / "train").is_dir():
         if not (root / "test").is_dir():
             raise UserError(f"{root} has a folder train and must have a folder test beside it.")
-        split_folders = [root / name for name in SPLITS if (root / name).is_dir()]
-        skipped += [path.name for path in _visible_entries(root) if path not in split_folders]
+        split_folders = [root / "train", root / "test"]
+        skipped += [path.name for path in _visible_entries(root) if path not in (*split_folders, unlabelled)]
     file_lists = [_labelled_files(part, skipped) for part in split_folders]
+    if unlabelled.is_dir():
+        file_lists.append([(path, None) for path in _walk(unlabelled, set()) if _is_image(path, Counter())])
     if skipped:
         examples, extra_count = ", ".join(map(printable, skipped[:MAX_NAMES])), len(skipped) - MAX_NAMES
         more = f" and {extra_count} more" if extra_count > 0 else ""
@@ -72,11 +74,11 @@ def from_folder(
     report_crops(reader.cropped, sum(len(images) for images, _ in arrays), printable(root.resolve().name))
     gray = all(image.shape[-1] == 1 for images, _ in arrays for image in images)
     (images, labels), *rest = [(_stack_images(images, gray, root), labels) for images, labels in arrays]
-    options: dict[str, Any] = (
-        {"test_images": rest[0][0], "test_labels": rest[0][1]} if rest else {"test_fraction": test_fraction}
-    )
-    if len(rest) == 2:
-        options["unlabelled_images"] = rest[1][0]
+    options: dict[str, Any] = {"test_fraction": test_fraction}
+    if len(split_folders) == 2:
+        options = {"test_images": rest[0][0], "test_labels": rest[0][1]}
+    if unlabelled.is_dir():
+        options["unlabelled_images"] = rest[-1][0]
     return from_arrays(images, labels, name=root.resolve().name, **options)
 
 
@@ -136,6 +138,8 @@ def _labelled_files(folder: Path, skipped: list[str]) -> list[tuple[Path, str | 
     files: list[tuple[Path, str | None]] = []
     other_suffixes: Counter[str] = Counter()
     for path in _visible_entries(folder):
+        if path.name == UNLABELLED_FOLDER:
+            continue
         if not path.is_dir():
             files += [(path, None)] if _is_image(path, other_suffixes) else []
             continue

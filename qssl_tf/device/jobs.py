@@ -52,6 +52,11 @@ def _pubs(ledger: Ledger, number: int, circuits: list, rows: np.ndarray) -> list
     return [(circuit, {names: values}, ledger.record["shots"]) for circuit in circuits]
 
 
+def resuming(ledger: Ledger) -> str:
+    """Return the command that goes on with a device run."""
+    return command("device", ledger.folder.parent.parent, "--resume", ledger.folder.name)
+
+
 def _fetched(ledger: Ledger, number: int, client: Any, report: Report) -> Any:
     """Wait for a submitted job and return its result; the job itself outlives a lost network."""
     try:
@@ -62,9 +67,7 @@ def _fetched(ledger: Ledger, number: int, client: Any, report: Report) -> Any:
         raise
     except Exception as error:
         message = str(told_apart(error)).rstrip(".")
-        raise UserError(
-            f"{message}; the job goes on, fetch it with {command('device', '--resume', ledger.folder.name)}."
-        ) from None
+        raise UserError(f"{message}; the job goes on, fetch it with {resuming(ledger)}.") from None
 
 
 def _bits(result: Any) -> BitArray:
@@ -110,7 +113,7 @@ def wait(job: Any, ledger: Ledger, number: int, report: Report, seconds: float =
             message = job.error_message() if name != "CANCELLED" else None
             raise UserError(
                 f"job {job.job_id()} ended as {name.lower()}{f' ({message})' if message else ''}; submit it again with "
-                f"{command('device', '--resume', ledger.folder.name)}."
+                f"{resuming(ledger)}."
             )
         time.sleep(seconds)
 

@@ -16,7 +16,8 @@ from qssl_tf.errors import UserError
 from qssl_tf.quantum.inference import MAX_MATRIX_WIDTH, matrix_expectations
 from qssl_tf.quantum.inputs import check_inputs, check_shape, mask_nonfinite
 from qssl_tf.quantum.measurement import Measurement
-from qssl_tf.quantum.pauli_simulator import pauli_expectations
+from qssl_tf.quantum.memory import available
+from qssl_tf.quantum.pauli_simulator import bytes_needed, pauli_expectations
 from qssl_tf.quantum.simulators import choose_simulator, refuse_beyond_memory
 from qssl_tf.quantum.spec import circuit_spec
 from qssl_tf.quantum.tfq_simulator import tfq_expectations
@@ -119,6 +120,9 @@ class QuantumHead(tfq.layers.PQC):
         self._circuit = tfq.convert_to_tensor([self.spec.circuit])
         self._names = tf.constant([str(symbol) for symbol in self.spec.inputs + self.spec.weights])
         self._is_random = measurement.needs_random_numbers
+        can_sample = simulator == "auto" and simulator_name == "pauli" and measurement.fits_trajectories
+        if can_sample and bytes_needed(self.spec, measurement) > available():
+            simulator_name = "tfq"
         backends: dict[str, Callable[[], Expectations]] = {
             "tfq": lambda: tfq_expectations(self.spec, measurement, self._exact),
             "xla": lambda: xla_expectations(self.spec, measurement),

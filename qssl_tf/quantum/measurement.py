@@ -46,12 +46,17 @@ class Measurement:
         Raises:
             UserError: Without shots, or with the gradient `adjoint`.
         """
-        if self.shots is None or self.gradient == "adjoint":
+        if not self.fits_trajectories:
             raise UserError(
                 f"`{setting}` must come with `shots` and a `gradient` of parameter_shift, two_term or spsa here, since "
                 f"{why}, so each shot is one random trajectory; got `shots` {str(self.shots).lower()} and `gradient` "
                 f"{self.gradient}."
             )
+
+    @property
+    def fits_trajectories(self) -> bool:
+        """Whether noise may be sampled, one random trajectory per shot; adjoint would differentiate without it."""
+        return self.shots is not None and self.gradient != "adjoint"
 
     @property
     def channels(self) -> dict[str, float]:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 import cirq
 
 from qssl_tf.errors import UserError, unknown_name
+from qssl_tf.quantum.controls import split_controls
 
 DEPHASING = cirq.phase_flip(0.5)  # a measurement in Z whose outcome is discarded
 
@@ -28,7 +29,7 @@ def read_noise(text: str) -> dict[str, float]:
     Raises:
         UserError: An unknown channel, or a strength that is not a probability.
     """
-    if text == "none":
+    if text.strip() == "none":
         return {}
     strengths = {}
     for part in text.split(","):
@@ -83,12 +84,20 @@ def noisy_blocks(blocks: Sequence[cirq.Circuit], strengths: dict[str, float], le
             if level == "gate" and len(operation.qubits) == 1:
                 operations += [channel(operation.qubits[0]) for channel in one_qubit_channels]
             elif level == "gate":
-                times = 1 if operation.gate in (cirq.CX, cirq.CZ) else 2
+                times = 1 if _is_cx_or_cz(operation) else 2
                 operations += times * [channel(qubit) for qubit in operation.qubits for channel in two_qubit_channels]
         if level == "layer":
             operations += [channel(qubit) for qubit in sorted(block.all_qubits()) for channel in one_qubit_channels]
         noisy.append(cirq.Circuit(operations))
     return noisy
+
+
+def _is_cx_or_cz(operation: cirq.Operation) -> bool:
+    """Return whether an operation is X or Z under one control, however it is written and whatever the control is."""
+    if operation.gate in (cirq.CX, cirq.CZ):
+        return True
+    sub_operation, controls, assignments = split_controls(operation)
+    return len(controls) == len(assignments) == 1 and sub_operation.gate in (cirq.X, cirq.Z)
 
 
 def _channels(strengths: dict[str, float]) -> list[cirq.Gate]:

@@ -4,6 +4,7 @@ In front, each qubit's state is an affine function of the cosine and sine of the
 numbers. Behind it everything is the same for all rows, noise included.
 """
 
+import math
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
@@ -62,6 +63,16 @@ class PauliProgram:
     def width(self) -> int:
         """Number of qubits."""
         return len(self.fronts)
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Number of coefficients of an observable: at its start, and in front of each block as it goes backwards."""
+        digits = dict.fromkeys(range(self.width), 2)
+        sizes = [math.prod(digits.values())]
+        for block in reversed(self.blocks):
+            digits |= dict(zip(block.wires, block.before, strict=True))
+            sizes.append(math.prod(digits.values()))
+        return tuple(sizes)
 
 
 def pauli_program(steps: Iterable[Transfer], width: int, by_row: Container[int]) -> PauliProgram | None:

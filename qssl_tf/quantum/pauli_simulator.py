@@ -19,6 +19,7 @@ from qssl_tf.quantum.transfer import transfers
 from qssl_tf.xla import compiled
 
 _compiled: dict[tuple, Expectations] = {}
+_simulations: dict[tuple, PauliSimulation] = {}
 AT_ONCE = 2**27  # bytes that a chunk of rows may take
 
 
@@ -34,14 +35,21 @@ def pauli_expectations(spec: CircuitSpec, measurement: Measurement) -> Expectati
     """
     key = (spec.key, measurement)
     if key not in _compiled:
+        _refuse_beyond_memory(spec, measurement)
         run = simulation(spec, measurement)
-        _refuse_beyond_memory(run)
         _compiled[key] = compiled(in_chunks(MODES[measurement.gradient](run), max(1, AT_ONCE // _row_bytes(run))))
     return _compiled[key]
 
 
 def simulation(spec: CircuitSpec, measurement: Measurement) -> PauliSimulation:
     """Prepare a circuit with its noise, for an encoding that stands in front of everything else."""
+    key = (spec.key, measurement)
+    if key not in _simulations:
+        _simulations[key] = _simulation(spec, measurement)
+    return _simulations[key]
+
+
+def _simulation(spec: CircuitSpec, measurement: Measurement) -> PauliSimulation:
     circuit = measurement.executed_circuit(spec) + basis_change(spec.observables) + measurement.readout_circuit(spec)
     gates = gatewise(circuit, spec.inputs + spec.weights)
     by_row = set(np.flatnonzero(np.any(gates.matrix[: len(spec.inputs)], axis=0)).tolist())
@@ -113,19 +121,25 @@ def _row_bytes(run: PauliSimulation) -> int:
     return exact if run.shots is None else exact + 4 * 3**width + 16 * 2**width + 64 * run.shots
 
 
-def _refuse_beyond_memory(run: PauliSimulation) -> None:
+def bytes_needed(spec: CircuitSpec, measurement: Measurement) -> int:
+    """Return about how much memory the coefficients of the observables take, with their gradient."""
+    run = simulation(spec, measurement)
+    sizes, count = run.program.sizes, run.support_mask.shape[1]
+    exact = 3 * 4 * count * sum(sizes)  # each block's are kept for the gradient, which has as many; and copies of them
+    outcomes = 3 * 4 * max(sizes) * min(OUTCOMES_AT_ONCE, 2**run.program.width)
+    return exact + (outcomes if run.shots is not None else 0)
+
+
+def _refuse_beyond_memory(spec: CircuitSpec, measurement: Measurement) -> None:
     """Refuse circuits whose coefficients do not fit into the memory that is left.
 
     Raises:
         UserError: It gives the estimate.
     """
-    width, count = run.program.width, run.support_mask.shape[1]
-    needed = 4 * 4**width * count * (len(run.program.blocks) + 4)  # each block's are kept for the gradient
-    if run.shots is not None:
-        needed += 4 * 4**width * min(OUTCOMES_AT_ONCE, 2**width) * 4
-    left = available()
+    needed, left = bytes_needed(spec, measurement), available()
     if needed > left:
         raise UserError(
-            f"`width` {width} needs about {needed / 1e9:.4g} GB of memory for the coefficients of {count} observables "
-            f"under noise; this machine has {left / 1e9:.4g} GB left; take fewer qubits or layers, or `simulator` tfq."
+            f"`width` {len(spec.qubits)} needs about {needed / 1e9:.4g} GB of memory for the coefficients of "
+            f"{len(spec.observables)} observables under noise; this machine has {left / 1e9:.4g} GB left; take fewer "
+            "qubits or layers, or `simulator` tfq, which needs `shots` and a `gradient` other than adjoint."
         )

@@ -142,7 +142,7 @@ def in_chunks(expectations: Expectations, rows_at_once: int) -> Expectations:
     @tf.custom_gradient
     def chunked(inputs, weights, seed, first_row):
         n = tf.shape(inputs)[0]
-        count = -(-n // rows_at_once)
+        count = tf.maximum(1, -(-n // rows_at_once))  # one chunk of no rows for an empty batch
         rows = -(-n // count)  # equal chunks, since a small last one would cost as much as a full one
 
         def in_equal_chunks(values: tf.Tensor) -> tf.Tensor:

@@ -191,3 +191,14 @@ def test_a_folder_of_unlabelled_images_beside_train_and_test(tmp_path):
     data = ImageData.from_folder(tmp_path)
     assert (len(data.train), len(data.test), data.train.labels.tolist()) == (7, 2, [0, 1, -1, -1, -1, -1, -1])
     np.testing.assert_array_equal(data.train.images[2:], pixels)
+
+
+def test_a_folder_of_unlabelled_images_beside_those_of_classes(tmp_path):
+    for name in ("a", "b"):
+        for number in range(5):
+            write(tmp_path / name / f"{number}.png")
+    pixels = [write(tmp_path / "unlabelled" / "more" / "1.png"), write(tmp_path / "unlabelled" / "2.png")]
+    data = ImageData.from_folder(tmp_path)
+    assert data.class_names == ("a", "b") and np.sum(data.train.labels == -1) == 2 and -1 not in data.test.labels
+    for image in pixels:
+        assert any((image == other).all() for other in data.train.images[data.train.labels == -1])

@@ -106,7 +106,8 @@ def test_a_failed_job_says_why_and_is_submitted_again(ledger):
     with pytest.raises(UserError) as caught:
         run_jobs(ledger, Device3("ibm_x", server, False), print, client=server)
     assert "job job0 ended as error (" in str(caught.value) and "qubit 3 is away" in str(caught.value)
-    assert str(caught.value).endswith("submit it again with qssl device --resume one.")
+    run = ledger.folder.parent.parent
+    assert str(caught.value).endswith(f"submit it again with qssl device {run} --resume one.")
     server.states = ("Completed",)
     run_jobs(Ledger.open(ledger.folder), Device3("ibm_x", server, False), print, client=server)
     assert len(server.submitted) == 3  # the second was waiting all the time
@@ -168,7 +169,7 @@ def test_a_network_lost_while_waiting_leaves_the_job(ledger, monkeypatch):
         run_jobs(ledger, device, print, client=server)
     assert str(caught.value) == (
         "IBM Quantum cannot be reached; check the network and try again; the job goes on, fetch it with "
-        "qssl device --resume one."
+        f"qssl device {ledger.folder.parent.parent} --resume one."
     )
     monkeypatch.undo()
     monkeypatch.setattr(jobs.wait, "__defaults__", (0.0,))

@@ -178,3 +178,23 @@ def test_readout_errors_that_cannot_be(noise, sentence):
     with pytest.raises(UserError) as error:
         read_noise(noise)
     assert str(error.value) == sentence
+
+
+def test_a_gate_gets_the_same_noise_however_it_is_written():
+    left, right = cirq.LineQubit.range(2)
+    forms = {
+        cirq.X: [
+            cirq.CX(left, right),
+            cirq.X(right).controlled_by(left),
+            cirq.ControlledOperation([left], cirq.X(right)),
+            cirq.ControlledGate(cirq.X)(left, right).with_tags("t"),
+            cirq.ControlledOperation([left], cirq.X(right), [0]),
+        ],
+        cirq.Z: [cirq.CZ(left, right), cirq.ControlledGate(cirq.Z)(left, right)],
+        cirq.Y: [cirq.Y(right).controlled_by(left)],
+    }
+    for gate, operations in forms.items():
+        for operation in operations:
+            (block,) = noisy_blocks([cirq.Circuit(operation)], {"depolarizing": 0.1}, "gate")
+            channels = [one for one in block.all_operations() if one.gate == cirq.depolarize(0.1)]
+            assert len(channels) == (4 if gate == cirq.Y else 2), operation

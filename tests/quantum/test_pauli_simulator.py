@@ -9,6 +9,7 @@ from judges.cirq_values import symbol_values
 from scipy.stats import chi2
 
 from qssl_tf.errors import UserError
+from qssl_tf.quantum import head as head_module
 from qssl_tf.quantum import pauli_simulator, simulators
 from qssl_tf.quantum.ansatze import ANSATZE
 from qssl_tf.quantum.custom_ansatz import register_ansatz
@@ -222,3 +223,11 @@ def test_coefficients_beyond_memory_are_refused(monkeypatch):
     monkeypatch.setattr(simulators, "available", lambda: 10**12)
     with pytest.raises(UserError, match=r"^`width` 7 needs about [\d.]+ GB of memory for the coefficients of 7 obs"):
         QuantumHead(7, noise="readout=0.1")
+
+
+def test_auto_samples_noise_where_exact_noise_needs_more_memory_than_there_is(monkeypatch):
+    options = {"noise": "readout=0.1", "shots": 10, "gradient": "parameter_shift"}
+    monkeypatch.setattr(head_module, "available", lambda: 10**5)
+    monkeypatch.setattr(simulators, "available", lambda: 10**12)
+    monkeypatch.setattr(head_module, "tfq_expectations", lambda *_: "trajectories")
+    assert QuantumHead(7, **options).expectations == "trajectories"
