@@ -73,11 +73,11 @@ class Device:
         Raises:
             UserError: The simulator cannot run them.
         """
-        from qiskit_aer import AerError
-
         try:
             return self.sampler(seed).run(pubs).result()
-        except AerError as error:
+        except UserError:
+            raise
+        except Exception as error:  # of Aer, or of a user's own backend, which may raise anything
             message = reason(error).strip("'").removeprefix("Aer simulation failed: ")
             raise UserError(f"`backend` {self.name} cannot simulate this circuit ({message}).") from None
 

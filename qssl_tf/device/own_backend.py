@@ -26,7 +26,7 @@ def is_own(name: str) -> bool:
 
 def own_name(name: str | None, backend: Any) -> str:
     """Return what a backend is recorded as: its name, or that of its class, in characters that a folder may have."""
-    plain = re.sub(r"[^A-Za-z0-9._]+", "-", name or type(backend).__name__).strip("-.")
+    plain = re.sub(r"[^A-Za-z0-9._]+", "-", str(name or type(backend).__name__)).strip("-.")
     return OWN + (plain[:MAX_NAME] or "backend")
 
 

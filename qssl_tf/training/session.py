@@ -12,6 +12,7 @@ from qssl_tf.data.images import ImageData
 from qssl_tf.distributed.peers import Peers
 from qssl_tf.models.simclr import SimCLR
 from qssl_tf.training.fit import build, pretrain
+from qssl_tf.training.metadata import read_versions
 from qssl_tf.training.provenance import custom_parts
 from qssl_tf.training.runs import Run, create_run
 
@@ -82,4 +83,16 @@ def resumed_session(run: Run, data: ImageData, model_and_augmentation: BuiltMode
         UserError: Its settings have more weights than its state.
     """
     model, augment = model_and_augmentation or build(run.config, data, run.state)
+    _report_exact_noise(run)
     return Session(run, data, model, augment, resumed=True)
+
+
+def _report_exact_noise(run: Run) -> None:
+    """Print that the noise of a run is exact from here on, if it was sampled by an earlier version."""
+    version = read_versions(run.folder).get("qssl-tf", "")
+    if run.config.noise != "none" and run.config.simulator == "auto" and version.startswith("0.1."):
+        print(
+            f"{run.folder} was begun by version {version}, which sampled its noise; "
+            "from here on noise is exact where it can be",
+            flush=True,
+        )

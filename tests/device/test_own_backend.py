@@ -17,6 +17,7 @@ from qiskit_ibm_runtime.fake_provider import FakeManilaV2
 
 import qssl_tf as q
 from qssl_tf.cli import device as command_line
+from qssl_tf.device import backends
 from qssl_tf.device import run as device_run
 from qssl_tf.device.backends import device
 from qssl_tf.device.jobs import run_jobs
@@ -260,3 +261,14 @@ def test_a_recorded_name_is_no_name_of_a_device(own):
         q.UserError, match="^`backend` 'own:x' was an object, which its name does not bring back; start a "
     ):
         q.run_on_device(own, "own:x")
+
+
+def test_what_a_backend_raises_is_one_line(monkeypatch):
+    class Broken:
+        def run(self, pubs):
+            raise RuntimeError("the cryostat is warm")
+
+    monkeypatch.setattr(backends.Device, "sampler", lambda self, seed: Broken())
+    with pytest.raises(q.UserError) as error:
+        backends.Device("own:x", AerSimulator(), True).simulated([], 0)
+    assert str(error.value) == "`backend` own:x cannot simulate this circuit (the cryostat is warm)."
