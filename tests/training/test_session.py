@@ -19,7 +19,6 @@ def test_noise_that_was_sampled_before_is_named(tmp_path, capsys, version, noise
     resumed_session(open_run(run.folder), run.data)
     sentence = (
         f"{run.folder} was begun by version 0.1.0, which sampled its noise; "
-        "from here on noise is exact where it can be
-"
+        "from here on noise is exact where it can be\n"
     )
     assert capsys.readouterr().out == (sentence if (version, noise) == ("0.1.0", "readout=0.1") else "")
