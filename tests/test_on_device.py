@@ -266,7 +266,7 @@ def test_what_is_no_run_or_no_settings_is_one_line():
             q.UserError, match=r"`run` must be what `pretrain` and `load_run` return or a string or a path; got a C"
         ):
             call(q.Config())
-    with pytest.raises(q.UserError, match=r"`config` must be a Config, such as .*; got 'paper'\."):
+    with pytest.raises(q.UserError, match=r"`config` must be a Config .such as .*; got 'paper'\."):
         q.pretrain(config="paper")
 
 

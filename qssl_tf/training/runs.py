@@ -245,7 +245,7 @@ def _known_runs(runs_dir: Path, name: str = "") -> str:
     for folder in (runs_dir, RUNS_DIR):
         if (folder / name / "config.json").is_file() and name:
             return f"did you mean {folder / name}?"
-    if name and not _runs_in(runs_dir):
+    if name and not _runs_in(runs_dir) and _runs_in(RUNS_DIR):
         runs_dir = RUNS_DIR  # a name without its folder
     runs = {path.name: path for path in _runs_in(runs_dir)}
     if not runs:

@@ -31,7 +31,7 @@ def test_the_documentation_quotes_the_results():
 def test_an_unknown_section_is_refused_in_one_line(script):
     done = script("benchmarks/bench.py", "--sections", "head")
     assert done.returncode == 2
-    assert done.stderr == "error: `sections` must be one of heads, steps, peers; got 'head'. Did you mean 'heads'?\n"
+    assert done.stderr == "error: `sections` must be one of heads, noise, steps, peers; got 'head'. Did you mean 'heads'?\n"
 
 
 def test_every_environment_is_pinned():
