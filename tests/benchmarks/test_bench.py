@@ -31,7 +31,8 @@ def test_the_documentation_quotes_the_results():
 def test_an_unknown_section_is_refused_in_one_line(script):
     done = script("benchmarks/bench.py", "--sections", "head")
     assert done.returncode == 2
-    assert done.stderr == "error: `sections` must be one of heads, noise, steps, peers; got 'head'. Did you mean 'heads'?\n"
+    sentence = "`sections` must be one of heads, noise, steps, peers; got 'head'. Did you mean 'heads'?"
+    assert done.stderr == f"error: {sentence}\n"
 
 
 def test_every_environment_is_pinned():
