@@ -111,8 +111,9 @@ def _held_temporary(folder: Path) -> Iterator[Path]:
             error.filename = str(folder)  # the user knows this name
             raise
         handle = _hold(temporary, wait=True)
-        if handle is not None and not temporary.exists():  # somebody swept it before it was held
-            os.close(handle)
+        if not temporary.exists():  # somebody swept it before it was held, or even before it was opened
+            if handle is not None:
+                os.close(handle)
             handle = None
         elif handle is None:  # a file system without locks
             break

@@ -2,6 +2,7 @@ import json
 
 import pytest
 
+from qssl_tf.files import write
 from qssl_tf.files.write import first_free, making, replacing, sweep, write_json
 
 
@@ -54,3 +55,22 @@ def test_a_file_in_the_place_of_the_folder_of_folders_is_an_error_and_no_taken_n
             pass
         with pytest.raises(NotADirectoryError):
             first_free(folder, lambda path: making(path).__enter__())
+
+
+@pytest.mark.parametrize("opened", [False, True])
+def test_a_new_folder_that_is_swept_before_it_is_held_is_made_again(tmp_path, monkeypatch, opened):
+    """Another process looks for what killed ones left between the making of a folder and its lock."""
+    hold, swept = write._hold, []
+
+    def late(folder, wait):
+        if swept:
+            return hold(folder, wait)
+        swept.append(folder)
+        handle = hold(folder, wait) if opened else None
+        folder.rmdir()
+        return handle
+
+    monkeypatch.setattr(write, "_hold", late)
+    with write.making(tmp_path / "new") as unfinished:
+        (unfinished / "file").write_text("kept")
+    assert len(swept) == 1 and unfinished != swept[0] and (tmp_path / "new" / "file").read_text() == "kept"
