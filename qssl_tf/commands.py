@@ -63,9 +63,12 @@ def resumption(folder: Path, name: str = "pretrain", previous_state: bool = Fals
     )
 
 
-def probing(folder: Path) -> str:
-    """Return how to probe a run."""
-    return command("probe", folder) if _nesting[0] else f"qssl_tf.linear_probe({str(folder)!r})"
+def probing(folder: Path, checkpoint: str | None = None) -> str:
+    """Return how to probe a run, with the weights of a checkpoint (a step, or `last`) where one is named."""
+    if _nesting[0]:
+        return command("probe", folder, *(("--checkpoint", checkpoint) if checkpoint else ()))
+    run = repr(str(folder))
+    return f"qssl_tf.linear_probe({f'qssl_tf.load_run({run}, {checkpoint!r})' if checkpoint else run})"
 
 
 def _word(value: object) -> object:

@@ -1,12 +1,13 @@
 """How messages name arguments: Python's own parser reads the one form, the command's parser the other."""
 
 import ast
+import shlex
 from pathlib import Path
 
 import pytest
 
 from qssl_tf.cli.flags import Parser, add_config_flags, given_settings
-from qssl_tf.commands import argument, command_line, resumption
+from qssl_tf.commands import argument, command_line, probing, resumption
 from qssl_tf.errors import UserError
 from qssl_tf.training.runs import check_plain_name
 
@@ -43,3 +44,14 @@ def test_one_message_in_both_forms():
                     check_plain_name("a/b")
         sentences.append(str(caught.value))
     assert sentences[0] == sentences[1].replace("--name", "`name`") and sentences[1].startswith("--name must be")
+
+
+def test_a_probe_is_a_call_or_a_command_of_the_same_step():
+    folder = Path("my runs") / "a"
+    call = ast.parse(probing(folder, "7"), mode="eval").body
+    (run,) = call.args
+    assert (ast.unparse(call.func), ast.unparse(run.func)) == ("qssl_tf.linear_probe", "qssl_tf.load_run")
+    assert [ast.literal_eval(word) for word in run.args] == [str(folder), "7"]
+    assert ast.literal_eval(ast.parse(probing(folder), mode="eval").body.args[0]) == str(folder)
+    with command_line():
+        assert shlex.split(probing(folder, "7")) == ["qssl", "probe", str(folder), "--checkpoint", "7"]

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 
-from qssl_tf.commands import argument
 from qssl_tf.data.images import ImageData
 from qssl_tf.data.pipeline import image_batches
 from qssl_tf.device.options import CALIBRATION_ROWS
@@ -119,6 +118,6 @@ def _classifier(run: Run, checkpoint: str) -> tuple[int, LinearFit]:
     if checkpoint not in ("last", str(step)):
         raise UserError(
             f"`checkpoint` must be {step}, the step that {run.probe.with_suffix('.npz')} classifies; got "
-            f"'{checkpoint}'; {probe_again(run.probe)} {argument('checkpoint', checkpoint)}."
+            f"'{checkpoint}'; {probe_again(run.probe, checkpoint)}."
         )
     return step, fit

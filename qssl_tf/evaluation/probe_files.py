@@ -108,6 +108,6 @@ def read_classifier(path: Path) -> tuple[int, LinearFit]:
     return result["step"], fit
 
 
-def probe_again(path: Path) -> str:
+def probe_again(path: Path, checkpoint: str | None = None) -> str:
     """Return the remedy for a result or classifier that cannot be used."""
-    return f"probe it again: {probing(path.parent)}"
+    return f"probe it again: {probing(path.parent, checkpoint)}"

@@ -25,19 +25,23 @@ class BatchedStates(NamedTuple):
     values: tf.Tensor
 
 
-def wires_to_front(states: BatchedStates, wires: tuple[int, ...]) -> BatchedStates:
-    """Return the same states with `wires` first."""
-    order = (*wires, *(wire for wire in states.order if wire not in wires))
-    if order == states.order:
-        return states
-    # Axes that stay adjacent are transposed as one.
-    positions = [states.order.index(wire) for wire in order]
+def adjacent_runs(positions: Sequence[int]) -> list[list[int]]:
+    """Return positions in runs of neighbours: axes that stay adjacent are transposed as one."""
     runs: list[list[int]] = []
     for position in positions:
         if runs and position == runs[-1][-1] + 1:
             runs[-1].append(position)
         else:
             runs.append([position])
+    return runs
+
+
+def wires_to_front(states: BatchedStates, wires: tuple[int, ...]) -> BatchedStates:
+    """Return the same states with `wires` first."""
+    order = (*wires, *(wire for wire in states.order if wire not in wires))
+    if order == states.order:
+        return states
+    runs = adjacent_runs([states.order.index(wire) for wire in order])
     old = sorted(runs)
     copies = states.values.shape[1]
     tensor = tf.reshape(states.values, [*(2 ** len(run) for run in old), copies, -1])

@@ -163,10 +163,17 @@ def _row_rotation(operation: cirq.Operation, wires: tuple[int, ...], angle: int)
     return RowRotation(wires, letters, angle, values)
 
 
-def embed(matrix: np.ndarray, wires: Sequence[int], all_wires: Sequence[int]) -> np.ndarray:
-    """Return a matrix on `wires` as one on `all_wires`, a superset; the first wire is the most significant bit."""
+def embed(matrix: np.ndarray, wires: Sequence[int], all_wires: Sequence[int], base: int = 2) -> np.ndarray:
+    """Return a matrix on `wires` as one on `all_wires`, a superset; the first wire is the most significant digit.
+
+    Args:
+        matrix: Its indices have one digit per wire.
+        wires: On which it acts.
+        all_wires: On which the result acts.
+        base: Values of a digit: 2 of a state, 4 of Pauli coefficients.
+    """
     other_wires = [wire for wire in all_wires if wire not in wires]
     count, order = len(all_wires), [*wires, *other_wires]
-    tensor = np.kron(matrix, np.eye(2 ** len(other_wires))).reshape([2] * (2 * count))
+    tensor = np.kron(matrix, np.eye(base ** len(other_wires))).reshape([base] * (2 * count))
     axes = [order.index(wire) for wire in all_wires]
-    return tensor.transpose([*axes, *(count + axis for axis in axes)]).reshape(2**count, 2**count)
+    return tensor.transpose([*axes, *(count + axis for axis in axes)]).reshape(base**count, base**count)

@@ -11,7 +11,8 @@ from functools import reduce
 
 import numpy as np
 
-from qssl_tf.quantum.transfer import FUNCTIONS, Transfer, on_wires
+from qssl_tf.quantum.gates import embed
+from qssl_tf.quantum.transfer import FUNCTIONS, Transfer
 
 ZERO = np.array([1.0, 0.0, 0.0, 1.0])  # |0>
 MEASURED = np.eye(4)[[0, 3]]  # I and Z
@@ -160,7 +161,7 @@ def _block(
     for part in parts:
         terms = np.zeros((FUNCTIONS, 4 ** len(wires), 4 ** len(wires)))
         for place, term in enumerate(part.terms):
-            terms[place] = on_wires(term, part.wires, wires)
+            terms[place] = embed(term, part.wires, wires, base=4)
         if factors and part.angle is None:
             factors[-1] = terms[0] @ factors[-1]
         elif factors and angles[-1] is None:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from qssl_tf.quantum.batched_states import eigenvalues
+from qssl_tf.quantum.batched_states import adjacent_runs, eigenvalues
 from qssl_tf.quantum.gatewise import GatewiseCircuit
 from qssl_tf.quantum.pauli_program import Block, PauliProgram
 from qssl_tf.quantum.sampling import sample_outcomes, uniform
@@ -107,13 +107,7 @@ def _wires_to_front(state: Coefficients, wires: tuple[int, ...]) -> Coefficients
     if order == state.order:
         return state
     size_of = dict(zip(state.order, state.sizes, strict=True))
-    places = [state.order.index(wire) for wire in order]
-    runs: list[list[int]] = []  # neighbours that stay neighbours move as one axis
-    for place in places:
-        if runs and place == runs[-1][-1] + 1:
-            runs[-1].append(place)
-        else:
-            runs.append([place])
+    runs = adjacent_runs([state.order.index(wire) for wire in order])
     old = sorted(runs)
     lengths = [math.prod(state.sizes[place] for place in run) for run in old]
     moved = tf.transpose(tf.reshape(state.values, [*lengths, -1]), [*(old.index(run) for run in runs), len(runs)])

@@ -84,12 +84,3 @@ def transfers(circuit: GatewiseCircuit, qubits: Sequence[cirq.Qid]) -> Iterator[
             yield Transfer(wires, transfer_of_gate(gate.terms), number[name])
         else:
             yield Transfer(wires, transfer_of_channel(cirq.kraus(operation))[np.newaxis])
-
-
-def on_wires(matrix: np.ndarray, wires: Sequence[int], among: Sequence[int]) -> np.ndarray:
-    """Return a transfer matrix on `wires` as one on `among`, which holds them."""
-    others = [wire for wire in among if wire not in wires]
-    count, order = len(among), [*wires, *others]
-    tensor = np.kron(matrix, np.eye(4 ** len(others))).reshape([4] * (2 * count))
-    axes = [order.index(wire) for wire in among]
-    return tensor.transpose([*axes, *(count + axis for axis in axes)]).reshape(4**count, 4**count)

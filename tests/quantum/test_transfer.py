@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from qssl_tf.quantum.gates import embed
 from qssl_tf.quantum.gatewise import gatewise
-from qssl_tf.quantum.transfer import on_wires, pauli_products, transfer_of_channel, transfers
+from qssl_tf.quantum.transfer import pauli_products, transfer_of_channel, transfers
 
 MATRICES = [cirq.unitary(gate) for gate in (cirq.I, cirq.X, cirq.Y, cirq.Z)]
 FIRST, SECOND = cirq.LineQubit.range(2)
@@ -60,7 +61,7 @@ def test_a_gate_is_the_sum_of_its_five_terms_at_any_angle(gate, angle):
     (step,) = transfers(circuit, (FIRST, SECOND))
     turn = float(angle * circuit.matrix[0, 0] + circuit.offset[0])
     functions = [1, np.cos(turn), np.sin(turn), np.cos(turn / 2), np.sin(turn / 2)]
-    found = on_wires(np.tensordot(functions, step.terms, 1), step.wires, (0, 1))
+    found = embed(np.tensordot(functions, step.terms, 1), step.wires, (0, 1), base=4)
     unitary = cirq.Circuit(gate(angle), cirq.I(FIRST), cirq.I(SECOND)).unitary(qubit_order=(FIRST, SECOND))
     np.testing.assert_allclose(found, by_loops([unitary]), atol=1e-6)
 
@@ -85,4 +86,5 @@ def test_every_channel_keeps_traces_and_positive_states(count, operators, seed):
 
 def test_wires_keep_their_order():
     left, right = by_loops([cirq.unitary(cirq.rx(0.3))]), by_loops([cirq.unitary(cirq.ry(1.1))])
-    np.testing.assert_allclose(on_wires(left, (5,), (2, 5)) @ on_wires(right, (2,), (2, 5)), np.kron(right, left))
+    product = embed(left, (5,), (2, 5), base=4) @ embed(right, (2,), (2, 5), base=4)
+    np.testing.assert_allclose(product, np.kron(right, left))
