@@ -8,7 +8,7 @@ CODE := qssl_tf trainers tuning benchmarks docs examples tests setup.py
 PEERS := .peers
 WORKERS := --numprocesses 2 --dist loadfile --no-loadscope-reorder
 # A process keeps what XLA compiled until it ends, so each part of the suite has processes of its own: 3 GB at most.
-APART := quantum/test_[a-m]*.py quantum/test_[n-z]*.py models distributed training trainers search device docs
+APART := quantum/test_[a-m]*.py quantum/test_[n-z]*.py models distributed training trainers search compiler device docs
 TEST := -m pytest $(WORKERS) -m "not long"
 
 .DEFAULT_GOAL := help

@@ -8,7 +8,7 @@ import tensorflow as tf
 import tensorflow_quantum as tfq
 from timing import compared, medians
 
-from qssl_tf.quantum.head import QuantumHead
+from qssl_tf.models.quantum_head import QuantumHead
 from qssl_tf.quantum.spec import circuit_spec
 
 TFQ = "TensorFlow Quantum"

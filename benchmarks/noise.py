@@ -7,7 +7,7 @@ import numpy as np
 from heads import TFQ, batch_of, head_call
 from timing import compared, medians
 
-from qssl_tf.quantum.head import QuantumHead
+from qssl_tf.models.quantum_head import QuantumHead
 from qssl_tf.quantum.measurement import Measurement
 
 WORDS = "depolarizing=0.01,amplitude_damping=0.005,readout=0.02"

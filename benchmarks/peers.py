@@ -18,7 +18,7 @@ from timing import compared, medians
 
 from qssl_tf.errors import UserError
 from qssl_tf.models.encoders import build_encoder
-from qssl_tf.quantum.head import QuantumHead
+from qssl_tf.models.quantum_head import QuantumHead
 
 WORKERS = Path(__file__).resolve().parent / "workers"
 

@@ -23,7 +23,7 @@ _HOMES = {
     "ImageData": "qssl_tf.data.images",
     "NTXent": "qssl_tf.models.losses",
     "PRESETS": "qssl_tf.presets",
-    "QuantumHead": "qssl_tf.quantum.head",
+    "QuantumHead": "qssl_tf.models.quantum_head",
     "SimCLR": "qssl_tf.models.simclr",
     "TrainedRun": "qssl_tf.evaluation.trained_run",
     "UserError": "qssl_tf.errors",
@@ -42,7 +42,7 @@ _HOMES = {
     "resume": "qssl_tf.api",
     "run_on_device": "qssl_tf.api",
     "sample_views": "qssl_tf.data.views",
-    "to_qiskit": "qssl_tf.device.translate",
+    "to_qiskit": "qssl_tf.compiler.translate",
     "view_pairs": "qssl_tf.data.pipeline",
     "write_report": "qssl_tf.reports.report",
 }

@@ -21,7 +21,7 @@ CLASSES = {
     "CentredAngle": "models.encoders",
     "Conv2D": "models.convolution",
     "NTXent": "models.losses",
-    "QuantumHead": "quantum.head",
+    "QuantumHead": "models.quantum_head",
     "RandomBlur": "data.geometric",
     "RandomColorJitter": "data.photometric",
     "RandomFlip": "data.geometric",

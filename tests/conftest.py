@@ -40,8 +40,8 @@ def run_script(*arguments: object, timeout: float = 300, **environment: str) -> 
 LONGEST = (
     "docs/test_pages.py", "trainers/test_pretrain_workers.py", "trainers/test_pretrain.py", "examples/test_tour.py",
     "benchmarks/test_faults.py", "test_ibmq_infer.py", "trainers/test_reproduce.py", "search/test_search.py",
-    "test_fuzz.py", "test_disks.py", "quantum/test_head.py", "models/test_simclr.py", "training/test_long_runs.py",
-    "test_readme.py",
+    "test_fuzz.py", "test_disks.py", "models/test_quantum_head.py", "models/test_simclr.py",
+    "training/test_long_runs.py", "test_readme.py",
 )  # fmt: skip
 
 

@@ -8,9 +8,9 @@ import time
 import pytest
 
 from qssl_tf.cli import doctor
-from qssl_tf.device import self_test as bridge
+from qssl_tf.compiler import self_test as bridge
 from qssl_tf.device import service
-from qssl_tf.quantum import self_test as gradient
+from qssl_tf.models import self_test as gradient
 
 
 def found(check, state=None):

@@ -16,14 +16,14 @@ from judges import qiskit_values
 from judges.drawn_circuits import WIDTH, Drawn, Step, heads
 from qiskit import QuantumCircuit, qasm3, qpy
 
+from qssl_tf.compiler.compile import READ, compile_head
 from qssl_tf.device.backends import device
-from qssl_tf.device.compile import READ, compile_head
 from qssl_tf.device.counts import expectations
 from qssl_tf.device.export import FORMS, manual
 from qssl_tf.device.prepare import translated
+from qssl_tf.models.quantum_head import QuantumHead
 from qssl_tf.quantum.custom_ansatz import register_ansatz
 from qssl_tf.quantum.gradient_rules import SPSA_STEP
-from qssl_tf.quantum.head import QuantumHead
 from qssl_tf.quantum.measurement import GRADIENTS
 from qssl_tf.quantum.observables import support_mask
 from qssl_tf.quantum.simulators import PAULI_ENCODINGS, PAULI_GRADIENTS

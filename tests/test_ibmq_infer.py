@@ -17,10 +17,10 @@ import pytest
 
 from qssl_tf.cli import device as ibmq_infer
 from qssl_tf.cli.run import run_command
+from qssl_tf.compiler.snapshots import snapshot
 from qssl_tf.device import manage as device_records
 from qssl_tf.device import run as device_run
 from qssl_tf.device.backends import Device
-from qssl_tf.device.calibration import snapshot
 from qssl_tf.errors import UserError
 from qssl_tf.evaluation.trained_run import load_run
 from qssl_tf.files.lock import locked

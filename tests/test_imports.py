@@ -17,6 +17,7 @@ LAYERS = [
     ("presets",),
     ("data",),
     ("quantum", "plots"),
+    ("compiler",),
     ("models",),
     ("training",),
     ("evaluation",),
@@ -27,16 +28,16 @@ LAYERS = [
 ]
 # Library -> the only places that may import it.
 HOMES = {
-    "cirq": ("quantum", "device/translate.py", "device/gates.py"),
+    "cirq": ("quantum", "compiler/translate.py", "compiler/gates.py", "compiler/twin.py"),
     "tensorflow_quantum": (
         "quantum/hilbert_space.py",
-        "quantum/head.py",
+        "models/quantum_head.py",
         "quantum/tfq_gradients.py",
         "quantum/noise.py",
     ),
-    "qiskit": ("device",),
-    "qiskit_aer": ("device",),
-    "qiskit_ibm_runtime": ("device",),
+    "qiskit": ("compiler", "device"),
+    "qiskit_aer": ("compiler", "device"),
+    "qiskit_ibm_runtime": ("compiler", "device"),
     "keras_tuner": ("search",),
 }
 MODULES = {

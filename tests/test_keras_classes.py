@@ -31,7 +31,7 @@ def test_a_model_with_a_head_loads_by_its_import_alone(script, tmp_path, imports
     numbers = np.array([[0.3, -1.2, 2.0]], "float32")
     code = (
         f"{imports}, sys, numpy as np\n"
-        "assert 'qssl_tf.quantum.head' not in sys.modules\n"
+        "assert 'qssl_tf.models.quantum_head' not in sys.modules\n"
         f"model = keras.saving.load_model({str(tmp_path / 'model.keras')!r})\n"
         f"print(model(np.array({numbers.tolist()}, 'float32')).numpy().tolist())\n"
     )

@@ -13,9 +13,9 @@ from sklearn.datasets import load_digits
 
 import qssl_tf as q
 from qssl_tf.cli import device as ibmq_infer
+from qssl_tf.compiler.snapshots import snapshot
 from qssl_tf.device import run as device_run
 from qssl_tf.device.backends import Device
-from qssl_tf.device.calibration import snapshot
 from qssl_tf.device.ledger import Ledger
 from qssl_tf.device.options import DeviceOptions
 from qssl_tf.evaluation.trained_run import WEIGHTS

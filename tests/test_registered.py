@@ -14,8 +14,8 @@ from qssl_tf.models.encoders import BoundedAngle, CentredAngle
 from qssl_tf.models.heads import TrigonometricFeatures
 from qssl_tf.models.losses import NTXent
 from qssl_tf.models.optimizers import AdamL2
+from qssl_tf.models.quantum_head import QuantumHead
 from qssl_tf.models.simclr import SimCLR, build_simclr
-from qssl_tf.quantum.head import QuantumHead
 
 # One instance each, with no argument at its default.
 INSTANCES = {

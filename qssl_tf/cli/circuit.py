@@ -48,7 +48,7 @@ def main() -> None:
     if arguments.measure:
         measure(spec, arguments.ansatz, arguments.width, arguments.layers)
     if arguments.figure:
-        from qssl_tf.device.translate import to_qiskit
+        from qssl_tf.compiler.translate import to_qiskit
         from qssl_tf.plots.gates import draw_gates
 
         png, svg = (arguments.figure.with_suffix(suffix) for suffix in FIGURES)

@@ -147,8 +147,8 @@ def account() -> Iterator[Finding]:
 
 def self_test() -> Iterator[Finding]:
     """Compute gradients and translate a circuit."""
-    from qssl_tf.device import self_test as bridge
-    from qssl_tf.quantum import self_test as gradient
+    from qssl_tf.compiler import self_test as bridge
+    from qssl_tf.models import self_test as gradient
 
     began = time.perf_counter()
     again = f"the installation computes wrong numbers: {environment.REMEDY}, and report it if that does not help"

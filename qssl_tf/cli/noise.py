@@ -15,7 +15,8 @@ def main() -> None:
     """Print the noise of a snapshot."""
     arguments = parser().parse_args()
 
-    from qssl_tf.device.calibration import average_noise, connected_qubits, noise_words, snapshot
+    from qssl_tf.compiler.calibration import average_noise, connected_qubits, noise_words
+    from qssl_tf.compiler.snapshots import snapshot
 
     backend = snapshot(arguments.name)
     print(noise_words(average_noise(backend, connected_qubits(backend, arguments.qubits))))

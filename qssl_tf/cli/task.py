@@ -17,7 +17,7 @@ from qssl_tf.studies.studies import STUDIES, run_specs, study  # noqa: E402
 def parser() -> Parser:
     """Return the command line."""
     flags = Parser(prog="python -m qssl_tf.cli.task", description="Do one job of a study.")
-    flags.add_argument("kind", choices=("run", "paper_probe", "device"))
+    flags.add_argument("kind", choices=("run", "paper_probe", "device", "noise"))
     flags.add_argument("study", choices=tuple(STUDIES))
     flags.add_argument("cell")
     flags.add_argument("seed", type=int)
@@ -38,10 +38,11 @@ def main() -> None:
 
     from qssl_tf.files.lock import locked
     from qssl_tf.studies.device import run_on_device
+    from qssl_tf.studies.noise import read_on_devices
     from qssl_tf.studies.run import add_paper_probe, complete_run
     from qssl_tf.studies.storage import Storage
 
-    tasks = {"run": complete_run, "paper_probe": add_paper_probe, "device": run_on_device}
+    tasks = {"run": complete_run, "paper_probe": add_paper_probe, "device": run_on_device, "noise": read_on_devices}
     of_study = study(arguments.study)
     spec = next(one for one in run_specs(of_study, seeds=[arguments.seed]) if one.condition.name == arguments.cell)
     arguments.folder.mkdir(parents=True, exist_ok=True)

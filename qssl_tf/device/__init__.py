@@ -1,1 +1,1 @@
-"""Trained heads on IBM devices and snapshots of them: the only part that knows Qiskit."""
+"""Trained heads on IBM devices and snapshots of them."""

@@ -6,16 +6,16 @@ device of IBM Quantum (`least_busy` chooses one). Nothing falls back silently to
 """
 
 import os
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 from qssl_tf.commands import argument
-from qssl_tf.device.calibration import snapshot, snapshot_names
+from qssl_tf.compiler.noise_model import noise_model
+from qssl_tf.compiler.snapshots import snapshot, snapshot_names
+from qssl_tf.compiler.working_parts import error_of, is_calibrated
 from qssl_tf.device.own_backend import is_own, lost, not_allowed, own_name, readout_errors, simulator_of
-from qssl_tf.device.working_parts import error_of, is_calibrated
 from qssl_tf.errors import UserError, reason, unknown_name
 
 # Before Aer loads OpenMP: its threads would spin between experiments and slow each other down several times.
@@ -157,37 +157,6 @@ def _of_object(backend: Any) -> Device:
     if not isinstance(backend, BackendV2):
         raise not_allowed(backend)
     return Device(own_name(backend.name, backend), backend, True)
-
-
-def noise_model(backend: Any) -> Any:
-    """Return Aer's noise model of a backend's calibration, with the readout errors of 0 and 1 apart where it has both.
-
-    Aer takes one number for both, although they differ several times on some qubits.
-    """
-    import logging
-
-    from qiskit_aer.noise import NoiseModel, ReadoutError
-
-    if backend.num_qubits is None:  # a simulator of any number of qubits
-        return NoiseModel()
-    with warnings.catch_warnings():  # it warns where there are no relaxation times, which are then no noise
-        warnings.simplefilter("ignore", UserWarning)
-        model = NoiseModel.from_backend(backend)
-    properties = backend.properties() if callable(getattr(backend, "properties", None)) else None
-    if properties is None:
-        return model
-    log = logging.getLogger("qiskit_aer.noise.noise_model")
-    before, log.disabled = log.disabled, True  # it warns that the symmetric error is replaced, which is the purpose
-    try:
-        for qubit in range(backend.num_qubits):
-            table = properties.qubit_property(qubit)
-            if "prob_meas0_prep1" in table and "prob_meas1_prep0" in table:
-                lost, gained = table["prob_meas0_prep1"][0], table["prob_meas1_prep0"][0]
-                error = ReadoutError([[1 - gained, gained], [lost, 1 - lost]])
-                model.add_readout_error(error, [qubit])
-    finally:
-        log.disabled = before
-    return model
 
 
 def check_suppression(words: Sequence[str], device: Device) -> None:

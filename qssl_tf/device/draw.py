@@ -3,10 +3,10 @@
 from pathlib import Path
 
 from qssl_tf.arguments import checks_arguments
-from qssl_tf.device.translate import to_qiskit
+from qssl_tf.compiler.translate import to_qiskit
 from qssl_tf.errors import UserError
+from qssl_tf.models.quantum_head import QuantumHead
 from qssl_tf.plots.gates import draw_gates
-from qssl_tf.quantum.head import QuantumHead
 
 
 @checks_arguments

@@ -12,8 +12,10 @@ from qssl_tf.errors import UserError
 from qssl_tf.evaluation.features import BATCH, check_finite
 from qssl_tf.evaluation.linear import LinearFit
 from qssl_tf.evaluation.probe_files import probe_again, read_classifier
+from qssl_tf.models.quantum_head import QuantumHead
 from qssl_tf.models.simclr import SimCLR
-from qssl_tf.quantum.head import QuantumHead
+from qssl_tf.quantum.measurement import Measurement
+from qssl_tf.quantum.simulators import why_not_pauli
 from qssl_tf.quantum.spec import CircuitSpec
 from qssl_tf.training.checkpoints import load_weights
 from qssl_tf.training.fit import build
@@ -94,9 +96,14 @@ def problem(run: Run, checkpoint: str, images: int | None, seed: int, data: Imag
 
 
 def exact_head(model: SimCLR) -> QuantumHead:
-    """Return the model's head without shots and noise."""
+    """Return the model's head without shots, and with its noise where noise is exact.
+
+    These are the values that the probe's classifier was fitted to, apart from shots.
+    """
     settings = model.head.get_config()
-    names = ("width", "ansatz", "layers", "encoding", "observables", "partial_measurement")
+    names = ["width", "ansatz", "layers", "encoding", "observables", "partial_measurement"]
+    if why_not_pauli(Measurement(noise=settings["noise"]), settings["width"], settings["encoding"]) is None:
+        names += ["noise", "noise_level"]
     head = QuantumHead(**{name: settings[name] for name in names})
     head.parameters.assign(model.head.parameters)
     return head

@@ -8,8 +8,8 @@ import numpy as np
 from qiskit.primitives import BitArray
 
 from qssl_tf.commands import command
+from qssl_tf.compiler.compile import READ
 from qssl_tf.device.backends import Device
-from qssl_tf.device.compile import READ
 from qssl_tf.device.counts import expectations
 from qssl_tf.device.ledger import Ledger
 from qssl_tf.device.service import answers, told_apart

@@ -6,12 +6,12 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from qiskit import QuantumCircuit
 
+from qssl_tf.compiler.compile import READ, Compiled, compile_head
+from qssl_tf.compiler.translate import to_qiskit
 from qssl_tf.device.backends import Device
-from qssl_tf.device.compile import READ, Compiled, compile_head
 from qssl_tf.device.counts import expectations
 from qssl_tf.device.mitigation import affine_fit
 from qssl_tf.device.options import CALIBRATION_ROWS
-from qssl_tf.device.translate import to_qiskit
 from qssl_tf.errors import UserError
 from qssl_tf.quantum.spec import CircuitSpec
 

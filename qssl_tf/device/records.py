@@ -7,8 +7,8 @@ import numpy as np
 from pydantic import Field, model_validator
 from qiskit import QuantumCircuit
 
+from qssl_tf.compiler.compile import READ
 from qssl_tf.device.backends import SUPPRESSIONS
-from qssl_tf.device.compile import READ
 from qssl_tf.device.mitigation import MITIGATIONS
 from qssl_tf.device.options import CALIBRATION_ROWS, MAX_SEED
 from qssl_tf.files.schema import (

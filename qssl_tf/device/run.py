@@ -6,9 +6,11 @@ from typing import Any
 import numpy as np
 
 from qssl_tf.commands import argument, command
+from qssl_tf.compiler.compile import Compiled, folded
+from qssl_tf.compiler.twin import twin
+from qssl_tf.compiler.working_parts import check_width, left_out
 from qssl_tf.data.images import ImageData
 from qssl_tf.device.backends import Device, check_suppression, device
-from qssl_tf.device.compile import Compiled, folded
 from qssl_tf.device.export import FORMS, manual, product_names
 from qssl_tf.device.inputs import Problem, problem
 from qssl_tf.device.jobs import run_jobs
@@ -18,7 +20,6 @@ from qssl_tf.device.own_backend import begin_again, is_own
 from qssl_tf.device.per_image import write_table
 from qssl_tf.device.prepare import compiled_for, quantum_seconds, rows_a_job, translated
 from qssl_tf.device.results import judged, outcome, spec_of
-from qssl_tf.device.working_parts import check_width, left_out
 from qssl_tf.errors import UserError
 from qssl_tf.evaluation.scores import score
 from qssl_tf.files.latest import check_latest, point_newest
@@ -59,13 +60,18 @@ def plan(
     at_most = rows_a_job(chosen, count, options.shots, options.suppression)
     task = problem(run, checkpoint, options.images, options.seed, data)
     _check_calibration(task, options.mitigation)
+    if run.config.noise != "none" and options.mitigation in ("readout", "zne"):
+        say(
+            f"the probe's classifier was fitted to values with the noise {run.config.noise}; "
+            f"{options.mitigation} estimates those without"
+        )
     if line := left_out(chosen.backend):
         say(line)
     if is_own(chosen.name) and chosen.noise is None:
         say(f"{chosen.name}: it has no noise of its own, so only that of the shots is left")
     which = unfinished(run, task.step) or f"step {task.step}"
     say(f"{run.folder}: {which}, {len(task.labels)} test images on {chosen.name}, {options.shots} shots each")
-    best = _compiled(task, chosen, options.seed)
+    best = _compiled(run, task, chosen, options.seed)
     circuits = [best.circuit, folded(best.circuit, 3)][:count]
     jobs = planned(
         len(task.rows), task.calibration, min(at_most, options.job_rows or at_most), each=not chosen.is_local
@@ -84,18 +90,27 @@ def plan(
     return ledger, chosen
 
 
-def _compiled(task: Problem, chosen: Device, seed: int) -> Compiled:
-    """Return the head's circuit compiled for a device, and say what came out."""
+def _compiled(run: Run, task: Problem, chosen: Device, seed: int) -> Compiled:
+    """Return the head's circuit compiled for a device, as in training if it was trained for it; say what came out."""
+    best = _as_trained(task, chosen) if run.config.noise == chosen.name else _newly_compiled(task, chosen, seed)
+    success = "unknown without a calibration" if chosen.is_uncalibrated else f"{best.success:.3f}"
+    say(
+        f"{'compiled as in training' if run.config.noise == chosen.name else 'compiled'}: {best.two_qubit_gates} "
+        f"two-qubit gates, depth {best.depth}, read on qubits {best.layout}, estimated success {success}"
+    )
+    return best
+
+
+def _as_trained(task: Problem, chosen: Device) -> Compiled:
+    weights = dict(zip(map(str, task.spec.weights), map(float, task.weights), strict=True))
+    return twin(task.spec, chosen.name).bound(weights)
+
+
+def _newly_compiled(task: Problem, chosen: Device, seed: int) -> Compiled:
     names, calibration = [str(symbol) for symbol in task.spec.inputs], slice(0, task.calibration)
     belongs, circuit = support_mask(task.spec.observables, task.spec.qubits), translated(task.spec, task.weights)
     rows, exact = task.rows[calibration], task.exact[calibration]
-    best = compiled_for(chosen, circuit, names, rows, exact, belongs, seed, report=say)
-    success = "unknown without a calibration" if chosen.is_uncalibrated else f"{best.success:.3f}"
-    say(
-        f"compiled: {best.two_qubit_gates} two-qubit gates, depth {best.depth}, read on qubits {best.layout}, "
-        f"estimated success {success}"
-    )
-    return best
+    return compiled_for(chosen, circuit, names, rows, exact, belongs, seed, report=say)
 
 
 def _settings(task: Problem, best: Compiled, chosen: Device, options: DeviceOptions) -> dict[str, Any]:

@@ -9,8 +9,8 @@ import tensorflow as tf
 from qssl_tf.data.augment import Augmentation
 from qssl_tf.data.pipeline import image_batches
 from qssl_tf.errors import UserError
+from qssl_tf.models.quantum_head import QuantumHead
 from qssl_tf.models.simclr import SimCLR
-from qssl_tf.quantum.head import QuantumHead
 
 BATCH = 512
 

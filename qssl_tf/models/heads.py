@@ -11,7 +11,7 @@ from qssl_tf.models.initializers import SeedStream, dense
 
 def quantum(config: Config) -> keras.layers.Layer:
     """Return a parametrized quantum circuit, whose features are expectations in [-1, 1]."""
-    from qssl_tf.quantum.head import QuantumHead
+    from qssl_tf.models.quantum_head import QuantumHead
 
     seed = SeedStream(config.seed, part=1).next()
     return QuantumHead(

@@ -7,9 +7,8 @@ import tensorflow as tf
 import tensorflow_quantum as tfq
 from tensorflow_quantum.core.ops import tfq_simulate_ops
 
-from qssl_tf.quantum.head import QuantumHead
 from qssl_tf.quantum.simulators import refuse_states_beyond_memory
-from qssl_tf.quantum.spec import CircuitSpec
+from qssl_tf.quantum.spec import CircuitSpec, circuit_spec
 
 BINS = 75  # of arXiv:1905.10876
 CHUNK = 2048
@@ -116,11 +115,15 @@ def gradient_variance(width: int, ansatz: str, layers: int, samples: int = 200, 
 
     Source: arXiv:1803.11173.
     """
-    # Only TFQ accepts separate weights for each row.
-    head, rng = QuantumHead(width, ansatz, layers, simulator="tfq"), np.random.default_rng(seed)
-    weights = tf.constant(rng.uniform(0, 2 * np.pi, (samples, len(head.spec.weights))), tf.float32)
+    spec, rng = circuit_spec(width, ansatz, layers), np.random.default_rng(seed)
+    weights = tf.constant(rng.uniform(0, 2 * np.pi, (samples, len(spec.weights))), tf.float32)
+    measured = tfq.layers.Expectation(differentiator=tfq.differentiators.Adjoint())  # weights of their own for each row
     with tf.GradientTape() as tape:
         tape.watch(weights)
-        exact = head.expectations(tf.zeros((samples, width)), weights, tf.zeros(2, tf.int32), tf.constant(0))
-        total = tf.reduce_sum(exact[:, 0])
-    return float(np.var(tape.gradient(total, weights).numpy()[:, 0]))
+        exact = measured(
+            tf.repeat(tfq.convert_to_tensor([spec.circuit]), samples),
+            symbol_names=[str(symbol) for symbol in spec.inputs + spec.weights],
+            symbol_values=tf.concat([tf.zeros((samples, width)), weights], axis=1),
+            operators=[spec.observables[0]],
+        )
+    return float(np.var(tape.gradient(exact, weights).numpy()[:, 0]))

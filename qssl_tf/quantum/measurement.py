@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import cirq
 
 from qssl_tf.errors import UserError, unknown_name
-from qssl_tf.quantum.noise import LEVELS, noisy_blocks, read_noise, readout_errors
+from qssl_tf.quantum.noise import LEVELS, device_of, noisy_blocks, read_noise, readout_errors
 from qssl_tf.quantum.spec import CircuitSpec
 
 # Name -> what it does. `two_term` is the published code's rule and wrong by sqrt(2) on the half-frequency part of
@@ -35,6 +35,8 @@ class Measurement:
             raise unknown_name("noise_level", self.noise_level, LEVELS)
         if self.shots is not None and self.shots < 1:
             raise UserError(f"`shots` must be at least 1, or none for exact expectations; got {self.shots}.")
+        if self.device and self.noise_level != "gate":
+            raise UserError(f"`noise_level` must be gate with the noise of a device; got '{self.noise_level}'.")
 
     def check_trajectories(self, setting: str, why: str) -> None:
         """Refuse settings that do not work with trajectories, a new one for each shot.
@@ -57,6 +59,16 @@ class Measurement:
     def fits_trajectories(self) -> bool:
         """Whether noise may be sampled, one random trajectory per shot; adjoint would differentiate without it."""
         return self.shots is not None and self.gradient != "adjoint"
+
+    @property
+    def device(self) -> str | None:
+        """Name of the device whose noise each gate has; None where channels are the same for all."""
+        return device_of(self.noise)
+
+    @property
+    def is_noisy(self) -> bool:
+        """Whether gates have any noise."""
+        return bool(self.device or self.channels)
 
     @property
     def channels(self) -> dict[str, float]:

@@ -21,21 +21,41 @@ CHANNELS: dict[str, Callable[[float], cirq.Gate]] = {
 READOUT = ("readout", "readout_0", "readout_1")
 TWO_QUBIT = "_2q"  # e.g. depolarizing_2q: a separate strength for each qubit of a two-qubit gate
 LEVELS = ("gate", "layer")
+DEVICES = "fake_"  # with which the names of devices begin, those of Qiskit's calibration snapshots
+
+
+def device_of(text: str) -> str | None:
+    """Return the name of the device whose noise `text` asks for; None if it is `none` or names channels.
+
+    Raises:
+        UserError: It names a device and channels.
+    """
+    parts = [part.strip() for part in text.split(",")]
+    devices = [part for part in parts if part.startswith(DEVICES)]
+    if devices and len(parts) > 1:
+        raise UserError(
+            f"`noise` must be the name of one device, or channels such as depolarizing=0.01; got {text!r}; "
+            f"`qssl noise {devices[0].partition('=')[0]}` prints a device's noise as channels, to be changed."
+        )
+    return devices[0] if devices else None
 
 
 def read_noise(text: str) -> dict[str, float]:
-    """Return the strength of each channel that `text` names, such as `depolarizing=0.01,readout=0.02`; `none` is {}.
+    """Return the strength of each channel that `text` names, such as `depolarizing=0.01,readout=0.02`.
+
+    `none` is {}, and so is a device, whose channels are those of each of its gates.
 
     Raises:
         UserError: An unknown channel, or a strength that is not a probability.
     """
-    if text.strip() == "none":
+    if text.strip() == "none" or device_of(text):
         return {}
     strengths = {}
     for part in text.split(","):
         name, _, number = part.strip().partition("=")
         if name.removesuffix(TWO_QUBIT) not in CHANNELS and name not in READOUT:
-            raise unknown_name("noise", name, ["none", *(f"{channel}=P" for channel in (*CHANNELS, *READOUT))])
+            words = [f"{channel}=P" for channel in (*CHANNELS, *READOUT)]
+            raise unknown_name("noise", name, ["none", *words, f"{DEVICES}DEVICE"])
         try:
             strength = float(number)
         except ValueError:

@@ -1,12 +1,13 @@
 """The quantum head under noise, exactly: Pauli transfer matrices, compiled by XLA, on CPU or GPU."""
 
-from collections.abc import Callable
+import functools
+from collections.abc import Callable, Iterable
 
 import numpy as np
 import tensorflow as tf
 
 from qssl_tf.errors import UserError
-from qssl_tf.quantum.gatewise import gatewise
+from qssl_tf.quantum.gatewise import GatewiseCircuit, gatewise
 from qssl_tf.quantum.gradient_rules import shift_terms
 from qssl_tf.quantum.measurement import Measurement
 from qssl_tf.quantum.memory import available
@@ -15,49 +16,59 @@ from qssl_tf.quantum.pauli_program import pauli_program
 from qssl_tf.quantum.pauli_simulation import OUTCOMES_AT_ONCE, PauliSimulation
 from qssl_tf.quantum.spec import CircuitSpec
 from qssl_tf.quantum.statevector_gradients import Expectations, in_chunks
-from qssl_tf.quantum.transfer import transfers
+from qssl_tf.quantum.transfer import Transfer, transfers
 from qssl_tf.xla import compiled
 
-_compiled: dict[tuple, Expectations] = {}
 _simulations: dict[tuple, PauliSimulation] = {}
 AT_ONCE = 2**27  # bytes that a chunk of rows may take
 
 
-def pauli_expectations(spec: CircuitSpec, measurement: Measurement) -> Expectations:
+@functools.cache
+def pauli_expectations(run: PauliSimulation, gradient: str) -> Expectations:
     """Return (angles (n, input symbols), weights (weights,), seed (2,), first row) -> expectations (n, observables).
 
     Without shots they and their gradient are exact, noise included. With shots, outcomes are drawn from the exact
     distribution of the noisy circuit, the same for all observables; `adjoint` differentiates the exact expectations.
-    Equal circuits with equal settings share one function.
+
+    Args:
+        run: From `simulation`, which returns one object for equal circuits with equal settings.
+        gradient: Key of MODES.
 
     Raises:
         UserError: Coefficients beyond the memory that is left.
     """
-    key = (spec.key, measurement)
-    if key not in _compiled:
-        _refuse_beyond_memory(spec, measurement)
-        run = simulation(spec, measurement)
-        _compiled[key] = compiled(in_chunks(MODES[measurement.gradient](run), max(1, AT_ONCE // _row_bytes(run))))
-    return _compiled[key]
+    _refuse_beyond_memory(run)
+    return compiled(in_chunks(MODES[gradient](run), max(1, AT_ONCE // _row_bytes(run))))
 
 
 def simulation(spec: CircuitSpec, measurement: Measurement) -> PauliSimulation:
     """Prepare a circuit with its noise, for an encoding that stands in front of everything else."""
     key = (spec.key, measurement)
     if key not in _simulations:
-        _simulations[key] = _simulation(spec, measurement)
+        circuit = measurement.executed_circuit(spec) + basis_change(spec.observables)
+        gates = gatewise(circuit + measurement.readout_circuit(spec), spec.inputs + spec.weights)
+        support = support_mask(spec.observables, spec.qubits)
+        run = prepared(gates, transfers(gates, spec.qubits), support, len(spec.inputs), measurement.shots)
+        assert run is not None  # simulators.why_not_pauli has asked for the encoding
+        _simulations[key] = run
     return _simulations[key]
 
 
-def _simulation(spec: CircuitSpec, measurement: Measurement) -> PauliSimulation:
-    circuit = measurement.executed_circuit(spec) + basis_change(spec.observables) + measurement.readout_circuit(spec)
-    gates = gatewise(circuit, spec.inputs + spec.weights)
-    by_row = set(np.flatnonzero(np.any(gates.matrix[: len(spec.inputs)], axis=0)).tolist())
-    program = pauli_program(transfers(gates, spec.qubits), len(spec.qubits), by_row)
-    assert program is not None  # simulators.why_not_pauli has asked for the encoding
-    return PauliSimulation(
-        gates, program, support_mask(spec.observables, spec.qubits), len(spec.inputs), measurement.shots
-    )
+def prepared(
+    gates: GatewiseCircuit, steps: Iterable[Transfer], support: np.ndarray, inputs: int, shots: int | None
+) -> PauliSimulation | None:
+    """Return a circuit ready to run; None where a row's angle enters behind a weight or another qubit.
+
+    Args:
+        gates: How each gate's angle depends on the symbols, inputs first.
+        steps: What the gates and channels do, in order, readout errors included.
+        support: 1 where a wire belongs to an observable, shape (wires, observables).
+        inputs: Number of input symbols.
+        shots: Measurements of each expectation; None is exact.
+    """
+    by_row = set(np.flatnonzero(np.any(gates.matrix[:inputs], axis=0)).tolist())
+    program = pauli_program(steps, len(support), by_row)
+    return None if program is None else PauliSimulation(gates, program, support, inputs, shots)
 
 
 def differentiated(run: PauliSimulation) -> Expectations:
@@ -121,25 +132,24 @@ def _row_bytes(run: PauliSimulation) -> int:
     return exact if run.shots is None else exact + 4 * 3**width + 16 * 2**width + 64 * run.shots
 
 
-def bytes_needed(spec: CircuitSpec, measurement: Measurement) -> int:
+def bytes_needed(run: PauliSimulation) -> int:
     """Return about how much memory the coefficients of the observables take, with their gradient."""
-    run = simulation(spec, measurement)
     sizes, count = run.program.sizes, run.support_mask.shape[1]
     exact = 3 * 4 * count * sum(sizes)  # each block's are kept for the gradient, which has as many; and copies of them
     outcomes = 3 * 4 * max(sizes) * min(OUTCOMES_AT_ONCE, 2**run.program.width)
     return exact + (outcomes if run.shots is not None else 0)
 
 
-def _refuse_beyond_memory(spec: CircuitSpec, measurement: Measurement) -> None:
+def _refuse_beyond_memory(run: PauliSimulation) -> None:
     """Refuse circuits whose coefficients do not fit into the memory that is left.
 
     Raises:
         UserError: It gives the estimate.
     """
-    needed, left = bytes_needed(spec, measurement), available()
+    needed, left = bytes_needed(run), available()
     if needed > left:
         raise UserError(
-            f"`width` {len(spec.qubits)} needs about {needed / 1e9:.4g} GB of memory for the coefficients of "
-            f"{len(spec.observables)} observables under noise; this machine has {left / 1e9:.4g} GB left; take fewer "
-            "qubits or layers, or `simulator` tfq, which needs `shots` and a `gradient` other than adjoint."
+            f"`width` {run.program.width} needs about {needed / 1e9:.4g} GB of memory for the coefficients of "
+            f"{run.support_mask.shape[1]} observables under noise; this machine has {left / 1e9:.4g} GB left; take "
+            "fewer qubits or layers, or `simulator` tfq, which needs `shots` and a `gradient` other than adjoint."
         )

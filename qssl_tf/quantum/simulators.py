@@ -10,6 +10,7 @@ TRAINING_COPIES = 5
 SIMULATORS = ("auto", "tfq", "xla", "pauli")
 PAULI_ENCODINGS = ("angle", "angle_y")  # those that turn each qubit once, in front of everything else
 PAULI_GRADIENTS = ("adjoint", "parameter_shift", "two_term")
+DEVICE_GRADIENTS = ("adjoint", "parameter_shift")  # gates of a device are shifted, not those of the ansatz
 PAULI_WIDTH = 12  # 4^12 coefficients of one observable are 67 MB
 
 
@@ -33,6 +34,9 @@ def choose_simulator(simulator: str, measurement: Measurement, width: int, encod
     if simulator not in SIMULATORS:
         raise unknown_name("simulator", simulator, SIMULATORS)
     obstacle = why_not_pauli(measurement, width, encoding)
+    if measurement.device:
+        _check_device(simulator, measurement, encoding, obstacle)
+        return "pauli"
     if simulator == "pauli" and obstacle:
         raise UserError(f"`simulator` must be another than pauli: {obstacle}; got 'pauli'.")
     if simulator == "auto":
@@ -42,6 +46,31 @@ def choose_simulator(simulator: str, measurement: Measurement, width: int, encod
         for setting in [name for name, is_set in settings.items() if is_set]:
             measurement.check_trajectories(setting, obstacle or "tfq samples noise")
     return simulator
+
+
+def _check_device(simulator: str, measurement: Measurement, encoding: str, obstacle: str | None) -> None:
+    """Refuse what does not work with the noise of a device, which is exact or not at all.
+
+    Raises:
+        UserError: With what works.
+    """
+    name = measurement.device
+    if encoding not in PAULI_ENCODINGS:
+        raise UserError(
+            f"`encoding` must be {' or '.join(PAULI_ENCODINGS)} with the noise of a device, which needs each qubit "
+            f"turned once by the data, in front; got '{encoding}'; two ways remain: one of these encodings, or the "
+            f"device's noise as channels (`qssl noise {name}` prints them) with `shots` and a `gradient` other than "
+            "adjoint."
+        )
+    if measurement.gradient not in DEVICE_GRADIENTS:
+        raise UserError(
+            f"`gradient` must be {' or '.join(DEVICE_GRADIENTS)} with the noise of a device; "
+            f"got '{measurement.gradient}'."
+        )
+    if obstacle:
+        raise UserError(f"`noise` must be channels or none here: {obstacle}; got '{name}'.")
+    if simulator not in ("auto", "pauli"):
+        raise UserError(f"`simulator` must be auto or pauli with the noise of a device; got '{simulator}'.")
 
 
 def why_not_pauli(measurement: Measurement, width: int, encoding: str) -> str | None:

@@ -32,7 +32,7 @@ def xla_expectations(spec: CircuitSpec, measurement: Measurement) -> Expectation
     Raises:
         UserError: A channel that this simulator does not support.
     """
-    if measurement.channels:
+    if measurement.is_noisy:
         raise UserError(
             "`simulator` must be pauli or tfq (or auto) with `noise`: xla knows no channels but "
             f"`partial_measurement`; got 'xla' and {measurement.noise!r}."

@@ -44,6 +44,18 @@ ARMS: dict[str, Arm] = {
 }
 
 
+# `qssl noise fake_paris --qubits 8`: the device's calibration, averaged.
+PARIS_AVERAGES = (
+    "readout=0.0424,depolarizing=0.000485,amplitude_damping=0.00051,phase_damping=0.000672,"
+    "depolarizing_2q=0.0077,amplitude_damping_2q=0.00614,phase_damping_2q=0.00808"
+)
+# The ring trained for a device, exactly or by averages; arms of the studies `noise` and `noise-digits`.
+NOISE_ARMS: dict[str, Arm] = {
+    "ring_averages": Arm("ring under channels with the averages of fake_paris", {"noise": PARIS_AVERAGES}),
+    "ring_twin": Arm("ring under the noise of fake_paris, gate by gate", {"noise": "fake_paris"}),
+}
+
+
 PLUGIN_SETTINGS = ("ansatz", "encoder")  # what a user registers for these settings becomes an arm as well
 
 
@@ -66,7 +78,7 @@ def arm(name: str) -> Arm:
     Raises:
         UserError: There is none; the message lists the valid names.
     """
-    arms = registered_arms() | ARMS
+    arms = registered_arms() | NOISE_ARMS | ARMS
     if name not in arms:
         raise unknown_name("arm", name, arms)
     return arms[name]

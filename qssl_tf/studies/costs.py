@@ -8,7 +8,8 @@ from qssl_tf.config import Config
 from qssl_tf.studies.jobs import Job
 from qssl_tf.studies.records import Record
 
-STARTUP, PAPER_PROBE, DEVICE_RUN = 25.0, 600.0, 60.0  # seconds on two cores without a GPU
+STARTUP = 25.0  # seconds on two cores without a GPU
+AFTERWARDS = {"paper_probe": 600.0, "device": 60.0, "noise": 90.0}  # seconds of what follows a trained run
 
 
 @dataclass(frozen=True)
@@ -46,8 +47,8 @@ def expected_seconds(job: Job, records: Sequence[Record]) -> float:
     A typical cost is scaled by how much slower than typical the finished runs of other conditions were.
     """
     slowdown = median_slowdown(records)
-    if job.kind in ("device", "paper_probe"):
-        return slowdown * (STARTUP + (DEVICE_RUN if job.kind == "device" else PAPER_PROBE))
+    if job.kind in AFTERWARDS:
+        return slowdown * (STARTUP + AFTERWARDS[job.kind])
     runs = [record for record in records if record.condition == job.spec.condition.name]
     probes = [probe.seconds for record in runs for probe in record.probes if probe.protocol == "cached"]
     step = statistics.median(map(_step, runs)) if runs else slowdown * _typical_step(job.spec.config)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from qssl_tf.studies.arms import arm
 from qssl_tf.studies.options import StudyOptions
+from qssl_tf.studies.readings import readings_path
 from qssl_tf.studies.records import Record
 from qssl_tf.studies.studies import RunSpec, probe_batches
 
@@ -14,7 +15,7 @@ class Job:
     """Work for one process.
 
     Attributes:
-        kind: `run` (train and probe), `paper_probe` or `device`, as `qssl_tf.cli.task` takes them.
+        kind: `run` (train and probe), `paper_probe`, `device` or `noise`, as `qssl_tf.cli.task` takes them.
         spec: The run.
         steps: Training steps still to do; 0 if none.
         batches: The batches after which to probe.
@@ -32,7 +33,7 @@ class Job:
 
 
 def remaining_jobs(options: StudyOptions, records: Mapping[RunSpec, Record], device_done: bool) -> list[Job]:
-    """Return the jobs left to do: runs first, then probes by the paper's protocol, then the device.
+    """Return the jobs left to do: runs first, then probes by the paper's protocol, then devices.
 
     Jobs that need the weights of a recorded run whose folder is gone are not among them.
     """
@@ -52,6 +53,12 @@ def remaining_jobs(options: StudyOptions, records: Mapping[RunSpec, Record], dev
     ring = next((spec for spec in options.specs if spec.condition.name == "ring"), None)
     if options.name == "paper" and ring and not device_done and _has_weights(options, ring, records):
         jobs.append(Job("device", ring, 0, (options.study.batches[-1],)))
+    if options.study.on_devices:
+        jobs += [
+            Job("noise", spec, 0, (options.study.batches[-1],))
+            for spec in options.specs
+            if _has_weights(options, spec, records) and not readings_path(options.results, spec).is_file()
+        ]
     return jobs
 
 

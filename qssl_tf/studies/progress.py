@@ -114,7 +114,7 @@ class Progress(AbstractContextManager):
         return task.job.spec.config.steps or self.study.batches[-1]
 
     def _accuracy(self, task: Task) -> str:
-        if task.state != "done" or task.job.kind == "device":
+        if task.state != "done" or task.job.kind in ("device", "noise"):
             return ""
         record = read_record(self.results, task.job.spec)
         protocol = "paper" if task.job.kind == "paper_probe" else "cached"

@@ -61,7 +61,8 @@ def show_costs(options: StudyOptions) -> None:
     """
     records = options.records()
     tasks = _tasks(options, records)
-    for kind, words in (("run", "train and probe"), ("paper_probe", "probe as the paper does"), ("device", "device")):
+    for kind, words in (("run", "train and probe"), ("paper_probe", "probe as the paper does"), ("device", "device"),
+                        ("noise", "read on noisy devices")):  # fmt: skip
         of_kind = [task for task in tasks if task.job.kind == kind]
         for condition in dict.fromkeys(task.job.spec.condition for task in of_kind):
             group = [task for task in of_kind if task.job.spec.condition == condition]

@@ -11,7 +11,7 @@ from typing import Any
 from qssl_tf.config import Config
 from qssl_tf.errors import UserError, unknown_name
 from qssl_tf.presets import preset
-from qssl_tf.studies.arms import ARMS, arm_config, registered_arms
+from qssl_tf.studies.arms import ARMS, NOISE_ARMS, arm, arm_config, registered_arms
 
 # The paper probes after every 13th batch of each of its two epochs of 97 batches, starting with the first.
 PUBLISHED_BATCHES = (*range(1, 97, 13), *range(98, 194, 13))
@@ -53,6 +53,7 @@ class Study:
         table_batch: The batch whose accuracies are compared.
         axis: What `Condition.value` is; None where curves run over batches.
         baseline: The arm that others are compared with, seed by seed.
+        on_devices: Whether each trained circuit is read on noisy devices, see `studies.noise`.
     """
 
     about: str
@@ -61,6 +62,7 @@ class Study:
     table_batch: int
     axis: str | None = None
     baseline: str = "ring"
+    on_devices: bool = False
 
 
 def _arms() -> tuple[Condition, ...]:
@@ -97,6 +99,22 @@ def _digits() -> tuple[Condition, ...]:
     return tuple(
         Condition(f"digits-{name}", name, None, replace(base, **ARMS[name].settings), 3)
         for name in ("ring", "classical", "identity")
+    )
+
+
+NOISE_SEEDS = 6
+
+
+def _noise(digits: bool) -> tuple[Condition, ...]:
+    """Return the ring as it is, trained under a device's averages, and trained on its twin."""
+    name, base = (
+        ("noise", preset("paper"))
+        if not digits
+        else ("noise-digits", replace(preset("digits"), augmentation="digits", steps=300))
+    )
+    return tuple(
+        Condition(f"{name}-{series}", series, None, replace(base, **arm(series).settings), NOISE_SEEDS)
+        for series in ("ring", *NOISE_ARMS)
     )
 
 
@@ -140,6 +158,12 @@ STUDIES: dict[str, Study] = {
         ),
         LONG_BATCHES,
         LONG_EPOCHS * 97,
+    ),
+    "noise": Study(
+        "trained for a noisy device, and read on it", _noise(digits=False), (LAST_BATCH,), LAST_BATCH, on_devices=True
+    ),
+    "noise-digits": Study(
+        "trained for a noisy device, and read on it: digits", _noise(digits=True), (300,), 300, on_devices=True
     ),
     "digits": Study("three arms on handwritten digits, as a trial", _digits(), DIGITS_BATCHES, DIGITS_BATCHES[-1]),
 }

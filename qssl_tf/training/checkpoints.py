@@ -15,7 +15,7 @@ from qssl_tf.files.read import check_regular, copy_file, open_handle, parse_json
 from qssl_tf.files.write import npz, replacing
 from qssl_tf.models.simclr import SimCLR
 from qssl_tf.training.history import history_checksum
-from qssl_tf.training.provenance import check_custom_parts
+from qssl_tf.training.provenance import check_custom_parts, check_twin
 from qssl_tf.training.runs import Run, check_same_config
 
 NOT_FINITE = "it holds numbers that are not finite"
@@ -60,6 +60,7 @@ def load_weights(run: Run, model: SimCLR, step: int) -> None:
         UserError: The file is damaged, or was written with other settings.
     """
     check_custom_parts(run, model)
+    check_twin(run, model)
     path = run.checkpoint(step)
     try:
         config_json = check_weights(path, sum(weight.value.numpy().nbytes for weight in model.weights))
@@ -175,6 +176,7 @@ def restore_state(run: Run, model: SimCLR) -> int:
             return 0  # stopped before its first checkpoint
         raise UserError(f"{run.folder} holds no state to resume from; start anew with another {argument('name')}.")
     check_custom_parts(run, model)
+    check_twin(run, model)
     try:
         record, arrays = read_state(run.state)
         check_same_config(run.state, json.dumps(record["config"]), run.config)

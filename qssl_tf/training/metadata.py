@@ -49,6 +49,33 @@ def read_image_metadata(run: Run) -> dict[str, Any] | None:
         raise UserError(f"{path} does not describe images ({reason(error)}); restore it, or remove it.") from None
 
 
+class DeviceTwin(Schema):
+    """Schema of `twin.json`: the device for whose noise a run is trained, and how its circuit lies there."""
+
+    device: Word
+    calibrated: Word | None
+    checksum: Sha256
+    initial_layout: list[Count]
+    layout: list[Count]
+    two_qubit_gates: Count
+    estimated_success: Annotated[float, Field(ge=0, le=1)]
+
+
+def read_twin(run: Run) -> dict[str, Any]:
+    """Return the content of `twin.json`.
+
+    Raises:
+        UserError: It is missing or damaged.
+    """
+    path = run.folder / "twin.json"
+    try:
+        return read_as(path, DeviceTwin)
+    except FileNotFoundError:
+        raise UserError(f"{path} is missing, which says how {run.config.noise} was calibrated; restore it.") from None
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path} cannot be read ({reason(error)}); restore it.") from None
+
+
 def read_versions(folder: Path) -> dict[str, str]:
     """Return the versions of packages that a run was trained with; empty if its folder has none.
 

@@ -14,7 +14,7 @@ from qssl_tf.data.sources import SOURCES, load, prepare
 from qssl_tf.errors import UserError
 from qssl_tf.models.simclr import SimCLR
 from qssl_tf.registry import WORDS
-from qssl_tf.training.metadata import read_image_metadata, read_versions
+from qssl_tf.training.metadata import read_image_metadata, read_twin, read_versions
 from qssl_tf.training.runs import Run
 
 SPLITS = ("train", "validation", "test")
@@ -92,6 +92,36 @@ def check_custom_parts(run: Run, model: SimCLR) -> None:
                 f"`{setting}` '{getattr(run.config, setting)}' is another than the one {run.folder} was trained with; "
                 "register that one, or train a new run."
             )
+
+
+def twin_of(model: SimCLR) -> dict[str, Any] | None:
+    """Return what the head says of the device for whose noise it is compiled; None without one."""
+    return getattr(model.head, "twin", None)
+
+
+def check_twin(run: Run, model: SimCLR) -> None:
+    """Refuse a model whose device is calibrated otherwise than when the run was begun, or compiled to another layout.
+
+    Raises:
+        UserError: With both calibrations or layouts.
+    """
+    now = twin_of(model)
+    if now is None:
+        return
+    then = read_twin(run)
+    remedy = f"install the packages of {run.folder / 'versions.json'}, or train a new run"
+    if then["checksum"] != now["checksum"]:
+        dates = [f"of {twin['calibrated'] or 'an unknown date'}" for twin in (then, now)]
+        raise UserError(
+            f"{run.folder} was trained for {now['device']} with a calibration {dates[0]}, and the one here, "
+            f"{dates[1]}, has other numbers; {remedy}."
+        )
+    if any(then[name] != now[name] for name in ("initial_layout", "layout", "two_qubit_gates")):
+        raise UserError(
+            f"{run.folder} was trained on qubits {then['layout']} of {now['device']} with {then['two_qubit_gates']} "
+            f"two-qubit gates, and this version of Qiskit compiles it to {now['layout']} with "
+            f"{now['two_qubit_gates']}; {remedy}."
+        )
 
 
 def layers_fingerprint(model: keras.Model) -> str:

@@ -86,8 +86,9 @@ def create_run(
     dataset: str,
     image_metadata: Mapping[str, Any] | None = None,
     custom_parts: Mapping[str, str] | None = None,
+    twin: Mapping[str, Any] | None = None,
 ) -> Run:
-    """Create a run folder with `config.json`, `versions.json` and, if `image_metadata` is given, `data.json`.
+    """Create a run folder with `config.json`, `versions.json` and, if they are given, `data.json` and `twin.json`.
 
     Args:
         config: The run's settings.
@@ -96,6 +97,7 @@ def create_run(
         dataset: The data set's full name, with its version, for the record.
         image_metadata: `ImageData.metadata()` of the images.
         custom_parts: Fingerprints of user-defined parts of the model, see `provenance.custom_parts`.
+        twin: What `QuantumHead.twin` says of the device for whose noise the run is trained.
 
     Raises:
         UserError: The name is not a plain folder name, or the folder exists.
@@ -111,6 +113,8 @@ def create_run(
             write_json(temporary / "versions.json", versions() | {"dataset": dataset} | dict(custom_parts or {}))
             if image_metadata is not None:
                 write_json(temporary / "data.json", dict(image_metadata))
+            if twin is not None:
+                write_json(temporary / "twin.json", dict(twin))
             write_json(temporary / "config.json", config.to_dict())
         return Run(folder, config)
 

@@ -13,7 +13,7 @@ from qssl_tf.distributed.peers import Peers
 from qssl_tf.models.simclr import SimCLR
 from qssl_tf.training.fit import build, pretrain
 from qssl_tf.training.metadata import read_versions
-from qssl_tf.training.provenance import custom_parts
+from qssl_tf.training.provenance import custom_parts, twin_of
 from qssl_tf.training.runs import Run, create_run
 
 
@@ -67,7 +67,8 @@ def new_session(
         UserError: Settings that cannot be combined or need too much memory, or a name that is taken.
     """
     model, augment = model_and_augmentation or build(config, data)
-    run = create_run(config, runs_dir, name, data.name, data.metadata(), custom_parts(config, model))
+    parts, twin = custom_parts(config, model), twin_of(model)
+    run = create_run(config, runs_dir, name, data.name, data.metadata(), parts, twin)
     return Session(run, data, model, augment, resumed=False)
 
 

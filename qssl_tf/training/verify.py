@@ -9,7 +9,7 @@ from qssl_tf.errors import UserError, reason
 from qssl_tf.files.read import read_arrays, read_json
 from qssl_tf.training.checkpoints import check_weights, read_state
 from qssl_tf.training.history import read_history
-from qssl_tf.training.metadata import read_image_metadata, read_versions
+from qssl_tf.training.metadata import read_image_metadata, read_twin, read_versions
 from qssl_tf.training.runs import Run
 
 
@@ -22,6 +22,7 @@ def damaged_files(run: Run) -> Iterator[str]:
         run.folder / "config.json": Config.from_json,
         run.folder / "data.json": lambda path: read_image_metadata(run),
         run.folder / "versions.json": lambda path: read_versions(run.folder),
+        run.folder / "twin.json": lambda path: read_twin(run),
         run.history: read_history,
         run.state: read_state,
         run.previous_state: read_state,

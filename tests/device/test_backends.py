@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from qiskit_ibm_runtime.executor.calculate_twirling_shots import calculate_twirling_shots
 
-from qssl_tf.device.backends import Device, device, noise_model
-from qssl_tf.device.calibration import snapshot
-from qssl_tf.device.compile import compile_head
+from qssl_tf.compiler.compile import compile_head
+from qssl_tf.compiler.noise_model import noise_model
+from qssl_tf.compiler.snapshots import snapshot
+from qssl_tf.device.backends import Device, device
 from qssl_tf.device.counts import expectations
 from qssl_tf.device.jobs import _bits
 from qssl_tf.device.prepare import most_shots, rows_a_job, translated

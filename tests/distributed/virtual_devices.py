@@ -28,7 +28,7 @@ from qssl_tf.models.batch_norm import BatchNormalization  # noqa: E402
 from qssl_tf.models.convolution import Conv2D  # noqa: E402
 from qssl_tf.models.losses import NTXent  # noqa: E402
 from qssl_tf.models.optimizers import AdamL2  # noqa: E402
-from qssl_tf.quantum.head import QuantumHead  # noqa: E402
+from qssl_tf.models.quantum_head import QuantumHead  # noqa: E402
 
 RNG = np.random.default_rng(0)
 MEASURED = (

@@ -5,8 +5,8 @@ from qssl_tf.config import Config
 from qssl_tf.data.augment import augmentation
 from qssl_tf.data.pipeline import view_pairs
 from qssl_tf.models.heads import HEADS, build_head
+from qssl_tf.models.quantum_head import QuantumHead
 from qssl_tf.models.simclr import build_simclr
-from qssl_tf.quantum.head import QuantumHead
 
 
 def parameters(head):

@@ -7,12 +7,12 @@ import sympy
 import tensorflow as tf
 import tensorflow_quantum as tfq
 
+from qssl_tf.compiler.translate import to_qiskit
 from qssl_tf.config import Config
-from qssl_tf.device.translate import to_qiskit
 from qssl_tf.errors import UserError
+from qssl_tf.models.quantum_head import QuantumHead
 from qssl_tf.quantum.custom_ansatz import FIXED_GATES, register_ansatz
 from qssl_tf.quantum.gatewise import ROTATIONS
-from qssl_tf.quantum.head import QuantumHead
 from qssl_tf.quantum.spec import circuit_spec
 
 

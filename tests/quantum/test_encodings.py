@@ -5,8 +5,8 @@ import pytest
 import tensorflow as tf
 from judges.qiskit_circuits import encoding_circuit
 
+from qssl_tf.models.quantum_head import QuantumHead
 from qssl_tf.quantum.encodings import ENCODINGS
-from qssl_tf.quantum.head import QuantumHead
 from qssl_tf.quantum.spec import circuit_spec
 
 

@@ -21,8 +21,8 @@ def test_the_head_runs_as_many_circuits(monkeypatch):
     import numpy as np
     import tensorflow as tf
 
+    from qssl_tf.models.quantum_head import QuantumHead
     from qssl_tf.quantum import tfq_gradients
-    from qssl_tf.quantum.head import QuantumHead
 
     samples = []
     sample = tfq_gradients.tfq_simulate_ops.tfq_simulate_samples

@@ -2,8 +2,8 @@ import cirq
 import numpy as np
 import pytest
 
+from qssl_tf.models.quantum_head import QuantumHead
 from qssl_tf.quantum.ansatze import ANSATZE
-from qssl_tf.quantum.head import QuantumHead
 from qssl_tf.quantum.inference import CHUNK, matrix_expectations, product_states
 from qssl_tf.quantum.spec import circuit_spec
 

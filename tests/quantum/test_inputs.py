@@ -7,8 +7,8 @@ import tensorflow as tf
 from judges.cirq_values import expectations
 
 from qssl_tf.errors import UserError
+from qssl_tf.models.quantum_head import QuantumHead
 from qssl_tf.quantum.encodings import ENCODINGS
-from qssl_tf.quantum.head import QuantumHead
 
 SIMULATORS = ("xla", "tfq")
 # Exact in every dtype, so that any difference comes from the head.

@@ -10,7 +10,7 @@ from qiskit import ClassicalRegister
 from qiskit_aer import AerSimulator
 
 from qssl_tf.errors import UserError
-from qssl_tf.quantum.head import QuantumHead
+from qssl_tf.models.quantum_head import QuantumHead
 from qssl_tf.quantum.noise import noisy_blocks, read_noise
 
 ROWS, SHOTS = 40, 500

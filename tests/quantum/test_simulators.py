@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from qssl_tf.errors import UserError
+from qssl_tf.models.quantum_head import QuantumHead
 from qssl_tf.quantum.ansatze import ANSATZE
-from qssl_tf.quantum.head import QuantumHead
 from qssl_tf.quantum.measurement import Measurement
 from qssl_tf.quantum.simulators import choose_simulator
 

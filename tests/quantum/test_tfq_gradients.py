@@ -6,9 +6,9 @@ import pytest
 import tensorflow as tf
 from judges.cirq_values import expectations
 
+from qssl_tf.models.quantum_head import QuantumHead
 from qssl_tf.quantum.gatewise import gatewise
 from qssl_tf.quantum.gradient_rules import FOUR_TERMS, TWO_TERMS, shift_terms
-from qssl_tf.quantum.head import QuantumHead
 from qssl_tf.quantum.measurement import GRADIENTS
 
 BOTH = pytest.mark.parametrize("simulator", ["tfq", "xla"])

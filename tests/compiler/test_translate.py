@@ -7,7 +7,7 @@ import sympy
 from qiskit.quantum_info import Operator
 
 import qssl_tf as q
-from qssl_tf.device.translate import expression, to_qiskit
+from qssl_tf.compiler.translate import expression, to_qiskit
 from qssl_tf.errors import UserError
 from qssl_tf.quantum.ansatze import ANSATZE
 from qssl_tf.quantum.encodings import ENCODINGS
@@ -134,20 +134,20 @@ def test_idle_qubits_stay():
 @pytest.mark.parametrize(
     ("circuit", "sentence"),
     [
-        (cirq.Circuit(cirq.measure(QUBITS[0], key="m")), "the bridge cannot translate cirq.MeasurementGate"),
-        (cirq.Circuit(cirq.depolarize(0.1)(QUBITS[1])), "the bridge cannot translate depolarize(p=0.1)(q(1))"),
+        (cirq.Circuit(cirq.measure(QUBITS[0], key="m")), "to_qiskit cannot translate cirq.MeasurementGate"),
+        (cirq.Circuit(cirq.depolarize(0.1)(QUBITS[1])), "to_qiskit cannot translate depolarize(p=0.1)(q(1))"),
         (cirq.Circuit(cirq.X(cirq.LineQubit(9))), "`qubits` must hold every qubit of the circuit; it lacks q(9)."),
         (
             cirq.Circuit(cirq.rx(sympy.zeta(A))(QUBITS[0])),
-            "the bridge cannot write zeta(a) with Qiskit's parameters, which have no zeta.",
+            "to_qiskit cannot write zeta(a) with Qiskit's parameters, which have no zeta.",
         ),
         (
             cirq.Circuit(cirq.rx(sympy.I * A)(QUBITS[0])),
-            "angles of the bridge must be real numbers of radians; got I*a.",
+            "angles must be real numbers of radians; got I*a.",
         ),
         (
             cirq.Circuit(cirq.phase_flip(0.5)(QUBITS[0]).controlled_by(QUBITS[1])),
-            "the bridge cannot translate phase_flip(p=0.5)(q(0))",
+            "to_qiskit cannot translate phase_flip(p=0.5)(q(0))",
         ),
     ],
     ids=["measurement", "channel", "foreign qubit", "function", "imaginary", "controlled measurement"],

@@ -6,12 +6,13 @@ from judges.compiled_circuits import calibration, z_values
 from qiskit.circuit import QuantumCircuit
 from qiskit_ibm_runtime.fake_provider import FakeProviderForBackendV2
 
-from qssl_tf.device import compile as compiling
+from qssl_tf.compiler import compile as compiling
+from qssl_tf.compiler.calibration import average_noise, connected_qubits, noise_words
+from qssl_tf.compiler.compile import compile_head
+from qssl_tf.compiler.snapshots import snapshot, snapshot_names
+from qssl_tf.compiler.working_parts import check_width, couplers, left_out, usable, working_qubits
 from qssl_tf.device.backends import device
-from qssl_tf.device.calibration import average_noise, connected_qubits, noise_words, snapshot, snapshot_names
-from qssl_tf.device.compile import compile_head
 from qssl_tf.device.prepare import translated
-from qssl_tf.device.working_parts import check_width, couplers, left_out, usable, working_qubits
 from qssl_tf.errors import UserError
 from qssl_tf.quantum.noise import read_noise
 from qssl_tf.quantum.spec import circuit_spec

@@ -162,15 +162,20 @@ def left_out(backend: Any) -> str:
     return f"{backend.name}: left out as dead by its calibration: {qubits} qubits, {lost} couplers between the others"
 
 
-def check_width(backend: Any, width: int) -> None:
+def check_width(backend: Any, width: int, setting: str = "backend") -> None:
     """Refuse a backend without that many qubits that work and are connected.
+
+    Args:
+        backend: A Qiskit backend.
+        width: How many.
+        setting: What named the backend.
 
     Raises:
         UserError: It says how many there are.
     """
     if backend.num_qubits is not None and width > backend.num_qubits:
         raise UserError(
-            f"`backend` must have at least {width} qubits for this run; {backend.name} has {backend.num_qubits}."
+            f"`{setting}` must have at least {width} qubits for this run; {backend.name} has {backend.num_qubits}."
         )
     if not is_laid_out(backend):
         return
@@ -178,6 +183,6 @@ def check_width(backend: Any, width: int) -> None:
     largest = len(connected(couplers(target), working_qubits(target))[0])
     if width > largest:
         raise UserError(
-            f"`backend` must have at least {width} connected qubits for this run; by its calibration "
+            f"`{setting}` must have at least {width} connected qubits for this run; by its calibration "
             f"{backend.name} has {largest} that work."
         )

@@ -3,7 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
-from qssl_tf.quantum.head import QuantumHead
+from qssl_tf.models.quantum_head import QuantumHead
 
 STEP = 1e-2  # radians; central differences then err by about 1e-4, float32 by 1e-5
 TOLERANCE = 2e-3
@@ -16,9 +16,8 @@ def gradient_errors(width: int = 3) -> dict[str, float]:
         width: Qubits of the circuit, a ring of one layer.
     """
     angles = np.random.default_rng(0).uniform(0.2, 2.9, (2, width)).astype(np.float32)
-    return {
-        name: _largest_error(QuantumHead(width, "ring", 1, simulator=name, seed=0), angles) for name in ("xla", "tfq")
-    }
+    heads = {name: QuantumHead(width, "ring", 1, simulator=name, seed=0) for name in ("xla", "tfq", "pauli")}
+    return {name: _largest_error(head, angles) for name, head in heads.items()}
 
 
 def _largest_error(head: QuantumHead, angles: np.ndarray) -> float:

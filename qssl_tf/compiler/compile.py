@@ -10,7 +10,7 @@ from qiskit.transpiler import PassManager, Target, generate_preset_pass_manager
 from qiskit.transpiler.exceptions import TranspilerError
 from qiskit.transpiler.passes import CollectLinearFunctions, HighLevelSynthesis
 
-from qssl_tf.device.working_parts import (
+from qssl_tf.compiler.working_parts import (
     check_width,
     connected,
     couplers,

@@ -8,11 +8,11 @@ from judges.cirq_values import symbol_values
 from judges.compiled_circuits import z_values
 from qiskit.transpiler import generate_preset_pass_manager
 
-from qssl_tf.device import compile as compiling
+from qssl_tf.compiler import compile as compiling
+from qssl_tf.compiler.compile import compile_head, estimated_success, folded, regions
+from qssl_tf.compiler.working_parts import usable
 from qssl_tf.device.backends import device
-from qssl_tf.device.compile import compile_head, estimated_success, folded, regions
 from qssl_tf.device.prepare import translated
-from qssl_tf.device.working_parts import usable
 from qssl_tf.errors import UserError
 from qssl_tf.quantum.spec import circuit_spec
 

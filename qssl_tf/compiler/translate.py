@@ -20,7 +20,7 @@ from qiskit.circuit import Gate, Parameter, ParameterExpression
 from qiskit.circuit import library as qk
 
 from qssl_tf.arguments import checks_arguments
-from qssl_tf.device.gates import GATES, Piece, Translated
+from qssl_tf.compiler.gates import GATES, Piece, Translated
 from qssl_tf.errors import UserError, pass_on_interrupt
 from qssl_tf.quantum.controls import split_controls
 from qssl_tf.quantum.noise import DEPHASING
@@ -166,7 +166,7 @@ def _is_same(operation: cirq.Operation, parts: Sequence[cirq.Operation]) -> bool
 
 def _unknown(operation: cirq.Operation) -> UserError:
     return UserError(
-        f"the bridge cannot translate {operation}; write it with gates of qssl_tf.device.gates.GATES, or as a "
+        f"to_qiskit cannot translate {operation}; write it with gates of qssl_tf.compiler.gates.GATES, or as a "
         f"unitary on at most {MAX_UNITARY} qubits."
     )
 
@@ -186,10 +186,10 @@ def _written(value: sympy.Expr, whole: sympy.Expr, parameters: Mapping[str, Para
     """Return a part of the expression `whole`, node by node: a text of it would read some names as words of its own."""
     if not value.free_symbols:
         if not value.is_real:
-            raise UserError(f"angles of the bridge must be real numbers of radians; got {whole}.")
+            raise UserError(f"angles must be real numbers of radians; got {whole}.")
         return float(value)
     if isinstance(value, sympy.Symbol):
         return parameters[value.name]
     if type(value) not in FUNCTIONS:
-        raise UserError(f"the bridge cannot write {whole} with Qiskit's parameters, which have no {value.func}.")
+        raise UserError(f"to_qiskit cannot write {whole} with Qiskit's parameters, which have no {value.func}.")
     return FUNCTIONS[type(value)](*(_written(part, whole, parameters) for part in value.args))

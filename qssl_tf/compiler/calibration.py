@@ -1,17 +1,15 @@
-"""Noise of a real device, read from the calibration snapshot that comes with Qiskit's runtime package.
+"""Noise of a real device as averages in words, read from its calibration.
 
 `qssl noise fake_paris --qubits 8` prints words for `--noise`.
 """
 
 import math
-import warnings
 from collections.abc import Sequence
-from functools import cache
 from typing import Any
 
 import numpy as np
 
-from qssl_tf.device.working_parts import (
+from qssl_tf.compiler.working_parts import (
     check_width,
     connected,
     couplers,
@@ -20,37 +18,9 @@ from qssl_tf.device.working_parts import (
     usable,
     working_qubits,
 )
-from qssl_tf.errors import UserError, unknown_name
+from qssl_tf.errors import UserError
 
 PULSES = ("sx", "u2")  # the gate of one pulse on one qubit, of newer and older devices
-
-
-def snapshot_names() -> list[str]:
-    """Return the names of the snapshots: `fake_paris` and its like."""
-    return sorted(backend.name for backend in _provider().backends())
-
-
-@cache
-def _provider() -> Any:
-    from qiskit_ibm_runtime.fake_provider import FakeProviderForBackendV2
-
-    with warnings.catch_warnings():  # some snapshots of other devices announce that their values are made up
-        warnings.simplefilter("ignore", UserWarning)
-        return FakeProviderForBackendV2()
-
-
-def snapshot(name: str) -> Any:
-    """Return the snapshot called `name`, a Qiskit backend.
-
-    Raises:
-        UserError: There is none of that name; the nearest is given.
-    """
-    from qiskit.providers import QiskitBackendNotFoundError
-
-    try:
-        return _provider().backend(name)
-    except QiskitBackendNotFoundError:
-        raise unknown_name("snapshot", name, snapshot_names()) from None
 
 
 def average_noise(backend: Any, qubits: Sequence[int]) -> dict[str, float]:

@@ -6,9 +6,9 @@ import pytest
 from judges import qiskit_circuits
 from judges.cirq_values import expectations
 
+from qssl_tf.models.quantum_head import QuantumHead
 from qssl_tf.quantum.ansatze import ANSATZE
 from qssl_tf.quantum.encodings import ENCODINGS
-from qssl_tf.quantum.head import QuantumHead
 
 
 def random_angles(rows, width, seed=0):

@@ -3,7 +3,7 @@
 import numpy as np
 from qiskit.quantum_info import Statevector
 
-from qssl_tf.device.translate import to_qiskit
+from qssl_tf.compiler.translate import to_qiskit
 from qssl_tf.quantum.spec import circuit_spec
 
 TOLERANCE = 1e-6

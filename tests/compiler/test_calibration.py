@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from qiskit_ibm_runtime.fake_provider import FakeParisV2
 
-from qssl_tf.device.calibration import average_noise, connected_qubits, noise_words, snapshot
+from qssl_tf.compiler.calibration import average_noise, connected_qubits, noise_words
+from qssl_tf.compiler.snapshots import snapshot
 from qssl_tf.errors import UserError
 from qssl_tf.quantum.noise import read_noise
 
@@ -69,7 +70,7 @@ def test_bad_requests(paris):
 
 
 def test_nothing_here_loads_tensorflow(script):
-    done = script("-c", "import sys, qssl_tf.device.calibration as s; s.snapshot('fake_paris');"
+    done = script("-c", "import sys, qssl_tf.compiler.calibration as s; s.snapshot('fake_paris');"
                   "print('tensorflow' in sys.modules)")  # fmt: skip
     assert done.stdout == "False\n", done.stderr
     done = script("-m", "qssl_tf", "noise", "fake_paris")

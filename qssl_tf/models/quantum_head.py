@@ -17,7 +17,8 @@ from qssl_tf.quantum.inference import MAX_MATRIX_WIDTH, matrix_expectations
 from qssl_tf.quantum.inputs import check_inputs, check_shape, mask_nonfinite
 from qssl_tf.quantum.measurement import Measurement
 from qssl_tf.quantum.memory import available
-from qssl_tf.quantum.pauli_simulator import bytes_needed, pauli_expectations
+from qssl_tf.quantum.pauli_simulation import PauliSimulation
+from qssl_tf.quantum.pauli_simulator import bytes_needed, pauli_expectations, simulation
 from qssl_tf.quantum.simulators import choose_simulator, refuse_beyond_memory
 from qssl_tf.quantum.spec import circuit_spec
 from qssl_tf.quantum.tfq_simulator import tfq_expectations
@@ -55,8 +56,10 @@ class QuantumHead(tfq.layers.PQC):
         shots: Number of measurements per expectation; None gives exact expectations.
         gradient: `adjoint` (exact, even if expectations are sampled), `parameter_shift` (exact rules, each term
             estimated from its own shots), `two_term` (the published rule, biased for controlled rotations) or `spsa`.
-        noise: `none`, or channels with probabilities, such as `depolarizing=0.01,readout=0.02`. Exact with the
-            encodings angle and angle_y, with or without shots; otherwise sampled by trajectories, which requires shots.
+        noise: `none`; channels with probabilities, such as `depolarizing=0.01,readout=0.02`; or a device by the name of
+            its calibration snapshot, such as `fake_paris`, for whose gates the circuit is then compiled, each with the
+            error of its qubits. Exact with the encodings angle and angle_y, with or without shots; otherwise channels
+            are sampled by trajectories, which requires shots.
         noise_level: Whether channels act after each `gate` or after each `layer`.
         partial_measurement: Measure every other qubit after the first layer; on `tfq` this requires shots and a
             gradient other than `adjoint`.
@@ -121,19 +124,36 @@ class QuantumHead(tfq.layers.PQC):
         self._names = tf.constant([str(symbol) for symbol in self.spec.inputs + self.spec.weights])
         self._is_random = measurement.needs_random_numbers
         can_sample = simulator == "auto" and simulator_name == "pauli" and measurement.fits_trajectories
-        if can_sample and bytes_needed(self.spec, measurement) > available():
+        if can_sample and not measurement.device and bytes_needed(self._noisy(measurement)) > available():
             simulator_name = "tfq"
         backends: dict[str, Callable[[], Expectations]] = {
             "tfq": lambda: tfq_expectations(self.spec, measurement, self._exact),
             "xla": lambda: xla_expectations(self.spec, measurement),
-            "pauli": lambda: pauli_expectations(self.spec, measurement),
+            "pauli": lambda: pauli_expectations(self._noisy(measurement), gradient),
         }
         self.expectations = backends[simulator_name]()
+        self.twin = self._twin_record(measurement)
         self.row_bytes = bytes_of_states(self.spec, measurement) if simulator_name == "xla" else 0
 
     def add_weight(self, name=None, shape=None, **kwargs):
         """Add a weight without autocast; PQC passes the name first, where Keras 3 expects the shape."""
         return super().add_weight(shape=shape, name=name, autocast=False, **kwargs)
+
+    def _noisy(self, measurement: Measurement) -> PauliSimulation:
+        """Return the circuit with its noise, as written or as compiled for a device."""
+        if measurement.device is None:
+            return simulation(self.spec, measurement)
+        from qssl_tf.compiler.twin import twin_simulation  # loads Qiskit
+
+        return twin_simulation(self.spec, measurement.device, measurement.shots)
+
+    def _twin_record(self, measurement: Measurement) -> dict[str, Any] | None:
+        """Return device, calibration and layout of a head with the noise of a device; None for others."""
+        if measurement.device is None:
+            return None
+        from qssl_tf.compiler.twin import twin
+
+        return twin(self.spec, measurement.device).record()
 
     def _exact(self, values: tf.Tensor) -> tf.Tensor:
         n = tf.shape(values)[0]
@@ -205,7 +225,10 @@ class QuantumHead(tfq.layers.PQC):
             finite_rows, weights, nan_offset = mask_nonfinite(rows, rows, tf.convert_to_tensor(self.parameters))
             values = matrix_expectations(self.spec, weights.numpy(), finite_rows.numpy()) + nan_offset.numpy()
         else:
-            values = np.concatenate([self(rows[start : start + 512]).numpy() for start in range(0, len(rows), 512)])
+            batch = min(len(rows), 512)
+            padded = tf.pad(rows, [[0, -len(rows) % batch], [0, 0]])  # a batch of another shape is compiled again
+            parts = tf.split(padded, len(padded) // batch)
+            values = np.concatenate([self(part).numpy() for part in parts])[: len(rows)]
         return values.astype(np.float32).reshape(shape)
 
     def compute_output_shape(self, input_shape):
