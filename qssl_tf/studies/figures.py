@@ -107,16 +107,19 @@ def draw_arms(path: Path, records: Sequence[Record], study: Study) -> bool:
 
 @styled
 def draw_losses(path: Path, records: Sequence[Record], study: Study) -> bool:
-    """Draw the mean loss of each series in STYLES."""
+    """Draw the mean loss of each series, or of those in STYLES where a study has more than there are colours."""
     if study.axis or not records:
         return False
     figure, axis = subplots(figsize=(COLUMN, 2.6))
+    others = dict.fromkeys(condition.series for condition in study.conditions)
+    colours = {} if len(others) > len(COLOURS) else dict(zip(others, COLOURS, strict=False))
+    colours |= {series: colour for series, (colour, _) in STYLES.items()}
     for condition in study.conditions:
         losses = [record.losses for record in records if record.condition == condition.name]
-        if losses and condition.series in STYLES:
+        if losses and condition.series in colours:
             mean = np.mean(losses, axis=0)
             label = f"{condition.series} ({len(losses)})"
-            axis.plot(np.arange(1, len(mean) + 1), mean, color=STYLES[condition.series][0], linewidth=1, label=label)
+            axis.plot(np.arange(1, len(mean) + 1), mean, color=colours[condition.series], linewidth=1, label=label)
     axis.set(xlabel="training batches", ylabel="NT-Xent loss (nats), mean over seeds")
     axis.legend()
     save_figure(figure, path)

@@ -9,6 +9,7 @@ from qssl_tf.studies.costs import duration, expected_seconds, megabytes, typical
 from qssl_tf.studies.jobs import Job, remaining_jobs
 from qssl_tf.studies.options import StudyOptions
 from qssl_tf.studies.pool import Task, TaskRefused, run_all
+from qssl_tf.studies.readings import read_readings
 from qssl_tf.studies.records import Record
 from qssl_tf.studies.storage import existing_run, require_weights
 from qssl_tf.studies.studies import RunSpec
@@ -93,7 +94,9 @@ def report(options: StudyOptions) -> Path:
     device = read_device(options.results)
     conditions = options.study.conditions
     specs = sorted(records, key=lambda spec: (conditions.index(spec.condition), spec.seed))
-    path = write_report(ReportData(options.name, [records[spec] for spec in specs], device, options.results))
+    found = {spec: read_readings(options.results, spec) for spec in specs if options.study.on_devices}
+    readings = {spec: values for spec, values in found.items() if values is not None}
+    path = write_report(ReportData(options.name, [records[spec] for spec in specs], device, options.results, readings))
     print(f"report: {path}")
     return path
 

@@ -1,7 +1,7 @@
 """SECTIONS: the sections of a study's report; each returns its lines of Markdown, none if it does not apply."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +9,7 @@ from qssl_tf.errors import shell
 from qssl_tf.evaluation.published import published_confusion, published_states, source
 from qssl_tf.markup import code, plain
 from qssl_tf.plugins import plugin_flags
-from qssl_tf.studies import figures, figures_states, tables
+from qssl_tf.studies import figures, figures_states, noise_report, tables
 from qssl_tf.studies.comparisons import agreement, compare_with_baseline
 from qssl_tf.studies.costs import duration
 from qssl_tf.studies.records import Record
@@ -25,12 +25,14 @@ class ReportData:
         records: The finished runs.
         device: The device's result; None if there is none.
         folder: Folder of the report.
+        readings: The readings on noisy devices, of the runs that have any.
     """
 
     name: str
     records: Sequence[Record]
     device: Mapping[str, Any] | None
     folder: Path
+    readings: noise_report.Readings = field(default_factory=dict)
 
     @property
     def study(self) -> Study:
@@ -197,6 +199,30 @@ def _published_accuracy(arm: str) -> str:
     return f"{correct} of {total} ({100 * correct / total:.1f} %)"
 
 
+def _on_noisy_devices(data: ReportData) -> list[str]:
+    readings = data.readings
+    if not readings:
+        return []
+    shots = next(iter(readings.values()))["shots"]
+    lines = [
+        "The weights after the last batch, on devices whose noise is simulated exactly, each expectation from "
+        f"{shots:,} shots. A drift keeps the layout and changes the errors; with qubits exchanged, each qubit and each "
+        "coupler has the numbers of another one. Mitigation is a line for each observable through 50 training images.",
+    ]
+    for accuracy, heading in noise_report.KINDS.items():
+        lines += ["", f"Accuracy (%), {heading}:", "", *noise_report.accuracy_table(readings, accuracy)]
+    baseline = data.study.baseline
+    for series in dict.fromkeys(spec.condition.series for spec in readings):
+        rows = noise_report.difference_table(readings, baseline, series) if series != baseline else []
+        intro = f"{series} minus {baseline}, points, seed by seed, with Student's 95 % interval:"
+        lines += ["", intro, "", *rows] if rows else []
+    intro = "Root mean square error of an expectation against the one without noise, as measured / mitigated:"
+    lines += ["", intro, "", *noise_report.error_table(readings), "", noise_report.layout_sentence(readings)]
+    path = _figure_path(data, "devices")
+    noise_report.draw_devices(path, readings)
+    return [*lines, *_figure(path, "Accuracy on each device, each seed and the means")]
+
+
 def _costs(data: ReportData) -> list[str]:
     seconds = sum(record.train_seconds + sum(probe.seconds for probe in record.probes) for record in data.records)
     return [
@@ -221,6 +247,7 @@ SECTIONS: dict[str, Callable[[ReportData], list[str]]] = {
     "Two protocols": _two_protocols,
     "Loss": _losses,
     "On the device's snapshot": _device,
+    "On noisy devices": _on_noisy_devices,
     "Costs": _costs,
     "Versions": _versions,
 }

@@ -102,7 +102,7 @@ def _digits() -> tuple[Condition, ...]:
     )
 
 
-NOISE_SEEDS = 6
+NOISE_SEEDS = {"noise": 3, "noise-digits": 6}
 
 
 def _noise(digits: bool) -> tuple[Condition, ...]:
@@ -113,7 +113,7 @@ def _noise(digits: bool) -> tuple[Condition, ...]:
         else ("noise-digits", replace(preset("digits"), augmentation="digits", steps=300))
     )
     return tuple(
-        Condition(f"{name}-{series}", series, None, replace(base, **arm(series).settings), NOISE_SEEDS)
+        Condition(f"{name}-{series}", series, None, replace(base, **arm(series).settings), NOISE_SEEDS[name])
         for series in ("ring", *NOISE_ARMS)
     )
 

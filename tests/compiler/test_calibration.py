@@ -70,8 +70,8 @@ def test_bad_requests(paris):
 
 
 def test_nothing_here_loads_tensorflow(script):
-    done = script("-c", "import sys, qssl_tf.compiler.calibration as s; s.snapshot('fake_paris');"
-                  "print('tensorflow' in sys.modules)")  # fmt: skip
+    done = script("-c", "import sys, qssl_tf.compiler.calibration, qssl_tf.compiler.snapshots as s;"
+                  "s.snapshot('fake_paris'); print('tensorflow' in sys.modules)")  # fmt: skip
     assert done.stdout == "False\n", done.stderr
     done = script("-m", "qssl_tf", "noise", "fake_paris")
     assert done.returncode == 0 and done.stdout.startswith("readout=0.0"), done.stderr

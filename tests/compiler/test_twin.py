@@ -13,6 +13,8 @@ from qiskit_aer.noise import NoiseModel, pauli_error
 from qssl_tf.compiler.compile import READ
 from qssl_tf.compiler.snapshots import readout_flips, snapshot
 from qssl_tf.compiler.twin import twin
+from qssl_tf.errors import UserError
+from qssl_tf.models.quantum_head import QuantumHead
 from qssl_tf.quantum.observables import support_mask
 from qssl_tf.quantum.pauli_simulator import differentiated
 from qssl_tf.quantum.spec import circuit_spec
@@ -76,3 +78,117 @@ def test_expectations_are_those_of_aers_density_matrix(name, circuit):
     found = run(tf.constant(angles, tf.float32), tf.constant(weights, tf.float32), tf.zeros(2, tf.int32), 0).numpy()
     for row, values in zip(angles, found, strict=True):
         np.testing.assert_allclose(values, expectations_by_aer(spec, name, row, weights)[0], atol=ROUNDING)
+
+
+def test_gradients_are_those_of_aers_density_matrix():
+    """Central differences of Aer's expectations in double precision, in the first three angles and weights."""
+    spec = circuit_spec(3, "ring", 1)
+    angles, weights = drawn(spec, rows=1)
+    run = differentiated(twin(spec, "fake_manila").simulation)
+    x, theta = tf.constant(angles, tf.float32), tf.constant(weights, tf.float32)
+    mix = np.array([1.0, -0.6, 0.3])
+    with tf.GradientTape() as tape:
+        tape.watch([x, theta])
+        value = tf.reduce_sum(run(x, theta, tf.zeros(2, tf.int32), 0) * tf.constant(mix, tf.float32))
+    by_inputs, by_weights = (gradient.numpy().ravel() for gradient in tape.gradient(value, [x, theta]))
+    step = 1e-3
+    for place in range(3):
+        turn = step * np.eye(6)[place]
+        ahead, back = (
+            mix @ expectations_by_aer(spec, "fake_manila", angles[0] + way * turn[:3], weights)[0] for way in (1, -1)
+        )
+        assert by_inputs[place] == pytest.approx((ahead - back) / (2 * step), abs=1e-4)
+        turn = step * np.eye(6)[place, : len(weights)]
+        ahead, back = (
+            mix @ expectations_by_aer(spec, "fake_manila", angles[0], weights + way * turn)[0] for way in (1, -1)
+        )
+        assert by_weights[place] == pytest.approx((ahead - back) / (2 * step), abs=1e-4)
+
+
+def test_shots_and_parameter_shifts_are_of_the_same_circuit():
+    exact = QuantumHead(3, layers=1, noise="fake_manila", seed=0)
+    x = tf.constant(drawn(exact.spec)[0], tf.float32)
+    with tf.GradientTape() as tape:
+        judged = tf.reduce_sum(exact(x) ** 2)
+    by_adjoint = tape.gradient(judged, exact.parameters.value)
+    shifted = QuantumHead(3, layers=1, noise="fake_manila", gradient="parameter_shift", seed=0)
+    with tf.GradientTape() as tape:
+        value = tf.reduce_sum(shifted(x) ** 2)
+    np.testing.assert_allclose(tape.gradient(value, shifted.parameters.value), by_adjoint, atol=10 * ROUNDING)
+    shots = 100_000
+    sampled = QuantumHead(3, layers=1, noise="fake_manila", shots=shots, seed=0)
+    # Hoeffding: off by more with a probability of 1e-10.
+    np.testing.assert_allclose(sampled(x), exact(x), atol=np.sqrt(2 * np.log(2 / 1e-10) / shots))
+
+
+def test_rounds_of_saving_keep_the_twin(tmp_path):
+    head = QuantumHead(3, layers=1, noise="fake_manila", seed=0)
+    again = QuantumHead.from_config(head.get_config())
+    assert again.twin == head.twin and head.twin["device"] == "fake_manila"
+    assert head.twin["layout"] and QuantumHead(3).twin is None
+    again.parameters.assign(head.parameters)
+    rows = np.linspace(0, 3, 1500).reshape(500, 3).astype(np.float32)
+    np.testing.assert_allclose(head.predict(np.tile(rows, (2, 1)))[500:], again.predict(rows), atol=ROUNDING)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (
+            {"noise": "fake_paris,readout=0.1"},
+            "`noise` must be the name of one device, or channels such as depolarizing=0.01; got "
+            "'fake_paris,readout=0.1'; `qssl noise fake_paris` prints a device's noise as channels, to be changed.",
+        ),
+        (
+            {"noise": "fake_manila", "encoding": "reuploading"},
+            "`encoding` must be angle or angle_y with the noise of a device, which needs each qubit turned once by the "
+            "data, in front; got 'reuploading'; two ways remain: one of these encodings, or the device's noise as "
+            "channels (`qssl noise fake_manila` prints them) with `shots` and a `gradient` other than adjoint.",
+        ),
+        (
+            {"noise": "fake_manila", "gradient": "two_term"},
+            "`gradient` must be adjoint or parameter_shift with the noise of a device; got 'two_term'.",
+        ),
+        (
+            {"noise": "fake_manila", "simulator": "tfq"},
+            "`simulator` must be auto or pauli with the noise of a device; got 'tfq'.",
+        ),
+        (
+            {"noise": "fake_manila", "noise_level": "layer"},
+            "`noise_level` must be gate with the noise of a device; got 'layer'.",
+        ),
+        (
+            {"noise": "fake_paris", "width": 13},
+            "`noise` must be channels or none here: exact noise reaches up to 12 qubits, and these are 13; got "
+            "'fake_paris'.",
+        ),
+        ({"noise": "fake_manila", "width": 6}, "`noise` must have at least 6 qubits for this run; fake_manila has 5."),
+    ],
+)
+def test_what_cannot_be_is_said_in_one_line(arguments, sentence):
+    with pytest.raises(UserError) as caught:
+        QuantumHead(**({"width": 3} | arguments))
+    assert str(caught.value) == sentence
+
+
+def test_an_unknown_device_is_told_the_nearest():
+    with pytest.raises(UserError, match=r"got 'fake_pari'\. Did you mean 'fake_paris'\?$"):
+        QuantumHead(3, noise="fake_pari")
+
+
+def test_a_twin_on_more_qubits_than_fit_is_refused(monkeypatch):
+    from qssl_tf.compiler import twin as module
+
+    monkeypatch.setattr(module, "PAULI_WIDTH", 2)
+    with pytest.raises(UserError) as caught:
+        module.twin_on(circuit_spec(3), snapshot("fake_manila"))
+    assert str(caught.value) == (
+        "`noise` must be a device on which 3 qubits reach each other over at most 2; on fake_manila they take 3."
+    )
+
+
+def test_data_behind_two_qubit_gates_are_refused():
+    from qssl_tf.compiler.twin import twin_on
+
+    with pytest.raises(UserError, match=r"^`noise` must be channels for the ansatz 'ring': compiled for fake_manila, "):
+        twin_on(circuit_spec(3, encoding="zz"), snapshot("fake_manila"))

@@ -9,8 +9,8 @@ from judges.cirq_values import symbol_values
 from scipy.stats import chi2
 
 from qssl_tf.errors import UserError
+from qssl_tf.models import quantum_head as head_module
 from qssl_tf.models.quantum_head import QuantumHead
-from qssl_tf.quantum import head as head_module
 from qssl_tf.quantum import pauli_simulator, simulators
 from qssl_tf.quantum.ansatze import ANSATZE
 from qssl_tf.quantum.custom_ansatz import register_ansatz
