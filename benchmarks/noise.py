@@ -5,11 +5,16 @@ from collections.abc import Iterator
 import cirq
 import numpy as np
 from heads import TFQ, batch_of, head_call
+from qiskit_aer import AerSimulator
 from timing import compared, medians
 
+from qssl_tf.compiler.noise_model import noise_model
+from qssl_tf.compiler.snapshots import snapshot
+from qssl_tf.compiler.twin import twin
 from qssl_tf.models.quantum_head import QuantumHead
 from qssl_tf.quantum.measurement import Measurement
 
+DEVICE = "fake_paris"
 WORDS = "depolarizing=0.01,amplitude_damping=0.005,readout=0.02"
 FULL = "exact noise: forward + backward, ring"
 
@@ -32,6 +37,26 @@ def density_matrices(rows: int) -> dict[str, object]:
 
     rivals = {"ours": lambda: head(angles).numpy(), "Cirq, density matrices": theirs}
     return compared("exact noise: forward, ring", 8, rows, None, medians(rivals))
+
+
+def aer_density_matrices(rows: int) -> dict[str, object]:
+    """Compare forward passes of the twin with Aer's density matrices of the same circuit and noise model."""
+    head = QuantumHead(8, "ring", 2, noise=DEVICE, seed=0)
+    angles = np.asarray(batch_of(rows, 8, 8)[0])
+    weights = dict(zip(map(str, head.spec.weights), map(float, head.parameters.numpy()), strict=True))
+    compiled = twin(head.spec, DEVICE).bound(weights)
+    bare = compiled.circuit.remove_final_measurements(inplace=False)
+    bare.save_probabilities(compiled.layout)
+    simulator = AerSimulator(method="density_matrix", noise_model=noise_model(snapshot(DEVICE)))
+    bound = [
+        bare.assign_parameters({p: float(row[int(p.name.removeprefix("x_"))]) for p in bare.parameters})
+        for row in angles
+    ]
+    rivals = {
+        "ours": lambda: head(angles).numpy(),
+        "Aer, density matrices": lambda: simulator.run(bound).result().results,
+    }
+    return compared(f"twin of {DEVICE}: forward, ring", 8, rows, None, medians(rivals))
 
 
 def all_noise() -> Iterator[dict[str, object]]:
@@ -58,3 +83,6 @@ def all_noise() -> Iterator[dict[str, object]]:
     }
     yield compared("noise, shots: forward + gradient, ring", 8, 512, 100, medians(rivals))
     yield density_matrices(2)
+    rivals = {"ours": head_call("auto", 8, 512, noise=DEVICE), "ours, without noise": head_call("auto", 8, 512)}
+    yield compared(f"twin of {DEVICE}: forward + backward, ring", 8, 512, None, medians(rivals))
+    yield aer_density_matrices(4)

@@ -40,6 +40,8 @@ RINGS = (
     Peer("PennyLane lightning.qubit, adjoint", "pennylane", ("pennylane_ring.py", "lightning.qubit"), 512),
     Peer("Qiskit Machine Learning, EstimatorQNN", "qiskit", ("qiskit_ring.py",), 2, rounds=3),
 )
+MIXED = Peer("PennyLane default.mixed, backprop", "pennylane", ("pennylane_noise.py",), 2, rounds=3)
+STRENGTHS = (0.01, 0.005, 0.02)  # depolarizing, amplitude damping, readout
 TORCH = Peer("PyTorch", "torch", ("torch_encoder.py",), 256)
 
 
@@ -94,6 +96,8 @@ def all_peers(environments: Path, versions: Mapping[str, Mapping[str, str]]) -> 
     for peer in RINGS:
         found = versions[peer.environment]
         yield _against(peer, environments, found, "exact: forward + backward, ring", *_ring(peer.rows))
+    found = versions[MIXED.environment]
+    yield _against(MIXED, environments, found, "exact noise: forward + backward, ring", *_noisy_ring(MIXED.rows))
     found = versions[TORCH.environment]
     yield _against(TORCH, environments, found, "encoder: forward + backward of two views", *_encoder(TORCH.rows))
 
@@ -111,8 +115,14 @@ def _against(
     return compared(what, 8, peer.rows, None, seconds, versions)
 
 
-def _ring(rows: int) -> tuple[Callable, dict[str, np.ndarray]]:
-    head, rng = QuantumHead(8, "ring", 2, seed=0), np.random.default_rng(0)
+def _noisy_ring(rows: int) -> tuple[Callable, dict[str, np.ndarray]]:
+    depolarizing, damping, readout = STRENGTHS
+    call, problem = _ring(rows, f"depolarizing={depolarizing},amplitude_damping={damping},readout={readout}")
+    return call, problem | {"strengths": np.array(STRENGTHS)}
+
+
+def _ring(rows: int, noise: str = "none") -> tuple[Callable, dict[str, np.ndarray]]:
+    head, rng = QuantumHead(8, "ring", 2, noise=noise, seed=0), np.random.default_rng(0)
     problem = {
         "angles": rng.uniform(0, np.pi, (rows, 8)).astype(np.float32),
         "weights": head.parameters.numpy(),

@@ -79,7 +79,7 @@ class Config:
     gradient: str = setting("adjoint", "how the circuit is differentiated")
     noise: str = setting(
         "none",
-        "channels in the circuit, such as depolarizing=0.01,readout=0.02",
+        "a device such as fake_paris, or channels such as depolarizing=0.01,readout=0.02",
     )
     noise_level: str = setting("gate", "channels after each gate or after each layer")
     partial_measurement: bool = setting(False, "measure every other qubit after the first layer")

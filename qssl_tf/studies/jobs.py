@@ -59,6 +59,7 @@ def remaining_jobs(options: StudyOptions, records: Mapping[RunSpec, Record], dev
             for spec in options.specs
             if _has_weights(options, spec, records) and not readings_path(options.results, spec).is_file()
         ]
+        jobs.sort(key=lambda job: options.specs.index(job.spec))  # each run is read before the next one is trained
     return jobs
 
 
