@@ -1,6 +1,7 @@
 """Compiles a head for a device once, its inputs still symbolic, and ranks layouts by their estimated success."""
 
 import math
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,14 +11,13 @@ from qiskit.transpiler import PassManager, Target, generate_preset_pass_manager
 from qiskit.transpiler.exceptions import TranspilerError
 from qiskit.transpiler.passes import CollectLinearFunctions, HighLevelSynthesis
 
+from qssl_tf.compiler.regions import Shape, regions, shapes
 from qssl_tf.compiler.working_parts import (
     check_width,
     connected,
     couplers,
-    error_in,
     error_of,
     is_laid_out,
-    neighbours,
     part,
     usable,
     working_qubits,
@@ -25,7 +25,8 @@ from qssl_tf.compiler.working_parts import (
 from qssl_tf.errors import UserError
 
 READ = "meas"  # the register of the last measurement, as `measure_all` calls it
-SEEDS = 4  # for each region; level 3 differs a lot from seed to seed
+SEEDS = 4  # for each shape; level 3 differs a lot from seed to seed
+COPIES = 3  # of each compiled circuit, on the qubits where it is likeliest to succeed
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,8 @@ def compile_head(circuit: QuantumCircuit, backend: Any, seed: int = 0) -> list[C
     The circuit is compiled as it is, and with its CX made anew as linear functions: 28 CX between 8 qubits are then a
     chain of 7, which the preset levels do not find, while few CX between rotations can become more. Beside the whole
     device, regions of just enough qubits are tried: routed freely, a ring of 8 wanders over 12 qubits of a
-    heavy-hexagon lattice, with more errors and a 256 times larger density matrix. Dead qubits and gates are not used.
+    heavy-hexagon lattice, with more errors and a 256 times larger density matrix. It is compiled once for each shape of
+    a region, and laid wherever on the device that shape has the least error. Dead qubits and gates are not used.
 
     Args:
         circuit: Without a measurement at its end; free parameters stay.
@@ -89,18 +91,17 @@ def compile_head(circuit: QuantumCircuit, backend: Any, seed: int = 0) -> list[C
     """
     check_width(backend, circuit.num_qubits)
     target = usable(backend) if is_laid_out(backend) else backend.target
-    places: list[list[int] | None] = [None]
-    if is_laid_out(backend):
-        places = [*_places(target, circuit.num_qubits)]
-    candidates = []
-    for form in _forms(circuit):
-        for number in range(seed, seed + SEEDS):
-            for region in places:
-                try:
-                    in_gates, layout = _in_region(form, target, region, number)
-                except TranspilerError as error:
-                    raise UserError(f"{backend.name} cannot run this circuit: {error.message}") from None
-                candidates.append(Compiled(in_gates, estimated_success(in_gates, target), number, layout))
+    places = _places(target, circuit.num_qubits) if is_laid_out(backend) else []
+    candidates: list[Compiled] = []
+    try:
+        for form in _forms(circuit):
+            for number in range(seed, seed + SEEDS):
+                if not places:
+                    candidates.append(_anywhere(form, target, number))
+                for shape in places:
+                    candidates += _on_copies(form, target, shape, number)
+    except TranspilerError as error:
+        raise UserError(f"{backend.name} cannot run this circuit: {error.message}") from None
     return sorted(candidates, key=lambda compiled: (-compiled.success, compiled.two_qubit_gates))
 
 
@@ -113,52 +114,53 @@ def _forms(circuit: QuantumCircuit) -> list[QuantumCircuit]:
     return forms
 
 
-def _places(target: Target, width: int) -> list[list[int]]:
-    """Return where on a device a circuit is tried: its connected parts as wholes, then small regions of them."""
+def _places(target: Target, width: int) -> list[Shape]:
+    """Return where on a device a circuit is tried: its connected parts as wholes, then small regions by their shape."""
     wholes = [group for group in connected(couplers(target), working_qubits(target)) if len(group) >= width]
-    return [*wholes, *(region for region in regions(target, width) if region not in wholes)]
+    small = [region for region in regions(target, width) if region not in wholes]
+    return [*(Shape(whole, [whole]) for whole in wholes), *shapes(target, small)]
 
 
-def _in_region(
-    circuit: QuantumCircuit, target: Target, region: list[int] | None, seed: int
-) -> tuple[QuantumCircuit, list[int]]:
-    """Return the circuit in the target's gates on the qubits of a region, and where each of its qubits begins.
+def _anywhere(circuit: QuantumCircuit, target: Target, seed: int) -> Compiled:
+    """Return a circuit in the gates of a target whose qubits have no places."""
+    in_gates = generate_preset_pass_manager(optimization_level=3, target=target, seed_transpiler=seed).run(circuit)
+    return Compiled(in_gates, estimated_success(in_gates, target), seed, list(range(circuit.num_qubits)))
+
+
+def _on_copies(circuit: QuantumCircuit, target: Target, shape: Shape, seed: int) -> list[Compiled]:
+    """Return a circuit in the target's gates where a shape lies best, on COPIES different sets of qubits at most.
 
     Args:
         circuit: With measurements.
         target: Of usable gates.
-        region: Connected qubits; None where qubits have no places.
+        shape: Where the circuit may lie.
         seed: The transpiler's.
     """
-    place = target if region is None else part(target, region)
-    manager = generate_preset_pass_manager(optimization_level=3, target=place, seed_transpiler=seed)
-    in_gates = manager.run(circuit)
-    if region is None:
-        return in_gates, list(range(circuit.num_qubits))
-    placed = QuantumCircuit(
-        QuantumRegister(target.num_qubits, "q"), *in_gates.cregs, global_phase=in_gates.global_phase
+    place = part(target, shape.model)
+    in_gates = generate_preset_pass_manager(optimization_level=3, target=place, seed_transpiler=seed).run(circuit)
+    counts = Counter(
+        (item.operation.name, tuple(in_gates.find_bit(qubit).index for qubit in item.qubits)) for item in in_gates.data
     )
-    placed.compose(in_gates, qubits=region, clbits=range(in_gates.num_clbits), inplace=True)
-    return placed, [region[number] for number in in_gates.layout.initial_index_layout(filter_ancillas=True)]
+    best: dict[frozenset[int], tuple[float, list[int]]] = {}
+    for copy in shape.copies:
+        success = sum(count * _log_success(target, name, copy, place) for (name, place), count in counts.items())
+        if frozenset(copy) not in best or success > best[frozenset(copy)][0]:
+            best[frozenset(copy)] = success, copy
+    found = sorted(best.values(), key=lambda entry: -entry[0])[:COPIES]
+    return [_placed(in_gates, target, copy, seed) for _, copy in found]
 
 
-def regions(target: Target, width: int) -> list[list[int]]:
-    """Return connected regions of `width` qubits, each grown from another qubit by the least calibrated error."""
-    costs = {
-        here: {there: error_in(gate) + error_of(target, "measure", (there,)) for there, gate in gates.items()}
-        for here, gates in neighbours(target).items()
-    }
-    grown = []
-    for start in sorted(costs):
-        region = {start}
-        while len(region) < width:
-            rim = [(cost, qubit) for own in region for qubit, cost in costs[own].items() if qubit not in region]
-            if not rim:
-                break
-            region.add(min(rim)[1])
-        if len(region) == width and sorted(region) not in grown:
-            grown.append(sorted(region))
-    return grown
+def _log_success(target: Target, name: str, copy: list[int], place: tuple[int, ...]) -> float:
+    return math.log1p(-min(error_of(target, name, tuple(copy[number] for number in place)), 0.999))
+
+
+def _placed(in_gates: QuantumCircuit, target: Target, copy: list[int], seed: int) -> Compiled:
+    """Return a circuit compiled for some qubits on those of the whole device."""
+    register = QuantumRegister(target.num_qubits, "q")
+    placed = QuantumCircuit(register, *in_gates.cregs, global_phase=in_gates.global_phase)
+    placed.compose(in_gates, qubits=copy, clbits=range(in_gates.num_clbits), inplace=True)
+    layout = [copy[number] for number in in_gates.layout.initial_index_layout(filter_ancillas=True)]
+    return Compiled(placed, estimated_success(placed, target), seed, layout)
 
 
 def estimated_success(circuit: QuantumCircuit, target: Target) -> float:

@@ -14,11 +14,12 @@ import cirq
 import numpy as np
 import sympy
 from qiskit import QuantumCircuit
-from qiskit.circuit import CircuitInstruction, ParameterExpression
+from qiskit.circuit import ParameterExpression
 from qiskit.quantum_info import Kraus, Operator
 
 from qssl_tf.compiler.compile import READ, Compiled, compile_head
 from qssl_tf.compiler.noise_model import Errors, calibrated_errors
+from qssl_tf.compiler.regions import acting, used_qubits
 from qssl_tf.compiler.snapshots import (
     calibration_checksum,
     calibration_date,
@@ -156,15 +157,6 @@ def simulated(spec: CircuitSpec, compiled: Compiled, errors: Errors) -> PauliSim
     return prepared(gates, steps, support, len(spec.inputs), None)
 
 
-def used_qubits(circuit: QuantumCircuit) -> list[int]:
-    """Return the numbers of the physical qubits on which anything happens."""
-    return sorted({circuit.find_bit(qubit).index for item in _acting(circuit) for qubit in item.qubits})
-
-
-def _acting(circuit: QuantumCircuit) -> list[CircuitInstruction]:
-    return [item for item in circuit.data if item.operation.name != "barrier"]
-
-
 def _parametrized(circuit: QuantumCircuit) -> list[ParameterExpression]:
     """Return the angle of each gate that depends on a symbol, in order."""
     return [
@@ -192,7 +184,7 @@ def _gates(circuit: QuantumCircuit, errors: Errors, wire: dict[int, int]) -> Ite
     """Yield what each gate does and the error behind it."""
     channels: dict[Any, np.ndarray] = {}
     last, angle = next(register for register in circuit.cregs if register.name == READ), 0
-    for item in _acting(circuit):
+    for item in acting(circuit):
         name, place = item.operation.name, tuple(circuit.find_bit(qubit).index for qubit in item.qubits)
         wires = tuple(wire[number] for number in place)
         if name == "measure":

@@ -7,12 +7,13 @@ device of IBM Quantum (`least_busy` chooses one). Nothing falls back silently to
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 from qssl_tf.commands import argument
 from qssl_tf.compiler.noise_model import noise_model
+from qssl_tf.compiler.regions import used_qubits
 from qssl_tf.compiler.snapshots import snapshot, snapshot_names
 from qssl_tf.compiler.working_parts import error_of, is_calibrated
 from qssl_tf.device.own_backend import is_own, lost, not_allowed, own_name, readout_errors, simulator_of
@@ -36,18 +37,21 @@ class Device:
         name: By which it is found again, or `own:NAME` of an object.
         backend: Qiskit's backend, for which circuits are compiled.
         is_local: Whether it is simulated here.
+        models: Aer's noise models that were made, by the qubits that they are of; None is all.
     """
 
     name: str
     backend: Any
     is_local: bool
+    models: dict[frozenset[int] | None, Any] = field(default_factory=dict, repr=False, compare=False)
 
-    def sampler(self, seed: int, suppression: Sequence[str] = ()) -> Any:
+    def sampler(self, seed: int, suppression: Sequence[str] = (), qubits: Sequence[int] | None = None) -> Any:
         """Return a Sampler (primitives version 2).
 
         Args:
             seed: For simulators.
             suppression: Keys of SUPPRESSIONS, for real devices.
+            qubits: Those that circuits use, whose noise alone is simulated; None is all.
         """
         if not self.is_local:
             from qiskit_ibm_runtime.executor_sampler import Sampler
@@ -63,8 +67,9 @@ class Device:
         options: dict[str, Any] = {"max_parallel_experiments": 0}
         if isinstance(self.backend, AerSimulator):
             return SamplerV2.from_backend(self.backend, seed=seed + 1, options={"run_options": options})
-        if self.noise is not None:
-            options["noise_model"] = self.noise
+        noise = self._noise_of(frozenset(qubits)) if qubits is not None else self.noise
+        if noise is not None:
+            options["noise_model"] = noise
         return SamplerV2(seed=seed + 1, options={"backend_options": options})
 
     def simulated(self, pubs: Sequence[Any], seed: int) -> Any:
@@ -73,8 +78,9 @@ class Device:
         Raises:
             UserError: The simulator cannot run them.
         """
+        qubits = sorted({number for circuit, *_ in pubs for number in used_qubits(circuit)})
         try:
-            return self.sampler(seed).run(pubs).result()
+            return self.sampler(seed, qubits=qubits).run(pubs).result()
         except UserError:
             raise
         except Exception as error:  # of Aer, or of a user's own backend, which may raise anything
@@ -83,12 +89,26 @@ class Device:
 
     @cached_property
     def noise(self) -> Any:
-        """Aer's noise model of a simulated device, which takes seconds to make of a snapshot; None without noise."""
+        """Aer's noise model of all qubits, which takes seconds to make of a large snapshot; None without noise."""
+        return self._noise_of(None)
+
+    def _noise_of(self, qubits: frozenset[int] | None) -> Any:
         from qiskit_aer import AerSimulator
 
-        own = isinstance(self.backend, AerSimulator)
-        model = self.backend.options.noise_model if own else noise_model(self.backend)
-        return None if model is None or model.is_ideal() else model
+        if qubits not in self.models:
+            own = isinstance(self.backend, AerSimulator)
+            some = None if qubits is None else sorted(qubits)
+            model = self.backend.options.noise_model if own else noise_model(self.backend, some)
+            self.models[qubits] = None if model is None or model.is_ideal() else model
+        return self.models[qubits]
+
+    @property
+    def is_noisy(self) -> bool:
+        """Whether a simulated device has noise of its own."""
+        from qiskit_aer import AerSimulator
+
+        told = not isinstance(self.backend, AerSimulator) and is_calibrated(self.backend)
+        return told or self.noise is not None
 
     @property
     def is_uncalibrated(self) -> bool:

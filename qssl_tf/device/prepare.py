@@ -47,7 +47,7 @@ def compiled_for(
         report: Called with one line.
     """
     candidates = compile_head(circuit, device.backend, seed)
-    if not device.is_local or device.noise is None:
+    if not device.is_local or not device.is_noisy:
         return candidates[0]
     fewest = min(candidate.active for candidate in candidates)
     different: list[Compiled] = []

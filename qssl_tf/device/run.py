@@ -67,7 +67,7 @@ def plan(
         )
     if line := left_out(chosen.backend):
         say(line)
-    if is_own(chosen.name) and chosen.noise is None:
+    if is_own(chosen.name) and not chosen.is_noisy:
         say(f"{chosen.name}: it has no noise of its own, so only that of the shots is left")
     which = unfinished(run, task.step) or f"step {task.step}"
     say(f"{run.folder}: {which}, {len(task.labels)} test images on {chosen.name}, {options.shots} shots each")

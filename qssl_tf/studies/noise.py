@@ -110,8 +110,9 @@ def _trained(model: Any, data: ImageData, config: Any) -> _Trained:
 def _devices(head: QuantumHead) -> Iterator[tuple[str, PauliSimulation]]:
     """Yield each device's name and the circuit there; a drift keeps the layout."""
     from qssl_tf.compiler.drift import drifted_errors
+    from qssl_tf.compiler.regions import used_qubits
     from qssl_tf.compiler.snapshots import snapshot
-    from qssl_tf.compiler.twin import simulated, twin, used_qubits
+    from qssl_tf.compiler.twin import simulated, twin
 
     own = twin(head.spec, DEVICE)
     yield DEVICE, own.simulation
@@ -173,9 +174,10 @@ def _layouts(trained: _Trained) -> list[dict[str, Any]]:
     """Return the most promising layouts of DEVICE, by estimated success, with the errors of their exact noise."""
     from qssl_tf.compiler.compile import compile_head
     from qssl_tf.compiler.noise_model import calibrated_errors
+    from qssl_tf.compiler.regions import used_qubits
     from qssl_tf.compiler.snapshots import snapshot
     from qssl_tf.compiler.translate import to_qiskit
-    from qssl_tf.compiler.twin import simulated, used_qubits
+    from qssl_tf.compiler.twin import simulated
 
     backend, spec = snapshot(DEVICE), trained.head.spec
     candidates = compile_head(to_qiskit(spec.measurement_circuit, spec.qubits)[0], backend)
