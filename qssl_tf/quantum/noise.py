@@ -1,6 +1,7 @@
 """Noise channels in the circuit, and the paper's measurement between layers.
 
-Strengths are probabilities in [0, 1]. The channels are Cirq's; TFQ samples one trajectory per shot.
+Strengths are probabilities in [0, 1], but for `over_rotation`, the part of its angle by which a gate turns too far. The
+channels are Cirq's; TFQ samples one trajectory per shot.
 """
 
 from collections.abc import Callable, Sequence
@@ -19,6 +20,7 @@ CHANNELS: dict[str, Callable[[float], cirq.Gate]] = {
 }
 # Readout errors: both flips with one probability, or a 0 that is read as 1 and a 1 that is read as 0 apart.
 READOUT = ("readout", "readout_0", "readout_1")
+OVER_ROTATION = "over_rotation"  # coherent: the part by which each rotation of data or weights turns too far
 TWO_QUBIT = "_2q"  # e.g. depolarizing_2q: a separate strength for each qubit of a two-qubit gate
 LEVELS = ("gate", "layer")
 DEVICES = "fake_"  # with which the names of devices begin, those of Qiskit's calibration snapshots
@@ -53,15 +55,16 @@ def read_noise(text: str) -> dict[str, float]:
     strengths = {}
     for part in text.split(","):
         name, _, number = part.strip().partition("=")
-        if name.removesuffix(TWO_QUBIT) not in CHANNELS and name not in READOUT:
-            words = [f"{channel}=P" for channel in (*CHANNELS, *READOUT)]
+        if name.removesuffix(TWO_QUBIT) not in CHANNELS and name not in (*READOUT, OVER_ROTATION):
+            words = [f"{channel}=P" for channel in (*CHANNELS, *READOUT, OVER_ROTATION)]
             raise unknown_name("noise", name, ["none", *words, f"{DEVICES}DEVICE"])
         try:
             strength = float(number)
         except ValueError:
             strength = -1.0
         if not 0.0 <= strength <= 1.0:
-            raise UserError(f"`noise` must give '{name}' a probability from 0 to 1, as in {name}=0.01; got {number!r}.")
+            kind = "part" if name == OVER_ROTATION else "probability"
+            raise UserError(f"`noise` must give '{name}' a {kind} from 0 to 1, as in {name}=0.01; got {number!r}.")
         if name in strengths:
             raise UserError(f"`noise` must name each channel once; got {name} twice in {text!r}.")
         strengths[name] = strength
@@ -100,7 +103,7 @@ def noisy_blocks(blocks: Sequence[cirq.Circuit], strengths: dict[str, float], le
             continue
         operations: list[cirq.Operation] = []
         for operation in block.all_operations():
-            operations.append(operation)
+            operations.append(_over_rotated(operation, strengths.get(OVER_ROTATION, 0.0)))
             if level == "gate" and len(operation.qubits) == 1:
                 operations += [channel(operation.qubits[0]) for channel in one_qubit_channels]
             elif level == "gate":
@@ -110,6 +113,22 @@ def noisy_blocks(blocks: Sequence[cirq.Circuit], strengths: dict[str, float], le
             operations += [channel(qubit) for qubit in sorted(block.all_qubits()) for channel in one_qubit_channels]
         noisy.append(cirq.Circuit(operations))
     return noisy
+
+
+def _over_rotated(operation: cirq.Operation, part: float) -> cirq.Operation:
+    """Return a gate with an angle turned by 1 + part times that angle; others as they are.
+
+    Raises:
+        UserError: A gate with an angle that has no power.
+    """
+    if not part or not cirq.is_parameterized(operation):
+        return operation
+    further = cirq.pow(operation, 1 + part, None)
+    if further is None:
+        raise UserError(
+            f"`noise` must leave {OVER_ROTATION} out here: {operation} is no rotation that can turn further."
+        )
+    return further
 
 
 def _is_cx_or_cz(operation: cirq.Operation) -> bool:

@@ -3,6 +3,7 @@
 import cirq
 import numpy as np
 import pytest
+import sympy
 import tensorflow as tf
 from judges.cirq_values import symbol_values
 from judges.qiskit_circuits import ansatz_circuit, encoding_circuit
@@ -198,3 +199,40 @@ def test_a_gate_gets_the_same_noise_however_it_is_written():
             (block,) = noisy_blocks([cirq.Circuit(operation)], {"depolarizing": 0.1}, "gate")
             channels = [one for one in block.all_operations() if one.gate == cirq.depolarize(0.1)]
             assert len(channels) == (4 if gate == cirq.Y else 2), operation
+
+
+@pytest.mark.parametrize("level", ["gate", "layer"])
+def test_over_rotation_is_all_angles_longer(level):
+    """Angles and weights times 1.04 without noise are the judge, in values and, by the chain rule, in gradients."""
+    further, plain = (
+        QuantumHead(3, "ring", 2, noise=noise, noise_level=level, seed=1) for noise in ("over_rotation=0.04", "none")
+    )
+    x, longer = tf.constant(ANGLES), tf.constant(1.04 * ANGLES)
+    plain.parameters.assign(1.04 * further.parameters)
+    with tf.GradientTape() as tape:
+        value = tf.reduce_sum(further(x) ** 2)
+    with tf.GradientTape() as judge:
+        total = tf.reduce_sum(plain(longer) ** 2)
+    np.testing.assert_allclose(further(x), plain(longer), atol=1e-5)
+    np.testing.assert_allclose(
+        tape.gradient(value, further.parameters.value), 1.04 * judge.gradient(total, plain.parameters.value), atol=1e-4
+    )
+    sampled = noisy_head("over_rotation=0.04", noise_level=level, simulator="tfq")
+    sampled.parameters.assign(further.parameters)
+    ours = sampled(np.repeat(ANGLES, ROWS, axis=0)).numpy().mean(axis=0)
+    assert np.all(np.abs(ours - plain(longer)[0]) < ERROR)
+
+
+def test_how_far_a_gate_turns_is_a_part():
+    with pytest.raises(UserError) as error:
+        read_noise("over_rotation=2")
+    assert (
+        str(error.value) == "`noise` must give 'over_rotation' a part from 0 to 1, as in over_rotation=0.01; got '2'."
+    )
+
+
+def test_a_gate_that_cannot_turn_further_is_named():
+    qubit, angle = cirq.LineQubit(0), sympy.Symbol("t")
+    gate = cirq.PhasedXZGate(x_exponent=angle, z_exponent=0.1, axis_phase_exponent=0.2)(qubit)
+    with pytest.raises(UserError, match="^`noise` must leave over_rotation out here: PhXZ"):
+        noisy_blocks([cirq.Circuit(gate)], read_noise("over_rotation=0.1"), "gate")
