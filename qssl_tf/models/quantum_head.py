@@ -70,6 +70,10 @@ class QuantumHead(tfq.layers.PQC):
         **kwargs: Arguments of every Keras layer (`name`, `dtype`, ...), and `regularizer` and `constraint` of the
             weights.
 
+    Attributes:
+        twin: With the noise of a device, what a run keeps of it: name, date and checksum of the calibration, layout,
+            two-qubit gates and estimated success; else None.
+
     Raises:
         UserError: An argument of the wrong type or out of range, an unknown name, an invalid combination, or inputs
             that are not real numbers of a suitable shape.

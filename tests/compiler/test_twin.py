@@ -4,6 +4,8 @@ Every qubit has an angle of its own and both weights and data are far from any s
 qubits or of symbols can hide.
 """
 
+import functools
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -22,6 +24,12 @@ from qssl_tf.quantum.spec import circuit_spec
 ROUNDING = 1e-5  # of float32: a few hundred products of 16 x 16 matrices, whose entries are at most 1
 
 
+@functools.cache
+def whole_model(name):
+    """Return Aer's own noise model of all qubits of a device."""
+    return NoiseModel.from_backend(snapshot(name))
+
+
 def outcomes_by_aer(circuit, layout, backend):
     """Return the probability of each outcome of the qubits of a layout, the first one most significant."""
     bare = circuit.copy_empty_like()
@@ -33,8 +41,7 @@ def outcomes_by_aer(circuit, layout, backend):
         elif item.operation.name not in ("barrier", "measure"):
             bare.append(item)
     bare.save_probabilities(layout[::-1])  # Qiskit's first qubit is the least significant
-    model = NoiseModel.from_backend(backend)  # of the whole device
-    simulator = AerSimulator(method="density_matrix", noise_model=model, fusion_enable=False)
+    simulator = AerSimulator(method="density_matrix", noise_model=whole_model(backend.name), fusion_enable=False)
     chances = simulator.run(bare).result().data()["probabilities"].reshape([2] * len(layout))
     flips = readout_flips(backend)
     for axis, place in enumerate(layout):
