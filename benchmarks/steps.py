@@ -71,3 +71,6 @@ def all_steps() -> Iterator[dict[str, object]]:
         ours, config = step_call(**settings)
         seconds = medians({"ours": ours, "classical head": classical})
         yield compared(f"train step, preset paper, {name}", config.width, config.batch_size, config.shots, seconds)
+    twin, config = step_call(noise="fake_paris")
+    seconds = medians({"ours": twin, "ours, without noise": step_call()[0]})
+    yield compared("train step, preset paper, twin of fake_paris", config.width, config.batch_size, None, seconds)
