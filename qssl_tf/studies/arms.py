@@ -78,7 +78,7 @@ def arm(name: str) -> Arm:
     Raises:
         UserError: There is none; the message lists the valid names.
     """
-    arms = registered_arms() | NOISE_ARMS | ARMS
+    arms = registered_arms() | ARMS | NOISE_ARMS
     if name not in arms:
         raise unknown_name("arm", name, arms)
     return arms[name]

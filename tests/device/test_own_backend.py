@@ -268,7 +268,7 @@ def test_what_a_backend_raises_is_one_line(monkeypatch):
         def run(self, pubs):
             raise RuntimeError("the cryostat is warm")
 
-    monkeypatch.setattr(backends.Device, "sampler", lambda self, seed: Broken())
+    monkeypatch.setattr(backends.Device, "sampler", lambda self, seed, qubits: Broken())
     with pytest.raises(q.UserError) as error:
         backends.Device("own:x", AerSimulator(), True).simulated([], 0)
     assert str(error.value) == "`backend` own:x cannot simulate this circuit (the cryostat is warm)."

@@ -87,7 +87,7 @@ def test_reports_of_the_other_studies(make_record, tmp_path, name):
     records = [
         make_record(name, condition.name, seed, {(batch, "cached"): (40.0 + seed, 41.0) for batch in study.batches})
         for condition in study.conditions
-        for seed in range(condition.seeds - 1)
+        for seed in range(min(condition.seeds, 3) - 1)
     ]
     path = write_report(ReportData(name, records, None, tmp_path))
     text = path.read_text()

@@ -8,7 +8,7 @@ from qssl_tf.errors import UserError
 from qssl_tf.evaluation.published import published_accuracies
 from qssl_tf.models.custom_encoder import register_encoder
 from qssl_tf.quantum.custom_ansatz import register_ansatz
-from qssl_tf.studies.arms import ARMS
+from qssl_tf.studies.arms import ARMS, NOISE_ARMS
 from qssl_tf.studies.studies import STUDIES, probe_batches, run_specs, study
 from qssl_tf.training.schedule import schedule
 
@@ -32,7 +32,7 @@ def test_every_batch_that_is_probed_is_kept(name):
 def test_names_are_different_and_the_baseline_is_there(name):
     conditions = STUDIES[name].conditions
     assert len({condition.name for condition in conditions}) == len(conditions)
-    assert STUDIES[name].baseline in {condition.series for condition in conditions} <= set(ARMS)
+    assert STUDIES[name].baseline in {condition.series for condition in conditions} <= ARMS.keys() | NOISE_ARMS.keys()
 
 
 def test_the_paper_study_has_all_arms_with_enough_seeds():
