@@ -9,7 +9,11 @@ import pytest
 from environments import NEEDED
 
 ROOT = Path(__file__).resolve().parents[2]
-RESULTS = json.loads((ROOT / "benchmarks/results/latest.json").read_text(encoding="utf-8"))
+KEPT = ROOT / "benchmarks/results"  # those of noise are of another machine than the rest
+RESULTS = [
+    *json.loads((KEPT / "latest.json").read_text(encoding="utf-8")),
+    *json.loads((KEPT / "noise.json").read_text(encoding="utf-8"))["results"],
+]
 FIELDS = ["what", "qubits", "batch", "shots", "ours_s", "peer", "peer_s", "ratio"]
 PINS = sorted((ROOT / "benchmarks" / "pins").glob("*.txt"))
 
@@ -21,7 +25,7 @@ def test_results_have_their_fields_and_ratios():
 
 
 def test_the_documentation_quotes_the_results():
-    """Each row of the tables in docs/benchmarks.md ends in a ratio that stands in latest.json."""
+    """Each row of the tables in docs/benchmarks.md ends in a ratio that stands in the results."""
     rows = re.findall(r"^\| .*\| ([\d.]+) \|$", (ROOT / "docs/benchmarks.md").read_text(encoding="utf-8"), re.M)
     known = {f"{result['ratio']:.{digits}f}" for result in RESULTS for digits in (0, 1, 2)}
     assert len(rows) > 10
