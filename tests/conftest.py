@@ -49,6 +49,7 @@ LONGEST = (
 # test names below `tests/`. `make test` leaves them out, `make test-long` runs them.
 LONG = (
     "benchmarks/test_faults.py::*",
+    "compiler/test_twin.py::test_every_snapshot_has_a_twin[[]*",
     "distributed/test_strategies.py::*[[]4, tfq*",
     "docs/test_pages.py::*[[]cluster]",
     "docs/test_pages.py::*[[]ibm-device]",

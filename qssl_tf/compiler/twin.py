@@ -14,7 +14,7 @@ import cirq
 import numpy as np
 import sympy
 from qiskit import QuantumCircuit
-from qiskit.circuit import ParameterExpression
+from qiskit.circuit import CircuitInstruction, ParameterExpression
 from qiskit.quantum_info import Kraus, Operator
 
 from qssl_tf.compiler.compile import READ, Compiled, compile_head
@@ -39,8 +39,19 @@ from qssl_tf.quantum.simulators import PAULI_WIDTH
 from qssl_tf.quantum.spec import CircuitSpec
 from qssl_tf.quantum.transfer import Transfer, transfer_of_channel, transfer_of_gate
 
-# A device's gates with an angle, as Cirq has them.
-ROTATIONS = {"rx": cirq.XPowGate, "ry": cirq.YPowGate, "rz": cirq.ZPowGate, "rzz": cirq.ZZPowGate}
+HALF_PI = np.pi / 2
+# A device's gates with angles as rotations, the first to act first: (gate of Cirq, number of its angle, or an angle).
+ROTATIONS: dict[str, tuple[tuple[Any, int | float], ...]] = {
+    "rx": ((cirq.XPowGate, 0),),
+    "ry": ((cirq.YPowGate, 0),),
+    "rz": ((cirq.ZPowGate, 0),),
+    "rzz": ((cirq.ZZPowGate, 0),),
+    "p": ((cirq.ZPowGate, 0),),
+    "u1": ((cirq.ZPowGate, 0),),
+    "u2": ((cirq.ZPowGate, 1), (cirq.YPowGate, HALF_PI), (cirq.ZPowGate, 0)),
+    "u3": ((cirq.ZPowGate, 2), (cirq.YPowGate, 0), (cirq.ZPowGate, 1)),
+    "u": ((cirq.ZPowGate, 2), (cirq.YPowGate, 0), (cirq.ZPowGate, 1)),
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -157,18 +168,23 @@ def simulated(spec: CircuitSpec, compiled: Compiled, errors: Errors) -> PauliSim
     return prepared(gates, steps, support, len(spec.inputs), None)
 
 
-def _parametrized(circuit: QuantumCircuit) -> list[ParameterExpression]:
-    """Return the angle of each gate that depends on a symbol, in order."""
-    return [
-        angle for item in circuit.data for angle in item.operation.params
-        if isinstance(angle, ParameterExpression) and angle.parameters
-    ]  # fmt: skip
+def _is_symbolic(angle: Any) -> bool:
+    return isinstance(angle, ParameterExpression) and bool(angle.parameters)
+
+
+def _rotations(item: CircuitInstruction) -> list[tuple[Any, Any]]:
+    """Return the rotations of a gate, each with its angle, the first to act first; [] of a gate without symbols."""
+    angles = item.operation.params
+    if not any(map(_is_symbolic, angles)):
+        return []
+    parts = ROTATIONS[item.operation.name]
+    return [(kind, angles[angle] if isinstance(angle, int) else angle) for kind, angle in parts]
 
 
 def _angles(circuit: QuantumCircuit, spec: CircuitSpec) -> GatewiseCircuit:
     """Return how each gate's angle depends on the head's symbols."""
     column = {str(symbol): number for number, symbol in enumerate(spec.inputs + spec.weights)}
-    angles = _parametrized(circuit)
+    angles = [angle for item in acting(circuit) for _, angle in _rotations(item) if _is_symbolic(angle)]
     slopes, offsets = np.zeros((len(angles), len(column))), np.zeros(len(angles))
     for number, angle in enumerate(angles):
         for symbol in angle.parameters:
@@ -191,10 +207,14 @@ def _gates(circuit: QuantumCircuit, errors: Errors, wire: dict[int, int]) -> Ite
             if item.clbits[0] not in last:  # between layers, its outcome is not kept
                 yield Transfer(wires, transfer_of_channel(cirq.kraus(DEPHASING))[np.newaxis])
             continue
-        if any(isinstance(value, ParameterExpression) and value.parameters for value in item.operation.params):
-            yield Transfer(wires, transfer_of_gate(_rotation(name, len(wires)).terms), angle)
-            angle += 1
-        else:
+        for rotation, value in _rotations(item):
+            terms = _terms(rotation, len(wires))
+            if _is_symbolic(value):
+                yield Transfer(wires, terms, angle)
+                angle += 1
+            else:
+                yield Transfer(wires, np.tensordot(_functions(float(value)), terms, 1)[np.newaxis])
+        if not _rotations(item):
             kind = (name, tuple(map(float, item.operation.params)))
             if kind not in channels:
                 channels[kind] = transfer_of_channel([Operator(item.operation).data])
@@ -205,10 +225,15 @@ def _gates(circuit: QuantumCircuit, errors: Errors, wire: dict[int, int]) -> Ite
             yield Transfer(wires[::-1], channels[name, place][np.newaxis])
 
 
-def _rotation(name: str, wires: int) -> Any:
-    """Return a device's gate with an angle, which is the same whichever of its qubits comes first."""
-    operation = ROTATIONS[name](exponent=sympy.Symbol("angle") / sympy.pi)(*cirq.LineQubit.range(wires))
-    return shared_gate(operation, tuple(range(wires)), 0)
+def _terms(rotation: Any, wires: int) -> np.ndarray:
+    """Return the terms of a rotation, which is the same whichever of its qubits comes first."""
+    operation = rotation(exponent=sympy.Symbol("angle") / sympy.pi)(*cirq.LineQubit.range(wires))
+    return transfer_of_gate(shared_gate(operation, tuple(range(wires)), 0).terms)
+
+
+def _functions(angle: float) -> np.ndarray:
+    """Return what the terms of a gate belong to."""
+    return np.array([1.0, np.cos(angle), np.sin(angle), np.cos(angle / 2), np.sin(angle / 2)])
 
 
 def _readout(errors: Errors, layout: list[int], wire: dict[int, int]) -> Iterator[Transfer]:

@@ -13,7 +13,7 @@ from qiskit_aer import AerSimulator
 from qiskit_aer.noise import NoiseModel, pauli_error
 
 from qssl_tf.compiler.compile import READ
-from qssl_tf.compiler.snapshots import readout_flips, snapshot
+from qssl_tf.compiler.snapshots import readout_flips, snapshot, snapshot_names
 from qssl_tf.compiler.twin import twin
 from qssl_tf.errors import UserError
 from qssl_tf.models.quantum_head import QuantumHead
@@ -74,6 +74,8 @@ CASES = [
     ("fake_marrakesh", {"width": 4, "ansatz": "sim13", "layers": 1, "measure": "X0,Y1Z2,X0Z3"}),
     ("fake_brooklyn", {"width": 4, "ansatz": "strongly_entangling"}),
     ("fake_sherbrooke", {"width": 3, "mid_circuit_measurement": True}),  # ECR gates
+    ("fake_johannesburg", {"width": 4}),  # U1, U2 and U3 gates
+    ("fake_fractional", {"width": 3, "encoding": "angle_y"}),  # RX and RZZ of any angle
 ]
 
 
@@ -85,6 +87,19 @@ def test_expectations_are_those_of_aers_density_matrix(name, circuit):
     found = run(tf.constant(angles, tf.float32), tf.constant(weights, tf.float32), tf.zeros(2, tf.int32), 0).numpy()
     for row, values in zip(angles, found, strict=True):
         np.testing.assert_allclose(values, expectations_by_aer(spec, name, row, weights)[0], atol=ROUNDING)
+
+
+@pytest.mark.parametrize("name", snapshot_names())
+def test_every_snapshot_has_a_twin(name):
+    spec, backend = circuit_spec(3, "ring", 1), snapshot(name)
+    if backend.num_qubits < 3:
+        with pytest.raises(UserError, match=f"`noise` must have at least 3 qubits for this run; {name} has 1."):
+            twin(spec, name)
+        return
+    angles, weights = drawn(spec, rows=1)
+    run = differentiated(twin(spec, name).simulation)
+    found = run(tf.constant(angles, tf.float32), tf.constant(weights, tf.float32), tf.zeros(2, tf.int32), 0).numpy()
+    np.testing.assert_allclose(found[0], expectations_by_aer(spec, name, angles[0], weights)[0], atol=ROUNDING)
 
 
 def test_gradients_are_those_of_aers_density_matrix():
