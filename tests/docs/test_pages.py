@@ -47,7 +47,8 @@ SAID = {
     "--dataset cells": "images of cells",
     "--data-dir photos": "images of photos",
     "--split validation": "validation images",
-    "--report": "report: docs/results/report.md",
+    "--results docs/results --report": "report: docs/results/report.md",
+    "--results docs/results/noise --report": "report: docs/results/noise/report-noise-digits.md",
     "qssl share": "shared-digits",
 }
 # Page -> files that are there when it was run: an own circuit reached the device.
@@ -133,7 +134,7 @@ def test_a_page_does_what_it_says(page, workspace, free_ports, own_words, monkey
             assert block.language in ("text", "json"), block.language
     for place in LEFT.get(page.stem, ()):
         assert list(workspace.glob(place)), place
-    for name in ("report.md", "report-states.md"):  # one page writes them anew, from the records
+    for name in ("report.md", "report-states.md", "noise/report-noise-digits.md"):  # written anew, from the records
         assert (workspace / "docs/results" / name).read_bytes() == (DOCS / "results" / name).read_bytes()
 
 
