@@ -127,5 +127,6 @@ def _draw_panel(axis: Any, table: Mapping[str, Mapping[str, Mapping[int, float]]
             axis.plot([place + shift] * len(values), values, "_", color=style["color"], alpha=0.5)
             label = {"label": name.replace("_", " ")} if place == 0 else {}
             axis.plot([place + shift], [np.mean(values)], linestyle="none", **style, **label)
-    axis.set_xticks(range(len(devices)), devices, rotation=60, ha="right")
+    names = [device.partition(", ")[2] or device for device in devices]  # a drift is of the device before it
+    axis.set_xticks(range(len(devices)), names, rotation=60, ha="right")
     axis.grid(axis="y")
