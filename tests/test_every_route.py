@@ -17,6 +17,10 @@ from judges.drawn_circuits import WIDTH, Drawn, Step, heads
 from qiskit import QuantumCircuit, qasm3, qpy
 
 from qssl_tf.compiler.compile import READ, compile_head
+from qssl_tf.compiler.noise_model import Errors
+from qssl_tf.compiler.snapshots import snapshot
+from qssl_tf.compiler.translate import to_qiskit
+from qssl_tf.compiler.twin import simulated
 from qssl_tf.device.backends import device
 from qssl_tf.device.counts import expectations
 from qssl_tf.device.export import FORMS, manual
@@ -26,6 +30,7 @@ from qssl_tf.quantum.custom_ansatz import register_ansatz
 from qssl_tf.quantum.gradient_rules import SPSA_STEP
 from qssl_tf.quantum.measurement import GRADIENTS
 from qssl_tf.quantum.observables import support_mask
+from qssl_tf.quantum.pauli_simulator import differentiated
 from qssl_tf.quantum.simulators import PAULI_ENCODINGS, PAULI_GRADIENTS
 
 MORE = int(os.environ.get("QSSL_EXAMPLES", "1"))
@@ -173,6 +178,27 @@ def test_translator_exports_and_device(drawn):
     counted = on.sampler(1).run([pub]).result()[0].data[READ]
     found = expectations(counted, support_mask(head.spec.observables, head.spec.qubits))[0]
     np.testing.assert_allclose(found, judge, atol=SHOT_ERROR)
+
+
+@pytest.mark.usefixtures("own_words")
+@settings(varied, max_examples=6 * MORE)
+@given(drawn=heads())
+def test_the_twin_of_a_device_without_errors(drawn):
+    """Compiled for fake_manila with its symbols kept, every error 0: the head as it is written."""
+    register_ansatz("drawn", min_width=WIDTH)(drawn.gates)
+    head, backend = head_of(drawn), snapshot("fake_manila")
+    if drawn.encoding not in PAULI_ENCODINGS:
+        return
+    compiled = compile_head(to_qiskit(head.spec.measurement_circuit, head.spec.qubits)[0], backend)
+    none = Errors({}, dict.fromkeys(range(backend.num_qubits), (0.0, 0.0)))
+    runs = [run for run in (simulated(head.spec, one, none) for one in compiled[:4]) if run is not None]
+    assert runs, "no candidate keeps the data in front"
+    angles = head.spec.encoding.angles(np.array([drawn.features]), np, WIDTH).astype(np.float32)
+    weights = tf.constant(drawn.weights, tf.float32)
+    for run in runs:
+        found = differentiated(run)(tf.constant(angles), weights, tf.zeros(2, tf.int32), 0)[0]
+        # Qiskit's compiler makes several times as many gates.
+        np.testing.assert_allclose(found, drawn.expectations(), atol=10 * rounding(head))
 
 
 @pytest.mark.usefixtures("own_words")
