@@ -53,7 +53,7 @@ LONG = (
     "distributed/test_strategies.py::*[[]4, tfq*",
     "docs/test_pages.py::*[[]cluster]",
     "docs/test_pages.py::*[[]ibm-device]",
-    "docs/test_pages.py::*[[]noise]",
+    "docs/test_pages.py::*[[]noise*",
     "docs/test_pages.py::*[[]own-*]",
     "docs/test_pages.py::*[[]search]",
     "docs/test_pages.py::*[[]share]",
