@@ -200,6 +200,8 @@ def checked(name: str, value: Any) -> Any:
         UserError: It is of another type or out of the setting's range.
     """
     value = _as_type(name, value, _hints()[name])
+    if name == "noise":
+        value = value.strip()  # device runs compare it with the device's name
     _check_range(name, value, Config.__dataclass_fields__[name].metadata)
     return value
 

@@ -7,7 +7,7 @@ def parser() -> Parser:
     """Return the command line."""
     flags = Parser(description="Read a device's noise from its snapshot, as words for --noise.")
     flags.add_argument("name", help="snapshot, such as fake_paris")
-    flags.add_argument("--qubits", type=int, default=8, help="number of connected qubits to average over (default: 8)")
+    flags.add_argument("--qubits", type=int, help="connected qubits to average over (default: 8, or all of fewer)")
     return flags
 
 
@@ -19,4 +19,5 @@ def main() -> None:
     from qssl_tf.compiler.snapshots import snapshot
 
     backend = snapshot(arguments.name)
-    print(noise_words(average_noise(backend, connected_qubits(backend, arguments.qubits))))
+    count = min(8, backend.num_qubits) if arguments.qubits is None else arguments.qubits
+    print(noise_words(average_noise(backend, connected_qubits(backend, count))))

@@ -83,6 +83,8 @@ def connected_qubits(backend: Any, count: int) -> list[int]:
     Raises:
         UserError: The device has fewer.
     """
+    if backend.num_qubits < 2:
+        raise UserError(f"{backend.name} has one qubit, and an average is of two at least that a gate joins.")
     if not 2 <= count <= backend.num_qubits:
         raise UserError(f"`qubits` must be from 2 to {backend.num_qubits} on {backend.name}; got {count}.")
     check_width(backend, count)

@@ -6,6 +6,7 @@ readout errors. The result is simulated exactly (`quantum.pauli_simulator`).
 """
 
 import dataclasses
+import difflib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -28,7 +29,7 @@ from qssl_tf.compiler.snapshots import (
 )
 from qssl_tf.compiler.translate import to_qiskit
 from qssl_tf.compiler.working_parts import check_width
-from qssl_tf.errors import UserError, unknown_name
+from qssl_tf.errors import UserError, shown
 from qssl_tf.quantum.gates import shared_gate
 from qssl_tf.quantum.gatewise import GatewiseCircuit
 from qssl_tf.quantum.noise import DEPHASING, readout_errors
@@ -110,7 +111,11 @@ def twin(spec: CircuitSpec, name: str) -> Twin:
         try:
             backend = snapshot(name)
         except UserError:
-            raise unknown_name("noise", name, ["none", "channels", *snapshot_names()]) from None
+            near = difflib.get_close_matches(name, snapshot_names(), n=1)
+            raise UserError(
+                "`noise` must be none, channels such as depolarizing=0.01, or the name of a calibration snapshot such "
+                f"as fake_paris; got {shown(name)}.{f' Did you mean {near[0]!r}?' if near else ''}"
+            ) from None
         _twins[key] = twin_on(spec, backend)
     return _twins[key]
 
@@ -131,7 +136,7 @@ def twin_on(spec: CircuitSpec, backend: Any) -> Twin:
     Raises:
         UserError: The backend has too few qubits, or its gates cannot make the circuit.
     """
-    check_width(backend, len(spec.qubits), "noise")
+    check_width(backend, len(spec.qubits), "`noise` must name a device with")
     candidates = compile_head(to_qiskit(spec.measurement_circuit, spec.qubits)[0], backend)
     fewest = min(candidate.active for candidate in candidates)
     if fewest > PAULI_WIDTH:

@@ -162,27 +162,25 @@ def left_out(backend: Any) -> str:
     return f"{backend.name}: left out as dead by its calibration: {qubits} qubits, {lost} couplers between the others"
 
 
-def check_width(backend: Any, width: int, setting: str = "backend") -> None:
+def check_width(backend: Any, width: int, rule: str = "`backend` must have") -> None:
     """Refuse a backend without that many qubits that work and are connected.
 
     Args:
         backend: A Qiskit backend.
         width: How many.
-        setting: What named the backend.
+        rule: The beginning of the sentence that refuses it.
 
     Raises:
         UserError: It says how many there are.
     """
     if backend.num_qubits is not None and width > backend.num_qubits:
-        raise UserError(
-            f"`{setting}` must have at least {width} qubits for this run; {backend.name} has {backend.num_qubits}."
-        )
+        raise UserError(f"{rule} at least {width} qubits for this run; {backend.name} has {backend.num_qubits}.")
     if not is_laid_out(backend):
         return
     target = usable(backend)
     largest = len(connected(couplers(target), working_qubits(target))[0])
     if width > largest:
         raise UserError(
-            f"`{setting}` must have at least {width} connected qubits for this run; by its calibration "
+            f"{rule} at least {width} connected qubits for this run; by its calibration "
             f"{backend.name} has {largest} that work."
         )

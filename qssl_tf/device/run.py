@@ -31,9 +31,10 @@ from qssl_tf.plots.gates import draw_gates
 from qssl_tf.plots.run import confusion
 from qssl_tf.quantum.observables import support_mask
 from qssl_tf.training.metadata import unfinished
-from qssl_tf.training.runs import Run, check_own, versions
+from qssl_tf.training.runs import DEVICE_PACKAGES, Run, check_own, versions
 
-RECORDED = ("qiskit", "qiskit-aer", "qiskit-ibm-runtime")
+# Mitigation -> the noise that it removes, though the classifier may know it; `affine` aims at the classifier's values.
+REMOVED = {"readout": "the errors of the readout", "zne": "the noise of gates on two qubits"}
 
 
 def say(line: str) -> None:
@@ -60,10 +61,10 @@ def plan(
     at_most = rows_a_job(chosen, count, options.shots, options.suppression)
     task = problem(run, checkpoint, options.images, options.seed, data)
     _check_calibration(task, options.mitigation)
-    if run.config.noise != "none" and options.mitigation in ("readout", "zne"):
+    if run.config.noise != "none" and options.mitigation in REMOVED:
         say(
             f"the probe's classifier was fitted to values with the noise {run.config.noise}; "
-            f"{options.mitigation} estimates those without"
+            f"{options.mitigation} removes {REMOVED[options.mitigation]} from the device's"
         )
     if line := left_out(chosen.backend):
         say(line)
@@ -159,7 +160,7 @@ def going_on(run: Run, ledger: Ledger) -> str:
 def _versions() -> dict[str, str]:
     from importlib import metadata
 
-    return versions() | {name: metadata.version(name) for name in RECORDED}
+    return versions() | {name: metadata.version(name) for name in DEVICE_PACKAGES}
 
 
 def _stored(task: Problem) -> dict[str, np.ndarray]:

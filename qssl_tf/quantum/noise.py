@@ -4,6 +4,7 @@ Strengths are probabilities in [0, 1], but for `over_rotation`, the part of its 
 channels are Cirq's; TFQ samples one trajectory per shot.
 """
 
+import re
 from collections.abc import Callable, Sequence
 
 import cirq
@@ -34,12 +35,17 @@ def device_of(text: str) -> str | None:
     """
     parts = [part.strip() for part in text.split(",")]
     devices = [part for part in parts if part.startswith(DEVICES)]
-    if devices and len(parts) > 1:
+    if not devices:
+        return None
+    if len(parts) > 1:
+        name = re.split(r"\W", devices[0])[0]
         raise UserError(
-            f"`noise` must be the name of one device, or channels such as depolarizing=0.01; got {text!r}; "
-            f"`qssl noise {devices[0].partition('=')[0]}` prints a device's noise as channels, to be changed."
+            f"`noise` must be one device alone, or channels alone; got {text!r}; `qssl noise {name}` prints the "
+            "device's average noise as channels, which can be edited."
         )
-    return devices[0] if devices else None
+    if "=" in text:
+        raise UserError(f"`noise` must give a device without a number, as in {text.partition('=')[0]}; got {text!r}.")
+    return devices[0]
 
 
 def read_noise(text: str) -> dict[str, float]:
@@ -54,7 +60,9 @@ def read_noise(text: str) -> dict[str, float]:
         return {}
     strengths = {}
     for part in text.split(","):
-        name, _, number = part.strip().partition("=")
+        name, number = (word.strip() for word in (*part.split("=", 1), "")[:2])
+        if not name:
+            raise UserError(f"`noise` must name a channel between its commas, as in readout=0.02; got {text!r}.")
         if name.removesuffix(TWO_QUBIT) not in CHANNELS and name not in (*READOUT, OVER_ROTATION):
             words = [f"{channel}=P" for channel in (*CHANNELS, *READOUT, OVER_ROTATION)]
             raise unknown_name("noise", name, ["none", *words, f"{DEVICES}DEVICE"])
@@ -63,7 +71,7 @@ def read_noise(text: str) -> dict[str, float]:
         except ValueError:
             strength = -1.0
         if not 0.0 <= strength <= 1.0:
-            kind = "part" if name == OVER_ROTATION else "probability"
+            kind = "fraction" if name == OVER_ROTATION else "probability"
             raise UserError(f"`noise` must give '{name}' a {kind} from 0 to 1, as in {name}=0.01; got {number!r}.")
         if name in strengths:
             raise UserError(f"`noise` must name each channel once; got {name} twice in {text!r}.")

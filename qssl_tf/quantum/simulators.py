@@ -68,7 +68,10 @@ def _check_device(simulator: str, measurement: Measurement, encoding: str, obsta
             f"got '{measurement.gradient}'."
         )
     if obstacle:
-        raise UserError(f"`noise` must be channels or none here: {obstacle}; got '{name}'.")
+        raise UserError(
+            f"`noise` must be channels or none here: {obstacle}; got '{name}'; take fewer qubits, or channels with "
+            "`shots` and a `gradient` other than adjoint."
+        )
     if simulator not in ("auto", "pauli"):
         raise UserError(f"`simulator` must be auto or pauli with the noise of a device; got '{simulator}'.")
 

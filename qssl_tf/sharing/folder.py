@@ -57,7 +57,7 @@ def share(
         save_weights(Run(target, config), run.model, run.step)
         write_json(target / "config.json", config.to_dict())
         write_json(target / "versions.json", {name: entry for name, entry in versions.items() if name != "machine"})
-        for name in ("data.json", *(("probe.json", "probe.npz") if probe else ())):
+        for name in ("data.json", "twin.json", *(("probe.json", "probe.npz") if probe else ())):
             _copy(run.folder / name, target / name)
         for name in () if small else OPTIONAL_FILES:
             _copy(run.folder / name, target / name)

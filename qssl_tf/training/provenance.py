@@ -109,9 +109,16 @@ def check_twin(run: Run, model: SimCLR) -> None:
     if now is None:
         return
     then = read_twin(run)
+    if then["device"] != now["device"]:
+        raise UserError(
+            f"{run.folder} was trained for {then['device']} by its twin.json and for {now['device']} by its "
+            "config.json; restore the one that was changed."
+        )
     remedy = f"install the packages of {run.folder / 'versions.json'}, or train a new run"
     if then["checksum"] != now["checksum"]:
-        dates = [f"of {twin['calibrated'] or 'an unknown date'}" for twin in (then, now)]
+        dates = [
+            f"of {twin['calibrated'] or 'an unknown date'} (checksum {twin['checksum'][:8]})" for twin in (then, now)
+        ]
         raise UserError(
             f"{run.folder} was trained for {now['device']} with a calibration {dates[0]}, and the one here, "
             f"{dates[1]}, has other numbers; {remedy}."

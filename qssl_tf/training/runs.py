@@ -28,6 +28,7 @@ PACKAGE = Path(__file__).resolve().parents[1]
 WEIGHTS = PACKAGE / "weights"  # trained runs that come with the package
 SHOWN_RUNS = 5  # in messages
 PARTS = ("checkpoints", "state", "figures", "tensorboard")  # folders in a run folder
+DEVICE_PACKAGES = ("qiskit", "qiskit-aer", "qiskit-ibm-runtime")  # on which a device's circuit and noise depend
 RECORDED_PACKAGES = (
     "qssl-tf", "tensorflow", "tensorflow-quantum", "keras", "cirq-core", "numpy", "tensorflow-datasets", "scikit-learn",
 )  # fmt: skip
@@ -110,7 +111,9 @@ def create_run(
         with making(folder) as temporary:  # so that a killed process leaves no incomplete folder under that name
             for part in PARTS:
                 (temporary / part).mkdir()
-            write_json(temporary / "versions.json", versions() | {"dataset": dataset} | dict(custom_parts or {}))
+            own = {"dataset": dataset} | dict(custom_parts or {})
+            of_device = {package: metadata.version(package) for package in DEVICE_PACKAGES} if twin else {}
+            write_json(temporary / "versions.json", versions() | of_device | own)
             if image_metadata is not None:
                 write_json(temporary / "data.json", dict(image_metadata))
             if twin is not None:

@@ -227,7 +227,8 @@ def test_how_far_a_gate_turns_is_a_part():
     with pytest.raises(UserError) as error:
         read_noise("over_rotation=2")
     assert (
-        str(error.value) == "`noise` must give 'over_rotation' a part from 0 to 1, as in over_rotation=0.01; got '2'."
+        str(error.value)
+        == "`noise` must give 'over_rotation' a fraction from 0 to 1, as in over_rotation=0.01; got '2'."
     )
 
 

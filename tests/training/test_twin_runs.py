@@ -7,6 +7,7 @@ import pytest
 
 import qssl_tf as q
 from qssl_tf.errors import UserError
+from qssl_tf.sharing.folder import share
 from qssl_tf.training.runs import open_run
 from qssl_tf.training.verify import damaged_files
 
@@ -48,8 +49,13 @@ def test_a_device_run_has_that_very_layout_and_only_the_noise_of_its_shots(run, 
 
 def test_estimates_of_values_without_noise_are_named(run, capsys):
     q.run_on_device(run.folder, "fake_manila", images=10, shots=100, mitigation="readout")
-    line = "the probe's classifier was fitted to values with the noise fake_manila; readout estimates those without\n"
-    assert line in capsys.readouterr().out
+    assert (
+        capsys.readouterr().out.count(
+            "the probe's classifier was fitted to values with the noise fake_manila; readout removes the errors of the "
+            "readout from the device's\n"
+        )
+        == 1
+    )
 
 
 def test_another_calibration_is_refused_and_nothing_is_lost(run, changed):
@@ -59,7 +65,8 @@ def test_another_calibration_is_refused_and_nothing_is_lost(run, changed):
         with pytest.raises(UserError) as caught:
             again(run.folder)
         assert str(caught.value).startswith(
-            f"{run.folder} was trained for fake_manila with a calibration of 2031-01-01, and the one here, of 20"
+            f"{run.folder} was trained for fake_manila with a calibration of 2031-01-01 (checksum "
+            "00000000), and the one here, of "
         )
         assert str(caught.value).endswith(
             f", has other numbers; install the packages of {run.folder / 'versions.json'}, or train a new run."
@@ -73,6 +80,29 @@ def test_another_layout_is_refused(run, changed):
         UserError, match=r" was trained on qubits \[4, 3, 2\] of fake_manila with \d+ two-qubit gates, "
     ):
         q.load_run(run.folder)
+
+
+def test_another_device_is_refused(run, changed):
+    changed(device="fake_lima")
+    with pytest.raises(UserError) as caught:
+        q.load_run(run.folder)
+    assert str(caught.value) == (
+        f"{run.folder} was trained for fake_lima by its twin.json and for fake_manila by its config.json; restore the "
+        "one that was changed."
+    )
+
+
+def test_spaces_around_the_name_are_dropped_and_qiskits_versions_are_kept(run):
+    assert q.Config(noise=" fake_manila ").noise == "fake_manila"
+    assert {"qiskit", "qiskit-aer", "qiskit-ibm-runtime"} <= json.loads(
+        (run.folder / "versions.json").read_text()
+    ).keys()
+
+
+def test_a_shared_run_brings_its_twin(run, tmp_path):
+    folder = share(q.load_run(run.folder), tmp_path / "shared", licence="CC-BY-4.0")
+    assert q.load_run(folder).model.head.twin == run.model.head.twin
+    assert "twin.json" in (folder / "SHA256SUMS").read_text()
 
 
 def test_a_damaged_or_missing_record_is_named(run, changed):
