@@ -84,7 +84,9 @@ def connected_qubits(backend: Any, count: int) -> list[int]:
         UserError: The device has fewer.
     """
     if backend.num_qubits < 2:
-        raise UserError(f"{backend.name} has one qubit, and an average is of two at least that a gate joins.")
+        raise UserError(
+            f"{backend.name} has one qubit, and an average is of two at least that a gate joins; name another."
+        )
     if not 2 <= count <= backend.num_qubits:
         raise UserError(f"`qubits` must be from 2 to {backend.num_qubits} on {backend.name}; got {count}.")
     check_width(backend, count)
