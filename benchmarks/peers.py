@@ -40,7 +40,7 @@ RINGS = (
     Peer("PennyLane lightning.qubit, adjoint", "pennylane", ("pennylane_ring.py", "lightning.qubit"), 512),
     Peer("Qiskit Machine Learning, EstimatorQNN", "qiskit", ("qiskit_ring.py",), 2, rounds=3),
 )
-MIXED = Peer("PennyLane default.mixed, backprop", "pennylane", ("pennylane_noise.py",), 2, rounds=3)
+MIXED = Peer("PennyLane default.mixed, backprop", "pennylane", ("pennylane_ring.py", "default.mixed"), 2, rounds=3)
 STRENGTHS = (0.01, 0.005, 0.02)  # depolarizing, amplitude damping, readout
 TORCH = Peer("PyTorch", "torch", ("torch_encoder.py",), 256)
 

@@ -143,15 +143,14 @@ def _on_copies(circuit: QuantumCircuit, target: Target, shape: Shape, seed: int)
     )
     best: dict[frozenset[int], tuple[float, list[int]]] = {}
     for copy in shape.copies:
-        success = sum(count * _log_success(target, name, copy, place) for (name, place), count in counts.items())
+        success = sum(
+            count * _log_success(target, name, tuple(copy[number] for number in place))
+            for (name, place), count in counts.items()
+        )
         if frozenset(copy) not in best or success > best[frozenset(copy)][0]:
             best[frozenset(copy)] = success, copy
     found = sorted(best.values(), key=lambda entry: -entry[0])[:COPIES]
     return [_placed(in_gates, target, copy, seed) for _, copy in found]
-
-
-def _log_success(target: Target, name: str, copy: list[int], place: tuple[int, ...]) -> float:
-    return math.log1p(-min(error_of(target, name, tuple(copy[number] for number in place)), 0.999))
 
 
 def _placed(in_gates: QuantumCircuit, target: Target, copy: list[int], seed: int) -> Compiled:
@@ -168,8 +167,12 @@ def estimated_success(circuit: QuantumCircuit, target: Target) -> float:
     logarithm = 0.0
     for item in circuit.data:
         place = tuple(circuit.find_bit(qubit).index for qubit in item.qubits)
-        logarithm += math.log1p(-min(error_of(target, item.operation.name, place), 0.999))
+        logarithm += _log_success(target, item.operation.name, place)
     return math.exp(logarithm)
+
+
+def _log_success(target: Target, name: str, place: tuple[int, ...]) -> float:
+    return math.log1p(-min(error_of(target, name, place), 0.999))
 
 
 def folded(circuit: QuantumCircuit, scale: int) -> QuantumCircuit:

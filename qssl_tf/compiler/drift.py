@@ -37,8 +37,11 @@ def drifted_errors(backend: Any, qubits: Sequence[int], scale: float = 1.0, seed
         source = _exchanged(sorted(table), rng) if pairs else {place: exchanged[place] for place in table}
         entries = {place: _scaled(table[source[place]], table[place], scale) for place in table}
         later.add_instruction(operation, entries, name=name)
-    flips = {qubit: tuple(min(scale * flip, 0.5) for flip in today.readout[of_qubit[qubit]]) for qubit in today.readout}
-    return Errors(gate_errors(later), flips)  # type: ignore[arg-type]
+    flips = {}
+    for qubit, other in of_qubit.items():
+        gained, lost = today.readout[other]
+        flips[qubit] = (min(scale * gained, 0.5), min(scale * lost, 0.5))
+    return Errors(gate_errors(later), flips)
 
 
 def _exchanged(places: Sequence[tuple[int, ...]], rng: np.random.Generator | None) -> dict:

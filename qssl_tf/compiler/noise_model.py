@@ -7,45 +7,28 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from qiskit.providers import BackendV2, Options
 from qiskit.transpiler import Target
 
 from qssl_tf.compiler.snapshots import readout_flips
 from qssl_tf.compiler.working_parts import error_of
 
 
-class Neighbourhood(BackendV2):
+class Neighbourhood:
     """Some qubits of a backend under their own numbers, with the gates among them: what Aer reads of a calibration."""
+
+    version = 2  # of Qiskit's interface, by which Aer knows that there is a target
 
     def __init__(self, backend: Any, qubits: Sequence[int]):
         """Take from `backend` the gates whose qubits are all among `qubits`."""
-        super().__init__(name=backend.name)
         whole = backend.target
         # Aer reads no relaxation times where a single qubit lacks its entry, so the others keep theirs.
-        self._target = Target(num_qubits=whole.num_qubits, dt=whole.dt, qubit_properties=whole.qubit_properties)
+        self.target = Target(num_qubits=whole.num_qubits, dt=whole.dt, qubit_properties=whole.qubit_properties)
         for name in whole.operation_names:
             table = whole[name] or {}
             places = {place: entry for place, entry in table.items() if place and set(place) <= set(qubits)}
             if places:
-                self._target.add_instruction(whole.operation_from_name(name), places, name=name)
-
-    @property
-    def target(self) -> Target:
-        """The gates with their calibration."""
-        return self._target
-
-    @property
-    def max_circuits(self) -> None:
-        """No limit."""
-        return None
-
-    @classmethod
-    def _default_options(cls) -> Options:
-        return Options()
-
-    def run(self, run_input: Any, **options: Any) -> Any:
-        """Run nothing: noise is read from it."""
-        raise NotImplementedError
+                self.target.add_instruction(whole.operation_from_name(name), places, name=name)
+        self.operation_names, self.dt = list(self.target.operation_names), whole.dt
 
 
 def noise_model(backend: Any, qubits: Sequence[int] | None = None) -> Any:

@@ -39,7 +39,7 @@ def snapshot(name: str) -> Any:
 
 def calibration_date(backend: Any) -> str | None:
     """Return when a backend was calibrated, as it says itself (ISO 8601); None where it does not."""
-    properties = backend.properties() if callable(getattr(backend, "properties", None)) else None
+    properties = _properties(backend)
     date = getattr(properties, "last_update_date", None)
     return None if date is None else str(getattr(date, "isoformat", lambda: date)())
 
@@ -53,17 +53,18 @@ def calibration_checksum(backend: Any) -> str:
         for place, entry in (target[name] or {}).items()
     }
     qubits = [[getattr(qubit, name) for name in ("t1", "t2")] for qubit in target.qubit_properties or []]
-    text = json.dumps([target.num_qubits, gates, qubits, _readout(backend)], sort_keys=True)
+    text = json.dumps([target.num_qubits, gates, qubits, readout_flips(backend)], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _readout(backend: Any) -> dict[int, list[float]]:
-    return {qubit: list(flips) for qubit, flips in readout_flips(backend).items()}
+def _properties(backend: Any) -> Any:
+    """Return the calibration beside a backend's target; None where it has none."""
+    return backend.properties() if callable(getattr(backend, "properties", None)) else None
 
 
 def readout_flips(backend: Any) -> dict[int, tuple[float, float]]:
     """Return the readout errors of each qubit whose calibration has both: a 0 read as 1, and a 1 read as 0."""
-    properties = backend.properties() if callable(getattr(backend, "properties", None)) else None
+    properties = _properties(backend)
     if properties is None:
         return {}
     tables = {qubit: properties.qubit_property(qubit) for qubit in range(backend.num_qubits)}

@@ -8,7 +8,6 @@ device of IBM Quantum (`least_busy` chooses one). Nothing falls back silently to
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any
 
 from qssl_tf.commands import argument
@@ -87,7 +86,7 @@ class Device:
             message = reason(error).strip("'").removeprefix("Aer simulation failed: ")
             raise UserError(f"`backend` {self.name} cannot simulate this circuit ({message}).") from None
 
-    @cached_property
+    @property
     def noise(self) -> Any:
         """Aer's noise model of all qubits, which takes seconds to make of a large snapshot; None without noise."""
         return self._noise_of(None)
