@@ -113,10 +113,12 @@ def run_on_device(
     data: ImageData | None = None,
     *,
     images: int | None = None,
-    shots: int = 1024,
+    shots: int | None = None,
     mitigation: str = "affine",
     seed: int = 0,
     submit: bool = False,
+    gates: str = "best",
+    budget: float | str | None = None,
 ) -> dict[str, Any]:
     """Classify unseen images with a probed run's circuit on a device or a snapshot of one (arXiv:2103.14653, Sec. 5).
 
@@ -132,11 +134,16 @@ def run_on_device(
             (an `AerSimulator`) or that its calibration says, and an `IBMBackend` as by its name; or a `NoiseModel` of
             Aer, for circuits in its basis gates.
         data: The images, where they were given to `pretrain`; None takes the run's own.
-        images: How many test images, equally many of each class; None is 900, or all where there are fewer.
-        shots: Measurements of each image.
+        images: How many test images, equally many of each class; None is 900, or all where there are fewer, or what
+            the budget allows.
+        shots: Measurements of each image; None is 1,024, or what the budget allows.
         mitigation: `affine`, `readout`, `zne` or `none`.
         seed: Of the choice of images, the layout and simulated noise.
         submit: Needed for a real device, which costs time.
+        gates: `best` takes the fractional gates RX and RZZ where the device has them and does better with them,
+            `standard` leaves them out, `fractional` also simulates a snapshot with them that was calibrated without.
+        budget: Seconds of a real device, or text such as `4m`, in which images, shots and calibration rows are planned;
+            `left` is what the account has left. Simulations are planned as if they were real.
 
     Returns:
         What `result.json` holds: `accuracy` and `accuracy_exact` on the same images in percent, `accuracy_interval`
@@ -144,20 +151,26 @@ def run_on_device(
 
     Raises:
         UserError: The run was not probed, has no quantum head or other images; an unknown device or mitigation; or a
-            real device without `submit`, which says how to go on.
+            real device without `submit`, which says how to go on, or more than half of the time that the account has
+            left without a `budget`.
     """
+    from qssl_tf.device.budget import more_than_half
+    from qssl_tf.device.door import device_for
     from qssl_tf.device.run import execute, plan
 
-    options = DeviceOptions(backend, images, shots, mitigation, seed)
+    options = DeviceOptions(backend, images, shots, mitigation, seed, gates=gates, budget=budget)
     trained = as_run(run)
     opened = open_run(own_folder(trained.folder))
     found = images_of(trained, data)
-    ledger, device = plan(opened, options, str(trained.step), found)
+    device = device_for(opened, options)
+    ledger = plan(opened, device, options, str(trained.step), found)
     if not device.is_local and not submit:
         raise UserError(
             f"{device.name} is a real device and costs time, so nothing was submitted; pass submit=True, or go on with "
             f"`{command('device', opened.folder, '--resume', ledger.folder.name)}`."
         )
+    if not device.is_local and budget is None and (warning := more_than_half(device, ledger.record["device_seconds"])):
+        raise UserError(f"{warning}; pass `budget` to allow it, or take fewer images or shots.")
     return execute(opened, ledger, device)
 
 

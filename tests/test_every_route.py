@@ -16,15 +16,15 @@ from judges import qiskit_values
 from judges.drawn_circuits import WIDTH, Drawn, Step, heads
 from qiskit import QuantumCircuit, qasm3, qpy
 
-from qssl_tf.compiler.compile import READ, compile_head
+from qssl_tf.compiler.compile import compile_head
+from qssl_tf.compiler.compiled import READ
 from qssl_tf.compiler.noise_model import Errors
 from qssl_tf.compiler.snapshots import snapshot
-from qssl_tf.compiler.translate import to_qiskit
+from qssl_tf.compiler.translate import to_qiskit, translated
 from qssl_tf.compiler.twin import simulated
 from qssl_tf.device.backends import device
 from qssl_tf.device.counts import expectations
 from qssl_tf.device.export import FORMS, manual
-from qssl_tf.device.prepare import translated
 from qssl_tf.models.quantum_head import QuantumHead
 from qssl_tf.quantum.custom_ansatz import register_ansatz
 from qssl_tf.quantum.gradient_rules import SPSA_STEP

@@ -14,8 +14,10 @@ from sklearn.datasets import load_digits
 import qssl_tf as q
 from qssl_tf.cli import device as ibmq_infer
 from qssl_tf.compiler.snapshots import snapshot
+from qssl_tf.device import door
 from qssl_tf.device import run as device_run
 from qssl_tf.device.backends import Device
+from qssl_tf.device.door import device_for
 from qssl_tf.device.ledger import Ledger
 from qssl_tf.device.options import DeviceOptions
 from qssl_tf.evaluation.trained_run import WEIGHTS
@@ -101,7 +103,7 @@ def test_a_device_run_of_an_earlier_version_goes_on_without_positions(own):
     ledger = Ledger.open((own.folder / "ibmq" / "latest").resolve())
     stored = {name: array for name, array in ledger.values().items() if name != "positions"}
     np.savez(ledger.folder / "values.npz", **stored)
-    device_run.execute(open_run(own.folder), ledger.again(), device_run.device("aer"))
+    device_run.execute(open_run(own.folder), ledger.again(), door.device("aer"))
     assert set(table_of(own)["position"]) == {""}
 
 
@@ -125,7 +127,7 @@ def test_images_that_were_given_are_asked_for_again(own):
 
 
 def test_a_real_device_needs_a_word(own, monkeypatch):
-    monkeypatch.setattr(device_run, "device", lambda name: Device("ibm_x", snapshot("fake_manila"), is_local=False))
+    monkeypatch.setattr(door, "device", lambda *names: Device("ibm_x", snapshot("fake_manila"), is_local=False))
     monkeypatch.setattr(device_run, "finish", lambda *given: "submitted")
     with pytest.raises(q.UserError) as error:
         q.run_on_device(own, "ibm_x", images=10)
@@ -134,7 +136,27 @@ def test_a_real_device_needs_a_word(own, monkeypatch):
         "ibm_x is a real device and costs time, so nothing was submitted; pass submit=True, or go on with "
         f"`qssl device {own.folder} --resume {begun}`."
     )
+    left: dict[str, float] = {"usage_remaining_seconds": 60.0}
+    monkeypatch.setattr("qssl_tf.device.service.service", lambda: SimpleNamespace(usage=lambda: left))
+    assert q.run_on_device(own, "ibm_x", images=10, submit=True) == "submitted"  # about 21 s
+    left["usage_remaining_seconds"] = 30.0
+    with pytest.raises(q.UserError) as error:
+        q.run_on_device(own, "ibm_x", images=10, submit=True)
+    assert str(error.value) == (
+        "this takes about 21 of the 30 s that the account has left; pass `budget` to allow it, or take fewer images or "
+        "shots."
+    )
+    assert q.run_on_device(own, "ibm_x", images=10, submit=True, budget="25s") == "submitted"
+    assert q.run_on_device(own, "ibm_x", submit=True, budget="left") == "submitted"
+    recorded = json.loads((own.folder / "ibmq" / "latest" / "record.json").read_text())
+    assert recorded["device_seconds"] <= 30
+    del left["usage_remaining_seconds"]
     assert q.run_on_device(own, "ibm_x", images=10, submit=True) == "submitted"
+    with pytest.raises(q.UserError) as error:
+        q.run_on_device(own, "ibm_x", images=10, submit=True, budget="left")
+    assert str(error.value) == (
+        "`budget` must be a time here, since the account has no limit of its own; take `budget='4m'`."
+    )
 
 
 class LocalMode:
@@ -164,11 +186,12 @@ def test_twirled_shots_that_do_not_divide_are_used_as_they_come(own, monkeypatch
             sampler.run = kept
             return sampler
 
-    monkeypatch.setattr(device_run, "device", lambda name: Real("manila", manila, is_local=False))
+    monkeypatch.setattr(door, "device", lambda *names: Real("manila", manila, is_local=False))
     monkeypatch.setattr("qssl_tf.device.service.service", lambda: client)
     opened = open_run(own.folder)
     options = DeviceOptions("manila", images=10, shots=100, mitigation="none", suppression=("twirling",))
-    ledger, chosen = device_run.plan(opened, options, data=own_images())
+    chosen = device_for(opened, options)
+    ledger = device_run.plan(opened, chosen, options, data=own_images())
     found = device_run.finish(opened, ledger, chosen)
     assert (found["shots"], found["shots_asked"]) == (128, 100)
     packed = Ledger.open(ledger.folder).packed(0)[0]
@@ -218,7 +241,7 @@ def test_few_training_images_calibrate_as_many_as_there_are(tmp_path, capsys):
 def test_what_a_device_cannot_do_is_said_before_any_work(own, chosen, words, sentence, monkeypatch):
     made = Device("ibm_x", snapshot("fake_manila"), is_local=False)
     if chosen == "ibm_x":
-        monkeypatch.setattr(device_run, "device", lambda name: made)
+        monkeypatch.setattr(door, "device", lambda *names: made)
     monkeypatch.setattr(device_run, "problem", lambda *given: pytest.fail("images were read"))
     with pytest.raises(q.UserError) as error:
         q.run_on_device(own, chosen, **words)

@@ -23,7 +23,7 @@ from qssl_tf.device.manage import chosen, show_status
 from qssl_tf.device.results import judged, outcome, read_result
 from qssl_tf.device.run import check_fits
 from qssl_tf.errors import UserError
-from qssl_tf.evaluation.linear import LinearFit
+from qssl_tf.evaluation.classifier import LinearFit
 from qssl_tf.evaluation.probe_files import read_classifier, read_probe, save_classifier
 from qssl_tf.evaluation.scores import score
 from qssl_tf.models.sizes import configured_weights

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from qssl_tf.cli.flags import Parser
 from qssl_tf.cli.runs import add_run_flags, named_run
-from qssl_tf.device.options import METHODS, DeviceOptions
+from qssl_tf.device.options import GATES, LEFT, METHODS, DeviceOptions
 from qssl_tf.errors import UserError, shell
 from qssl_tf.interrupts import how_to_go_on
 
@@ -27,10 +27,18 @@ def parser() -> Parser:
         "--backend", default="fake_paris", help="aer, fake_*, a device's name or least_busy (default: fake_paris)"
     )
     flags.add_argument("--images", type=int, help="test images, equally many of each class (default: 900, or all)")
-    flags.add_argument("--shots", type=int, default=1024, help="measurements of each image (default: 1024)")
+    flags.add_argument("--shots", type=int, help="measurements of each image (default: 1024)")
+    flags.add_argument(
+        "--budget", nargs="?", const=LEFT, metavar="TIME",
+        help="plan images and shots within so much device time, such as 4m (without TIME: what the account has left)",
+    )  # fmt: skip
     flags.add_argument("--mitigation", default="affine", help=f"one of {', '.join(METHODS)} (default: affine)")
     flags.add_argument(
         "--suppression", default="", metavar="WORDS", help="of decoupling,twirling; on real devices (default: none)"
+    )
+    flags.add_argument("--gates", default="best", help=f"one of {', '.join(GATES)} (default: best)")
+    flags.add_argument(
+        "--compile-seconds", type=float, metavar="S", help="try no more ways to compile after that (default: all)"
     )
     flags.add_argument(
         "--job-rows", type=int, metavar="N", help="rows of a job (default: 150 simulated, else by the device's limit)"
@@ -58,25 +66,16 @@ def main() -> None:
         arguments.seed,
         arguments.job_rows,
         tuple(word for word in arguments.suppression.split(",") if word),
+        arguments.gates,
+        arguments.compile_seconds,
+        arguments.budget,
     )
     from qssl_tf.training.runs import own_folder
 
     run = named_run(arguments)
     run = replace(run, folder=own_folder(run.folder, arguments.runs_dir))
-    folder = run.folder / "ibmq"
-    from qssl_tf.device import manage as device_records
-
-    if arguments.status:
-        device_records.show_status(folder)
-    elif arguments.cancel:
-        device_records.cancel(folder, arguments.cancel)
-    elif arguments.resume is not None:
-        from qssl_tf.device.run import going_on
-
-        ledger = device_records.chosen(folder, arguments.resume)
-        how_to_go_on(going_on(run, ledger))
-        device, costs = device_records.reopened(ledger)
-        submit(run, ledger, device, costs and not arguments.yes)
+    if arguments.status or arguments.cancel or arguments.resume is not None:
+        manage(run, arguments)
     elif arguments.export:
         from qssl_tf.device.run import export
 
@@ -85,30 +84,65 @@ def main() -> None:
         start(run, options, arguments)
 
 
+def manage(run, arguments: Namespace) -> None:
+    """Do what the command line asks of device runs that are there already."""
+    from qssl_tf.device import manage as device_records
+
+    folder = run.folder / "ibmq"
+    if arguments.status:
+        device_records.show_status(folder)
+    elif arguments.cancel:
+        device_records.cancel(folder, arguments.cancel)
+    else:
+        from qssl_tf.device.run import going_on
+
+        ledger = device_records.chosen(folder, arguments.resume)
+        how_to_go_on(going_on(run, ledger))
+        device, costs = device_records.reopened(ledger)
+        submit(run, ledger, device, costs and not arguments.yes, costs and not arguments.budget)
+
+
 def start(run, options: DeviceOptions, arguments: Namespace) -> None:
     """Plan a device run, ask where it costs something, and run it."""
-    from qssl_tf.device import run as device_run
+    from qssl_tf.device.door import device_for
+
+    device = device_for(run, options)
+    from qssl_tf.device import run as device_run  # late: what is refused above takes no second
     from qssl_tf.training.provenance import images_of_run
 
     data = images_of_run(run, data_dir=arguments.data_dir) if arguments.data_dir else None
-    ledger, device = device_run.plan(run, options, arguments.checkpoint, data)
+    ledger = device_run.plan(run, device, options, arguments.checkpoint, data)
     if arguments.dry_run:
         print(f"dry run: nothing was submitted; go on with --resume {shell(ledger.folder.name)}")
         return
-    submit(run, ledger, device, not device.is_local and not arguments.yes)
+    costs = not device.is_local
+    submit(run, ledger, device, costs and not arguments.yes, costs and not arguments.budget)
 
 
-def submit(run, ledger, device, ask: bool) -> None:
-    """Run a plan, after asking where it costs something."""
+def submit(run, ledger, device, ask: bool, ask_of_much: bool) -> None:
+    """Run a plan, after asking where it costs something, and where it costs much in any case.
+
+    Args:
+        run: The run.
+        ledger: The plan.
+        device: Where it runs.
+        ask: Whether to ask.
+        ask_of_much: Whether to ask, all the same, before more than half of what the account has left is spent.
+    """
     from qssl_tf.device import run as device_run
+    from qssl_tf.device.budget import more_than_half
 
-    if ask and not _agreed():
+    flag = "--yes"
+    if ask_of_much and (warning := more_than_half(device, ledger.record.get("device_seconds") or 0.0)):
+        print(warning)
+        ask, flag = True, "--budget TIME"
+    if ask and not _agreed(flag):
         print(f"not submitted; go on with --resume {shell(ledger.folder.name)}")
         return
     device_run.execute(run, ledger, device)
 
 
-def _agreed() -> bool:
+def _agreed(flag: str) -> bool:
     if not sys.stdin.isatty():
-        raise UserError("a real device costs time; add --yes to submit without being asked.")
+        raise UserError(f"a real device costs time; add {flag} to submit without being asked.")
     return input("submit? [y/N] ").strip().lower() in ("y", "yes")

@@ -15,6 +15,7 @@ from qiskit.transpiler import Target
 from qssl_tf.compiler.working_parts import error_in, error_of, neighbours
 
 MAX_SHAPES = 16  # those of the least error; where gates have one direction, nearly every region has its own shape
+LONGEST = 1.5  # times as many qubits as the circuit may a ring have
 MAX_MAPPINGS = 64  # of one region onto another; a star of 7 neighbours alone has 5,040
 
 
@@ -48,6 +49,28 @@ def regions(target: Target, width: int) -> list[list[int]]:
         if len(region) == width and sorted(region) not in grown:
             grown.append(sorted(region))
     return grown
+
+
+def cycles(target: Target, width: int) -> list[list[int]]:
+    """Return the smallest ring of couplers through each coupler, where it has `width` to LONGEST times as many qubits.
+
+    A ring-shaped head goes round a hexagon of a heavy-hexagon lattice with fewer swaps than along a line.
+    """
+    table = neighbours(target)
+    qubits = sorted(table)
+    node = {qubit: number for number, qubit in enumerate(qubits)}
+    graph = rx.PyGraph()
+    graph.add_nodes_from(qubits)
+    couplers = [(node[here], node[there]) for here in qubits for there in table[here] if here < there]
+    graph.add_edges_from_no_data(couplers)
+    found: set[tuple[int, ...]] = set()
+    for here, there in couplers:
+        graph.remove_edge(here, there)
+        way = rx.dijkstra_shortest_paths(graph, here, there)
+        graph.add_edge(here, there, None)
+        if there in way and width <= len(way[there]) <= LONGEST * width:
+            found.add(tuple(sorted(qubits[number] for number in way[there])))
+    return sorted(map(list, found))
 
 
 def shapes(target: Target, found: list[list[int]]) -> list[Shape]:

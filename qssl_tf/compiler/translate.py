@@ -24,6 +24,7 @@ from qssl_tf.compiler.gates import GATES, Piece, Translated
 from qssl_tf.errors import UserError, pass_on_interrupt
 from qssl_tf.quantum.controls import split_controls
 from qssl_tf.quantum.noise import DEPHASING
+from qssl_tf.quantum.spec import CircuitSpec
 
 MAX_UNITARY = 3  # qubits of a gate that is known only by its matrix
 BETWEEN = "between"  # the register of a measurement between layers, whose outcomes nobody reads
@@ -78,6 +79,14 @@ def to_qiskit(
         else:
             _append(translated, operation, wire, parameters)
     return translated, parameters
+
+
+def translated(spec: CircuitSpec, weights: np.ndarray) -> QuantumCircuit:
+    """Return a head's circuit in Qiskit, its weights bound and its data as parameters, in the measured basis.
+
+    A measurement between layers is one there too.
+    """
+    return to_qiskit(spec.bind(weights), spec.qubits)[0]
 
 
 def _append(to: QuantumCircuit, operation: cirq.Operation, wire: Mapping[cirq.Qid, int], parameters: Any) -> None:

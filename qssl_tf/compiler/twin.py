@@ -18,7 +18,8 @@ from qiskit import QuantumCircuit
 from qiskit.circuit import CircuitInstruction, ParameterExpression
 from qiskit.quantum_info import Kraus, Operator
 
-from qssl_tf.compiler.compile import READ, Compiled, compile_head
+from qssl_tf.compiler.compile import compile_head
+from qssl_tf.compiler.compiled import READ, Compiled
 from qssl_tf.compiler.noise_model import Errors, calibrated_errors
 from qssl_tf.compiler.regions import acting, used_qubits
 from qssl_tf.compiler.snapshots import (

@@ -42,21 +42,21 @@ def _known() -> frozenset[str]:
     return frozenset(get_standard_gate_name_mapping())
 
 
-def usable(backend: Any) -> Target:
+def usable(backend: Any, fractional: bool = False) -> Target:
     """Return the target of a backend without dead gates, and without dead qubits, which lack a gate or the readout.
 
     A gate that is dead on all of its qubits stays, since there is no better one; the estimated success then shows it.
 
     Args:
         backend: A Qiskit backend whose qubits have places.
+        fractional: Whether RZZ is among the gates, whose angles many devices bound, where there is another gate.
     """
     target = backend.target
     tables: dict[str, Places] = {}
     for name in target.operation_names:
         if places := _places(backend, name):
             tables[name] = {p: entry for p, entry in places.items() if not _is_dead(name, entry, places)} or places
-    # Devices of IBM Quantum bound the angles of `rzz` to [0, pi / 2], and angles here are symbols.
-    if any(len(place) == 2 for name, table in tables.items() if name != "rzz" for place in table):
+    if not fractional and any(len(place) == 2 for name, table in tables.items() if name != "rzz" for place in table):
         tables.pop("rzz", None)
     alone = [table for table in tables.values() if all(len(place) == 1 for place in table)]
     working = {q for q in range(target.num_qubits) if all((q,) in table for table in alone)}
@@ -159,7 +159,8 @@ def left_out(backend: Any) -> str:
     qubits, lost = backend.num_qubits - len(working), sum(pair <= working for pair in pairs - working_pairs.keys())
     if not qubits and not lost:
         return ""
-    return f"{backend.name}: left out as dead by its calibration: {qubits} qubits, {lost} couplers between the others"
+    dead = f"{qubits} qubit{'s' * (qubits != 1)}, {lost} coupler{'s' * (lost != 1)} between the others"
+    return f"{backend.name}: left out as dead by its calibration: {dead}"
 
 
 def check_width(backend: Any, width: int, rule: str = "`backend` must have") -> None:

@@ -7,14 +7,15 @@ device of IBM Quantum (`least_busy` chooses one). Nothing falls back silently to
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from qssl_tf.commands import argument
+from qssl_tf.compiler.fractional import WithFractionalGates, has_fractional_gates
 from qssl_tf.compiler.noise_model import noise_model
 from qssl_tf.compiler.regions import used_qubits
 from qssl_tf.compiler.snapshots import snapshot, snapshot_names
-from qssl_tf.compiler.working_parts import error_of, is_calibrated
+from qssl_tf.compiler.working_parts import error_of, is_calibrated, is_laid_out
 from qssl_tf.device.own_backend import is_own, lost, not_allowed, own_name, readout_errors, simulator_of
 from qssl_tf.errors import UserError, reason, unknown_name
 
@@ -36,12 +37,14 @@ class Device:
         name: By which it is found again, or `own:NAME` of an object.
         backend: Qiskit's backend, for which circuits are compiled.
         is_local: Whether it is simulated here.
+        gates: One of `options.GATES`.
         models: Aer's noise models that were made, by the qubits that they are of; None is all.
     """
 
     name: str
     backend: Any
     is_local: bool
+    gates: str = "best"
     models: dict[frozenset[int] | None, Any] = field(default_factory=dict, repr=False, compare=False)
 
     def sampler(self, seed: int, suppression: Sequence[str] = (), qubits: Sequence[int] | None = None) -> Any:
@@ -129,19 +132,28 @@ class Device:
         return getattr(self.backend, "service", None) or service()
 
 
-def device(backend: Any) -> Device:
+def device(backend: Any, gates: str = "best") -> Device:
     """Return the device of a name, or of an object.
 
     Args:
         backend: A name; a backend of Qiskit, simulated here unless it is IBM's; or a noise model of Aer.
+        gates: One of `options.GATES`.
 
     Raises:
-        UserError: No such backend, no account, or no way to the service.
+        UserError: No such backend, no account, no way to the service, or fractional gates where there are none.
     """
-    return _named(backend) if isinstance(backend, str) else _of_object(backend)
+    found = _named(backend, gates) if isinstance(backend, str) else _of_object(backend)
+    if gates == "fractional" and not has_fractional_gates(found.backend.target):
+        if not found.is_local or is_own(found.name) or not is_laid_out(found.backend):
+            raise UserError(
+                f"{argument('gates', 'fractional')} needs a device with RX and RZZ; {found.name} has none; take "
+                f"{argument('gates', 'standard')}."
+            )
+        found = replace(found, backend=WithFractionalGates(found.backend))
+    return replace(found, gates=gates)
 
 
-def _named(name: str) -> Device:
+def _named(name: str, gates: str) -> Device:
     if is_own(name):
         raise lost(name)
     if name == "aer":
@@ -155,7 +167,7 @@ def _named(name: str) -> Device:
             raise unknown_name("backend", name, ["aer", *snapshot_names()]) from None
     from qssl_tf.device.service import real_backend
 
-    backend = real_backend(name)
+    backend = real_backend(name, fractional=gates != "standard")
     return Device(backend.name, backend, False)  # not `least_busy`, which is another one when the run is resumed
 
 

@@ -9,8 +9,8 @@ from qssl_tf.data.images import ImageData
 from qssl_tf.data.pipeline import image_batches
 from qssl_tf.device.options import CALIBRATION_ROWS
 from qssl_tf.errors import UserError
+from qssl_tf.evaluation.classifier import LinearFit
 from qssl_tf.evaluation.features import BATCH, check_finite
-from qssl_tf.evaluation.linear import LinearFit
 from qssl_tf.evaluation.probe_files import probe_again, read_classifier
 from qssl_tf.models.quantum_head import QuantumHead
 from qssl_tf.models.simclr import SimCLR
@@ -68,8 +68,6 @@ def problem(run: Run, checkpoint: str, images: int | None, seed: int, data: Imag
     Raises:
         UserError: The run has no quantum head, no probe, or one of another checkpoint.
     """
-    if run.config.head != "quantum":
-        raise UserError(f"`head` must be quantum for a device; {run.folder} has '{run.config.head}'.")
     step, classifier = _classifier(run, checkpoint)
     data = data or images_of_run(run)
     count = min(900, len(data.test)) if images is None else images

@@ -8,11 +8,11 @@ import numpy as np
 from qiskit.primitives import BitArray
 
 from qssl_tf.commands import command
-from qssl_tf.compiler.compile import READ
+from qssl_tf.compiler.compiled import READ
 from qssl_tf.device.backends import Device
 from qssl_tf.device.counts import expectations
 from qssl_tf.device.ledger import Ledger
-from qssl_tf.device.service import answers, told_apart
+from qssl_tf.device.service import answers, billed_seconds, told_apart
 from qssl_tf.errors import UserError
 
 POLL_SECONDS = 5.0
@@ -41,6 +41,8 @@ def run_jobs(ledger: Ledger, device: Device, report: Report, client: Any = None)
         else:
             results = _fetched(ledger, number, client, report)
         ledger.keep(number, [_bits(result).array for result in results])
+        if not device.is_local:
+            ledger.note(number, billed=billed_seconds(client.job(ledger.record["jobs"][number]["id"])))
         total, shots = len(ledger.record["jobs"]), ledger.shots(number)
         remark = f"; {shots:,} shots came back for each row, {ledger.asked:,} were asked for"
         report(f"job {total - len(ledger.missing())}/{total} done{remark if shots != ledger.asked else ''}")

@@ -7,6 +7,7 @@ from qssl_tf.device.backends import Device, device
 from qssl_tf.device.jobs import cancel_jobs
 from qssl_tf.device.ledger import Ledger
 from qssl_tf.device.own_backend import begin_again, is_own
+from qssl_tf.device.results import billed
 from qssl_tf.device.run import say
 from qssl_tf.errors import UserError
 from qssl_tf.files.links import LATEST, pointed
@@ -46,7 +47,11 @@ def reopened(ledger: Ledger) -> tuple[Device, bool]:
     say(f"{ledger.folder}: {len(missing)} of {len(ledger.record['jobs'])} jobs left on {ledger.record['backend']}")
     name = ledger.record["backend"]
     # With all counts kept, nothing is left for a backend to do.
-    target = Device(name, None, True) if is_own(name) and not missing else device(name)
+    target = (
+        Device(name, None, True)
+        if is_own(name) and not missing
+        else device(name, ledger.record.get("gates", "standard"))
+    )
     return target, not target.is_local and any(ledger.record["jobs"][number]["id"] is None for number in missing)
 
 
@@ -64,7 +69,10 @@ def show_status(folder: Path) -> None:
         ended = "result written" if (path.parent / "result.json").exists() else remedy
         say(f"{path.parent.name}: {done}/{len(ledger.record['jobs'])} jobs done; {ended}")
         for number, entry in enumerate(ledger.record["jobs"]):
-            say(f"  job {number}: {entry['id'] or '-'}, {entry['state']}, {len(entry['rows'])} rows")
+            price = f", billed {entry['billed']:.0f} s" if entry.get("billed") else ""
+            say(f"  job {number}: {entry['id'] or '-'}, {entry['state']}, {len(entry['rows'])} rows{price}")
+        if (seconds := billed(ledger.record)) is not None and ledger.record.get("device_seconds"):
+            say(f"  device time: billed {seconds:.0f} s, estimated {ledger.record['device_seconds']:.0f} s")
 
 
 def cancel(folder: Path, name: str) -> None:

@@ -3,9 +3,13 @@
 from dataclasses import dataclass
 from typing import Any
 
+from qssl_tf.durations import read_time
 from qssl_tf.errors import UserError, unknown_name
 
 METHODS = ("none", "readout", "affine", "zne")  # of mitigation
+DEFAULT_SHOTS = 1024
+LEFT = "left"  # a budget: what the account has left
+GATES = ("best", "standard", "fractional")  # that a circuit may be compiled to
 # Training images in front of each device run, or all where there are fewer; their exact values tell what the device
 # does to each observable.
 CALIBRATION_ROWS = 50
@@ -19,31 +23,45 @@ class DeviceOptions:
 
     Attributes:
         backend: Name of the device, or an object that `backends.device` takes.
-        images: How many test images, equally many of each class; None is 900, or all where there are fewer.
-        shots: Measurements of each row.
+        images: How many test images, equally many of each class; None is 900, or all where there are fewer, or as many
+            as the budget allows.
+        shots: Measurements of each row; None is DEFAULT_SHOTS, or what the budget allows.
         mitigation: One of METHODS.
         seed: Of the choice of images, layouts and simulated noise.
         job_rows: Rows of a job; None is as many as the device's limits allow.
         suppression: Keys of SUPPRESSIONS.
+        gates: `standard` leaves out the fractional gates RX and RZZ, `best` takes them where the device has them and
+            does better with them, and `fractional` also simulates a snapshot with them that was calibrated without.
+        budget: Seconds of device time in which images, shots and calibration rows are planned, as a number or as text
+            such as `4m`; LEFT is what the account has left. None plans nothing.
+        compile_seconds: After which no more ways to compile the circuit are tried; None tries all.
 
     Raises:
-        UserError: Shots or images below 1, an unknown mitigation, a negative seed, or jobs without room for images.
+        UserError: Shots or images below 1, an unknown mitigation or gates, a negative seed, no time to compile, a
+            budget that is no time, or jobs without room for images.
     """
 
     backend: Any = "fake_paris"
     images: int | None = None
-    shots: int = 1024
+    shots: int | None = None
     mitigation: str = "affine"
     seed: int = 0
     job_rows: int | None = None
     suppression: tuple[str, ...] = ()
+    gates: str = "best"
+    compile_seconds: float | None = None
+    budget: float | str | None = None
 
     def __post_init__(self):
         """Refuse what no device run can do."""
-        if self.shots < 1:
+        if self.shots is not None and self.shots < 1:
             raise UserError(f"`shots` must be at least 1; got {self.shots}.")
         if self.mitigation not in METHODS:
             raise unknown_name("mitigation", self.mitigation, METHODS)
+        if self.gates not in GATES:
+            raise unknown_name("gates", self.gates, GATES)
+        if self.compile_seconds is not None and not self.compile_seconds > 0:
+            raise UserError(f"`compile_seconds` must be above 0; got {self.compile_seconds:g}.")
         if not 0 <= self.seed <= MAX_SEED:
             raise UserError(f"`seed` must be at least 0 and at most {MAX_SEED}; got {self.seed}.")
         if self.images is not None and self.images < 1:
@@ -53,3 +71,8 @@ class DeviceOptions:
                 f"`job_rows` must be above {CALIBRATION_ROWS}, the calibration rows that a job begins with; got "
                 f"{self.job_rows}."
             )
+        if self.budget is not None and self.budget != LEFT:
+            seconds = read_time(self.budget) if isinstance(self.budget, str) else self.budget
+            if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 < seconds < float("inf"):
+                raise UserError(f"`budget` must be seconds above 0, a time such as 4m, or left; got {self.budget!r}.")
+            object.__setattr__(self, "budget", float(seconds))

@@ -7,7 +7,7 @@ import numpy as np
 from pydantic import Field, model_validator
 from qiskit import QuantumCircuit
 
-from qssl_tf.compiler.compile import READ
+from qssl_tf.compiler.compiled import READ
 from qssl_tf.device.backends import SUPPRESSIONS
 from qssl_tf.device.mitigation import MITIGATIONS
 from qssl_tf.device.options import CALIBRATION_ROWS, MAX_SEED
@@ -49,6 +49,7 @@ class Job(Schema):
     id: Word | None
     state: Word
     shots: Shots = 1
+    billed: Seconds | None = None
 
     @model_validator(mode="after")
     def _different(self) -> "Job":
@@ -65,6 +66,8 @@ class DeviceRecord(Schema):
     shots: Shots
     mitigation: Word
     suppression: list[Word] = []
+    gates: Word = "standard"
+    device_seconds: Seconds | None = None  # as estimated
     calibration: Annotated[int, Field(ge=1, le=CALIBRATION_ROWS)] = CALIBRATION_ROWS
     seed: Annotated[int, Field(ge=0, le=MAX_SEED)]
     step: Count
@@ -128,6 +131,8 @@ class DeviceResult(Schema):
     step: Count | None = None
     seed: Annotated[int, Field(ge=0, le=MAX_SEED)] | None = None
     seconds: Seconds | None = None
+    device_seconds: Seconds | None = None
+    device_seconds_billed: Seconds | None = None
 
     @model_validator(mode="after")
     def _of_its_classes(self) -> "DeviceResult":

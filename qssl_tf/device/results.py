@@ -12,7 +12,7 @@ from qssl_tf.device.ledger import Ledger
 from qssl_tf.device.mitigation import MITIGATIONS, Measured
 from qssl_tf.device.records import DeviceResult
 from qssl_tf.errors import UserError, reason
-from qssl_tf.evaluation.linear import LinearFit
+from qssl_tf.evaluation.classifier import LinearFit
 from qssl_tf.evaluation.scores import confusion_matrix, score, wilson, with_class_balance
 from qssl_tf.files.read import read_json
 from qssl_tf.files.schema import check
@@ -119,7 +119,15 @@ def judged(ledger: Ledger, outcome: Outcome) -> dict[str, Any]:
         "step": record["step"],
         "seed": record["seed"],
         "seconds": round(record["seconds"], 2),
+        "device_seconds": record.get("device_seconds"),
+        "device_seconds_billed": billed(record),
     }
+
+
+def billed(record: dict[str, Any]) -> float | None:
+    """Return the seconds that a real device's jobs were billed; None where one of them does not say, or none was."""
+    seconds = [entry.get("billed") for entry in record["jobs"]]
+    return None if None in seconds else sum(seconds)
 
 
 def read_result(path: Path) -> dict[str, Any]:

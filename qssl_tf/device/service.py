@@ -113,8 +113,13 @@ def close_account_file(path: Path) -> None:
         path.chmod(stat.S_IRUSR | stat.S_IWUSR)
 
 
-def real_backend(name: str, client: Any = None) -> Any:
+def real_backend(name: str, client: Any = None, fractional: bool = False) -> Any:
     """Return a device of IBM Quantum; `least_busy` is the one with the shortest queue.
+
+    Args:
+        name: The device's.
+        client: The service; None opens it.
+        fractional: Whether RX and RZZ are among its gates, where it has them.
 
     Raises:
         UserError: It does not exist (the nearest names are given) or is paused.
@@ -122,16 +127,34 @@ def real_backend(name: str, client: Any = None) -> Any:
     client = client or service()
     with answers():
         if name == "least_busy":
-            return client.least_busy(operational=True, simulator=False)
+            name = client.least_busy(operational=True, simulator=False).name
         names = [one.name for one in client.backends()]
         if name not in names:
             from qssl_tf.errors import unknown_name
 
             raise unknown_name("backend", name, ["aer", "fake_paris", "least_busy", *names])
-        backend = client.backend(name)
+        # The client's None is both: fractional gates and control flow.
+        backend = client.backend(name, use_fractional_gates=None if fractional else False)
         status = backend.status()
     check_operational(name, status)
     return backend
+
+
+def seconds_left(client: Any) -> float | None:
+    """Return how many seconds of device time the account has left in this period; None where it has no limit."""
+    with answers():
+        usage = client.usage()
+    left = usage.get("usage_remaining_seconds")
+    return None if left is None else float(left)
+
+
+def billed_seconds(job: Any) -> float | None:
+    """Return how many seconds a finished job was billed; None where the service does not say it yet."""
+    try:
+        return float(job.usage()) or None
+    except Exception as error:  # the result is there, and worth more than its price
+        pass_on_interrupt(error)
+        return None
 
 
 def check_operational(name: str, status: Any) -> None:

@@ -1,44 +1,15 @@
 """Linear classifiers on frozen features, trained as the paper does."""
 
-import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import keras
 import numpy as np
 import tensorflow as tf
-from scipy import special
 
+from qssl_tf.evaluation.classifier import LinearFit
 from qssl_tf.models.initializers import SeedStream, dense
 
 LR_DECAY_AT = (0.6, 0.8)  # fractions of the epochs after which the learning rate is divided by 10: 60 and 80 of 100
-
-
-@dataclass(frozen=True)
-class LinearFit:
-    """A trained classifier.
-
-    Attributes:
-        kernel: Shape (features, classes).
-        bias: Shape (classes,).
-        test_accuracy: In percent, after each epoch.
-    """
-
-    kernel: np.ndarray
-    bias: np.ndarray
-    test_accuracy: list[float]
-
-    def predict(self, features: np.ndarray) -> np.ndarray:
-        """Return the label of each row of features, shape (n,)."""
-        return np.argmax(features @ self.kernel + self.bias, axis=1)
-
-    def probabilities(self, features: np.ndarray) -> np.ndarray:
-        """Return the softmax over the classes for each row of features, shape (n, classes)."""
-        return special.softmax(features @ self.kernel + self.bias, axis=1)
-
-    def fingerprint(self) -> str:
-        """Return the SHA-256 of the weights, by which a probe's result identifies its classifier."""
-        return hashlib.sha256(self.kernel.tobytes() + self.bias.tobytes()).hexdigest()
 
 
 def fit_linear(

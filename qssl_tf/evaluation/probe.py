@@ -14,8 +14,9 @@ from qssl_tf.data.images import ImageData
 from qssl_tf.data.pipeline import image_batches
 from qssl_tf.data.splits import Split
 from qssl_tf.errors import UserError, unknown_name
+from qssl_tf.evaluation.classifier import LinearFit
 from qssl_tf.evaluation.features import BATCH, features_of, fingerprint
-from qssl_tf.evaluation.linear import LinearFit, fit_linear
+from qssl_tf.evaluation.linear import fit_linear
 from qssl_tf.evaluation.scores import confusion_matrix, score
 from qssl_tf.models.simclr import SimCLR
 

@@ -7,7 +7,7 @@ from pydantic import model_validator
 
 from qssl_tf.commands import probing
 from qssl_tf.errors import UserError, reason
-from qssl_tf.evaluation.linear import LinearFit
+from qssl_tf.evaluation.classifier import LinearFit
 from qssl_tf.evaluation.scores import with_class_balance
 from qssl_tf.files.read import read_arrays, read_json
 from qssl_tf.files.schema import (
@@ -81,9 +81,14 @@ def read_probe(path: Path) -> dict:
     try:
         return check(ProbeFile, with_class_balance(read_json(path)))
     except FileNotFoundError:
-        raise UserError(f"{path} does not exist; probe the run with `{probing(path.parent)}`.") from None
+        raise not_probed(path) from None
     except (OSError, ValueError) as error:
         raise UserError(f"{path} is not a probe's result ({reason(error)}); probe the run again.") from None
+
+
+def not_probed(path: Path) -> UserError:
+    """Build the error for a run without a probe."""
+    return UserError(f"{path} does not exist; probe the run with `{probing(path.parent)}`.")
 
 
 def read_classifier(path: Path) -> tuple[int, LinearFit]:

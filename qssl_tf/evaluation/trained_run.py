@@ -14,8 +14,8 @@ from qssl_tf.data.augment import augmentation
 from qssl_tf.data.images import ImageData
 from qssl_tf.data.sources import load
 from qssl_tf.errors import UserError, unknown_name
+from qssl_tf.evaluation.classifier import LinearFit
 from qssl_tf.evaluation.features import frozen_features
-from qssl_tf.evaluation.linear import LinearFit
 from qssl_tf.evaluation.probe_files import read_classifier
 from qssl_tf.models.simclr import SimCLR, build_simclr
 from qssl_tf.presets import PRESETS

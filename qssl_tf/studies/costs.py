@@ -79,10 +79,3 @@ def megabytes(job: Job, checkpoints: int) -> float:
         checkpoints: Number of weights files that stay.
     """
     return (checkpoints + MODEL_AND_STATES) * typical_cost(job.spec.config).weights + TABLES
-
-
-def duration(seconds: float) -> str:
-    """Return seconds as a user reads them: 50 s, 12 min, 3.4 h."""
-    if seconds < 100:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"

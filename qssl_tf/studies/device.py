@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from qssl_tf.device.door import device_for
 from qssl_tf.device.options import DeviceOptions
 from qssl_tf.errors import UserError, reason
 from qssl_tf.files.schema import read_as
@@ -24,7 +25,9 @@ def run_on_device(study: Study, spec: RunSpec, storage: Storage, batches: str) -
     from qssl_tf.device import run as device_run
 
     _, run = finished_run(spec, storage)
-    ledger, device = device_run.plan(run, DeviceOptions(BACKEND, IMAGES, SHOTS, MITIGATION))
+    options = DeviceOptions(BACKEND, IMAGES, SHOTS, MITIGATION)
+    device = device_for(run, options)
+    ledger = device_run.plan(run, device, options)
     write_json(device_path(storage.results), device_run.execute(run, ledger, device) | {"run": spec.name})
 
 

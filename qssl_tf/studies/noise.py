@@ -19,8 +19,9 @@ from qssl_tf.data.sources import load
 from qssl_tf.device.inputs import stratified
 from qssl_tf.device.mitigation import affine_fit
 from qssl_tf.device.options import CALIBRATION_ROWS
+from qssl_tf.evaluation.classifier import LinearFit
 from qssl_tf.evaluation.features import BATCH
-from qssl_tf.evaluation.linear import LinearFit, fit_linear
+from qssl_tf.evaluation.linear import fit_linear
 from qssl_tf.files.write import write_json
 from qssl_tf.models.quantum_head import QuantumHead
 from qssl_tf.quantum.pauli_simulation import PauliSimulation

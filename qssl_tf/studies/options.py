@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from qssl_tf.commands import argument
+from qssl_tf.durations import read_time
 from qssl_tf.errors import UserError, unknown_name
 from qssl_tf.studies.records import Record, read_record, refuse_mixed_data
 from qssl_tf.studies.studies import BATCHES, SEEDS, RunSpec, Study, run_specs, study
-
-UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 
 
 @dataclass(frozen=True)
@@ -110,17 +109,3 @@ def read_seeds(text: str | None) -> list[int] | None:
             raise UserError(f"{argument('seeds')} must be numbers or ranges such as 0-5 or 0,2; got {text!r}.")
         seeds += range(first, last + 1)
     return seeds
-
-
-def read_time(text: str | None) -> float | None:
-    """Return the seconds of a text such as `90m` or `1.5h`.
-
-    Raises:
-        UserError: It has another form.
-    """
-    if text is None:
-        return None
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)([smh])", text.strip())
-    if match is None or float(match[1]) == 0:
-        raise UserError(f"{argument('budget')} must be a time such as 90m, 8h or 600s; got {text!r}.")
-    return float(match[1]) * UNITS[match[2]]

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-from qssl_tf.studies.costs import duration
+from qssl_tf.durations import duration
 from qssl_tf.studies.pool import Task
 from qssl_tf.studies.records import read_record
 from qssl_tf.studies.studies import Study

@@ -4,8 +4,9 @@ import os
 from pathlib import Path
 
 from qssl_tf.commands import argument
+from qssl_tf.durations import duration
 from qssl_tf.errors import UserError
-from qssl_tf.studies.costs import duration, expected_seconds, megabytes, typical_cost
+from qssl_tf.studies.costs import expected_seconds, megabytes, typical_cost
 from qssl_tf.studies.jobs import Job, remaining_jobs
 from qssl_tf.studies.options import StudyOptions
 from qssl_tf.studies.pool import Task, TaskRefused, run_all

@@ -5,13 +5,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from qssl_tf.durations import duration
 from qssl_tf.errors import shell
 from qssl_tf.evaluation.published import published_confusion, published_states, source
 from qssl_tf.markup import code, plain
 from qssl_tf.plugins import plugin_flags
 from qssl_tf.studies import figures, figures_states, noise_report, tables
 from qssl_tf.studies.comparisons import agreement, compare_with_baseline
-from qssl_tf.studies.costs import duration
 from qssl_tf.studies.records import Record
 from qssl_tf.studies.studies import Study, study
 

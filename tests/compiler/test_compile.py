@@ -9,10 +9,12 @@ from judges.compiled_circuits import z_values
 from qiskit.transpiler import generate_preset_pass_manager
 
 from qssl_tf.compiler import compile as compiling
-from qssl_tf.compiler.compile import compile_head, estimated_success, folded, regions
+from qssl_tf.compiler.compile import compile_head
+from qssl_tf.compiler.compiled import estimated_success, folded
+from qssl_tf.compiler.regions import regions
+from qssl_tf.compiler.translate import translated
 from qssl_tf.compiler.working_parts import usable
 from qssl_tf.device.backends import device
-from qssl_tf.device.prepare import translated
 from qssl_tf.errors import UserError
 from qssl_tf.quantum.spec import circuit_spec
 

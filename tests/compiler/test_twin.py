@@ -12,7 +12,7 @@ import tensorflow as tf
 from qiskit_aer import AerSimulator
 from qiskit_aer.noise import NoiseModel, pauli_error
 
-from qssl_tf.compiler.compile import READ
+from qssl_tf.compiler.compiled import READ
 from qssl_tf.compiler.snapshots import readout_flips, snapshot, snapshot_names
 from qssl_tf.compiler.twin import twin
 from qssl_tf.errors import UserError

@@ -10,9 +10,9 @@ from qssl_tf.compiler import compile as compiling
 from qssl_tf.compiler.calibration import average_noise, connected_qubits, noise_words
 from qssl_tf.compiler.compile import compile_head
 from qssl_tf.compiler.snapshots import snapshot, snapshot_names
+from qssl_tf.compiler.translate import translated
 from qssl_tf.compiler.working_parts import check_width, couplers, left_out, usable, working_qubits
 from qssl_tf.device.backends import device
-from qssl_tf.device.prepare import translated
 from qssl_tf.errors import UserError
 from qssl_tf.quantum.noise import read_noise
 from qssl_tf.quantum.spec import circuit_spec
@@ -98,8 +98,8 @@ def test_dead_parts_are_left_out_and_said():
     assert dead and set(range(156)) - set(working_qubits(target)) == dead
     lost = {frozenset(p) for (_, p), error in gates.items() if len(p) == 2 and error >= 1 and not dead & set(p)}
     assert left_out(kingston) == (
-        f"fake_kingston: left out as dead by its calibration: {len(dead)} qubits, "
-        f"{len(lost)} couplers between the others"
+        f"fake_kingston: left out as dead by its calibration: {len(dead)} qubit{'s' if len(dead) > 1 else ''}, "
+        f"{len(lost)} coupler{'s' if len(lost) > 1 else ''} between the others"
     )
     assert not lost & couplers(target).keys()
     assert left_out(snapshot("fake_paris")) == left_out(device("aer").backend) == ""

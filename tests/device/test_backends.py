@@ -7,10 +7,11 @@ from qiskit_ibm_runtime.executor.calculate_twirling_shots import calculate_twirl
 from qssl_tf.compiler.compile import compile_head
 from qssl_tf.compiler.noise_model import noise_model
 from qssl_tf.compiler.snapshots import snapshot
+from qssl_tf.compiler.translate import translated
 from qssl_tf.device.backends import Device, device
+from qssl_tf.device.costs import most_shots, rows_a_job
 from qssl_tf.device.counts import expectations
 from qssl_tf.device.jobs import _bits
-from qssl_tf.device.prepare import most_shots, rows_a_job, translated
 from qssl_tf.errors import UserError
 from qssl_tf.quantum.spec import circuit_spec
 
@@ -23,7 +24,7 @@ def test_names():
 
 def test_the_least_busy_device_keeps_its_own_name(monkeypatch):
     paris = snapshot("fake_paris")
-    monkeypatch.setattr("qssl_tf.device.service.real_backend", lambda name: {"least_busy": paris}[name])
+    monkeypatch.setattr("qssl_tf.device.service.real_backend", lambda name, fractional: {"least_busy": paris}[name])
     assert device("least_busy") == Device("fake_paris", paris, False)
 
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from qssl_tf.device.layouts import layout_seed
 from qssl_tf.device.mitigation import MITIGATIONS, Measured, affine_fit
 from qssl_tf.device.options import METHODS
-from qssl_tf.device.prepare import layout_seed
 
 RNG = np.random.default_rng(0)
 EXACT = RNG.uniform(-0.8, 0.8, (60, 3))

@@ -20,6 +20,7 @@ from qssl_tf.cli import device as command_line
 from qssl_tf.device import backends
 from qssl_tf.device import run as device_run
 from qssl_tf.device.backends import device
+from qssl_tf.device.door import device_for
 from qssl_tf.device.jobs import run_jobs
 from qssl_tf.device.ledger import Ledger
 from qssl_tf.device.options import DeviceOptions
@@ -238,7 +239,9 @@ def stopped(run, monkeypatch, *words):
 
 def test_a_stopped_run_is_begun_anew_unless_all_counts_are_there(own, monkeypatch, capsys):
     opened, model = open_run(own.folder), readout_only()
-    ledger, chosen = device_run.plan(opened, DeviceOptions(model, images=10, shots=50))
+    options = DeviceOptions(model, images=10, shots=50)
+    chosen = device_for(opened, options)
+    ledger = device_run.plan(opened, chosen, options)
     anew = "start a new device run with qssl_tf.run_on_device(run, backend=...)"
     again = f"{anew}: own:noise_model was an object, which its name does not bring back"
     assert device_run.going_on(opened, ledger) == again

@@ -98,7 +98,7 @@ class Client:
     def backends(self):
         return [SimpleNamespace(name="ibm_torino"), SimpleNamespace(name="ibm_fez")]
 
-    def backend(self, name):
+    def backend(self, name, use_fractional_gates):
         return SimpleNamespace(name=name, status=lambda: self.status)
 
 

@@ -2,9 +2,10 @@ from pathlib import Path
 
 import pytest
 
+from qssl_tf.durations import read_time
 from qssl_tf.errors import UserError
 from qssl_tf.studies.jobs import remaining_jobs
-from qssl_tf.studies.options import StudyOptions, read_seeds, read_time
+from qssl_tf.studies.options import StudyOptions, read_seeds
 from qssl_tf.studies.records import write_record
 from qssl_tf.studies.runner import run_study, show_costs
 from qssl_tf.studies.studies import STUDIES
