@@ -12,7 +12,8 @@ from qssl_tf.compiler.compiled import READ
 from qssl_tf.device.backends import Device
 from qssl_tf.device.counts import expectations
 from qssl_tf.device.ledger import Ledger
-from qssl_tf.device.service import answers, billed_seconds, told_apart
+from qssl_tf.device.refusals import is_gone
+from qssl_tf.device.service import answers, billed_seconds, told_apart, warned
 from qssl_tf.errors import UserError
 
 POLL_SECONDS = 5.0
@@ -33,7 +34,7 @@ def run_jobs(ledger: Ledger, device: Device, report: Report, client: Any = None)
     missing = ledger.missing()
     if not device.is_local:  # all jobs queue at once
         for number in missing:
-            _submit(ledger, device, client, number, circuits, rows)
+            _submit(ledger, device, client, number, circuits, rows, report)
     for number in missing:
         if device.is_local:
             seed = ledger.record["seed"] * 1000 + number
@@ -68,6 +69,8 @@ def _fetched(ledger: Ledger, number: int, client: Any, report: Report) -> Any:
     except UserError:
         raise
     except Exception as error:
+        if is_gone(error):
+            raise told_apart(error) from None
         message = str(told_apart(error)).rstrip(".")
         raise UserError(f"{message}; the job goes on, fetch it with {resuming(ledger)}.") from None
 
@@ -76,7 +79,9 @@ def _bits(result: Any) -> BitArray:
     return result.data[READ]  # there may be another, of a measurement between layers
 
 
-def _submit(ledger: Ledger, device: Device, client: Any, number: int, circuits: list, rows: np.ndarray) -> None:
+def _submit(
+    ledger: Ledger, device: Device, client: Any, number: int, circuits: list, rows: np.ndarray, report: Report = print
+) -> None:
     """Submit a job unless it already is: its tag was written before, so that it is found again after a crash."""
     entry = ledger.record["jobs"][number]
     if entry["id"]:
@@ -90,7 +95,7 @@ def _submit(ledger: Ledger, device: Device, client: Any, number: int, circuits: 
     ledger.note(number, state="submitting")
     sampler = device.sampler(ledger.record["seed"], ledger.record.get("suppression", ()))
     sampler.options.environment.job_tags = [entry["tag"]]
-    with answers():
+    with answers(), warned(report):
         job_id = sampler.run(_pubs(ledger, number, circuits, rows)).job_id()
     ledger.note(number, id=job_id, state="submitted")
 

@@ -1,21 +1,23 @@
 """IBM Quantum's service: the only module that reaches the network. Tokens are never printed or written."""
 
+import logging
 import os
 import stat
-from collections.abc import Iterator
+import sys
+import warnings
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from qssl_tf.commands import argument
-from qssl_tf.errors import UserError, pass_on_interrupt
+from qssl_tf.device.refusals import CHANNEL, SAVE, refusal, shown_without
+from qssl_tf.errors import UserError, pass_on_interrupt, unknown_name
 from qssl_tf.files.read import named, read_json
 
-CHANNEL = "ibm_quantum_platform"
 ACCOUNT_FILE = (
     Path(os.path.expanduser("~")) / ".qiskit" / "qiskit-ibm.json"
 )  # as the client has it, also without a home
-SAVE = f'QiskitRuntimeService.save_account(channel="{CHANNEL}", token="...")'
 
 
 def service() -> Any:
@@ -49,43 +51,19 @@ def answers() -> Iterator[None]:
 
 
 def told_apart(error: BaseException) -> UserError:
-    """Return the user's error for what the client raised, by its kind and HTTP status, never by its words.
-
-    The client calls a missing network a bad token, and texts of every kind hold numbers.
-    """
-    import requests
-    from qiskit_ibm_runtime.accounts import InvalidAccountError
-    from qiskit_ibm_runtime.exceptions import IBMNotAuthorizedError
-
+    """Return the user's error for what the client raised, by its kind, HTTP status and error code; no token in it."""
     pass_on_interrupt(error)
-    chain = list(_causes(error))
-    if any(isinstance(e, (requests.ConnectionError, requests.Timeout, ConnectionError)) for e in chain):
-        return UserError("IBM Quantum cannot be reached; check the network and try again.")
-    statuses = [status for e in chain if (status := _http_status(e)) is not None]
-    refused = 401 in statuses or any(isinstance(e, (IBMNotAuthorizedError, InvalidAccountError)) for e in chain)
-    if refused and not any(status == 429 or status >= 500 for status in statuses):  # too many requests, a fault there
-        return UserError(f"IBM Quantum refused the account's token; save a new one with {SAVE}.")
-    words = str(error).strip().splitlines() or [type(error).__name__]
-    return UserError(f"IBM Quantum answered: {words[0].rstrip('.')}; see its status page, or try again later.")
+    return refusal(error, _tokens())
 
 
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    """Yield an error, what it was raised from, and so on."""
-    seen: set[int] = set()
-    cause: BaseException | None = error
-    while cause is not None and id(cause) not in seen:
-        seen.add(id(cause))
-        yield cause
-        cause = cause.__cause__ or cause.__context__
-
-
-def _http_status(error: BaseException) -> int | None:
-    """Return the status of the response that an error stands for: of the client, of requests, or of IBM's cloud."""
-    for bearer in (error, getattr(error, "response", None)):
-        status = getattr(bearer, "status_code", None)
-        if isinstance(status, int) and status > 0:  # the client writes -1 where there is none
-            return status
-    return None
+def _tokens() -> list[str]:
+    """Return the tokens that the client may have used, so that no message shows one."""
+    try:
+        kept = [entry.get("token") for entry in read_json(named(ACCOUNT_FILE)).values()]
+    except Exception as error:  # a missing or damaged file holds none
+        pass_on_interrupt(error)
+        kept = []
+    return [str(token) for token in (os.environ.get("QISKIT_IBM_TOKEN"), *kept) if token]
 
 
 def open_to_others(path: Path) -> bool:
@@ -122,16 +100,16 @@ def real_backend(name: str, client: Any = None, fractional: bool = False) -> Any
         fractional: Whether RX and RZZ are among its gates, where it has them.
 
     Raises:
-        UserError: It does not exist (the nearest names are given) or is paused.
+        UserError: It does not exist (the nearest names are given), is paused, or cannot be had, with the reason.
     """
-    client = client or service()
-    with answers():
+    with answers(), overheard() as errors:
+        client = client or service()
         if name == "least_busy":
-            name = client.least_busy(operational=True, simulator=False).name
+            name = _least_busy(client, errors).name
         names = [one.name for one in client.backends()]
+        if name not in names and (name in errors or (errors and not names)):
+            raise errors[name] if name in errors else list(errors.values())[-1]
         if name not in names:
-            from qssl_tf.errors import unknown_name
-
             raise unknown_name("backend", name, ["aer", "fake_paris", "least_busy", *names])
         # The client's None is both: fractional gates and control flow.
         backend = client.backend(name, use_fractional_gates=None if fractional else False)
@@ -157,6 +135,52 @@ def billed_seconds(job: Any) -> float | None:
         return None
 
 
+def _least_busy(client: Any, errors: dict[str, BaseException]) -> Any:
+    """Return the device with the shortest queue; where there is none, raise why the client passed over the others."""
+    from qiskit.providers.exceptions import QiskitBackendNotFoundError
+
+    try:
+        return client.least_busy(operational=True, simulator=False)
+    except QiskitBackendNotFoundError as error:
+        nothing = error
+    raise (list(errors.values()) or [nothing])[-1]
+
+
+@contextmanager
+def overheard() -> Iterator[dict[str, BaseException]]:
+    """Keep the errors of the block that the client only writes into its log, by what it names: instance or device.
+
+    It passes over an instance that refuses it, and says that there is no device.
+    """
+    errors: dict[str, BaseException] = {}
+
+    class Listener(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            error = sys.exc_info()[1]  # it writes the line while it handles the error
+            if error is not None and isinstance(record.args, tuple) and record.args:
+                errors.setdefault(str(record.args[0]), error)
+
+    log, listener = logging.getLogger("qiskit_ibm_runtime"), Listener(logging.WARNING)
+    log.addHandler(listener)
+    try:
+        yield errors
+    finally:
+        log.removeHandler(listener)
+
+
+@contextmanager
+def warned(report: Callable[[str], None]) -> Iterator[None]:
+    """Report what the client warns of in the block, as it says it, such as an instance without time left."""
+    with warnings.catch_warnings(record=True) as heard:
+        warnings.simplefilter("always", UserWarning)
+        yield
+    for warning in heard:
+        if "qiskit_ibm_runtime" in Path(warning.filename).parts:
+            report(f"IBM Quantum warns: {shown_without(str(warning.message), _tokens())}")
+        else:
+            warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
+
+
 def check_operational(name: str, status: Any) -> None:
     """Refuse a device that runs no jobs now.
 
@@ -164,4 +188,7 @@ def check_operational(name: str, status: Any) -> None:
         UserError: It says what the device is instead.
     """
     if not status.operational or status.status_msg == "paused":
-        raise UserError(f"`backend` {name} is {status.status_msg}; wait, or take {argument('backend', 'least_busy')}.")
+        raise UserError(
+            f"`backend` {name} runs no jobs now, its status is '{status.status_msg}'; wait, or take "
+            f"{argument('backend', 'least_busy')}."
+        )

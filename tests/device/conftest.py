@@ -1,6 +1,7 @@
 """What device runs of the tests record beside what each test is about."""
 
 import pytest
+from judges.fake_ibm import TOKEN, FakeIBM
 
 
 @pytest.fixture
@@ -15,3 +16,21 @@ def settings():
         } | changes  # fmt: skip
 
     return of
+
+
+@pytest.fixture
+def ibm(monkeypatch, tmp_path):
+    """IBM Quantum on this machine, for Qiskit's own client; whatever asks another host fails."""
+    service = FakeIBM()
+    monkeypatch.setattr("urllib3.util.connection.create_connection", service.connect)
+    monkeypatch.setattr("urllib3.util.retry.Retry.sleep", lambda *given: None)
+    place = str(tmp_path / "accounts.json")
+    monkeypatch.setattr("qiskit_ibm_runtime.accounts.management._DEFAULT_ACCOUNT_CONFIG_JSON_FILE", place)
+    monkeypatch.setattr("qssl_tf.device.service.ACCOUNT_FILE", tmp_path / "accounts.json")
+    for name in ("QISKIT_IBM_CHANNEL", "QISKIT_IBM_INSTANCE"):
+        monkeypatch.delenv(name, raising=False)
+    addresses = {"IAM_URL": "http://iam.cloud.test", "QISKIT_IBM_URL": "http://cloud.test", "NO_PROXY": "*"}
+    for name, value in (addresses | {"QISKIT_IBM_TOKEN": TOKEN}).items():
+        monkeypatch.setenv(name, value)
+    yield service
+    service.close()

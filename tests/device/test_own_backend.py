@@ -227,7 +227,10 @@ def test_a_device_of_ibm_is_real_and_found_again_by_its_name(own, monkeypatch):
         q.run_on_device(own, backend, images=10)
     assert json.loads((newest(own) / "record.json").read_text())["backend"] == "ibm_played"
     assert device(backend).service() is backend.service  # a job is asked of the account that submitted it
-    with pytest.raises(q.UserError, match="^`backend` ibm_played is paused; wait, or take `backend='least_busy'`.$"):
+    with pytest.raises(
+        q.UserError,
+        match="^`backend` ibm_played runs no jobs now, its status is 'paused'; wait, or take `backend='least_busy'`.$",
+    ):
         device(Played("paused"))
 
 

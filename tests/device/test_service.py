@@ -108,5 +108,8 @@ def test_backends_are_found_refused_or_paused():
         UserError, match="`backend` must be one of .*ibm_torino.*; got 'ibm_torin'. Did you mean 'ibm_torino'?"
     ):
         real_backend("ibm_torin", Client("active"))
-    with pytest.raises(UserError, match="`backend` ibm_fez is paused; wait, or take `backend='least_busy'`."):
+    with pytest.raises(
+        UserError,
+        match="`backend` ibm_fez runs no jobs now, its status is 'paused'; wait, or take `backend='least_busy'`.",
+    ):
         real_backend("ibm_fez", Client("paused"))
