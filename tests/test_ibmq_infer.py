@@ -220,7 +220,10 @@ def test_a_real_device_is_not_used_without_being_asked_for(run, arguments, monke
             ["--suppression", "twirling"],
             "--suppression needs a real device, which does it while it runs;",
         ),
-        (["--suppression", "twirl"], "`suppression` must be one of decoupling, twirling; got 'twirl'."),
+        (
+            ["--suppression", "twirl"],
+            "`suppression` must be one of decoupling, gate_twirling, readout_twirling, twirling; got 'twirl'.",
+        ),
         (["--seed", "-1"], "`seed` must be at least 0 and at most 2147483647; got -1."),
     ],
 )

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from qiskit.circuit import Parameter
 from sklearn.datasets import load_digits
 
 import qssl_tf as q
@@ -201,6 +202,26 @@ def test_twirled_shots_that_do_not_divide_are_used_as_they_come(own, monkeypatch
     assert found["standard_error"] == pytest.approx(right, rel=0.1)  # from 200 resamples of 20 values: 2 % alone
     again = ledger.again()
     assert device_run.finish(opened, again, chosen)["accuracy"] == found["accuracy"] and len(client.kept) == 1
+
+
+def test_a_suppression_that_a_circuit_forbids_leaves_no_device_run(own, monkeypatch):
+    manila = snapshot("fake_manila")
+    monkeypatch.setattr(device_run, "device", lambda name: Device("manila", manila, is_local=False))
+    compiled = device_run._compiled
+
+    def with_a_free_angle(*given):
+        best = compiled(*given)
+        best.circuit.rzz(Parameter("free"), *best.layout[:2])
+        return best
+
+    monkeypatch.setattr(device_run, "_compiled", with_a_free_angle)
+    before = sorted(own.folder.glob("ibmq/*"))
+    options = DeviceOptions("manila", images=10, shots=100, suppression=("gate_twirling",))
+    with pytest.raises(
+        q.UserError, match="^`suppression` gate_twirling cannot be done for this circuit: its rzz gates"
+    ):
+        device_run.plan(open_run(own.folder), options, data=own_images())
+    assert sorted(own.folder.glob("ibmq/*")) == before
 
 
 def test_layouts_are_named(own):

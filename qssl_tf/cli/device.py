@@ -34,7 +34,10 @@ def parser() -> Parser:
     )  # fmt: skip
     flags.add_argument("--mitigation", default="affine", help=f"one of {', '.join(METHODS)} (default: affine)")
     flags.add_argument(
-        "--suppression", default="", metavar="WORDS", help="of decoupling,twirling; on real devices (default: none)"
+        "--suppression",
+        default="",
+        metavar="WORDS",
+        help="of decoupling,gate_twirling,readout_twirling; on real devices (default: none)",
     )
     flags.add_argument("--gates", default="best", help=f"one of {', '.join(GATES)} (default: best)")
     flags.add_argument(

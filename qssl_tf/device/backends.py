@@ -17,16 +17,11 @@ from qssl_tf.compiler.regions import used_qubits
 from qssl_tf.compiler.snapshots import snapshot, snapshot_names
 from qssl_tf.compiler.working_parts import error_of, is_calibrated, is_laid_out
 from qssl_tf.device.own_backend import is_own, lost, not_allowed, own_name, readout_errors, simulator_of
+from qssl_tf.device.suppression import SUPPRESSIONS
 from qssl_tf.errors import UserError, reason, unknown_name
 
 # Before Aer loads OpenMP: its threads would spin between experiments and slow each other down several times.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-
-# What a real device can do against errors while it runs: word -> (group of the Sampler's options, switch).
-SUPPRESSIONS = {
-    "decoupling": ("dynamical_decoupling", "enable"),  # pulses on idle qubits
-    "twirling": ("twirling", "enable_measure"),  # random flips before the readout, undone after it
-}
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from qiskit.exceptions import QiskitError
 
 from qssl_tf.device.backends import Device
 from qssl_tf.device.options import CALIBRATION_ROWS
+from qssl_tf.device.suppression import is_twirled
 from qssl_tf.errors import UserError
 
 REPETITION_DELAY = 250e-6  # seconds between two shots, where a device does not say its own
@@ -77,5 +78,5 @@ def most_shots(shots: int, suppression: Sequence[str] = ()) -> int:
 
     Twirling runs whole groups of equal random flips, of max(64, shots / 32) shots each (as Qiskit's runtime documents).
     """
-    group = max(64, math.ceil(shots / 32)) if "twirling" in suppression else 1
+    group = max(64, math.ceil(shots / 32)) if is_twirled(suppression) else 1
     return math.ceil(shots / group) * group

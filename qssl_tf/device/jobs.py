@@ -12,6 +12,7 @@ from qssl_tf.compiler.compiled import READ
 from qssl_tf.device.backends import Device
 from qssl_tf.device.counts import expectations
 from qssl_tf.device.ledger import Ledger
+from qssl_tf.device.records import circuit_count
 from qssl_tf.device.refusals import is_gone
 from qssl_tf.device.service import answers, billed_seconds, told_apart, warned
 from qssl_tf.errors import UserError
@@ -142,21 +143,18 @@ def collected(ledger: Ledger, members: np.ndarray) -> list[np.ndarray]:
         ledger: Finished.
         members: 1 where a qubit belongs to an observable, shape (width, observables).
     """
-    weights = row_shots(ledger)
-    totals: list[np.ndarray] | None = None
+    weights = [row_shots(ledger, circuit) for circuit in range(circuit_count(ledger.record))]
+    totals = [np.zeros((len(by_row), members.shape[1])) for by_row in weights]
     for number, entry in enumerate(ledger.record["jobs"]):
-        arrays = [expectations(BitArray(packed, len(members)), members) for packed in ledger.packed(number)]
-        if totals is None:
-            totals = [np.zeros((len(weights), members.shape[1])) for _ in arrays]
-        for total, values in zip(totals, arrays, strict=True):
-            total[entry["rows"]] += values * ledger.shots(number)
-    assert totals is not None
-    return [total / weights[:, np.newaxis] for total in totals]
+        for circuit, packed in enumerate(ledger.packed(number)):
+            values = expectations(BitArray(packed, len(members)), members)
+            totals[circuit][entry["rows"]] += values * ledger.shots(number, circuit)
+    return [total / by_row[:, np.newaxis] for total, by_row in zip(totals, weights, strict=True)]
 
 
-def row_shots(ledger: Ledger) -> np.ndarray:
-    """Return how often each row was measured, over all jobs that hold it, shape (rows,)."""
+def row_shots(ledger: Ledger, circuit: int = 0) -> np.ndarray:
+    """Return how often each row was measured with a circuit, over all jobs that hold it, shape (rows,)."""
     totals = np.zeros(len(ledger.values()["rows"]), int)
     for number, entry in enumerate(ledger.record["jobs"]):
-        totals[entry["rows"]] += ledger.shots(number)
+        totals[entry["rows"]] += ledger.shots(number, circuit)
     return totals

@@ -48,7 +48,8 @@ def compiled_for(
         report: Called with a line.
     """
     seconds = float("inf") if options.compile_seconds is None else options.compile_seconds
-    fractional = device.gates != "standard"
+    twirled = "gate_twirling" in options.suppression  # which fractional gates exclude
+    fractional = device.gates == "fractional" or (device.gates == "best" and not twirled)
     candidates = compile_head(circuit, device.backend, options.seed, fractional, seconds, report)
     if not device.is_local or not device.is_noisy:
         return candidates[0]

@@ -5,6 +5,7 @@ is run) and `job-NNN.npz` (what came back, packed bits as they came).
 """
 
 import hashlib
+import math
 import time
 import uuid
 from dataclasses import dataclass
@@ -127,16 +128,21 @@ class Ledger:
         return self.folder / f"job-{number:03d}.npz"
 
     def keep(self, number: int, packed: list[np.ndarray]) -> None:
-        """Store the packed bits of a job, one array for each circuit, of as many shots as came back."""
-        self.note(number, shots=packed[0].shape[1])  # first, so that no result lies here without its number
+        """Store the packed bits of a job, one array for each circuit, of as many shots as came back for each."""
+        first, *others = (array.shape[1] for array in packed)
+        counted: dict[str, Any] = {"shots": first}
+        if any(count != first for count in others):
+            counted["circuit_shots"] = [first, *others]
+        self.note(number, **counted)  # first, so that no result lies here without its number
         arrays = {f"circuit_{place}": array for place, array in enumerate(packed)}
         with replacing(self.path(number)) as temporary:
             temporary.write_bytes(npz(arrays, compressed=True))
         self.note(number, state="done")
 
-    def shots(self, number: int) -> int:
-        """Return how often a job measured each row: twirling rounds the number up that was asked for."""
-        return self.record["jobs"][number].get("shots", self.asked)
+    def shots(self, number: int, circuit: int = 0) -> int:
+        """Return how often a job measured each row with a circuit: twirling rounds the number up that was asked for."""
+        entry = self.record["jobs"][number]
+        return entry["circuit_shots"][circuit] if "circuit_shots" in entry else entry.get("shots", self.asked)
 
     @property
     def asked(self) -> int:
@@ -154,15 +160,16 @@ class Ledger:
         Raises:
             UserError: The file is damaged.
         """
-        path, rows, shots = self.path(number), len(self.record["jobs"][number]["rows"]), self.shots(number)
+        path, rows = self.path(number), len(self.record["jobs"][number]["rows"])
         width = (len(self.record["layout"]) + 7) // 8  # bytes a shot
         try:
-            stored = read_arrays(path, at_most=min(2 * rows * shots * width, MAX_COUNTS))  # at most two circuits
+            right = [(rows, self.shots(number, place), width) for place in range(circuit_count(self.record))]
+            size = sum(map(math.prod, right))
+            stored = read_arrays(path, at_most=min(size, MAX_COUNTS))
             arrays = [stored[f"circuit_{place}"] for place in range(len(stored))]
-            wrong = [array.shape for array in arrays if array.shape != (rows, shots, width) or array.dtype != np.uint8]
-            if wrong or len(arrays) != circuit_count(self.record):
-                raise ValueError(f"its arrays have the shapes {wrong}, not {(rows, shots, width)} for each circuit")
-        except (ValueError, KeyError) as error:
+            if [array.shape for array in arrays] != right or any(array.dtype != np.uint8 for array in arrays):
+                raise ValueError(f"its arrays have the shapes {[array.shape for array in arrays]}, not {right}")
+        except (ValueError, KeyError, IndexError) as error:
             raise UserError(
                 f"{path} is damaged ({reason(error)}); move it away, "
                 f"and `{command('device', '--resume', self.folder.name)}` runs that job again."

@@ -24,6 +24,7 @@ class Measured:
         shots: Measurements of each row, each of which gives 1 or -1 for an observable.
         amplified: The wanted rows with all two-qubit gates three times, for extrapolation; else None.
         calibration_shots: Measurements of each calibration row, which several jobs repeat; None where it is `shots`.
+        amplified_shots: Measurements of each amplified row; None where it is `shots`.
     """
 
     rows: np.ndarray
@@ -33,6 +34,7 @@ class Measured:
     shots: int
     amplified: np.ndarray | None = None
     calibration_shots: int | None = None
+    amplified_shots: int | None = None
 
     def calibration_noise(self) -> np.ndarray:
         """Return the variance that the shots give each calibration value."""
@@ -57,7 +59,8 @@ def zne(measured: Measured) -> Estimates:
     """Undo readout errors, then extrapolate linearly from gate noise times 1 and 3 to 0 (arXiv:1611.09301)."""
     assert measured.amplified is not None
     estimates = (1.5 * measured.rows - 0.5 * measured.amplified) / measured.contrast
-    single, triple = (_variance(rows, measured.shots) for rows in (measured.rows, measured.amplified))
+    single = _variance(measured.rows, measured.shots)
+    triple = _variance(measured.amplified, measured.amplified_shots or measured.shots)
     return np.clip(estimates, -1, 1), np.sqrt(1.5**2 * single + 0.5**2 * triple) / measured.contrast
 
 

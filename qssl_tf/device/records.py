@@ -8,9 +8,9 @@ from pydantic import Field, model_validator
 from qiskit import QuantumCircuit
 
 from qssl_tf.compiler.compiled import READ
-from qssl_tf.device.backends import SUPPRESSIONS
 from qssl_tf.device.mitigation import MITIGATIONS
 from qssl_tf.device.options import CALIBRATION_ROWS, MAX_SEED
+from qssl_tf.device.suppression import SUPPRESSIONS
 from qssl_tf.files.schema import (
     LARGEST,
     MAX_COUNT,
@@ -50,6 +50,7 @@ class Job(Schema):
     state: Word
     shots: Shots = 1
     billed: Seconds | None = None
+    circuit_shots: list[Shots] | None = None  # where a job's circuits came back with unequal numbers
 
     @model_validator(mode="after")
     def _different(self) -> "Job":
@@ -91,6 +92,9 @@ class DeviceRecord(Schema):
             raise ValueError(f"its mitigation must be one of {', '.join(MITIGATIONS)}; got {self.mitigation[:40]!r}")
         if not set(self.suppression) <= set(SUPPRESSIONS):
             raise ValueError(f"its suppression must be of {', '.join(SUPPRESSIONS)}")
+        circuits = circuit_count({"mitigation": self.mitigation})
+        if any(job.circuit_shots is not None and len(job.circuit_shots) != circuits for job in self.jobs):
+            raise ValueError(f"its circuit_shots must be {circuits} numbers, one for each circuit")
         if len(set(self.layout)) < len(self.layout) or len(set(self.parameters)) < len(self.parameters):
             raise ValueError("its layout and its parameters must name each but once")
         if len(self.contrast) != len(self.layout) or 0.0 in self.contrast:

@@ -62,6 +62,7 @@ def outcome(config: Config, ledger: Ledger) -> Outcome:
         int(by_row[calibration:].min()),
         amplified[0][calibration:] if amplified else None,
         int(by_row[:calibration].min()),
+        int(row_shots(ledger, 1)[calibration:].min()) if amplified else None,
     )
     mitigated, errors = MITIGATIONS[record["mitigation"]](measurements)
     return Outcome(

@@ -25,6 +25,7 @@ from qssl_tf.device.options import AFFINE_ROWS, CALIBRATION_ROWS, DEFAULT_SHOTS,
 from qssl_tf.device.own_backend import begin_again, is_own
 from qssl_tf.device.per_image import write_table
 from qssl_tf.device.results import judged, outcome, spec_of
+from qssl_tf.device.suppression import check_circuits
 from qssl_tf.errors import UserError
 from qssl_tf.evaluation.scores import score
 from qssl_tf.files.latest import point_newest
@@ -66,6 +67,7 @@ def plan(
     _say_beforehand(run, chosen, options, task)
     best = _compiled(run, task, chosen, options)
     circuits = [best.circuit, folded(best.circuit, 3)][:count]
+    check_circuits(options.suppression, circuits)
     cost = cost_on(chosen, circuits)
     if options.budget is not None:
         task, shots = _within_budget(task, chosen, options, cost, best, count)

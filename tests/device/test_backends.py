@@ -44,7 +44,10 @@ def test_contrast_is_the_calibrated_readout():
     assert paris.readout_contrast([3, 11]) == pytest.approx([1 - 2 * error for error in errors])
 
 
-@pytest.mark.parametrize("suppression", [(), ("twirling",), ("decoupling", "twirling")])
+@pytest.mark.parametrize(
+    "suppression",
+    [(), ("twirling",), ("readout_twirling",), ("gate_twirling",), ("decoupling", "gate_twirling", "readout_twirling")],
+)
 def test_the_sampler_of_real_devices_gives_the_same_bits_in_the_same_order(suppression):
     """Qiskit runs it locally for a snapshot. Qubits have different angles, which no turned order survives."""
     real = Device("manila", snapshot("fake_manila"), is_local=False)
@@ -56,8 +59,10 @@ def test_the_sampler_of_real_devices_gives_the_same_bits_in_the_same_order(suppr
     result = sampler.run([(compiled.circuit, {tuple(map(str, spec.inputs)): rows}, 4096)]).result()
     np.testing.assert_allclose(expectations(_bits(result[0]), np.eye(3)), np.cos(rows), atol=0.15)
     asked = sampler.run([(compiled.circuit, {tuple(map(str, spec.inputs)): rows}, 1000)]).result()
-    assert _bits(asked[0]).num_shots == most_shots(1000, suppression) == (1024 if "twirling" in suppression else 1000)
-    assert sampler.options.twirling.enable_measure == (True if "twirling" in suppression else None)
+    assert _bits(asked[0]).num_shots == most_shots(1000, suppression) == (1024 if suppression else 1000)
+    read = {"twirling", "readout_twirling"}.intersection(suppression)
+    assert sampler.options.twirling.enable_measure == (True if read else None)
+    assert sampler.options.twirling.enable_gates == (True if "gate_twirling" in suppression else None)
     assert sampler.options.dynamical_decoupling.enable == ("decoupling" in suppression)
 
 

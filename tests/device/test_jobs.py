@@ -137,6 +137,25 @@ def test_what_came_back_is_used_and_counts_by_its_number(ledger):
     assert collected(opened, MEMBERS)[0][1, 0] == pytest.approx(1 - 2 * sum(ones) / 44)
 
 
+def test_circuits_of_a_job_may_come_back_with_unequal_shots(ledger, settings):
+    """Two circuits, two jobs, four numbers of shots, and row 0 in both jobs: the judge counts bits with NumPy alone."""
+    folder, rng = ledger.folder.parent / "three", np.random.default_rng(7)
+    record = settings(qubits=1, shots=20, seed=0, mitigation="zne")
+    again = Ledger.create(folder, record, ledger.circuits() * 2, {"rows": ROWS}, [[0, 1, 2], [0, 3, 4]])
+    counts = [(64, 96), (20, 128)]
+    bits = [[rng.integers(0, 2, (3, shots, 1), dtype=np.uint8) for shots in job] for job in counts]
+    for number, arrays in enumerate(bits):
+        again.keep(number, arrays)
+    opened = Ledger.open(folder)
+    np.testing.assert_array_equal(row_shots(opened, 0), [84, 64, 64, 20, 20])
+    np.testing.assert_array_equal(row_shots(opened, 1), [224, 96, 96, 128, 128])
+    for circuit, found in enumerate(collected(opened, MEMBERS)):
+        first, second = bits[0][circuit], bits[1][circuit]
+        both = np.concatenate([first[0], second[0]])
+        judge = [1 - 2 * np.mean(shots) for shots in (both, first[1], first[2], second[1], second[2])]
+        np.testing.assert_allclose(found[:, 0], judge)
+
+
 def test_a_network_lost_while_cancelling_or_looking_for_a_job_is_one_line(ledger, monkeypatch):
     server = Server(states=("Queued",))
     device = Device3("ibm_x", server, False)

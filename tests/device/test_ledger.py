@@ -79,6 +79,14 @@ def test_impossible_shots_of_a_job_are_refused(ledger, shots):
         Ledger.open(ledger.folder)
 
 
+def test_shots_of_more_circuits_than_there_are_are_refused(ledger):
+    record = json.loads((ledger.folder / "record.json").read_text())
+    record["jobs"][1]["circuit_shots"] = [10, 10]
+    (ledger.folder / "record.json").write_text(json.dumps(record))
+    with pytest.raises(UserError, match="its circuit_shots must be 1 numbers, one for each circuit"):
+        Ledger.open(ledger.folder)
+
+
 def test_changed_values_are_noticed(ledger):
     with open(ledger.folder / "values.npz", "wb") as file:
         np.savez(file, rows=np.zeros((7, 2)))

@@ -111,6 +111,13 @@ def test_standard_errors_are_the_spread_of_repeated_runs(method):
     assert ratio == pytest.approx(1, abs=5 * math.sqrt(2 / (times * EXACT.size)) + wider + 1 / shots)
 
 
+def test_extrapolation_knows_the_shots_of_both_circuits():
+    """The variance of 1.5 a - 0.5 b where a has 400 and b 1,600 shots, both around 0."""
+    zeros = np.zeros((1, 3))
+    seen = measured(rows=zeros, amplified=zeros, shots=400, amplified_shots=1600)
+    np.testing.assert_allclose(MITIGATIONS["zne"](seen)[1], math.sqrt(1.5**2 / 400 + 0.5**2 / 1600))
+
+
 @pytest.mark.parametrize("scatter", [0.0, 0.03])
 @pytest.mark.parametrize("shots", [100, 1000])
 def test_exact_values_lie_within_the_errors_as_often_as_those_say(shots, scatter):
