@@ -7,6 +7,7 @@ device of IBM Quantum (`least_busy` chooses one). Nothing falls back silently to
 
 import os
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -14,7 +15,7 @@ from qssl_tf.commands import argument
 from qssl_tf.compiler.fractional import WithFractionalGates, has_fractional_gates
 from qssl_tf.compiler.noise_model import noise_model
 from qssl_tf.compiler.regions import used_qubits
-from qssl_tf.compiler.snapshots import snapshot, snapshot_names
+from qssl_tf.compiler.snapshots import readout_flips, snapshot, snapshot_names
 from qssl_tf.compiler.working_parts import error_of, is_calibrated, is_laid_out
 from qssl_tf.device.own_backend import is_own, lost, not_allowed, own_name, readout_errors, simulator_of
 from qssl_tf.device.suppression import SUPPRESSIONS
@@ -117,8 +118,25 @@ class Device:
         from qiskit_aer import AerSimulator
 
         if isinstance(self.backend, AerSimulator) and self.noise is not None:
-            return [1 - 2 * error for error in readout_errors(self.noise, list(layout))]
+            return [1 - gained - lost for gained, lost in readout_errors(self.noise, list(layout))]
         return [1 - 2 * error_of(self.backend.target, "measure", (qubit,)) for qubit in layout]
+
+    def readout_shift(self, layout: Sequence[int]) -> list[float]:
+        """Return how much likelier each physical qubit's 1 is misread than its 0; 0 where that is not known."""
+        from qiskit_aer import AerSimulator
+
+        if isinstance(self.backend, AerSimulator):
+            noisy = self.noise is not None
+            return (
+                [lost - gained for gained, lost in readout_errors(self.noise, list(layout))]
+                if noisy
+                else [0.0] * len(layout)
+            )
+        from qssl_tf.device.service import answers
+
+        with nullcontext() if self.is_local else answers():  # a real device's calibration is asked for
+            flips = readout_flips(self.backend)
+        return [lost - gained for gained, lost in (flips.get(qubit, (0.0, 0.0)) for qubit in layout)]
 
     def service(self) -> Any:
         """Return the service that holds a real device's jobs: the backend's own, or that of the saved account."""

@@ -10,7 +10,7 @@ from qiskit.primitives import BitArray
 from qssl_tf.commands import command
 from qssl_tf.compiler.compiled import READ
 from qssl_tf.device.backends import Device
-from qssl_tf.device.counts import expectations
+from qssl_tf.device.counts import expectations, moments
 from qssl_tf.device.ledger import Ledger
 from qssl_tf.device.records import circuit_count
 from qssl_tf.device.refusals import is_gone
@@ -136,18 +136,21 @@ def cancel_jobs(ledger: Ledger, client: Any) -> int:
     return len(waiting)
 
 
-def collected(ledger: Ledger, members: np.ndarray) -> list[np.ndarray]:
+def collected(ledger: Ledger, members: np.ndarray, shift: np.ndarray | None = None) -> list[np.ndarray]:
     """Return each circuit's expectations for all rows, shape (rows, observables); a row of several jobs is averaged.
 
     Args:
         ledger: Finished.
         members: 1 where a qubit belongs to an observable, shape (width, observables).
+        shift: Of each qubit's readout; what is returned are then the `moments` around it, twice as many columns.
     """
+    columns = members.shape[1] * (1 if shift is None else 2)
     weights = [row_shots(ledger, circuit) for circuit in range(circuit_count(ledger.record))]
-    totals = [np.zeros((len(by_row), members.shape[1])) for by_row in weights]
+    totals = [np.zeros((len(by_row), columns)) for by_row in weights]
     for number, entry in enumerate(ledger.record["jobs"]):
         for circuit, packed in enumerate(ledger.packed(number)):
-            values = expectations(BitArray(packed, len(members)), members)
+            bits = BitArray(packed, len(members))
+            values = expectations(bits, members) if shift is None else moments(bits, members, shift)
             totals[circuit][entry["rows"]] += values * ledger.shots(number, circuit)
     return [total / by_row[:, np.newaxis] for total, by_row in zip(totals, weights, strict=True)]
 

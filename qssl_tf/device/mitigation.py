@@ -13,6 +13,19 @@ TINY = 1e-12  # a spread of nothing but rounding
 
 
 @dataclass(frozen=True)
+class Products:
+    """Products of readouts over the shots, from each of which the shift of its qubit was taken.
+
+    Attributes:
+        means: Shape (n, observables).
+        squares: Their mean squares, same shape; 1 without a shift.
+    """
+
+    means: np.ndarray
+    squares: np.ndarray | float = 1.0
+
+
+@dataclass(frozen=True)
 class Measured:
     """Expectations from one device run.
 
@@ -25,6 +38,8 @@ class Measured:
         amplified: The wanted rows with all two-qubit gates three times, for extrapolation; else None.
         calibration_shots: Measurements of each calibration row, which several jobs repeat; None where it is `shots`.
         amplified_shots: Measurements of each amplified row; None where it is `shots`.
+        apart: The wanted rows without the shift between both readout errors; None where none is known.
+        amplified_apart: The same of the amplified rows.
     """
 
     rows: np.ndarray
@@ -35,6 +50,8 @@ class Measured:
     amplified: np.ndarray | None = None
     calibration_shots: int | None = None
     amplified_shots: int | None = None
+    apart: Products | None = None
+    amplified_apart: Products | None = None
 
     def calibration_noise(self) -> np.ndarray:
         """Return the variance that the shots give each calibration value."""
@@ -50,17 +67,19 @@ def none(measured: Measured) -> Estimates:
 
 
 def readout(measured: Measured) -> Estimates:
-    """Undo independent symmetric readout errors: a product of k qubits shrinks by the product of 1 - 2 p."""
-    errors = np.sqrt(_variance(measured.rows, measured.shots)) / measured.contrast
-    return np.clip(measured.rows / measured.contrast, -1, 1), errors
+    """Undo independent readout errors g of 0 and l of 1: without its shift l - g, a readout shrinks by 1 - g - l."""
+    seen = measured.apart or Products(measured.rows)
+    errors = np.sqrt(_variance(seen.means, measured.shots, seen.squares)) / measured.contrast
+    return np.clip(seen.means / measured.contrast, -1, 1), errors
 
 
 def zne(measured: Measured) -> Estimates:
     """Undo readout errors, then extrapolate linearly from gate noise times 1 and 3 to 0 (arXiv:1611.09301)."""
     assert measured.amplified is not None
-    estimates = (1.5 * measured.rows - 0.5 * measured.amplified) / measured.contrast
-    single = _variance(measured.rows, measured.shots)
-    triple = _variance(measured.amplified, measured.amplified_shots or measured.shots)
+    once, thrice = measured.apart or Products(measured.rows), measured.amplified_apart or Products(measured.amplified)
+    estimates = (1.5 * once.means - 0.5 * thrice.means) / measured.contrast
+    single = _variance(once.means, measured.shots, once.squares)
+    triple = _variance(thrice.means, measured.amplified_shots or measured.shots, thrice.squares)
     return np.clip(estimates, -1, 1), np.sqrt(1.5**2 * single + 0.5**2 * triple) / measured.contrast
 
 
@@ -128,12 +147,13 @@ def _shot_noise(means: np.ndarray, shots: int) -> np.ndarray:
     return (1 - means**2) / max(1, shots - 1)
 
 
-def _variance(means: np.ndarray, shots: int) -> np.ndarray:
+def _variance(means: np.ndarray, shots: int, squares: np.ndarray | float = 1.0) -> np.ndarray:
     """Return the variance of such means for an interval: with two more measurements of either kind.
 
-    Without them an interval around a mean near 1 is much too narrow (Agresti and Coull, Am. Stat. 52, 1998).
+    Without them an interval around a mean near 1 is much too narrow (Agresti and Coull, Am. Stat. 52, 1998). `squares`
+    is what the squares of single measurements are on average.
     """
-    return (1 - (means * shots / (shots + 4)) ** 2) / shots
+    return (squares - (means * shots / (shots + 4)) ** 2) / shots
 
 
 MITIGATIONS: dict[str, Callable[[Measured], Estimates]] = {

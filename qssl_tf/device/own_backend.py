@@ -76,13 +76,13 @@ def _acts_on_two(names: list[str]) -> bool:
     return any(name in gates and gates[name].num_qubits == 2 for name in names)
 
 
-def readout_errors(model: "NoiseModel", qubits: list[int]) -> list[float]:
-    """Return the mean of both readout errors of each qubit by a noise model, 0 where it has none."""
-    everywhere, by_qubit = 0.0, dict[int, float]()
+def readout_errors(model: "NoiseModel", qubits: list[int]) -> list[tuple[float, float]]:
+    """Return how likely each qubit's 0 is read as 1, and its 1 as 0, by a noise model; 0 where it says nothing."""
+    everywhere, by_qubit = (0.0, 0.0), dict[int, tuple[float, float]]()
     for error in model.to_dict()["errors"]:
         if error["type"] == "roerror" and len(error["probabilities"]) == 2:
-            mean = (error["probabilities"][0][1] + error["probabilities"][1][0]) / 2
+            both = (error["probabilities"][0][1], error["probabilities"][1][0])
             places = error.get("gate_qubits")
-            by_qubit |= {qubit: mean for (qubit,) in places or ()}
-            everywhere = everywhere if places else mean
+            by_qubit |= {qubit: both for (qubit,) in places or ()}
+            everywhere = everywhere if places else both
     return [by_qubit.get(qubit, everywhere) for qubit in qubits]

@@ -78,6 +78,7 @@ class DeviceRecord(Schema):
     layout: Qubits  # on which each qubit of the head is read
     estimated_success: Share | None  # of noise without a calibration nobody can say it
     contrast: Annotated[list[Contrast], Field(min_length=1)]
+    shift: list[Contrast] | None = None  # of device runs that knew both readout errors of a qubit as one, none
     class_names: Annotated[Names, Field(min_length=1)]
     seconds: Seconds
     created: Word | None = None
@@ -99,6 +100,8 @@ class DeviceRecord(Schema):
             raise ValueError("its layout and its parameters must name each but once")
         if len(self.contrast) != len(self.layout) or 0.0 in self.contrast:
             raise ValueError("its contrast must be a number other than 0 for each qubit of its layout")
+        if self.shift is not None and len(self.shift) != len(self.layout):
+            raise ValueError("its shift must be a number for each qubit of its layout")
         return self
 
 

@@ -9,8 +9,9 @@ import numpy as np
 from qssl_tf.config import Config
 from qssl_tf.device.jobs import collected, row_shots
 from qssl_tf.device.ledger import Ledger
-from qssl_tf.device.mitigation import MITIGATIONS, Measured
+from qssl_tf.device.mitigation import MITIGATIONS, Measured, Products
 from qssl_tf.device.records import DeviceResult
+from qssl_tf.device.suppression import SUPPRESSIONS
 from qssl_tf.errors import UserError, reason
 from qssl_tf.evaluation.classifier import LinearFit
 from qssl_tf.evaluation.scores import confusion_matrix, score, wilson, with_class_balance
@@ -54,6 +55,7 @@ def outcome(config: Config, ledger: Ledger) -> Outcome:
     measured, *amplified = collected(ledger, belongs)
     calibration, by_row = ledger.calibration, row_shots(ledger)
     contrast = np.prod(np.where(belongs > 0, np.array(record["contrast"])[:, np.newaxis], 1.0), axis=0)
+    apart, *amplified_apart = _apart(ledger, belongs)
     measurements = Measured(
         measured[calibration:],
         measured[:calibration],
@@ -63,6 +65,8 @@ def outcome(config: Config, ledger: Ledger) -> Outcome:
         amplified[0][calibration:] if amplified else None,
         int(by_row[:calibration].min()),
         int(row_shots(ledger, 1)[calibration:].min()) if amplified else None,
+        apart,
+        amplified_apart[0] if amplified_apart else None,
     )
     mitigated, errors = MITIGATIONS[record["mitigation"]](measurements)
     return Outcome(
@@ -75,6 +79,20 @@ def outcome(config: Config, ledger: Ledger) -> Outcome:
         measurements.shots,
         LinearFit(stored["kernel"], stored["bias"], []),
     )
+
+
+def _apart(ledger: Ledger, belongs: np.ndarray) -> list[Products | None]:
+    """Return the images' products of each circuit without the readout's shift, for mitigations that undo the readout.
+
+    Twirling the readout makes both errors of a qubit equal, and no shift is left.
+    """
+    record, count = ledger.record, belongs.shape[1]
+    twirled = any(SUPPRESSIONS[word] == SUPPRESSIONS["readout_twirling"] for word in record.get("suppression", ()))
+    shift = np.array(record.get("shift") or [0.0])
+    if record["mitigation"] not in ("readout", "zne") or twirled or not shift.any():
+        return [None]
+    found = (values[ledger.calibration :] for values in collected(ledger, belongs, shift))
+    return [Products(values[:, :count], values[:, count:]) for values in found]
 
 
 def spec_of(config: Config) -> CircuitSpec:

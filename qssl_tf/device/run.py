@@ -166,6 +166,7 @@ def _settings(task: Problem, best: Compiled, chosen: Device, options: DeviceOpti
         "clbit_of_qubit": list(range(len(best.layout))),
         "estimated_success": None if chosen.is_uncalibrated else best.success,
         "contrast": chosen.readout_contrast(best.layout),
+        "shift": chosen.readout_shift(best.layout),
         "class_names": list(task.class_names),
         "versions": _versions(),
         "seconds": 0.0,

@@ -44,6 +44,14 @@ def test_contrast_is_the_calibrated_readout():
     assert paris.readout_contrast([3, 11]) == pytest.approx([1 - 2 * error for error in errors])
 
 
+def test_the_shift_is_the_difference_of_both_calibrated_errors():
+    paris = device("fake_paris")
+    known = [paris.backend.properties().qubit_property(qubit) for qubit in (3, 11)]
+    right = [table["prob_meas0_prep1"][0] - table["prob_meas1_prep0"][0] for table in known]
+    assert paris.readout_shift([3, 11]) == pytest.approx(right) and max(map(abs, right)) > 0.01
+    assert device("aer").readout_shift([0, 1]) == [0.0, 0.0]
+
+
 @pytest.mark.parametrize(
     "suppression",
     [(), ("twirling",), ("readout_twirling",), ("gate_twirling",), ("decoupling", "gate_twirling", "readout_twirling")],

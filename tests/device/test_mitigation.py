@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from qssl_tf.device.layouts import layout_seed
-from qssl_tf.device.mitigation import MITIGATIONS, Measured, affine_fit
+from qssl_tf.device.mitigation import MITIGATIONS, Measured, Products, affine_fit
 from qssl_tf.device.options import METHODS
 
 RNG = np.random.default_rng(0)
@@ -79,6 +79,32 @@ def test_readout_errors_are_undone():
     contrast = np.array([0.9, 0.8, 0.72])
     seen = measured(rows=EXACT * contrast, contrast=contrast)
     np.testing.assert_allclose(MITIGATIONS["readout"](seen)[0], EXACT, atol=1e-12)
+
+
+@pytest.mark.parametrize("method", ["readout", "zne"])
+def test_both_readout_errors_are_undone_with_errors_that_are_the_spread_of_repeated_runs(method):
+    """Z of qubits whose 1 is misread oftener than their 0, 300 device runs of bits drawn and misread one by one."""
+    rng, shots, times = np.random.default_rng(6), 400, 300
+    gained, lost = np.array([0.01, 0.05, 0.0]), np.array([0.09, 0.2, 0.3])
+    exact, shift, contrast = EXACT[:20], lost - gained, 1 - gained - lost
+    damping = {"readout": (1.0, 1.0), "zne": (0.9, 0.7)}[method]  # of the gates, once and three times
+
+    def apart(means):
+        shape = (shots, *means.shape)
+        ones = rng.random(shape) < (1 - means) / 2
+        seen = 1 - 2.0 * (ones ^ (rng.random(shape) < np.where(ones, lost, gained)))
+        return Products((seen - shift).mean(axis=0), ((seen - shift) ** 2).mean(axis=0))
+
+    runs = []
+    for _ in range(times):
+        once, thrice = (apart(factor * exact) for factor in damping)
+        parts = {"rows": once.means + shift, "amplified": thrice.means + shift, "contrast": contrast, "shots": shots}
+        runs.append(MITIGATIONS[method](measured(**parts, apart=once, amplified_apart=thrice)))
+    estimates, errors = (np.array(part) for part in zip(*runs, strict=True))
+    spread = np.std(estimates, axis=0, ddof=1)
+    assert np.all(np.abs(estimates.mean(axis=0) - exact) < 5 * spread / math.sqrt(times))
+    ratio = np.mean(errors**2) / np.mean(spread**2)
+    assert ratio == pytest.approx(1, abs=5 * math.sqrt(2 / (times * exact.size)) + 9 / shots * 2)
 
 
 def test_extrapolation_is_exact_for_linear_damping():

@@ -103,7 +103,7 @@ def test_a_fractional_gate_is_named():
         check_circuits(["decoupling", "gate_twirling"], [entangled("cz"), entangled("rzz", Parameter("x"))])
     assert str(caught.value) == (
         "`suppression` gate_twirling cannot be done for this circuit: its rzz gates turn by any angle, and Pauli gates "
-        "cannot be moved through them; compile without fractional gates, or leave the word out."
+        "cannot be moved through them; take `gates='standard'`, or leave the word out."
     )
 
 
