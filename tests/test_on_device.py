@@ -99,6 +99,35 @@ def test_the_table_of_images_says_which_images_they_are_and_how_sure_the_classif
     np.testing.assert_allclose(written, shares, atol=1e-6)
 
 
+def test_the_table_of_images_says_how_far_off_each_expectation_may_be(own):
+    """Without mitigation by the formula of Agresti and Coull: the variance of a mean with two more of either kind."""
+    result, table = q.run_on_device(own, "fake_manila", images=40, shots=300, seed=1, mitigation="none"), table_of(own)
+    errors, means = (
+        np.stack([table[f"{kind} Z{qubit}"].astype(float) for qubit in (0, 1)], axis=1)
+        for kind in ("standard error of", "raw")
+    )
+    ones = (1 - means) / 2 * 300
+    share = (ones + 2) / (300 + 4)
+    np.testing.assert_allclose(errors, np.sqrt(4 * share * (1 - share) / 300), atol=1e-7)
+    assert result["standard_error"] == pytest.approx(np.sqrt(np.mean(errors**2)), rel=1e-6)
+
+
+def test_a_class_whose_name_is_a_formula_is_text_in_the_table_of_images(tmp_path):
+    names = np.array(["=1+1", "@SUM(A1)"])
+    labels = names[LABELS[:300] % 2]
+    run = q.pretrain(q.ImageData.from_arrays(PIXELS[:300].reshape(-1, 8, 8) / 16, labels), SETTINGS, runs_dir=tmp_path)
+    q.linear_probe(run)
+    result, table = q.run_on_device(run, "aer", images=10, shots=50), table_of(run)
+    for column in ("class", "predicted raw", "predicted mitigated", "predicted exact"):
+        assert set(table[column]) <= {"'=1+1", "'@SUM(A1)"}
+    assert set(table["class"]) == {"'=1+1", "'@SUM(A1)"}
+    assert (
+        [head for head in table if head.startswith("probability of")]
+        == [f"probability of {name}" for name in result["class_names"]]
+        == ["probability of =1+1", "probability of @SUM(A1)"]
+    )  # unchanged, and no formula
+
+
 def test_a_device_run_of_an_earlier_version_goes_on_without_positions(own):
     q.run_on_device(own, "aer", images=10, shots=50)
     ledger = Ledger.open((own.folder / "ibmq" / "latest").resolve())

@@ -1,7 +1,5 @@
 """`qssl predict`: the classes of a folder of new images, by a run's encoder, head and probe."""
 
-import csv
-import io
 from pathlib import Path
 
 from qssl_tf.cli.flags import Parser
@@ -27,6 +25,7 @@ def main() -> None:
 
     from qssl_tf.data.folders import read_images
     from qssl_tf.evaluation.trained_run import load_run
+    from qssl_tf.files.spreadsheet import cell, csv_text
     from qssl_tf.files.write import write_text
     from qssl_tf.markup import printable
     from qssl_tf.training.runs import own_folder
@@ -36,12 +35,11 @@ def main() -> None:
     run = load_run(named_run(arguments).folder, arguments.checkpoint)
     files, images = read_images(arguments.images, tuple(run.model.encoder.input_shape[1:]))
     probabilities = run.probabilities(images)  # (n, classes)
-    table = io.StringIO()
-    writer = csv.writer(table, lineterminator="\n")
-    writer.writerow(["file", "class", "probability", *(f"probability of {name}" for name in run.class_names)])
+    head, rows = ["file", "class", "probability", *(f"probability of {name}" for name in run.class_names)], []
     for path, row in zip(files, probabilities, strict=True):
-        name = printable(path.relative_to(arguments.images).as_posix())
-        writer.writerow([name, run.class_names[row.argmax()], f"{row.max():.4f}", *(f"{value:.4f}" for value in row)])
+        name = cell(printable(path.relative_to(arguments.images).as_posix()))
+        likeliest = cell(run.class_names[row.argmax()])
+        rows.append([name, likeliest, f"{row.max():.4f}", *(f"{value:.4f}" for value in row)])
     output = arguments.output or own_folder(run.folder, arguments.runs_dir) / "predictions.csv"
-    write_text(output, table.getvalue())
+    write_text(output, csv_text(head, rows))
     print(f"{len(files)} images: {output}")

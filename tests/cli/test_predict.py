@@ -52,6 +52,14 @@ def test_other_sizes_and_colours_become_the_runs(digits, here, tmp_path):
     assert len(rows(tmp_path / "runs" / READY / "predictions.csv")) == 11
 
 
+def test_a_file_whose_name_is_a_formula_is_text(digits, here, tmp_path):
+    (digits / "0.png").rename(digits / "=1+1.png")
+    output = tmp_path / "found.csv"
+    done = here("-m", "qssl_tf", "predict", READY, "--images", digits, "--output", output)
+    assert done.returncode == 0, done.stderr
+    assert {"'=1+1.png", "1.png"} <= {row["file"] for row in rows(output)}
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
