@@ -19,11 +19,11 @@ import numpy as np
 from qiskit.primitives import BitArray
 from qiskit.quantum_info import PauliLindbladMap, Statevector
 from qiskit_mitigation import TREX
-from qssl_tf.device.prepare import translated
 
 from qssl_tf.compiler.compile import compile_head
 from qssl_tf.compiler.noise_model import calibrated_errors
 from qssl_tf.compiler.snapshots import snapshot
+from qssl_tf.compiler.translate import translated
 from qssl_tf.device.counts import moments
 from qssl_tf.device.mitigation import MITIGATIONS, Measured, Products
 from qssl_tf.quantum.spec import circuit_spec

@@ -14,7 +14,7 @@ import tensorflow as tf
 from hypothesis import HealthCheck, Phase, given, settings
 from judges import qiskit_values
 from judges.drawn_circuits import WIDTH, Drawn, Step, heads
-from qiskit import QuantumCircuit, qasm3, qpy
+from qiskit import QuantumCircuit, qasm2, qasm3, qpy
 
 from qssl_tf.compiler.compile import compile_head
 from qssl_tf.compiler.compiled import READ
@@ -24,7 +24,7 @@ from qssl_tf.compiler.translate import to_qiskit, translated
 from qssl_tf.compiler.twin import simulated
 from qssl_tf.device.backends import device
 from qssl_tf.device.counts import expectations
-from qssl_tf.device.export import FORMS, manual
+from qssl_tf.device.export import BOUND, FORMS, manual
 from qssl_tf.models.quantum_head import QuantumHead
 from qssl_tf.quantum.custom_ansatz import register_ansatz
 from qssl_tf.quantum.gradient_rules import SPSA_STEP
@@ -124,12 +124,20 @@ def check_perturbed(drawn, mix, by_inputs, by_weights, error):
     np.testing.assert_allclose(np.abs([*by_inputs, *by_weights]), abs(slope), atol=error)
 
 
-def read_back(form, circuit):
-    """Return a circuit as another program reads it from a file."""
+READERS = {
+    "qasm2": lambda file: qasm2.loads(file.read().decode()),
+    "qasm3": lambda file: qasm3.loads(file.read().decode()),
+    "qpy": lambda file: qpy.load(file)[0],
+}
+
+
+def read_back(form, circuit, values):
+    """Return a circuit as another program reads it from a file; at the values where the form has no parameters."""
     file = io.BytesIO()
-    FORMS[form](circuit, file)
+    bound = {parameter: values[parameter.name] for parameter in circuit.parameters} if form in BOUND else {}
+    FORMS[form](circuit.assign_parameters(bound), file)
     file.seek(0)
-    return qasm3.loads(file.read().decode()) if form == "qasm3" else qpy.load(file)[0]
+    return READERS[form](file)
 
 
 @pytest.mark.usefixtures("own_words")
@@ -169,8 +177,9 @@ def test_translator_exports_and_device(drawn):
     bits = [observable["bits"] for observable in told["observables"]]
     assert ",".join(observable["product"] for observable in told["observables"]) == drawn.words
     for form in (None, *FORMS):
-        made = circuit if form is None else read_back(form, circuit)
-        assert isinstance(made, QuantumCircuit) and {p.name for p in made.parameters} == set(told["parameters"])
+        made = circuit if form is None else read_back(form, circuit, values)
+        free = () if form in BOUND else told["parameters"]
+        assert isinstance(made, QuantumCircuit) and {p.name for p in made.parameters} == set(free)
         np.testing.assert_allclose(qiskit_values.expectations(made, values, bits), judge, atol=1e-6, err_msg=str(form))
     on = device("aer")
     compiled = compile_head(circuit, on.backend)[0].circuit

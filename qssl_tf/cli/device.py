@@ -54,13 +54,18 @@ def parser() -> Parser:
         "--resume", nargs="?", const="", metavar="ID", help="continue a device run (default: the newest)"
     )
     flags.add_argument("--cancel", metavar="ID", help="cancel the waiting jobs of a device run")
-    flags.add_argument("--export", choices=("qasm3", "qpy"), help="write the trained circuit and stop")
+    flags.add_argument("--export", choices=("qasm2", "qasm3", "qpy"), help="write the trained circuit and stop")
+    flags.add_argument(
+        "--image", type=int, metavar="N", help="with --export: at the angles of this test image (of qasm2: default 0)"
+    )
     return flags
 
 
 def main() -> None:
     """Do what the command line asks."""
     arguments = parser().parse_args()
+    if arguments.image is not None and not arguments.export:
+        raise UserError("--image belongs to --export; add --export qasm2, or name numbers of images by --images.")
     options = DeviceOptions(
         arguments.backend,
         arguments.images,
@@ -80,9 +85,9 @@ def main() -> None:
     if arguments.status or arguments.cancel or arguments.resume is not None:
         manage(run, arguments)
     elif arguments.export:
-        from qssl_tf.device.run import export
+        from qssl_tf.device.circuit_files import export
 
-        export(run, arguments.checkpoint, arguments.export)
+        export(run, arguments.checkpoint, arguments.export, arguments.image, _images(run, arguments))
     else:
         start(run, options, arguments)
 
@@ -111,15 +116,20 @@ def start(run, options: DeviceOptions, arguments: Namespace) -> None:
 
     device = device_for(run, options)
     from qssl_tf.device import run as device_run  # late: what is refused above takes no second
-    from qssl_tf.training.provenance import images_of_run
 
-    data = images_of_run(run, data_dir=arguments.data_dir) if arguments.data_dir else None
-    ledger = device_run.plan(run, device, options, arguments.checkpoint, data)
+    ledger = device_run.plan(run, device, options, arguments.checkpoint, _images(run, arguments))
     if arguments.dry_run:
         print(f"dry run: nothing was submitted; go on with --resume {shell(ledger.folder.name)}")
         return
     costs = not device.is_local
     submit(run, ledger, device, costs and not arguments.yes, costs and not arguments.budget)
+
+
+def _images(run, arguments: Namespace):
+    """Return the run's images where they lie now; None where its settings still say it."""
+    from qssl_tf.training.provenance import images_of_run
+
+    return images_of_run(run, data_dir=arguments.data_dir) if arguments.data_dir else None
 
 
 def submit(run, ledger, device, ask: bool, ask_of_much: bool) -> None:

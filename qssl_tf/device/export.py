@@ -3,19 +3,36 @@
 from collections.abc import Callable
 from typing import Any, BinaryIO
 
-from qiskit import QuantumCircuit, qasm3, qpy
+from qiskit import ClassicalRegister, QuantumCircuit, qasm2, qasm3, qpy, transpile
 
+from qssl_tf.compiler.compile import READ
 from qssl_tf.quantum.observables import BASIS_CHANGE
 from qssl_tf.quantum.spec import CircuitSpec
 
+# The gates of qelib1.inc as it was published with OpenQASM 2 (arXiv:1707.03429). Qiskit's own file has more, which
+# other programs may not know.
+QELIB1 = (
+    "u3", "u2", "u1", "cx", "id", "x", "y", "z", "h", "s", "sdg", "t", "tdg", "rx", "ry", "rz",
+    "cz", "cy", "ch", "ccx", "crz", "cu1", "cu3",
+)  # fmt: skip
+
+
+def _as_qasm2(circuit: QuantumCircuit) -> str:
+    """Return a circuit without free parameters in OpenQASM 2; all gates are those of QELIB1, or are made of them."""
+    return qasm2.dumps(transpile(circuit, basis_gates=[*QELIB1], optimization_level=0))
+
+
 # Form -> what writes a circuit as it.
 FORMS: dict[str, Callable[[QuantumCircuit, BinaryIO], Any]] = {
+    "qasm2": lambda circuit, file: file.write(_as_qasm2(circuit).encode()),
     "qasm3": lambda circuit, file: file.write(qasm3.dumps(circuit).encode()),
     "qpy": qpy.dump,
 }
+BOUND = ("qasm2",)  # forms without free parameters
 READING = (
-    "Measure every qubit after the last gate; bit i is the outcome of qubit i. An observable is +1 in a shot where an "
-    "even number of its bits are 1, else -1; its expectation is the mean over the shots."
+    "Measure every qubit after the last gate, as the circuit of the file with `measured` in its name does into its "
+    f"bits `{READ}`; bit i is the outcome of qubit i. An observable is +1 in a shot where an even number of its bits are "
+    "1, else -1; its expectation is the mean over the shots."
 )
 BASIS = (
     " The last gates of the circuit turn {words} into Z already: read the bits as they come, and measure in no other "
@@ -24,8 +41,17 @@ BASIS = (
 BETWEEN = " What the measurement in the middle writes into the bits `between` is not read."
 
 
+def measured(circuit: QuantumCircuit) -> QuantumCircuit:
+    """Return a circuit with each qubit measured after its last gate, qubit i into bit i of the register READ."""
+    read = circuit.copy()
+    bits = ClassicalRegister(circuit.num_qubits, READ)
+    read.add_register(bits)
+    read.measure(range(circuit.num_qubits), bits)
+    return read
+
+
 def manual(spec: CircuitSpec) -> dict[str, Any]:
-    """Return how the circuit from `preparing.translated` is fed and read, as a JSON object.
+    """Return how the circuit from `prepare.translated` is fed and read, as a JSON object.
 
     `parameters` names each parameter's place in the encoding's angles x, `features` and `angles` say how x is made of
     the encoder's numbers f, `reading` and `observables` what the bits mean.

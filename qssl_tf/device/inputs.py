@@ -55,7 +55,14 @@ class Problem:
         return len(self.rows) - len(self.labels)
 
 
-def problem(run: Run, checkpoint: str, images: int | None, seed: int, data: ImageData | None = None) -> Problem:
+def problem(
+    run: Run,
+    checkpoint: str,
+    images: int | None,
+    seed: int,
+    data: ImageData | None = None,
+    image: int | None = None,
+) -> Problem:
     """Prepare a probed run for a device.
 
     Args:
@@ -64,18 +71,16 @@ def problem(run: Run, checkpoint: str, images: int | None, seed: int, data: Imag
         images: How many test images, the same number of each class as far as it goes; None is 900, or all if fewer.
         seed: Which images.
         data: The run's images; None loads what its settings name.
+        image: Place of a single test image, in place of those chosen by `images` and `seed`.
 
     Raises:
-        UserError: The run has no quantum head, no probe, or one of another checkpoint.
+        UserError: The run has no quantum head, no probe, or one of another checkpoint; or too few images.
     """
     step, classifier = _classifier(run, checkpoint)
     data = data or images_of_run(run)
-    count = min(900, len(data.test)) if images is None else images
-    if not 1 <= count <= len(data.test):
-        raise UserError(f"`images` must be from 1 to {len(data.test)}, the test images of {data.name}; got {count}.")
+    positions = _positions(data, images, seed) if image is None else _position(data, image)
     model, _ = build(run.config, data, run.checkpoint(step))
     load_weights(run, model, step)
-    positions = stratified(data.test.labels, count, seed)
     calibrating = stratified(data.train.labels, CALIBRATION_ROWS, seed)
     pictures = np.concatenate([data.train.images[calibrating], data.test.images[positions]])
     angles = np.concatenate([model.encode(batch).numpy() for batch in image_batches(pictures, BATCH, None, 0, 0)])
@@ -91,6 +96,21 @@ def problem(run: Run, checkpoint: str, images: int | None, seed: int, data: Imag
         )
     weights = head.parameters.numpy()
     return Problem(head.spec, weights, rows, exact, labels, positions, classifier, data.class_names, step)
+
+
+def _positions(data: ImageData, images: int | None, seed: int) -> np.ndarray:
+    """Return the places of the test images that a device run takes."""
+    count = min(900, len(data.test)) if images is None else images
+    if not 1 <= count <= len(data.test):
+        raise UserError(f"`images` must be from 1 to {len(data.test)}, the test images of {data.name}; got {count}.")
+    return stratified(data.test.labels, count, seed)
+
+
+def _position(data: ImageData, image: int) -> np.ndarray:
+    """Return the place of a single test image."""
+    if not 0 <= image < len(data.test):
+        raise UserError(f"`image` must be from 0 to {len(data.test) - 1}, a test image of {data.name}; got {image}.")
+    return np.array([image])
 
 
 def exact_head(model: SimCLR) -> QuantumHead:

@@ -15,8 +15,7 @@ from qssl_tf.data.images import ImageData
 from qssl_tf.device.backends import Device
 from qssl_tf.device.budget import budget_seconds, cut, planned_within, sentence
 from qssl_tf.device.costs import Cost, cost_on, rows_a_job
-from qssl_tf.device.door import check_probed
-from qssl_tf.device.export import FORMS, manual, product_names
+from qssl_tf.device.export import product_names
 from qssl_tf.device.inputs import Problem, problem
 from qssl_tf.device.jobs import run_jobs
 from qssl_tf.device.layouts import Calibration, compiled_for
@@ -30,7 +29,7 @@ from qssl_tf.errors import UserError
 from qssl_tf.evaluation.scores import score
 from qssl_tf.files.latest import point_newest
 from qssl_tf.files.lock import locked
-from qssl_tf.files.write import first_free, replacing, sweep, write_json
+from qssl_tf.files.write import first_free, sweep, write_json
 from qssl_tf.interrupts import how_to_go_on
 from qssl_tf.models.sizes import head_features
 from qssl_tf.plots.gates import draw_gates
@@ -276,14 +275,3 @@ def check_fits(run: Run, ledger: Ledger) -> None:
             f"{ledger.folder} is of {qubits} qubits and arrays of shapes {list(shapes.values())}, which do not fit "
             f"{run.folder}; start a new device run."
         )
-
-
-def export(run: Run, checkpoint: str, form: str) -> None:
-    """Write the trained circuit as OpenQASM 3 or QPY, with a file that says how it is fed and read."""
-    check_probed(run)
-    task = problem(run, checkpoint, 1, seed=0)
-    path = run.folder / f"head.{'qasm' if form == 'qasm3' else 'qpy'}"
-    with replacing(path) as temporary, open(temporary, "wb") as file:
-        FORMS[form](translated(task.spec, task.weights), file)
-    write_json(path.with_suffix(".json"), manual(task.spec))
-    say(f"circuit: {path}; how it is fed and read: {path.with_suffix('.json')}")

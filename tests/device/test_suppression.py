@@ -9,11 +9,11 @@ from qiskit.circuit import Parameter
 from qiskit_ibm_runtime.exceptions import IBMInputValueError
 from qiskit_ibm_runtime.executor_sampler.prepare import prepare
 from qiskit_ibm_runtime.options_models.sampler import SamplerOptions
-from qssl_tf.device.prepare import translated
 from samplomatic.exceptions import BuildError, SamplexBuildError
 
 from qssl_tf.compiler.compile import compile_head, folded
 from qssl_tf.compiler.snapshots import snapshot
+from qssl_tf.compiler.translate import translated
 from qssl_tf.device.suppression import SUPPRESSIONS, check_circuits
 from qssl_tf.errors import UserError
 from qssl_tf.quantum.spec import circuit_spec
