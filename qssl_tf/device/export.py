@@ -5,7 +5,7 @@ from typing import Any, BinaryIO
 
 from qiskit import ClassicalRegister, QuantumCircuit, qasm2, qasm3, qpy, transpile
 
-from qssl_tf.compiler.compile import READ
+from qssl_tf.compiler.compiled import READ
 from qssl_tf.quantum.observables import BASIS_CHANGE
 from qssl_tf.quantum.spec import CircuitSpec
 
@@ -31,8 +31,8 @@ FORMS: dict[str, Callable[[QuantumCircuit, BinaryIO], Any]] = {
 BOUND = ("qasm2",)  # forms without free parameters
 READING = (
     "Measure every qubit after the last gate, as the circuit of the file with `measured` in its name does into its "
-    f"bits `{READ}`; bit i is the outcome of qubit i. An observable is +1 in a shot where an even number of its bits are "
-    "1, else -1; its expectation is the mean over the shots."
+    f"bits `{READ}`; bit i is the outcome of qubit i. An observable is +1 in a shot where an even number of its "
+    "bits are 1, else -1; its expectation is the mean over the shots."
 )
 BASIS = (
     " The last gates of the circuit turn {words} into Z already: read the bits as they come, and measure in no other "

@@ -11,6 +11,7 @@ from qssl_tf.commands import command
 from qssl_tf.compiler.compiled import READ
 from qssl_tf.device.backends import Device
 from qssl_tf.device.counts import expectations, moments
+from qssl_tf.device.job_bar import JobBar
 from qssl_tf.device.ledger import Ledger
 from qssl_tf.device.records import circuit_count
 from qssl_tf.device.refusals import is_gone
@@ -28,26 +29,37 @@ def run_jobs(ledger: Ledger, device: Device, report: Report, client: Any = None)
     Args:
         ledger: The plan.
         device: Where its circuits were compiled for.
-        report: Called with a line when something changed.
+        report: Called with a line when something changed that no bar on the terminal shows.
         client: The service, to find jobs again; only for real devices.
     """
     circuits, rows = ledger.circuits(), ledger.values()["rows"]
     missing = ledger.missing()
+    with JobBar(ledger, device.is_local, report) as shown:
+        _run_missing(ledger, device, client, missing, circuits, rows, shown)
+
+
+def _run_missing(
+    ledger: Ledger, device: Device, client: Any, missing: list[int], circuits: list, rows: np.ndarray, shown: JobBar
+) -> None:
     if not device.is_local:  # all jobs queue at once
         for number in missing:
-            _submit(ledger, device, client, number, circuits, rows, report)
+            _submit(ledger, device, client, number, circuits, rows, shown.line)
     for number in missing:
         if device.is_local:
             seed = ledger.record["seed"] * 1000 + number
             results = device.simulated(_pubs(ledger, number, circuits, rows), seed)
         else:
-            results = _fetched(ledger, number, client, report)
+            results = _fetched(ledger, number, client, shown)
         ledger.keep(number, [_bits(result).array for result in results])
         if not device.is_local:
             ledger.note(number, billed=billed_seconds(client.job(ledger.record["jobs"][number]["id"])))
         total, shots = len(ledger.record["jobs"]), ledger.shots(number)
-        remark = f"; {shots:,} shots came back for each row, {ledger.asked:,} were asked for"
-        report(f"job {total - len(ledger.missing())}/{total} done{remark if shots != ledger.asked else ''}")
+        shown.done(number)
+        line = f"job {total - len(ledger.missing())}/{total} done"
+        if shots == ledger.asked:
+            shown.passing(line)
+        else:
+            shown.line(f"{line}; {shots:,} shots came back for each row, {ledger.asked:,} were asked for")
 
 
 def _pubs(ledger: Ledger, number: int, circuits: list, rows: np.ndarray) -> list[tuple]:
@@ -61,11 +73,11 @@ def resuming(ledger: Ledger) -> str:
     return command("device", ledger.folder.parent.parent, "--resume", ledger.folder.name)
 
 
-def _fetched(ledger: Ledger, number: int, client: Any, report: Report) -> Any:
+def _fetched(ledger: Ledger, number: int, client: Any, shown: JobBar) -> Any:
     """Wait for a submitted job and return its result; the job itself outlives a lost network."""
     try:
         job = client.job(ledger.record["jobs"][number]["id"])
-        wait(job, ledger, number, report)
+        wait(job, ledger, number, shown)
         return job.result()
     except UserError:
         raise
@@ -101,7 +113,7 @@ def _submit(
     ledger.note(number, id=job_id, state="submitted")
 
 
-def wait(job: Any, ledger: Ledger, number: int, report: Report, seconds: float = POLL_SECONDS) -> None:
+def wait(job: Any, ledger: Ledger, number: int, shown: JobBar, seconds: float = POLL_SECONDS) -> None:
     """Wait until a job has ended well.
 
     Raises:
@@ -112,8 +124,9 @@ def wait(job: Any, ledger: Ledger, number: int, report: Report, seconds: float =
         status = job.status()
         name = status if isinstance(status, str) else status.name  # an enum on simulated jobs
         if name != before:
-            report(f"job {job.job_id()}: {name.lower()}")
+            shown.passing(f"job {job.job_id()}: {name.lower()}")
             before = name
+        shown.waits(job, name)
         if name == "DONE":
             return
         if name in FAILED:
