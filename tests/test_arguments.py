@@ -204,6 +204,7 @@ NOT_THOSE = {
     "int": ("3", None, 2.5, True, [3]),
     "int | None": ("3", 2.5, True, [3]),
     "float | None": ("0.2", True, [0.2]),
+    "float | str | None": (True, [0.2], b"4m"),
     "bool": ("yes", 1, None),
     "Config | None": ("paper", {"width": 3}, 3, q.Config),
     "ImageData": (None, np.zeros((3, 4, 4)), (1, 2), "digits"),

@@ -11,7 +11,8 @@ from qiskit_ibm_runtime.executor_sampler.prepare import prepare
 from qiskit_ibm_runtime.options_models.sampler import SamplerOptions
 from samplomatic.exceptions import BuildError, SamplexBuildError
 
-from qssl_tf.compiler.compile import compile_head, folded
+from qssl_tf.compiler.compile import compile_head
+from qssl_tf.compiler.compiled import folded
 from qssl_tf.compiler.snapshots import snapshot
 from qssl_tf.compiler.translate import translated
 from qssl_tf.device.suppression import SUPPRESSIONS, check_circuits
