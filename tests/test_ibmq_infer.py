@@ -206,6 +206,19 @@ def test_a_real_device_is_not_used_without_being_asked_for(run, arguments, monke
     assert ledger.record["backend"] == "ibm_x" and ledger.missing() == [0]
 
 
+@pytest.mark.parametrize(("answer", "agreed"), [("y", True), (" YES ", True), ("", False), ("n", False), (None, False)])
+def test_only_yes_submits(answer, agreed, monkeypatch, capsys):
+    def answered(question):
+        if answer is None:  # Ctrl-D
+            raise EOFError
+        return answer
+
+    monkeypatch.setattr(sys.stdin, "isatty", lambda: True, raising=False)
+    monkeypatch.setattr("builtins.input", answered)
+    assert ibmq_infer._agreed() == agreed
+    assert capsys.readouterr().out == ("\n" if answer is None else "")
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [

@@ -1,7 +1,10 @@
 """Ctrl-C at many moments: real processes end in one line that says how to go on; no file is called damaged for it."""
 
 import ast
+import contextlib
+import json
 import os
+import pty
 import shutil
 import signal
 import subprocess
@@ -17,6 +20,7 @@ import qssl_tf as q
 from qssl_tf.cli.run import run_command
 from qssl_tf.errors import UserError, pass_on_interrupt, reason
 from qssl_tf.evaluation.trained_run import WEIGHTS
+from qssl_tf.files.lock import locked
 from qssl_tf.interrupts import how_to_go_on
 from qssl_tf.training.checkpoints import load_weights
 from qssl_tf.training.runs import open_run
@@ -202,6 +206,16 @@ def stopped(words, wait, number=signal.SIGINT):
     return output, errors
 
 
+def in_terminal(words):
+    """Start a command on a pseudo-terminal of its own; return its number and the other end."""
+    number, master = pty.fork()
+    if number == 0:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        os.chdir(ROOT)
+        os.execv(sys.executable, [sys.executable, *map(str, words)])
+    return number, master
+
+
 @pytest.fixture
 def copy(tmp_path):
     """The ready digits as a run of one's own."""
@@ -262,6 +276,91 @@ def test_a_device_run_says_its_name(copy):
     (begun,) = [path for path in (copy / "ibmq").iterdir() if path.is_dir() and not path.is_symlink()]
     told = f"continue with: python -m qssl_tf.ibmq_infer {copy} --resume {begun.name}"
     assert errors == f"stopped by Ctrl-C; {told}\n"
+
+
+# `qssl device` on a real device that is played here: its jobs are submitted to a dictionary, and never end.
+REAL = """
+import sys
+from types import SimpleNamespace
+from qssl_tf.cli.start import start_command
+start_command()
+from qssl_tf.cli import device as command
+from qssl_tf.cli.run import run_command
+from qssl_tf.compiler.snapshots import snapshot
+from qssl_tf.device import run as device_run
+from qssl_tf.device.backends import Device
+
+class Service:
+    kept = {}
+    def job(self, name):
+        return SimpleNamespace(job_id=lambda: name, status=lambda: "QUEUED", metrics=lambda: {"position_in_queue": 9})
+
+class Real(Device):
+    def sampler(self, seed, suppression=(), qubits=None):
+        def run(pubs):
+            name = f"d{len(Service.kept)}"
+            Service.kept[name] = pubs
+            return Service().job(name)
+        options = SimpleNamespace(environment=SimpleNamespace(job_tags=None))
+        return SimpleNamespace(options=options, run=run)
+    def service(self):
+        return Service()
+
+device_run.device = lambda name: Real("ibm_here", snapshot("fake_manila"), is_local=False)
+sys.exit(run_command(command.main))
+"""
+
+
+@pytest.fixture
+def real(tmp_path):
+    """A probed run of three qubits, and the words that run it on a device that is played by REAL."""
+    run = q.pretrain(config=q.Config(width=3, layers=1, steps=2, batch_size=32), runs_dir=tmp_path / "runs", name="one")
+    q.linear_probe(run, probe_epochs=1)
+    script = tmp_path / "device.py"
+    script.write_text(REAL)
+    return run.folder, [script, run.folder, "--backend", "ibm_here", "--images", "20", "--shots", "10"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_waiting_for_a_real_job_says_that_it_goes_on(real, number):
+    run, words = real
+    _, errors = stopped([*words, "--yes"], says("job d0: queued"), number)
+    (begun,) = [path for path in (run / "ibmq").iterdir() if path.is_dir() and not path.is_symlink()]
+    name = "Ctrl-C" if number == signal.SIGINT else "SIGTERM"
+    assert errors == (
+        f"stopped by {name}; jobs that were submitted go on; fetch them with: qssl device {run} --resume {begun.name}, "
+        f"or cancel them with: qssl device {run} --cancel {begun.name}\n"
+    )
+    record = json.loads((begun / "record.json").read_text())
+    assert [(job["id"], job["state"]) for job in record["jobs"]] == [("d0", "submitted")]
+    with locked(begun):  # the process that was stopped holds it no more
+        assert not [path for path in begun.iterdir() if path.name.startswith(".") and path.suffix != ".lock"]
+
+
+def test_ctrl_c_at_the_question_submits_nothing(real):
+    run, words = real
+    process, master = in_terminal(words)
+    shown = b""
+    while b"submit? [y/N] " not in shown:
+        shown += os.read(master, 4096)
+    time.sleep(0.5)  # Python hears no signal between its question and its wait for the answer; nobody is so fast
+    os.write(master, b"\x03")  # as the key does, by way of the terminal
+    with contextlib.suppress(OSError):  # its end is an error on Linux
+        while part := os.read(master, 4096):
+            shown += part
+    assert os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == 130
+    (begun,) = [path for path in (run / "ibmq").iterdir() if path.is_dir() and not path.is_symlink()]
+    last = shown.decode().replace("\r\n", "\n").strip().split("\n")[-1]
+    assert last == f"stopped by Ctrl-C; continue with: qssl device {run} --resume {begun.name}"
+    record = json.loads((begun / "record.json").read_text())
+    assert [(job["id"], job["state"]) for job in record["jobs"]] == [(None, "planned")]
+
+
+def test_a_device_run_that_is_being_planned_is_begun_again(copy):
+    words = ["-m", "qssl_tf.ibmq_infer", copy, "--backend", "fake_fez", "--images", "20"]
+    _, errors = stopped(words, says(f"{copy}: step 500"), signal.SIGTERM)  # it compiles then, for seconds
+    assert errors == f"stopped by SIGTERM; begin again with: python {' '.join(map(str, words))}\n"
+    assert not (copy / "ibmq").exists()
 
 
 def test_a_run_that_is_finished_but_for_its_figures_is_continued(tmp_path):

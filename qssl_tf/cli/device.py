@@ -158,4 +158,10 @@ def submit(run, ledger, device, ask: bool, ask_of_much: bool) -> None:
 def _agreed(flag: str) -> bool:
     if not sys.stdin.isatty():
         raise UserError(f"a real device costs time; add {flag} to submit without being asked.")
-    return input("submit? [y/N] ").strip().lower() in ("y", "yes")
+    try:
+        return input("submit? [y/N] ").strip().lower() in ("y", "yes")
+    except (EOFError, KeyboardInterrupt) as end:  # Ctrl-D is no answer, and no yes
+        print()  # the next line begins behind the question otherwise
+        if isinstance(end, KeyboardInterrupt):
+            raise
+        return False

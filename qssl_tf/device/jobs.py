@@ -17,6 +17,7 @@ from qssl_tf.device.records import circuit_count
 from qssl_tf.device.refusals import is_gone
 from qssl_tf.device.service import answers, billed_seconds, told_apart, warned
 from qssl_tf.errors import UserError
+from qssl_tf.interrupts import how_to_go_on
 
 POLL_SECONDS = 5.0
 FAILED = ("ERROR", "CANCELLED", "FAILED")
@@ -42,6 +43,10 @@ def _run_missing(
     ledger: Ledger, device: Device, client: Any, missing: list[int], circuits: list, rows: np.ndarray, shown: JobBar
 ) -> None:
     if not device.is_local:  # all jobs queue at once
+        how_to_go_on(
+            f"jobs that were submitted go on; fetch them with: {resuming(ledger)}, or cancel them with: "
+            f"{resuming(ledger, '--cancel')}"
+        )
         for number in missing:
             _submit(ledger, device, client, number, circuits, rows, shown.line)
     for number in missing:
@@ -68,9 +73,9 @@ def _pubs(ledger: Ledger, number: int, circuits: list, rows: np.ndarray) -> list
     return [(circuit, {names: values}, ledger.record["shots"]) for circuit in circuits]
 
 
-def resuming(ledger: Ledger) -> str:
-    """Return the command that goes on with a device run."""
-    return command("device", ledger.folder.parent.parent, "--resume", ledger.folder.name)
+def resuming(ledger: Ledger, flag: str = "--resume") -> str:
+    """Return the command that goes on with a device run, or does with it what another flag says."""
+    return command("device", ledger.folder.parent.parent, flag, ledger.folder.name)
 
 
 def _fetched(ledger: Ledger, number: int, client: Any, shown: JobBar) -> Any:
