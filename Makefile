@@ -12,7 +12,7 @@ APART := quantum/test_[a-m]*.py quantum/test_[n-z]*.py models distributed traini
 TEST := -m pytest $(WORKERS) -m "not long"
 
 .DEFAULT_GOAL := help
-.PHONY: help install pretrain linear-eval search ibmq-infer reproduce bench bench-peers tour tensorboard docs test test-long check format clean
+.PHONY: help install pretrain linear-eval search ibmq-infer reproduce bench bench-peers tour snapshots tensorboard docs test test-long check format clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -58,6 +58,9 @@ reproduce: $(STAMP) ## Train and judge the paper's arms and controls (hours; ARG
 
 tour: $(STAMP) ## Run examples/tour.ipynb anew and keep its outputs (2 minutes)
 	@$(PY) docs/tour.py
+
+snapshots: $(STAMP) ## Plan the paper's ring on every snapshot for docs/reference/snapshots.md (a quarter of an hour)
+	@$(PY) docs/snapshots.py
 
 tensorboard: $(STAMP) ## Curves of all runs, each once: TensorBoard on runs/ would follow runs/latest as well
 	@$(VENV)/bin/tensorboard --logdir_spec "$$(find runs -mindepth 1 -maxdepth 1 -type d -printf '%f:%p\n' | sort | paste -sd,)" $(ARGS)

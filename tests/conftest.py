@@ -50,6 +50,7 @@ LONGEST = (
 LONG = (
     "benchmarks/test_faults.py::*",
     "compiler/test_twin.py::test_every_snapshot_has_a_twin[[]*",
+    "device/test_catalogue.py::test_every_snapshot_is_planned*",
     "distributed/test_strategies.py::*[[]4, tfq*",
     "docs/test_pages.py::*[[]cluster]",
     "docs/test_pages.py::*[[]ibm-device]",
@@ -57,6 +58,7 @@ LONG = (
     "docs/test_pages.py::*[[]own-*]",
     "docs/test_pages.py::*[[]search]",
     "docs/test_pages.py::*[[]share]",
+    "docs/test_snapshots.py::test_the_page_says_what_is_compiled_today*",
     "examples/test_examples.py::*[[]own_data]",
     "examples/test_examples.py::*[[]own_encoder]",
     "examples/test_tour.py::*[[]fresh]",

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from qssl_tf.cli.flags import Parser
 from qssl_tf.cli.runs import add_run_flags, named_run
-from qssl_tf.device.options import GATES, LEFT, METHODS, DeviceOptions
+from qssl_tf.device.options import DEFAULT_SHOTS, GATES, LEFT, METHODS, DeviceOptions
 from qssl_tf.errors import UserError, shell
 from qssl_tf.interrupts import how_to_go_on
 
@@ -49,6 +49,9 @@ def parser() -> Parser:
     flags.add_argument("--seed", type=int, default=0, help="which images, layouts and simulated noise (default: 0)")
     flags.add_argument("--yes", action="store_true", help="submit to a real device without asking")
     flags.add_argument("--dry-run", action="store_true", help="do everything but submit")
+    flags.add_argument(
+        "--list", nargs="?", const="", metavar="NAMES", help="a table of the head on each snapshot, or on those named"
+    )
     flags.add_argument("--status", action="store_true", help="list the run's device runs and their jobs")
     flags.add_argument(
         "--resume", nargs="?", const="", metavar="ID", help="continue a device run (default: the newest)"
@@ -81,6 +84,9 @@ def main() -> None:
     from qssl_tf.training.runs import own_folder
 
     run = named_run(arguments)
+    if arguments.list is not None:
+        show_list(run, options, arguments)
+        return
     run = replace(run, folder=own_folder(run.folder, arguments.runs_dir))
     if arguments.status or arguments.cancel or arguments.resume is not None:
         manage(run, arguments)
@@ -108,6 +114,27 @@ def manage(run, arguments: Namespace) -> None:
         how_to_go_on(going_on(run, ledger))
         device, costs = device_records.reopened(ledger)
         submit(run, ledger, device, costs and not arguments.yes, costs and not arguments.budget)
+
+
+def show_list(run, options: DeviceOptions, arguments: Namespace) -> None:
+    """Print what the head would be on each snapshot; nothing is kept."""
+    from qssl_tf.device.door import check_probed
+
+    check_probed(run)
+    from qssl_tf.device import catalogue
+    from qssl_tf.device.inputs import problem
+    from qssl_tf.device.run import say
+
+    names = catalogue.chosen_names(arguments.list)
+    task = problem(run, arguments.checkpoint, options.images, options.seed, _images(run, arguments))
+    say(
+        f"{run.folder}: seconds to run are those of {len(task.labels)} images, {options.shots or DEFAULT_SHOTS} shots each, reckoned "
+        f"from {task.calibration} rows\n"
+    )
+    for line in catalogue.head_lines():
+        say(line)
+    for row in catalogue.rows(run, task, options, names):
+        say(catalogue.line_of(row))
 
 
 def start(run, options: DeviceOptions, arguments: Namespace) -> None:

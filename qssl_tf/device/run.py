@@ -1,6 +1,7 @@
 """One device run from plan to result; `ibmq_infer` is its command line."""
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -126,7 +127,7 @@ def _say_beforehand(run: Run, chosen: Device, options: DeviceOptions, task: Prob
 
 def _compiled(run: Run, task: Problem, chosen: Device, options: DeviceOptions) -> Compiled:
     """Return the head's circuit compiled for a device, as in training if it was trained for it; say what came out."""
-    best = _as_trained(task, chosen) if run.config.noise == chosen.name else _newly_compiled(task, chosen, options)
+    best = compiled(run, task, chosen, options, report=say)
     success = "unknown without a calibration" if chosen.is_uncalibrated else f"{best.success:.3f}"
     say(
         f"{'compiled as in training' if run.config.noise == chosen.name else 'compiled'}: {best.two_qubit_gates} "
@@ -135,16 +136,21 @@ def _compiled(run: Run, task: Problem, chosen: Device, options: DeviceOptions) -
     return best
 
 
-def _as_trained(task: Problem, chosen: Device) -> Compiled:
-    weights = dict(zip(map(str, task.spec.weights), map(float, task.weights), strict=True))
-    return twin(task.spec, chosen.name).bound(weights)
-
-
-def _newly_compiled(task: Problem, chosen: Device, options: DeviceOptions) -> Compiled:
+def compiled(
+    run: Run, task: Problem, chosen: Device, options: DeviceOptions, report: Callable[[str], None]
+) -> Compiled:
+    """Return the head's circuit compiled for a device, as in training if it was trained for it."""
+    if run.config.noise == chosen.name:
+        return _as_trained(task, chosen)
     names, calibration = [str(symbol) for symbol in task.spec.inputs], slice(0, task.calibration)
     belongs = support_mask(task.spec.observables, task.spec.qubits)
     trials = Calibration(names, task.rows[calibration], task.exact[calibration], belongs)
-    return compiled_for(chosen, translated(task.spec, task.weights), trials, options, report=say)
+    return compiled_for(chosen, translated(task.spec, task.weights), trials, options, report)
+
+
+def _as_trained(task: Problem, chosen: Device) -> Compiled:
+    weights = dict(zip(map(str, task.spec.weights), map(float, task.weights), strict=True))
+    return twin(task.spec, chosen.name).bound(weights)
 
 
 def _settings(task: Problem, best: Compiled, chosen: Device, options: DeviceOptions) -> dict[str, Any]:
