@@ -127,9 +127,10 @@ def show_list(run, options: DeviceOptions, arguments: Namespace) -> None:
 
     names = catalogue.chosen_names(arguments.list)
     task = problem(run, arguments.checkpoint, options.images, options.seed, _images(run, arguments))
+    shots = options.shots or DEFAULT_SHOTS
     say(
-        f"{run.folder}: seconds to run are those of {len(task.labels)} images, {options.shots or DEFAULT_SHOTS} shots each, reckoned "
-        f"from {task.calibration} rows\n"
+        f"{run.folder}: seconds to run are those of {len(task.labels)} images, {shots} shots each, reckoned from "
+        f"{task.calibration} rows\n"
     )
     for line in catalogue.head_lines():
         say(line)

@@ -11,9 +11,9 @@ import pytest
 from cirq.contrib.qasm_import import circuit_from_qasm
 from qiskit import qasm2, qasm3, qpy
 from qiskit.quantum_info import Operator
-from qssl_tf.device.prepare import translated
 
 import qssl_tf as q
+from qssl_tf.compiler.translate import translated
 from qssl_tf.device.export import BOUND, FORMS, measured
 from qssl_tf.evaluation.trained_run import WEIGHTS
 from qssl_tf.quantum.ansatze import ANSATZE
