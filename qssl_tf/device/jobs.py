@@ -16,7 +16,7 @@ from qssl_tf.device.ledger import Ledger
 from qssl_tf.device.records import circuit_count
 from qssl_tf.device.refusals import is_gone
 from qssl_tf.device.service import answers, billed_seconds, told_apart, warned
-from qssl_tf.errors import UserError
+from qssl_tf.errors import UserError, pass_on_interrupt
 from qssl_tf.interrupts import how_to_go_on
 
 POLL_SECONDS = 5.0
@@ -136,12 +136,29 @@ def wait(job: Any, ledger: Ledger, number: int, shown: JobBar, seconds: float = 
             return
         if name in FAILED:
             ledger.note(number, id=None, state=name.lower())
-            message = job.error_message() if name != "CANCELLED" else None
-            raise UserError(
-                f"job {job.job_id()} ended as {name.lower()}{f' ({message})' if message else ''}; submit it again with "
-                f"{resuming(ledger)}."
-            )
+            message, took_too_long = _failure(job) if name != "CANCELLED" else ("", False)
+            ended = f"job {job.job_id()} ended as {name.lower()}{f' ({message})' if message else ''}"
+            if took_too_long:
+                raise UserError(f"{ended}; it would again, so start a new device run with fewer --job-rows or --shots.")
+            raise UserError(f"{ended}; submit it again with {resuming(ledger)}.")
         time.sleep(seconds)
+
+
+def _failure(job: Any) -> tuple[str, bool]:
+    """Return why a job failed, on one line, and whether that was its limit of time, which has a class of its own."""
+    from qiskit_ibm_runtime.exceptions import RuntimeJobMaxTimeoutError
+
+    try:
+        job.result()
+    except RuntimeJobMaxTimeoutError as error:
+        return error.message.rstrip("."), True
+    except Exception as error:
+        pass_on_interrupt(error)
+    lines = [line.strip() for line in (job.error_message() or "").splitlines() if line.strip()]
+    told = lines[1:] or lines  # the client's first line says which job it was
+    if told and told[0].startswith("Traceback"):  # of the service's own program
+        told = told[-1:]
+    return (told[0].rstrip(".") if told else ""), False
 
 
 def cancel_jobs(ledger: Ledger, client: Any) -> int:

@@ -27,11 +27,12 @@ class Server:
 
     def __init__(self, states=("Queued", "Running", "Completed")):
         self.states, self.submitted, self.seen, self.reason, self.cancelled = states, {}, {}, None, []
+        self.code = None
 
     def job_get(self, job_id, exclude_params=True):
         seen = self.seen[job_id] = self.seen.get(job_id, -1) + 1
         status = self.states[min(seen, len(self.states) - 1)]
-        return {"state": {"status": status, "reason": self.reason}, "status": status}
+        return {"state": {"status": status, "reason": self.reason, "reason_code": self.code}, "status": status}
 
     def job_results(self, job_id):
         return json.dumps(self.submitted[job_id][1], cls=RuntimeEncoder)
@@ -105,13 +106,38 @@ def test_a_failed_job_says_why_and_is_submitted_again(ledger):
     server.reason = "qubit 3 is away"
     with pytest.raises(UserError) as caught:
         run_jobs(ledger, Device3("ibm_x", server, False), print, client=server)
-    assert "job job0 ended as error (" in str(caught.value) and "qubit 3 is away" in str(caught.value)
-    run = ledger.folder.parent.parent
-    assert str(caught.value).endswith(f"submit it again with qssl device {run} --resume one.")
+    again = f"submit it again with qssl device {ledger.folder.parent.parent} --resume one."
+    assert str(caught.value) == f"job job0 ended as error (qubit 3 is away); {again}"
     server.states = ("Completed",)
     run_jobs(Ledger.open(ledger.folder), Device3("ibm_x", server, False), print, client=server)
     assert len(server.submitted) == 3  # the second was waiting all the time
     assert Ledger.open(ledger.folder).missing() == []
+
+
+def test_a_traceback_of_the_service_is_its_last_line(ledger, monkeypatch):
+    """Without a reason the client takes what the service's program wrote."""
+    server = Server(states=("Failed",))
+    wrote = 'Loading\nTraceback (most recent call last):\n  File "main.py", line 3\nMemoryError: no room\n'
+    monkeypatch.setattr(server, "job_results", lambda job_id: wrote)
+    again = f"submit it again with qssl device {ledger.folder.parent.parent} --resume one."
+    with pytest.raises(UserError) as caught:
+        run_jobs(ledger, Device3("ibm_x", server, False), print, client=server)
+    assert str(caught.value) == f"job job0 ended as error (MemoryError: no room); {again}"
+
+
+def test_a_job_that_takes_too_long_is_not_submitted_again_as_it_is(ledger):
+    """The service stops it with code 1305, as a cancelled job or a failed one; the client tells both by one class."""
+    for status in ("Failed", "Cancelled"):
+        server = Server(states=(status,))
+        server.reason, server.code = "Job exceeded the maximum execution time.", 1305
+        with pytest.raises(UserError) as caught:
+            run_jobs(Ledger.open(ledger.folder), Device3("ibm_x", server, False), print, client=server)
+        assert str(caught.value) == (
+            "job job0 ended as error (Error code 1305; Job exceeded the maximum execution time); it would again, so "
+            "start a new device run with fewer --job-rows or --shots."
+        )
+        again = Ledger.open(ledger.folder)
+        again.note(1, id=None)  # the second is of another server in the next turn
 
 
 def test_what_came_back_is_used_and_counts_by_its_number(ledger):

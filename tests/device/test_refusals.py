@@ -5,11 +5,15 @@ Codes and words are those of https://quantum.cloud.ibm.com/docs/errors and of an
 
 import json
 
+import numpy as np
 import pytest
-from judges.fake_ibm import CRN, DEVICE, TOKEN
+from judges.fake_ibm import CRN, DEVICE, PROPERTIES, TOKEN, WELL
 from qiskit import QuantumCircuit
+from qiskit.circuit import Parameter
 
 from qssl_tf.device.backends import Device
+from qssl_tf.device.jobs import run_jobs
+from qssl_tf.device.ledger import Ledger
 from qssl_tf.device.refusals import SAVE
 from qssl_tf.device.service import answers, overheard, real_backend, service, warned
 from qssl_tf.errors import UserError
@@ -367,3 +371,37 @@ def test_only_errors_that_the_client_passes_over_are_overheard(ibm):
     with overheard() as errors:
         service()
     assert list(errors) == [CRN] and errors[CRN].status_code == 403
+
+
+def test_a_real_devices_calibration_tells_both_readout_errors_apart(ibm):
+    calibrated = [{entry["name"]: entry["value"] for entry in qubit} for qubit in PROPERTIES["qubits"]]
+    right = [calibrated[place]["prob_meas0_prep1"] - calibrated[place]["prob_meas1_prep0"] for place in (4, 1)]
+    assert Device(DEVICE, real_backend(DEVICE), False).readout_shift([4, 1]) == pytest.approx(right)
+    ibm.says(f"{DEVICES}/{DEVICE}/properties", 403, error(1200, "You are not authorized to perform this action."))
+    refused = "IBM Quantum answered: You are not authorized to perform this action (error code 1200); "
+    assert sentence(Device(DEVICE, real_backend(DEVICE), False).readout_shift, [4]) == refused + PLAN
+
+
+def test_a_device_run_goes_on_where_a_submission_was_refused(ibm, tmp_path, settings):
+    """The plan's minutes are used up, the next day they are not: the job is looked for, and submitted then."""
+    rows = np.zeros((1, 1))
+    circuit = QuantumCircuit(5)
+    circuit.rz(Parameter("x"), 0)
+    circuit.measure_all()
+    ledger = Ledger.create(tmp_path / "run", settings(qubits=5), [circuit], {"rows": rows}, [[0]])
+    device, client = Device(DEVICE, real_backend(DEVICE), False), service()
+    ibm.says(JOBS, *SUBMITTING[0][:2])
+    assert sentence(run_jobs, ledger, device, print, client) == SUBMITTING[0][2]
+    assert Ledger.open(ledger.folder).record["jobs"][0]["state"] == "submitting"
+    ibm.answers.clear()
+    jobs_of("Failed", ibm)
+    with pytest.raises(UserError, match=r"^job job1 ended as error \(Qubit 3 is away\); submit it again with "):
+        run_jobs(Ledger.open(ledger.folder), device, print, client)
+    assert "quantum GET /api/v1/jobs" in ibm.asked and ibm.asked.count(JOBS) == 2
+
+
+def jobs_of(status, ibm):
+    """Let the service's job be in a state."""
+    job = WELL["quantum GET /api/v1/jobs/job1"] | {"state": {"status": status, "reason": "Qubit 3 is away."}}
+    ibm.says("quantum GET /api/v1/jobs/job1", 200, job)
+    ibm.says("quantum GET /api/v1/jobs/job1/results", 200, "")
