@@ -156,7 +156,8 @@ def run_on_device(
     """
     from qssl_tf.device.budget import more_than_half
     from qssl_tf.device.door import device_for
-    from qssl_tf.device.run import execute, plan
+    from qssl_tf.device.plan import plan
+    from qssl_tf.device.run import execute
 
     options = DeviceOptions(backend, images, shots, mitigation, seed, gates=gates, budget=budget)
     trained = as_run(run)

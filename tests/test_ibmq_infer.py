@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import cirq
 import numpy as np
@@ -18,6 +19,7 @@ import pytest
 from qssl_tf.cli import device as ibmq_infer
 from qssl_tf.cli.run import run_command
 from qssl_tf.compiler.snapshots import snapshot
+from qssl_tf.device import door
 from qssl_tf.device import manage as device_records
 from qssl_tf.device import run as device_run
 from qssl_tf.device.backends import Device
@@ -195,8 +197,9 @@ def test_a_dry_run_submits_nothing_and_can_be_resumed(run, here):
 
 @pytest.mark.parametrize("arguments", [["--backend", "ibm_x"], ["--resume"]])
 def test_a_real_device_is_not_used_without_being_asked_for(run, arguments, monkeypatch):
-    for module in (device_run, device_records):
-        monkeypatch.setattr(module, "device", lambda name: Device("ibm_x", snapshot("fake_manila"), is_local=False))
+    for module in (door, device_records):
+        monkeypatch.setattr(module, "device", lambda *names: Device("ibm_x", snapshot("fake_manila"), is_local=False))
+    monkeypatch.setattr("qssl_tf.device.service.service", lambda: SimpleNamespace(usage=dict))
     monkeypatch.setattr(device_run, "finish", lambda *arguments: pytest.fail("submitted"))
     monkeypatch.setattr(sys, "argv", ["ibmq_infer", "--run", str(run), "--images", "20", *arguments])
     monkeypatch.setattr(sys.stdin, "isatty", lambda: False, raising=False)

@@ -16,6 +16,7 @@ import qssl_tf as q
 from qssl_tf.cli import device as ibmq_infer
 from qssl_tf.compiler.snapshots import snapshot
 from qssl_tf.device import door
+from qssl_tf.device import plan as planning
 from qssl_tf.device import run as device_run
 from qssl_tf.device.backends import Device
 from qssl_tf.device.door import device_for
@@ -221,7 +222,7 @@ def test_twirled_shots_that_do_not_divide_are_used_as_they_come(own, monkeypatch
     opened = open_run(own.folder)
     options = DeviceOptions("manila", images=10, shots=100, mitigation="none", suppression=("twirling",))
     chosen = device_for(opened, options)
-    ledger = device_run.plan(opened, chosen, options, data=own_images())
+    ledger = planning.plan(opened, chosen, options, data=own_images())
     found = device_run.finish(opened, ledger, chosen)
     assert (found["shots"], found["shots_asked"]) == (128, 100)
     packed = Ledger.open(ledger.folder).packed(0)[0]
@@ -235,21 +236,22 @@ def test_twirled_shots_that_do_not_divide_are_used_as_they_come(own, monkeypatch
 
 def test_a_suppression_that_a_circuit_forbids_leaves_no_device_run(own, monkeypatch):
     manila = snapshot("fake_manila")
-    monkeypatch.setattr(device_run, "device", lambda name: Device("manila", manila, is_local=False))
-    compiled = device_run._compiled
+    monkeypatch.setattr(door, "device", lambda *names: Device("manila", manila, is_local=False))
+    compiled = planning._compiled
 
     def with_a_free_angle(*given):
         best = compiled(*given)
         best.circuit.rzz(Parameter("free"), *best.layout[:2])
         return best
 
-    monkeypatch.setattr(device_run, "_compiled", with_a_free_angle)
+    monkeypatch.setattr(planning, "_compiled", with_a_free_angle)
     before = sorted(own.folder.glob("ibmq/*"))
     options = DeviceOptions("manila", images=10, shots=100, suppression=("gate_twirling",))
     with pytest.raises(
         q.UserError, match="^`suppression` gate_twirling cannot be done for this circuit: its rzz gates"
     ):
-        device_run.plan(open_run(own.folder), options, data=own_images())
+        opened = open_run(own.folder)
+        planning.plan(opened, device_for(opened, options), options, data=own_images())
     assert sorted(own.folder.glob("ibmq/*")) == before
 
 
@@ -272,9 +274,9 @@ def test_few_training_images_calibrate_as_many_as_there_are(tmp_path, capsys):
     assert found["rms_error"] < 4 / np.sqrt(5000)
     assert f"calibration: all {train} training images, where 50 are taken of larger sets\n" in capsys.readouterr().out
     given = SimpleNamespace(calibration=2)
-    device_run._check_calibration(given, "readout")
+    planning._check_calibration(given, "readout")
     with pytest.raises(q.UserError) as error:
-        device_run._check_calibration(given, "affine")
+        planning._check_calibration(given, "affine")
     assert str(error.value) == (
         "`mitigation` affine needs at least 3 training images to calibrate its lines; got 2; "
         "take `mitigation='readout'`."
@@ -292,7 +294,7 @@ def test_what_a_device_cannot_do_is_said_before_any_work(own, chosen, words, sen
     made = Device("ibm_x", snapshot("fake_manila"), is_local=False)
     if chosen == "ibm_x":
         monkeypatch.setattr(door, "device", lambda *names: made)
-    monkeypatch.setattr(device_run, "problem", lambda *given: pytest.fail("images were read"))
+    monkeypatch.setattr(planning, "problem", lambda *given: pytest.fail("images were read"))
     with pytest.raises(q.UserError) as error:
         q.run_on_device(own, chosen, **words)
     assert sentence in str(error.value)

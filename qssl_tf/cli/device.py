@@ -108,7 +108,7 @@ def manage(run, arguments: Namespace) -> None:
     elif arguments.cancel:
         device_records.cancel(folder, arguments.cancel)
     else:
-        from qssl_tf.device.run import going_on
+        from qssl_tf.device.plan import going_on
 
         ledger = device_records.chosen(folder, arguments.resume)
         how_to_go_on(going_on(run, ledger))
@@ -123,7 +123,7 @@ def show_list(run, options: DeviceOptions, arguments: Namespace) -> None:
     check_probed(run)
     from qssl_tf.device import catalogue
     from qssl_tf.device.inputs import problem
-    from qssl_tf.device.run import say
+    from qssl_tf.device.plan import say
 
     names = catalogue.chosen_names(arguments.list)
     task = problem(run, arguments.checkpoint, options.images, options.seed, _images(run, arguments))
@@ -143,9 +143,9 @@ def start(run, options: DeviceOptions, arguments: Namespace) -> None:
     from qssl_tf.device.door import device_for
 
     device = device_for(run, options)
-    from qssl_tf.device import run as device_run  # late: what is refused above takes no second
+    from qssl_tf.device.plan import plan  # late: what is refused above takes no second
 
-    ledger = device_run.plan(run, device, options, arguments.checkpoint, _images(run, arguments))
+    ledger = plan(run, device, options, arguments.checkpoint, _images(run, arguments))
     if arguments.dry_run:
         print(f"dry run: nothing was submitted; go on with --resume {shell(ledger.folder.name)}")
         return
@@ -170,8 +170,8 @@ def submit(run, ledger, device, ask: bool, ask_of_much: bool) -> None:
         ask: Whether to ask.
         ask_of_much: Whether to ask, all the same, before more than half of what the account has left is spent.
     """
-    from qssl_tf.device import run as device_run
     from qssl_tf.device.budget import more_than_half
+    from qssl_tf.device.run import execute
 
     flag = "--yes"
     if ask_of_much and (warning := more_than_half(device, ledger.record.get("device_seconds") or 0.0)):
@@ -180,7 +180,7 @@ def submit(run, ledger, device, ask: bool, ask_of_much: bool) -> None:
     if ask and not _agreed(flag):
         print(f"not submitted; go on with --resume {shell(ledger.folder.name)}")
         return
-    device_run.execute(run, ledger, device)
+    execute(run, ledger, device)
 
 
 def _agreed(flag: str) -> bool:

@@ -73,16 +73,17 @@ def _plans(
     budget: float, cost: Cost, task: Problem, options: DeviceOptions, circuits: int, success: float
 ) -> Iterator[Plan]:
     for shots in _shots(options):
-        room = MAX_EXECUTIONS // (most_shots(shots, options.suppression) * circuits)
+        really = most_shots(shots, options.suppression)
+        room = min(MAX_EXECUTIONS // (really * circuits), options.job_rows or MAX_EXECUTIONS)
         for calibration in _calibrations(task, options):
             if room <= calibration:
                 continue
-            images = _most_images(budget, cost, shots, calibration, room, len(task.labels))
+            images = _most_images(budget, cost, really, calibration, room, len(task.labels))
             if options.images is not None and images < len(task.labels):
                 continue
             if images:
                 jobs = -(-images // (room - calibration))
-                seconds = cost.seconds(images + jobs * calibration, jobs, shots)
+                seconds = cost.seconds(images + jobs * calibration, jobs, really)
                 margin = expected_margin(task, images, shots, calibration, success)
                 yield Plan(images, shots, calibration, seconds, margin)
 
@@ -110,7 +111,8 @@ def _most_images(budget: float, cost: Cost, shots: int, calibration: int, room: 
 def _cheapest(cost: Cost, task: Problem, options: DeviceOptions) -> float:
     """Return the seconds of the cheapest plan."""
     images = 1 if options.images is None else len(task.labels)
-    return cost.seconds(images + min(_calibrations(task, options)), 1, min(_shots(options)))
+    shots = most_shots(min(_shots(options)), options.suppression)
+    return cost.seconds(images + min(_calibrations(task, options)), 1, shots)
 
 
 def expected_margin(task: Problem, images: int, shots: int, calibration: int, success: float) -> float:

@@ -11,7 +11,7 @@ from qssl_tf.compiler.working_parts import check_width, left_out
 from qssl_tf.device.backends import device
 from qssl_tf.device.inputs import Problem
 from qssl_tf.device.options import DEFAULT_SHOTS, DeviceOptions
-from qssl_tf.device.run import compiled
+from qssl_tf.device.plan import compiled
 from qssl_tf.errors import reason, unknown_name
 from qssl_tf.markup import printable
 from qssl_tf.training.runs import Run

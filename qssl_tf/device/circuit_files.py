@@ -11,7 +11,7 @@ from qssl_tf.data.images import ImageData
 from qssl_tf.device.door import check_probed
 from qssl_tf.device.export import BOUND, FORMS, manual, measured, product_names
 from qssl_tf.device.inputs import Problem, problem
-from qssl_tf.device.run import say
+from qssl_tf.device.plan import say
 from qssl_tf.files.write import replacing, write_json
 from qssl_tf.training.runs import Run
 

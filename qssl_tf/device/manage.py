@@ -7,8 +7,8 @@ from qssl_tf.device.backends import Device, device
 from qssl_tf.device.jobs import cancel_jobs
 from qssl_tf.device.ledger import Ledger
 from qssl_tf.device.own_backend import begin_again, is_own
+from qssl_tf.device.plan import say
 from qssl_tf.device.results import billed
-from qssl_tf.device.run import say
 from qssl_tf.errors import UserError
 from qssl_tf.files.links import LATEST, pointed
 

@@ -22,13 +22,14 @@ def run_on_device(study: Study, spec: RunSpec, storage: Storage, batches: str) -
     Raises:
         UserError: The run is not finished, or its weights are gone.
     """
-    from qssl_tf.device import run as device_run
+    from qssl_tf.device.plan import plan
+    from qssl_tf.device.run import execute
 
     _, run = finished_run(spec, storage)
     options = DeviceOptions(BACKEND, IMAGES, SHOTS, MITIGATION)
     device = device_for(run, options)
-    ledger = device_run.plan(run, device, options)
-    write_json(device_path(storage.results), device_run.execute(run, ledger, device) | {"run": spec.name})
+    ledger = plan(run, device, options)
+    write_json(device_path(storage.results), execute(run, ledger, device) | {"run": spec.name})
 
 
 def device_path(results: Path) -> Path:

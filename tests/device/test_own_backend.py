@@ -18,7 +18,7 @@ from qiskit_ibm_runtime.fake_provider import FakeManilaV2
 import qssl_tf as q
 from qssl_tf.cli import device as command_line
 from qssl_tf.device import backends
-from qssl_tf.device import run as device_run
+from qssl_tf.device import plan as planning
 from qssl_tf.device.backends import device
 from qssl_tf.device.door import device_for
 from qssl_tf.device.jobs import run_jobs
@@ -248,10 +248,10 @@ def test_a_stopped_run_is_begun_anew_unless_all_counts_are_there(own, monkeypatc
     opened, model = open_run(own.folder), readout_only()
     options = DeviceOptions(model, images=10, shots=50)
     chosen = device_for(opened, options)
-    ledger = device_run.plan(opened, chosen, options)
+    ledger = planning.plan(opened, chosen, options)
     anew = "start a new device run with qssl_tf.run_on_device(run, backend=...)"
     again = f"{anew}: own:noise_model was an object, which its name does not bring back"
-    assert device_run.going_on(opened, ledger) == again
+    assert planning.going_on(opened, ledger) == again
     with pytest.raises(q.UserError) as error:
         stopped(own, monkeypatch, "--resume", ledger.folder.name)
     assert str(error.value) == (
