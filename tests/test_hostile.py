@@ -207,7 +207,7 @@ def test_compressed_arrays_of_absurd_size_are_refused_unread(run, model, ledger)
         with pytest.raises(ValueError, match="its arrays take 314572800 bytes, more than"):
             read()
     bomb.replace(ledger.path(0))
-    with pytest.raises(UserError, match="its arrays take 314572800 bytes, more than 60"):
+    with pytest.raises(UserError, match="its arrays take 314572800 bytes, more than 30"):
         ledger.packed(0)
 
 

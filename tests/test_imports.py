@@ -13,6 +13,7 @@ LAYERS = [
     ("errors", "interrupts", "keras_classes", "markup", "streams"),
     ("arguments", "files", "plugins", "quiet", "registry"),
     ("commands",),
+    ("durations",),
     ("config", "distributed", "environment", "xla"),
     ("presets",),
     ("data",),
