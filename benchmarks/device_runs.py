@@ -86,7 +86,7 @@ def against_level_3(name: str) -> dict:
     began = time.perf_counter()
     ours = compile_head(circuit, backend)
     seconds = time.perf_counter() - began
-    fractional = compile_head(circuit, WithFractionalGates(backend), fractional=True)
+    fractional = compile_head(circuit, WithFractionalGates(backend), gates="fractional")
     target = usable(backend)
     circuit.measure_all()
     plain = [

@@ -171,7 +171,10 @@ def run_on_device(
             f"`{command('device', opened.folder, '--resume', ledger.folder.name)}`."
         )
     if not device.is_local and budget is None and (warning := more_than_half(device, ledger.record["device_seconds"])):
-        raise UserError(f"{warning}; pass `budget` to allow it, or take fewer images or shots.")
+        raise UserError(
+            f"{warning}; take fewer images or shots, plan within a `budget`, or agree to it with "
+            f"`{command('device', opened.folder, '--resume', ledger.folder.name)}`."
+        )
     return execute(opened, ledger, device)
 
 

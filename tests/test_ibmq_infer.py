@@ -218,7 +218,7 @@ def test_only_yes_submits(answer, agreed, monkeypatch, capsys):
 
     monkeypatch.setattr(sys.stdin, "isatty", lambda: True, raising=False)
     monkeypatch.setattr("builtins.input", answered)
-    assert ibmq_infer._agreed("--yes") == agreed
+    assert ibmq_infer._agreed("add --yes") == agreed
     assert capsys.readouterr().out == ("\n" if answer is None else "")
 
 

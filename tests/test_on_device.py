@@ -173,9 +173,10 @@ def test_a_real_device_needs_a_word(own, monkeypatch):
     left["usage_remaining_seconds"] = 30.0
     with pytest.raises(q.UserError) as error:
         q.run_on_device(own, "ibm_x", images=10, submit=True)
+    begun = (own.folder / "ibmq" / "latest").resolve().name
     assert str(error.value) == (
-        "this takes about 21 of the 30 s that the account has left; pass `budget` to allow it, or take fewer images or "
-        "shots."
+        "this takes about 21 of the 30 s that the account has left; take fewer images or shots, plan within a "
+        f"`budget`, or agree to it with `qssl device {own.folder} --resume {begun}`."
     )
     assert q.run_on_device(own, "ibm_x", images=10, submit=True, budget="25s") == "submitted"
     assert q.run_on_device(own, "ibm_x", submit=True, budget="left") == "submitted"

@@ -81,6 +81,8 @@ def main() -> None:
         arguments.compile_seconds,
         arguments.budget,
     )
+    if arguments.budget and arguments.resume is not None:
+        raise UserError("--budget plans a new device run; leave it out with --resume, which runs what was planned.")
     from qssl_tf.training.runs import own_folder
 
     run = named_run(arguments)
@@ -170,22 +172,22 @@ def submit(run, ledger, device, ask: bool, ask_of_much: bool) -> None:
         ask: Whether to ask.
         ask_of_much: Whether to ask, all the same, before more than half of what the account has left is spent.
     """
-    from qssl_tf.device.budget import more_than_half
+    from qssl_tf.device.budget import more_than_half, seconds_to_submit
     from qssl_tf.device.run import execute
 
-    flag = "--yes"
-    if ask_of_much and (warning := more_than_half(device, ledger.record.get("device_seconds") or 0.0)):
+    remedy = "add --yes to submit without being asked"
+    if ask_of_much and (warning := more_than_half(device, seconds_to_submit(ledger))):
         print(warning)
-        ask, flag = True, "--budget TIME"
-    if ask and not _agreed(flag):
+        ask, remedy = True, "take fewer images or shots, or say yes on a terminal"
+    if ask and not _agreed(remedy):
         print(f"not submitted; go on with --resume {shell(ledger.folder.name)}")
         return
     execute(run, ledger, device)
 
 
-def _agreed(flag: str) -> bool:
+def _agreed(remedy: str) -> bool:
     if not sys.stdin.isatty():
-        raise UserError(f"a real device costs time; add {flag} to submit without being asked.")
+        raise UserError(f"a real device costs time; {remedy}.")
     try:
         return input("submit? [y/N] ").strip().lower() in ("y", "yes")
     except (EOFError, KeyboardInterrupt) as end:  # Ctrl-D is no answer, and no yes

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from qssl_tf.compiler.fractional import PULSES
 from qssl_tf.compiler.working_parts import (
     check_width,
     connected,
@@ -20,6 +19,8 @@ from qssl_tf.compiler.working_parts import (
     working_qubits,
 )
 from qssl_tf.errors import UserError
+
+PULSES = ("sx", "u2")  # the gate of one pulse on one qubit, of newer and older devices
 
 
 def average_noise(backend: Any, qubits: Sequence[int]) -> dict[str, float]:

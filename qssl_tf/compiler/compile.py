@@ -49,14 +49,14 @@ def compile_head(
     circuit: QuantumCircuit,
     backend: Any,
     seed: int = 0,
-    fractional: bool = False,
+    gates: str = "standard",
     seconds: float = math.inf,
     report: Callable[[str], None] = print,
 ) -> list[Compiled]:
     """Return the circuit in the backend's gates, by several forms, gates, regions and seeds, the most promising first.
 
-    The circuit is compiled as it is, and with its CX made anew as linear functions: 28 CX between 8 qubits are then a
-    chain of 7, which the preset levels do not find, while few CX between rotations can become more. Beside the whole
+    The circuit is compiled as it is, and with its CX resynthesized as linear functions: 28 CX between 8 qubits are then
+    a chain of 7, which the preset levels do not find, while few CX between rotations can become more. Beside the whole
     device, small regions are tried: routed freely, a ring of 8 wanders over 12 qubits of a heavy-hexagon lattice, with
     more errors and a 256 times larger density matrix. It is compiled once for each shape of a region, and laid
     wherever on the device that shape has the least error; the best shapes get more seeds. Dead qubits and gates are
@@ -66,7 +66,8 @@ def compile_head(
         circuit: Without a measurement at its end; free parameters stay.
         backend: A Qiskit backend.
         seed: The first of the transpiler's seeds.
-        fractional: Whether RX and RZZ may be used where the backend has them.
+        gates: `standard` leaves out fractional gates; where the backend has them, `best` tries both and `fractional`
+            only circuits that may use them.
         seconds: After which nothing more is tried.
         report: Called with a line where time ran out.
 
@@ -75,28 +76,35 @@ def compile_head(
     """
     check_width(backend, circuit.num_qubits)
     end = time.monotonic() + seconds
-    trials = list(_trials(circuit, backend, fractional, seed))
+    trials = list(_trials(circuit, backend, gates, seed))
     found: list[tuple[Trial, list[Compiled]]] = []
-    try:
-        _try_all(trials, found, end)
-        more = [
-            trial._replace(seed=trial.seed + SEEDS + extra) for extra in range(MORE_SEEDS) for trial in _best(found)
-        ]
-        _try_all(more, found, end)
-    except TranspilerError as error:
-        raise UserError(f"{backend.name} cannot run this circuit: {error.message}") from None
-    if len(found) < len(trials) + len(more):
-        report(f"compiled {len(found)} of {len(trials) + len(more)} ways in {seconds:g} s, the best of them is taken")
+    failed = _try_all(trials, found, end)
+    best = _best(found)
+    more = [trial._replace(seed=trial.seed + SEEDS + extra) for extra in range(MORE_SEEDS) for trial in best]
+    failed += _try_all(more, found, end)
     candidates = [compiled for _, of_trial in found for compiled in of_trial]
+    if not candidates:
+        raise UserError(f"{backend.name} cannot run this circuit: {failed[0].message}") from None
+    tried, ways = len(found) + len(failed), len(trials) + len(more)
+    if tried < ways:
+        report(f"tried {tried} of {ways} ways to compile in {seconds:g} s; taking the best")
     return sorted(candidates, key=lambda compiled: (-compiled.success, compiled.two_qubit_gates))
 
 
-def _try_all(trials: list[Trial], found: list[tuple[Trial, list[Compiled]]], end: float) -> None:
-    """Append what each trial gives until the time is over; the very first is always made."""
+def _try_all(trials: list[Trial], found: list[tuple[Trial, list[Compiled]]], end: float) -> list[TranspilerError]:
+    """Append what each trial gives until time runs out, but at least one; return the errors of those that fail.
+
+    Where gates have one direction, some regions cannot make a circuit that others can.
+    """
+    failed: list[TranspilerError] = []
     for trial in trials:
         if found and time.monotonic() > end:
-            return
-        found.append((trial, trial.compiled()))
+            break
+        try:
+            found.append((trial, trial.compiled()))
+        except TranspilerError as error:
+            failed.append(error)
+    return failed
 
 
 def _best(found: list[tuple[Trial, list[Compiled]]]) -> list[Trial]:
@@ -111,14 +119,14 @@ def _best(found: list[tuple[Trial, list[Compiled]]]) -> list[Trial]:
     return [trial for _, trial in sorted(ways.values(), key=lambda entry: -entry[0])[:PROMISING]]
 
 
-def _trials(circuit: QuantumCircuit, backend: Any, fractional: bool, seed: int) -> Iterator[Trial]:
+def _trials(circuit: QuantumCircuit, backend: Any, gates: str, seed: int) -> Iterator[Trial]:
     """Yield the ways to compile a circuit, those of the first seed first."""
     forms = _forms(circuit)
     places: list[tuple[Target, Shape | None]] = [(backend.target, None)]
     if is_laid_out(backend):
-        targets = [usable(backend)]
-        if fractional and has_fractional_gates(backend.target):
-            targets.append(usable(backend, fractional=True))
+        offered = has_fractional_gates(backend.target)
+        kinds = {"standard": [False], "best": [True, False], "fractional": [True]}[gates] if offered else [False]
+        targets = [usable(backend, fractional) for fractional in kinds]
         places = [(target, shape) for target in targets for shape in _places(target, circuit.num_qubits)]
     for number in range(seed, seed + SEEDS):
         for form in forms:
@@ -127,7 +135,7 @@ def _trials(circuit: QuantumCircuit, backend: Any, fractional: bool, seed: int) 
 
 
 def _forms(circuit: QuantumCircuit) -> list[QuantumCircuit]:
-    """Return the circuit, measured, and the one with its CX made anew, unless that is the same."""
+    """Return the circuit, measured, and the one with its CX resynthesized, unless that is the same."""
     anew = PassManager([CollectLinearFunctions(), HighLevelSynthesis()]).run(circuit)
     forms = [circuit.copy()] if anew == circuit else [circuit.copy(), anew]
     for form in forms:
@@ -139,8 +147,8 @@ def _places(target: Target, width: int) -> list[Shape]:
     """Return where on a device a circuit is tried: its connected parts as wholes, then small regions by their shape."""
     wholes = [group for group in connected(couplers(target), working_qubits(target)) if len(group) >= width]
     small = [region for region in regions(target, width) if region not in wholes]
-    round_ways = [cycle for cycle in cycles(target, width) if cycle not in wholes and cycle not in small]
-    return [*(Shape(whole, [whole]) for whole in wholes), *shapes(target, small), *shapes(target, round_ways)]
+    rings = [cycle for cycle in cycles(target, width) if cycle not in wholes and cycle not in small]
+    return [*(Shape(whole, [whole]) for whole in wholes), *shapes(target, small), *shapes(target, rings)]
 
 
 def _anywhere(circuit: QuantumCircuit, target: Target, seed: int) -> Compiled:

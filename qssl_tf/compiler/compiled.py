@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 from qiskit import QuantumCircuit
 from qiskit.circuit import CircuitInstruction
-from qiskit.circuit.library import XGate
 from qiskit.transpiler import Target
 
 from qssl_tf.compiler.fractional import Fold, with_folds
@@ -110,6 +109,7 @@ def _append_inverse(to: QuantumCircuit, item: CircuitInstruction) -> None:
     if item.operation.name != "rzz":
         to.append(item.operation.inverse(), item.qubits)
         return
-    # Devices take no negative angle: X on one of the qubits turns the angle round, and counts as no two-qubit noise.
-    for operation, qubits in ((XGate(), item.qubits[:1]), (item.operation, item.qubits), (XGate(), item.qubits[:1])):
-        to.append(operation, qubits)
+    # Devices take no negative angle: a half turn about X on one of the qubits inverts it. Where RZZ is, RX is too.
+    to.rx(math.pi, item.qubits[0])
+    to.append(item.operation, item.qubits)
+    to.rx(-math.pi, item.qubits[0])

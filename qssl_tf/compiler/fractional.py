@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from qssl_tf.compiler.working_parts import couplers, usable
+from qssl_tf.compiler.working_parts import couplers, is_laid_out, usable
 from qssl_tf.errors import UserError
 
 if TYPE_CHECKING:  # Qiskit is loaded on first use
@@ -24,7 +24,6 @@ if TYPE_CHECKING:  # Qiskit is loaded on first use
     from qiskit.transpiler import Target
 
 BOUNDED = "rzz"  # the gate whose angle has bounds
-PULSES = ("sx", "u2")  # the gate of one pulse on one qubit, of newer and older devices
 PREFIX = "fold"  # of the parameters' names
 
 
@@ -43,6 +42,11 @@ class Fold(NamedTuple):
 def has_fractional_gates(target: Target) -> bool:
     """Return whether a target has RX and RZZ."""
     return {"rx", BOUNDED} <= set(target.operation_names)
+
+
+def can_be_fractional(backend: Any) -> bool:
+    """Return whether a backend is of the generation whose devices have fractional gates: that with CZ."""
+    return is_laid_out(backend) and {"cz", "sx", "rz"} <= set(backend.target.operation_names)
 
 
 def within_bounds(circuit: QuantumCircuit, target: Target) -> tuple[QuantumCircuit, tuple[Fold, ...]]:
@@ -156,6 +160,16 @@ def check_bounds(circuit: QuantumCircuit, target: Target, names: Sequence[str], 
                 )
 
 
+def check_gates(circuit: QuantumCircuit, backend: Any, name: str) -> None:
+    """Refuse a circuit with RZZ for a device without it, where a simulation would run it without noise.
+
+    Raises:
+        UserError: It says so.
+    """
+    if is_laid_out(backend) and BOUNDED in circuit.count_ops() and BOUNDED not in backend.target.operation_names:
+        raise UserError(f"`backend` {name} has no {BOUNDED}, which the circuit has; start a new device run.")
+
+
 def _angle(angle: Any, names: Sequence[str], rows: np.ndarray) -> Any:
     return _values(angle, names, rows) if getattr(angle, "parameters", None) else float(angle)
 
@@ -166,7 +180,7 @@ class WithFractionalGates:
     version = 2  # of Qiskit's interface
 
     def __init__(self, backend: Any):
-        """Take from `backend` all it has, RX as its SX and RZZ as the best two-qubit gate of each pair."""
+        """Take from `backend` all it has, RX as its SX and RZZ as its CZ."""
         from qiskit.circuit import Parameter
         from qiskit.circuit.library import RXGate, RZZGate
 
@@ -174,8 +188,7 @@ class WithFractionalGates:
         self.properties, self.dt = getattr(backend, "properties", None), backend.target.dt
         self.target = copy.deepcopy(backend.target)
         angle = Parameter("angle")
-        pulse = next(name for name in PULSES if name in self.target.operation_names)
         pairs = {tuple(sorted(pair)): entry for pair, entry in couplers(usable(backend)).items()}
-        self.target.add_instruction(RXGate(angle), dict(self.target[pulse]))
+        self.target.add_instruction(RXGate(angle), dict(self.target["sx"]))
         self.target.add_instruction(RZZGate(angle), pairs, angle_bounds=[(0.0, math.pi / 2)])
         self.operation_names = list(self.target.operation_names)

@@ -15,7 +15,7 @@ from qiskit.transpiler import Target
 from qssl_tf.compiler.working_parts import error_in, error_of, neighbours
 
 MAX_SHAPES = 16  # those of the least error; where gates have one direction, nearly every region has its own shape
-LONGEST = 1.5  # times as many qubits as the circuit may a ring have
+LONGEST = 1.5  # how many times the circuit's qubits a ring may have
 MAX_MAPPINGS = 64  # of one region onto another; a star of 7 neighbours alone has 5,040
 
 
@@ -78,7 +78,7 @@ def shapes(target: Target, found: list[list[int]]) -> list[Shape]:
 
     Args:
         target: Of usable gates.
-        found: Regions of equal size.
+        found: Regions.
     """
     groups: list[tuple[rx.PyDiGraph, list[int], list[list[int]]]] = []
     for region in sorted(found, key=lambda region: _cost(target, region)):

@@ -49,15 +49,18 @@ def usable(backend: Any, fractional: bool = False) -> Target:
 
     Args:
         backend: A Qiskit backend whose qubits have places.
-        fractional: Whether RZZ is among the gates, whose angles many devices bound, where there is another gate.
+        fractional: Whether RX and RZZ, whose angle many devices bound, are among the gates where there are others.
     """
     target = backend.target
     tables: dict[str, Places] = {}
     for name in target.operation_names:
         if places := _places(backend, name):
             tables[name] = {p: entry for p, entry in places.items() if not _is_dead(name, entry, places)} or places
-    if not fractional and any(len(place) == 2 for name, table in tables.items() if name != "rzz" for place in table):
-        tables.pop("rzz", None)
+    if not fractional:
+        if any(len(place) == 2 for name, table in tables.items() if name != "rzz" for place in table):
+            tables.pop("rzz", None)
+        if {"sx", "rz"} <= tables.keys():
+            tables.pop("rx", None)
     alone = [table for table in tables.values() if all(len(place) == 1 for place in table)]
     working = {q for q in range(target.num_qubits) if all((q,) in table for table in alone)}
     return _renumbered(target, tables, {qubit: qubit for qubit in working})
@@ -157,10 +160,9 @@ def left_out(backend: Any) -> str:
         return f"{backend.name}: by its calibration all couplers are dead, so none is left out"
     pairs = {frozenset(pair) for pair in backend.coupling_map.get_edges()}
     qubits, lost = backend.num_qubits - len(working), sum(pair <= working for pair in pairs - working_pairs.keys())
-    if not qubits and not lost:
-        return ""
-    dead = f"{qubits} qubit{'s' * (qubits != 1)}, {lost} coupler{'s' * (lost != 1)} between the others"
-    return f"{backend.name}: left out as dead by its calibration: {dead}"
+    counts = {"qubit": qubits, "coupler": lost}
+    dead = ", ".join(f"{count} {part}{'s' * (count != 1)}" for part, count in counts.items() if count)
+    return f"{backend.name}: left out as dead by its calibration: {dead}" if dead else ""
 
 
 def check_width(backend: Any, width: int, rule: str = "`backend` must have") -> None:

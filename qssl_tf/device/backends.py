@@ -12,11 +12,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from qssl_tf.commands import argument
-from qssl_tf.compiler.fractional import WithFractionalGates, has_fractional_gates
+from qssl_tf.compiler.fractional import WithFractionalGates, can_be_fractional, has_fractional_gates
 from qssl_tf.compiler.noise_model import noise_model
 from qssl_tf.compiler.regions import used_qubits
 from qssl_tf.compiler.snapshots import readout_flips, snapshot, snapshot_names
-from qssl_tf.compiler.working_parts import error_of, is_calibrated, is_laid_out
+from qssl_tf.compiler.working_parts import error_of, is_calibrated
 from qssl_tf.device.own_backend import is_own, lost, not_allowed, own_name, readout_errors, simulator_of
 from qssl_tf.device.suppression import SUPPRESSIONS
 from qssl_tf.errors import UserError, reason, unknown_name
@@ -119,7 +119,9 @@ class Device:
 
         if isinstance(self.backend, AerSimulator) and self.noise is not None:
             return [1 - gained - lost for gained, lost in readout_errors(self.noise, list(layout))]
-        return [1 - 2 * error_of(self.backend.target, "measure", (qubit,)) for qubit in layout]
+        flips = readout_flips(self.backend)
+        both = {qubit: error_of(self.backend.target, "measure", (qubit,)) for qubit in layout}
+        return [1 - sum(flips.get(qubit, (both[qubit], both[qubit]))) for qubit in layout]
 
     def readout_shift(self, layout: Sequence[int]) -> list[float]:
         """Return how much likelier each physical qubit's 1 is misread than its 0; 0 where that is not known."""
@@ -157,10 +159,10 @@ def device(backend: Any, gates: str = "best") -> Device:
     """
     found = _named(backend, gates) if isinstance(backend, str) else _of_object(backend)
     if gates == "fractional" and not has_fractional_gates(found.backend.target):
-        if not found.is_local or is_own(found.name) or not is_laid_out(found.backend):
+        if not found.is_local or is_own(found.name) or not can_be_fractional(found.backend):
             raise UserError(
-                f"{argument('gates', 'fractional')} needs a device with RX and RZZ; {found.name} has none; take "
-                f"{argument('gates', 'standard')}."
+                f"{argument('gates', 'fractional')} needs a device with RX and RZZ, or the snapshot of one with CZ, "
+                f"whose generation has them; {found.name} has neither; take {argument('gates', 'standard')}."
             )
         found = replace(found, backend=WithFractionalGates(found.backend))
     return replace(found, gates=gates)
@@ -211,7 +213,7 @@ def check_suppression(words: Sequence[str], device: Device) -> None:
     """
     for word in words:
         if word not in SUPPRESSIONS:
-            raise unknown_name("suppression", word, SUPPRESSIONS)
+            raise unknown_name("suppression", word, [name for name in SUPPRESSIONS if name != "twirling"])
     if words and device.is_local:
         raise UserError(
             f"{argument('suppression')} needs a real device, which does it while it runs; {device.name} is simulated."

@@ -5,6 +5,7 @@ chance. The plan with the narrowest interval around the exact accuracy is taken:
 images, and beside them the accuracy that is lost to the shots, by simulation on the exact expectations that are there.
 """
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -14,9 +15,9 @@ from qssl_tf.commands import argument
 from qssl_tf.device.backends import Device
 from qssl_tf.device.costs import MAX_EXECUTIONS, Cost, most_shots
 from qssl_tf.device.inputs import Problem
+from qssl_tf.device.ledger import Ledger
 from qssl_tf.device.options import AFFINE_ROWS, CALIBRATION_ROWS, LEFT, DeviceOptions
 from qssl_tf.device.service import seconds_left
-from qssl_tf.durations import duration
 from qssl_tf.errors import UserError
 
 SHOTS = tuple(64 * 2**power for power in range(8))  # 64 to 8,192
@@ -61,10 +62,10 @@ def planned_within(
     """
     plans = list(_plans(budget, cost, task, options, circuits, success))
     if not plans:
-        least = _cheapest(cost, task, options)
+        least = math.ceil(_cheapest(cost, task, options, circuits))
         raise UserError(
-            f"{argument('budget')} must be at least {least:.0f} s here, for one job of the fewest shots and rows; got "
-            f"{budget:.0f} s."
+            f"{argument('budget')} must be at least {least} s for the smallest device run that was asked for; got "
+            f"{budget:g} s."
         )
     return min(plans, key=lambda plan: plan.margin)
 
@@ -73,8 +74,7 @@ def _plans(
     budget: float, cost: Cost, task: Problem, options: DeviceOptions, circuits: int, success: float
 ) -> Iterator[Plan]:
     for shots in _shots(options):
-        really = most_shots(shots, options.suppression)
-        room = min(MAX_EXECUTIONS // (really * circuits), options.job_rows or MAX_EXECUTIONS)
+        really, room = most_shots(shots, options.suppression), _room(shots, options, circuits)
         for calibration in _calibrations(task, options):
             if room <= calibration:
                 continue
@@ -82,10 +82,21 @@ def _plans(
             if options.images is not None and images < len(task.labels):
                 continue
             if images:
-                jobs = -(-images // (room - calibration))
-                seconds = cost.seconds(images + jobs * calibration, jobs, really)
+                seconds = _seconds(cost, images, calibration, room, really)
                 margin = expected_margin(task, images, shots, calibration, success)
                 yield Plan(images, shots, calibration, seconds, margin)
+
+
+def _room(shots: int, options: DeviceOptions, circuits: int) -> int:
+    """Return how many rows a job may hold."""
+    at_most = MAX_EXECUTIONS // (most_shots(shots, options.suppression) * circuits)
+    return min(at_most, options.job_rows or at_most)
+
+
+def _seconds(cost: Cost, images: int, calibration: int, room: int, shots: int) -> float:
+    """Return the seconds of some images; each job begins with the calibration rows."""
+    jobs = math.ceil(images / (room - calibration))
+    return cost.seconds(images + jobs * calibration, jobs, shots)
 
 
 def _shots(options: DeviceOptions) -> tuple[int, ...]:
@@ -93,8 +104,9 @@ def _shots(options: DeviceOptions) -> tuple[int, ...]:
 
 
 def _calibrations(task: Problem, options: DeviceOptions) -> list[int]:
-    fewest = AFFINE_ROWS if options.mitigation == "affine" else 1
-    return sorted({min(rows, task.calibration) for rows in CALIBRATIONS if min(rows, task.calibration) >= fewest})
+    if options.mitigation != "affine":
+        return [1]  # nothing is fitted
+    return sorted({min(rows, task.calibration) for rows in CALIBRATIONS if min(rows, task.calibration) >= AFFINE_ROWS})
 
 
 def _most_images(budget: float, cost: Cost, shots: int, calibration: int, room: int, at_most: int) -> int:
@@ -102,17 +114,20 @@ def _most_images(budget: float, cost: Cost, shots: int, calibration: int, room: 
     low, high = 0, at_most
     while low < high:
         middle = (low + high + 1) // 2
-        jobs = -(-middle // (room - calibration))
-        fits = cost.seconds(middle + jobs * calibration, jobs, shots) <= budget
+        fits = _seconds(cost, middle, calibration, room, shots) <= budget
         low, high = (middle, high) if fits else (low, middle - 1)
     return low
 
 
-def _cheapest(cost: Cost, task: Problem, options: DeviceOptions) -> float:
+def _cheapest(cost: Cost, task: Problem, options: DeviceOptions, circuits: int) -> float:
     """Return the seconds of the cheapest plan."""
-    images = 1 if options.images is None else len(task.labels)
-    shots = most_shots(min(_shots(options)), options.suppression)
-    return cost.seconds(images + min(_calibrations(task, options)), 1, shots)
+    images, shots, rows = (
+        1 if options.images is None else len(task.labels),
+        min(_shots(options)),
+        min(_calibrations(task, options)),
+    )
+    room = max(_room(shots, options, circuits), rows + 1)
+    return _seconds(cost, images, rows, room, most_shots(shots, options.suppression))
 
 
 def expected_margin(task: Problem, images: int, shots: int, calibration: int, success: float) -> float:
@@ -151,9 +166,22 @@ def budget_seconds(device: Device, options: DeviceOptions) -> float:
     return left
 
 
+def seconds_to_submit(ledger: Ledger) -> float:
+    """Return about how long a real device will be busy with the jobs that were not submitted yet."""
+    jobs = ledger.record["jobs"]
+    ahead = sum(len(entry["rows"]) for entry in jobs if entry["id"] is None)
+    return (ledger.record.get("device_seconds") or 0.0) * ahead / sum(len(entry["rows"]) for entry in jobs)
+
+
 def more_than_half(device: Device, seconds: float) -> str:
-    """Return a sentence where a device run takes more than half of what the account has left; else an empty text."""
-    left = seconds_left(device.service())
+    """Return a sentence where so many seconds are more than half of what the account has left; else an empty text.
+
+    It is empty, too, where the service does not tell what is left: what must not be run it refuses itself.
+    """
+    try:
+        left = seconds_left(device.service())
+    except UserError:
+        return ""
     if left is None or seconds <= left / 2:
         return ""
     return f"this takes about {seconds:.0f} of the {left:.0f} s that the account has left"
@@ -174,6 +202,6 @@ def cut(task: Problem, plan: Plan) -> Problem:
 def sentence(plan: Plan, budget: float) -> str:
     """Return a line on what is run within a budget."""
     return (
-        f"within {duration(budget)}: {plan.images} images, {plan.shots} shots, {plan.calibration} calibration rows, "
-        f"about {plan.seconds:.0f} s; accuracy to about {plan.margin:.1f} points"
+        f"within {budget:.0f} s: {plan.images} images, {plan.shots} shots, {plan.calibration} calibration rows, about "
+        f"{plan.seconds:.0f} s; the accuracy will be within about {plan.margin:.1f} points of the exact one"
     )

@@ -68,7 +68,7 @@ def rows(run: Run, task: Problem, options: DeviceOptions, names: Sequence[str]) 
     Args:
         run: The run.
         task: Its head, its images and what calibrates.
-        options: Shots and seed are taken of it.
+        options: Its shots, seed and gates are used.
         names: Of the snapshots.
     """
     for name in names:

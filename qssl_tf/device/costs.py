@@ -9,12 +9,11 @@ from qiskit import QuantumCircuit
 from qiskit.exceptions import QiskitError
 
 from qssl_tf.device.backends import Device
-from qssl_tf.device.options import CALIBRATION_ROWS
+from qssl_tf.device.options import CALIBRATION_ROWS, JOB_SECONDS
 from qssl_tf.device.suppression import is_twirled
 from qssl_tf.errors import UserError
 
 REPETITION_DELAY = 250e-6  # seconds between two shots, where a device does not say its own
-JOB_SECONDS = 5.0  # a job's own overhead, a guess on the high side: no real device was measured
 MAX_EXECUTIONS = 10_000_000  # of a job on IBM Quantum
 LOCAL_ROWS = 150  # of a simulated job, so that little is lost when it is killed
 

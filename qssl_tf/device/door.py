@@ -3,7 +3,7 @@
 from qssl_tf.commands import argument
 from qssl_tf.compiler.working_parts import check_width
 from qssl_tf.device.backends import Device, check_suppression, device
-from qssl_tf.device.options import LEFT, DeviceOptions
+from qssl_tf.device.options import JOB_SECONDS, LEFT, DeviceOptions
 from qssl_tf.errors import UserError
 from qssl_tf.evaluation.probe_files import not_probed
 from qssl_tf.files.latest import check_latest
@@ -27,6 +27,11 @@ def device_for(run: Run, options: DeviceOptions) -> Device:
         raise UserError(
             f"{argument('budget')} without a time is what the account has left, and {chosen.name} is simulated; name a "
             f"time: {argument('budget', '4m')}."
+        )
+    if isinstance(options.budget, float) and options.budget <= JOB_SECONDS:
+        raise UserError(
+            f"{argument('budget')} must be above {JOB_SECONDS:.0f} s, the overhead of a job alone; got "
+            f"{options.budget:g} s."
         )
     if options.gates == "fractional" and run.config.noise == chosen.name:
         raise UserError(

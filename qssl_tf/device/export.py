@@ -51,7 +51,7 @@ def measured(circuit: QuantumCircuit) -> QuantumCircuit:
 
 
 def manual(spec: CircuitSpec) -> dict[str, Any]:
-    """Return how the circuit from `prepare.translated` is fed and read, as a JSON object.
+    """Return how the circuit from `translate.translated` is fed and read, as a JSON object.
 
     `parameters` names each parameter's place in the encoding's angles x, `features` and `angles` say how x is made of
     the encoder's numbers f, `reading` and `observables` what the bits mean.

@@ -57,7 +57,7 @@ def _run_missing(
             results = _fetched(ledger, number, client, shown)
         ledger.keep(number, [_bits(result).array for result in results])
         if not device.is_local:
-            ledger.note(number, billed=billed_seconds(client.job(ledger.record["jobs"][number]["id"])))
+            ledger.note(number, billed=billed_seconds(client, ledger.record["jobs"][number]["id"]))
         total, shots = len(ledger.record["jobs"]), ledger.shots(number)
         shown.done(number)
         line = f"job {total - len(ledger.missing())}/{total} done"

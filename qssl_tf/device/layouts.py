@@ -42,15 +42,15 @@ def compiled_for(
 
     Args:
         device: Where it will run.
-        circuit: From `prepare.translated`.
+        circuit: From `translate.translated`.
         calibration: Rows on which layouts are tried.
         options: Of the device run.
         report: Called with a line.
     """
     seconds = float("inf") if options.compile_seconds is None else options.compile_seconds
-    twirled = "gate_twirling" in options.suppression  # which fractional gates exclude
-    fractional = device.gates == "fractional" or (device.gates == "best" and not twirled)
-    candidates = compile_head(circuit, device.backend, options.seed, fractional, seconds, report)
+    # Fractional gates exclude gate twirling.
+    gates = "standard" if device.gates == "best" and "gate_twirling" in options.suppression else device.gates
+    candidates = compile_head(circuit, device.backend, options.seed, gates, seconds, report)
     if not device.is_local or not device.is_noisy:
         return candidates[0]
     different = _different(candidates)

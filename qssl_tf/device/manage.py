@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from qssl_tf.commands import argument, command
+from qssl_tf.compiler.fractional import check_gates
 from qssl_tf.device.backends import Device, device
 from qssl_tf.device.jobs import cancel_jobs
 from qssl_tf.device.ledger import Ledger
@@ -52,6 +53,9 @@ def reopened(ledger: Ledger) -> tuple[Device, bool]:
         if is_own(name) and not missing
         else device(name, ledger.record.get("gates", "standard"))
     )
+    if missing:
+        for circuit in ledger.circuits():
+            check_gates(circuit, target.backend, name)
     return target, not target.is_local and any(ledger.record["jobs"][number]["id"] is None for number in missing)
 
 

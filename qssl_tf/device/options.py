@@ -8,6 +8,8 @@ from qssl_tf.errors import UserError, unknown_name
 
 METHODS = ("none", "readout", "affine", "zne")  # of mitigation
 DEFAULT_SHOTS = 1024
+MAX_SECONDS = 1e9
+JOB_SECONDS = 5.0  # a job's own overhead, a guess on the high side: no real device was measured
 LEFT = "left"  # a budget: what the account has left
 GATES = ("best", "standard", "fractional")  # that a circuit may be compiled to
 # Training images in front of each device run, or all where there are fewer; their exact values tell what the device
@@ -73,6 +75,8 @@ class DeviceOptions:
             )
         if self.budget is not None and self.budget != LEFT:
             seconds = read_time(self.budget) if isinstance(self.budget, str) else self.budget
-            if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 < seconds < float("inf"):
-                raise UserError(f"`budget` must be seconds above 0, a time such as 4m, or left; got {self.budget!r}.")
+            if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 < seconds < MAX_SECONDS:
+                raise UserError(
+                    f"`budget` must be seconds above 0, a time such as 4m, or left; got {self.budget!r:.40}."
+                )
             object.__setattr__(self, "budget", float(seconds))

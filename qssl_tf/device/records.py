@@ -9,7 +9,7 @@ from qiskit import QuantumCircuit
 
 from qssl_tf.compiler.compiled import READ
 from qssl_tf.device.mitigation import MITIGATIONS
-from qssl_tf.device.options import CALIBRATION_ROWS, MAX_SEED
+from qssl_tf.device.options import CALIBRATION_ROWS, GATES, MAX_SEED
 from qssl_tf.device.suppression import SUPPRESSIONS
 from qssl_tf.files.schema import (
     LARGEST,
@@ -91,6 +91,8 @@ class DeviceRecord(Schema):
     def _belongs_together(self) -> "DeviceRecord":
         if self.mitigation not in MITIGATIONS:
             raise ValueError(f"its mitigation must be one of {', '.join(MITIGATIONS)}; got {self.mitigation[:40]!r}")
+        if self.gates not in GATES:
+            raise ValueError(f"its gates must be one of {', '.join(GATES)}; got {self.gates[:40]!r}")
         if not set(self.suppression) <= set(SUPPRESSIONS):
             raise ValueError(f"its suppression must be of {', '.join(SUPPRESSIONS)}")
         circuits = circuit_count({"mitigation": self.mitigation})

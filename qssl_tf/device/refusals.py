@@ -28,7 +28,7 @@ CODES = {
     1279: f"{OTHER_INSTANCE}; an instance is known in its own region alone",
     1999: LATER,
     3458: "wait until one of your jobs has ended, then go on with --resume",
-    4317: "wait until the plan's minutes are given anew, or take an instance of another plan",
+    4317: "wait until the plan's minutes are renewed, or take an instance of another plan",
 }
 # HTTP status -> remedy, where neither the answer nor its code has one.
 STATUSES = {

@@ -1,4 +1,4 @@
-"""One device run from its plan to its result; `ibmq_infer` is its command line."""
+"""One device run from its plan to its result; `qssl device` is its command line."""
 
 import time
 from typing import Any

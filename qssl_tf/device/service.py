@@ -121,15 +121,14 @@ def real_backend(name: str, client: Any = None, fractional: bool = False) -> Any
 def seconds_left(client: Any) -> float | None:
     """Return how many seconds of device time the account has left in this period; None where it has no limit."""
     with answers():
-        usage = client.usage()
-    left = usage.get("usage_remaining_seconds")
-    return None if left is None else float(left)
+        left = client.usage().get("usage_remaining_seconds")
+        return None if left is None else float(left)
 
 
-def billed_seconds(job: Any) -> float | None:
+def billed_seconds(client: Any, job_id: str) -> float | None:
     """Return how many seconds a finished job was billed; None where the service does not say it yet."""
     try:
-        return float(job.usage()) or None
+        return float(client.job(job_id).usage()) or None
     except Exception as error:  # the result is there, and worth more than its price
         pass_on_interrupt(error)
         return None

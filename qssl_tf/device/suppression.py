@@ -57,7 +57,7 @@ def _against_gate_twirling(circuit: QuantumCircuit, _: set[str]) -> str | None:
     if not names:
         return None
     return (
-        f"its {', '.join(names)} gates turn by any angle, and Pauli gates cannot be moved through them; take "
+        f"its {', '.join(names)} gates have arbitrary angles, so Pauli gates do not commute through them; take "
         f"{argument('gates', 'standard')}, or leave the word out"
     )
 

@@ -103,8 +103,8 @@ def test_a_fractional_gate_is_named():
     with pytest.raises(UserError) as caught:
         check_circuits(["decoupling", "gate_twirling"], [entangled("cz"), entangled("rzz", Parameter("x"))])
     assert str(caught.value) == (
-        "`suppression` gate_twirling cannot be done for this circuit: its rzz gates turn by any angle, and Pauli gates "
-        "cannot be moved through them; take `gates='standard'`, or leave the word out."
+        "`suppression` gate_twirling cannot be done for this circuit: its rzz gates have arbitrary angles, so Pauli "
+        "gates do not commute through them; take `gates='standard'`, or leave the word out."
     )
 
 

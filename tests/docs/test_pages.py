@@ -48,7 +48,7 @@ SAID = {
     "--data-dir photos": "images of photos",
     "--split validation": "validation images",
     "--results docs/results --report": "report: docs/results/report.md",
-    "--results docs/results/noise --report": "report: docs/results/noise/report-noise-digits.md",
+    "--results docs/results/noise --report": "report: docs/results/noise/report-noise",
     "qssl share": "shared-digits",
 }
 # Page -> files that are there when it was run: an own circuit reached the device.
@@ -134,7 +134,8 @@ def test_a_page_does_what_it_says(page, workspace, free_ports, own_words, monkey
             assert block.language in ("text", "json"), block.language
     for place in LEFT.get(page.stem, ()):
         assert list(workspace.glob(place)), place
-    for name in ("report.md", "report-states.md", "noise/report-noise-digits.md"):  # written anew, from the records
+    written = ("report.md", "report-states.md", "noise/report-noise-digits.md", "noise/report-noise.md")
+    for name in written:  # anew, from the records
         assert (workspace / "docs/results" / name).read_bytes() == (DOCS / "results" / name).read_bytes()
 
 
