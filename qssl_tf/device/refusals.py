@@ -19,7 +19,7 @@ HIDDEN = "(token)"  # stands where a message would show one
 LONGEST = 400  # characters of the service's own words
 
 LATER = "the fault is on its side: see its status page for maintenance, and go on later"
-OTHER_INSTANCE = "save the account with another `instance`, or with none to let all of them be looked at"
+OTHER_INSTANCE = "save the account with another `instance`, or with none, so that all are searched"
 STATUS = "look with `qssl device --status` what has become of the job"
 GONE = "the job is of another account or instance, or was deleted there"
 

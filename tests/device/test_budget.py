@@ -87,7 +87,7 @@ def test_what_is_asked_for_stays():
         planned_within(60.0, COST, task(images=200), DeviceOptions(images=200, shots=4096), 1, 0.9)
     least = 5.0 + 210 * 4096 * 300e-6
     assert str(error.value) == (
-        f"`budget` must be at least {least:.0f} s here, for one job of the fewest shots and rows; got 60 s."
+        f"`budget` must be at least {np.ceil(least):.0f} s for the smallest device run that was asked for; got 60 s."
     )
 
 

@@ -71,7 +71,7 @@ SUBMITTING = [
         403,
         error(4317, "You have exceeded your monthly quota."),
         "IBM Quantum answered: You have exceeded your monthly quota "
-        "(error code 4317); wait until the plan's minutes are given anew, or take an instance of another plan.",
+        "(error code 4317); wait until the plan's minutes are renewed, or take an instance of another plan.",
     ),
     (
         400,
@@ -108,7 +108,7 @@ SUBMITTING = [
         404,
         error(1279, "Instance not found"),
         "IBM Quantum answered: Instance not found (error code 1279); save the account "
-        "with another `instance`, or with none to let all of them be looked at; an instance is known in its own "
+        "with another `instance`, or with none, so that all are searched; an instance is known in its own "
         "region alone.",
     ),
     (
@@ -202,8 +202,7 @@ OPENING = [
         404,
         error(1279, "Instance not found"),
         "IBM Quantum answered: Instance not found (error code 1279); save the account with another `instance`, or "
-        "with none to "
-        "let all of them be looked at; an instance is known in its own region alone.",
+        "with none, so that all are searched; an instance is known in its own region alone.",
     ),
     (DEVICES, 503, error(1999, "Planned outage."), f"IBM Quantum answered: too many 503 error responses; {ITS_SIDE}"),
     (
@@ -248,7 +247,7 @@ def test_without_any_device_the_reason_is_what_the_client_passed_over(ibm):
     nothing = (
         "IBM Quantum answered: No backend matches the criteria; take another `backend`, or save the account with "
         "another "
-        "`instance`, or with none to let all of them be looked at."
+        "`instance`, or with none, so that all are searched."
     )
     assert sentence(real_backend, "least_busy") == nothing
     ibm.says(DEVICES, 403, error(1200, "You are not authorized to perform this action."))
