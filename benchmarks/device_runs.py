@@ -18,7 +18,7 @@ from qiskit.transpiler import generate_preset_pass_manager
 
 from qssl_tf.compiler.compile import compile_head
 from qssl_tf.compiler.compiled import estimated_success
-from qssl_tf.compiler.fractional import WithFractionalGates
+from qssl_tf.compiler.fractional import WithFractionalGates, can_be_fractional
 from qssl_tf.compiler.snapshots import snapshot
 from qssl_tf.compiler.translate import translated
 from qssl_tf.compiler.working_parts import usable
@@ -86,7 +86,14 @@ def against_level_3(name: str) -> dict:
     began = time.perf_counter()
     ours = compile_head(circuit, backend)
     seconds = time.perf_counter() - began
-    fractional = compile_head(circuit, WithFractionalGates(backend), gates="fractional")
+    figures: dict = {}
+    if can_be_fractional(backend):
+        fractional = compile_head(circuit, WithFractionalGates(backend), gates="fractional")
+        figures = {
+            "gates_fractional": fractional[0].two_qubit_gates,
+            "fewest_gates_fractional": min(one.two_qubit_gates for one in fractional),
+            "success_fractional": fractional[0].success,
+        }
     target = usable(backend)
     circuit.measure_all()
     plain = [
@@ -100,12 +107,9 @@ def against_level_3(name: str) -> dict:
         "gates": ours[0].two_qubit_gates,
         "fewest_gates": min(one.two_qubit_gates for one in ours),
         "success": ours[0].success,
-        "gates_fractional": fractional[0].two_qubit_gates,
-        "fewest_gates_fractional": min(one.two_qubit_gates for one in fractional),
-        "success_fractional": fractional[0].success,
         "level_3_fewest_gates": min(gates),
         "level_3_success": max(estimated_success(one, target) for one in plain),
-    }
+    } | figures
 
 
 def measured(run: Path, rounds: int) -> dict[str, list[dict]]:
