@@ -59,7 +59,7 @@ reproduce: $(STAMP) ## Train and judge the paper's arms and controls (hours; ARG
 tour: $(STAMP) ## Run examples/tour.ipynb anew and keep its outputs (2 minutes)
 	@$(PY) docs/tour.py
 
-snapshots: $(STAMP) ## Plan the paper's ring on every snapshot for docs/reference/snapshots.md (a quarter of an hour)
+snapshots: $(STAMP) ## Plan the paper's ring on every snapshot for docs/reference/snapshots.md (six minutes)
 	@$(PY) docs/snapshots.py
 
 tensorboard: $(STAMP) ## Curves of all runs, each once: TensorBoard on runs/ would follow runs/latest as well
