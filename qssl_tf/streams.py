@@ -5,6 +5,7 @@ import io
 import os
 import sys
 from contextlib import suppress
+from threading import RLock
 from typing import IO, Any
 
 NAMES = ("stdin", "stdout", "stderr")
@@ -34,6 +35,13 @@ def is_open(number: int) -> bool:
     except OSError:
         return False
     return True
+
+
+def free_bars() -> None:
+    """Let other bars be shown after one could not be written: tqdm leaves its lock locked then, for ever."""
+    from tqdm import tqdm
+
+    tqdm.set_lock(RLock())
 
 
 def is_gone(error: BaseException) -> bool:

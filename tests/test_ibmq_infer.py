@@ -238,7 +238,7 @@ def test_only_yes_submits(answer, agreed, monkeypatch, capsys):
         ),
         (
             ["--suppression", "twirl"],
-            "`suppression` must be one of decoupling, gate_twirling, readout_twirling, twirling; got 'twirl'.",
+            "`suppression` must be one of decoupling, gate_twirling, readout_twirling; got 'twirl'.",
         ),
         (["--seed", "-1"], "`seed` must be at least 0 and at most 2147483647; got -1."),
     ],

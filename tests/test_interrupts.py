@@ -54,12 +54,12 @@ def alarm():
             finally:
                 armed = False
         except KeyboardInterrupt:
-            # It may have come between TensorFlow's change to graphs and the change back, which no process outlives but
-            # this one; all that follows here would fail.
-            context.context()._thread_local_data.is_eager = True
             return True
         finally:
             signal.setitimer(signal.ITIMER_REAL, 0)
+            # It may have come between TensorFlow's change to graphs and the change back, which no process outlives but
+            # this one; all that follows here would fail, also where the interrupt itself was lost in a callback.
+            context.context()._thread_local_data.is_eager = True
         return False
 
     before = signal.signal(signal.SIGALRM, stop)

@@ -3,13 +3,14 @@
 import os
 import sys
 from collections.abc import Callable
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager
 from typing import Any
 
 from tqdm import tqdm
 
 from qssl_tf.device.ledger import Ledger
 from qssl_tf.errors import pass_on_interrupt
+from qssl_tf.streams import free_bars
 
 # Whether it is simulated here -> what is counted, and how the bar looks; both fit into 80 columns.
 LOOKS = {
@@ -40,7 +41,7 @@ class JobBar(AbstractContextManager):
             return self
         jobs = range(len(self.ledger.record["jobs"]))
         unit, layout = LOOKS[self.is_local]
-        with suppress(OSError):
+        try:
             self.bar = tqdm(
                 total=sum(map(self._size, jobs)),
                 initial=sum(map(self._size, set(jobs) - set(self.ledger.missing()))),
@@ -49,6 +50,8 @@ class JobBar(AbstractContextManager):
                 dynamic_ncols=True,
                 mininterval=0.0,  # a job takes seconds
             )
+        except OSError:
+            free_bars()
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -86,6 +89,7 @@ class JobBar(AbstractContextManager):
                 change(self.bar)
             except OSError:
                 self.bar = None
+                free_bars()
 
 
 def is_terminal() -> bool:

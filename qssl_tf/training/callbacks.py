@@ -5,7 +5,6 @@ import signal
 import sys
 import threading
 import time
-from contextlib import suppress
 from dataclasses import asdict, fields
 from typing import Any
 
@@ -18,6 +17,7 @@ from qssl_tf.distributed.peers import Peers
 from qssl_tf.errors import UserError
 from qssl_tf.interrupts import STOPPING
 from qssl_tf.quantum.hilbert_space import PairGeometry, encoded_states, pair_geometry
+from qssl_tf.streams import free_bars
 from qssl_tf.training.checkpoints import check_finite, save_state, save_weights, smaller_steps
 from qssl_tf.training.history import append_history, start_history
 from qssl_tf.training.runs import Run
@@ -213,7 +213,7 @@ class Progress(StepCallback):
 
     def on_train_begin(self, logs=None):
         """Open the bar."""
-        with suppress(OSError):
+        try:
             self.bar = tqdm(
                 total=self.schedule.steps,
                 initial=self.start,
@@ -222,6 +222,8 @@ class Progress(StepCallback):
                 dynamic_ncols=True,
                 mininterval=0.5 if sys.stderr.isatty() else 10.0,
             )
+        except OSError:
+            free_bars()
 
     def after_step(self, step, logs):
         """Update the bar."""
@@ -232,9 +234,12 @@ class Progress(StepCallback):
                 self.bar.update(1)
             except OSError:
                 del self.bar
+                free_bars()
 
     def release(self):
         """Close the bar."""
         if hasattr(self, "bar"):
-            with suppress(OSError):
+            try:
                 self.bar.close()
+            except OSError:
+                free_bars()

@@ -25,8 +25,10 @@ def test_results_have_their_fields_and_ratios():
 
 
 def test_the_documentation_quotes_the_results():
-    """Each row of the tables in docs/benchmarks.md ends in a ratio that stands in the results."""
-    rows = re.findall(r"^\| .*\| ([\d.]+) \|$", (ROOT / "docs/benchmarks.md").read_text(encoding="utf-8"), re.M)
+    """Each row of the tables of ratios in docs/benchmarks.md ends in one that stands in the results."""
+    text = (ROOT / "docs/benchmarks.md").read_text(encoding="utf-8")
+    tables = re.findall(r"^\|.*\| ratio \|\n((?:\|.*\|\n)+)", text, re.M)
+    rows = re.findall(r"^\| .*\| ([\d.]+) \|$", "".join(tables), re.M)
     known = {f"{result['ratio']:.{digits}f}" for result in RESULTS for digits in (0, 1, 2)}
     assert len(rows) > 10
     assert set(rows) <= known

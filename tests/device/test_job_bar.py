@@ -1,17 +1,20 @@
 """The bar of a device run's jobs, on a pseudo-terminal of 80 columns."""
 
 import fcntl
+import io
 import os
 import re
 import struct
 import sys
 import termios
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from types import SimpleNamespace
 
 import pytest
 import requests
 from qiskit_ibm_runtime.api.exceptions import RequestsApiError
+from tqdm import tqdm
 
 from qssl_tf.device import jobs
 from qssl_tf.device.job_bar import JobBar, is_terminal, queue_position
@@ -151,9 +154,27 @@ def test_jobs_need_no_bar(terminal):
     with JobBar(Plan(), True, say) as bar:
 
         def closed(*given):
-            raise OSError(5, "Input/output error")
+            raise OSError(28, "No space left on device")  # tqdm itself bears with a terminal that was closed
 
         bar.bar.update = closed
         bar.done(1)
         bar.done(2)
     assert bar.bar is None
+
+
+def test_a_bar_that_cannot_be_written_locks_no_bar_of_another_thread(monkeypatch):
+    """tqdm takes its lock before it writes, and keeps it where that fails."""
+
+    class Closed(io.StringIO):
+        def write(self, text):
+            raise OSError(28, "No space left on device")  # tqdm itself bears with a terminal that was closed
+
+    monkeypatch.setattr(sys, "stderr", Closed())
+    monkeypatch.setattr("qssl_tf.device.job_bar.is_terminal", lambda: True)
+    ledger = SimpleNamespace(record={"jobs": [{"rows": [0, 1]}]}, missing=lambda: [0])
+    with JobBar(ledger, True, print) as shown:
+        shown.done(0)
+    assert shown.bar is None
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(tqdm.get_lock().acquire, timeout=10).result()
+        pool.submit(tqdm.get_lock().release).result()
