@@ -84,7 +84,7 @@ def compile_head(
     failed += _try_all(more, found, end)
     candidates = [compiled for _, of_trial in found for compiled in of_trial]
     if not candidates:
-        raise UserError(f"{backend.name} cannot run this circuit: {failed[0].message}") from None
+        raise UserError(f"{backend.name} cannot run this circuit: {failed[0].message}")
     tried, ways = len(found) + len(failed), len(trials) + len(more)
     if tried < ways:
         report(f"tried {tried} of {ways} ways to compile in {seconds:g} s; taking the best")

@@ -13,7 +13,13 @@ from qiskit.transpiler import generate_preset_pass_manager
 
 from qssl_tf.compiler.compile import SEEDS, compile_head
 from qssl_tf.compiler.compiled import estimated_success, folded
-from qssl_tf.compiler.fractional import WithFractionalGates, _folded, check_bounds, has_fractional_gates
+from qssl_tf.compiler.fractional import (
+    WithFractionalGates,
+    _folded,
+    check_bounds,
+    check_gates,
+    has_fractional_gates,
+)
 from qssl_tf.compiler.snapshots import snapshot
 from qssl_tf.compiler.translate import translated
 from qssl_tf.compiler.working_parts import usable
@@ -56,14 +62,16 @@ def unitary(compiled, values):
     return full[: 2**width, : 2**width]
 
 
-@pytest.mark.parametrize("basis", BASES)
-@pytest.mark.parametrize(("width", "ansatz", "encoding"), [
+HEADS = [
     (3, "ring", "angle"), (4, "ring", "zz"), (5, "strongly_entangling", "angle"), (6, "ring", "reuploading"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("basis", "head"), [
+    (basis, head) for basis in BASES for head in HEADS if basis != "rzz and cx" or head[0] <= 5  # all that it has
 ])  # fmt: skip
-def test_compiled_circuits_have_the_unitary_of_cirq(basis, width, ansatz, encoding):
-    backend = BASES[basis]()
-    if width > backend.num_qubits:
-        pytest.skip(f"{backend.name} has {backend.num_qubits} qubits only")
+def test_compiled_circuits_have_the_unitary_of_cirq(basis, head):
+    backend, (width, ansatz, encoding) = BASES[basis](), head
     spec = circuit_spec(width, ansatz, 2, encoding)
     rng = np.random.default_rng(width)
     weights, features = rng.uniform(-7, 7, len(spec.weights)), rng.uniform(0, np.pi, (1, spec.input_size))
@@ -187,4 +195,25 @@ def test_fractional_gates_are_taken_where_they_are(monkeypatch):
     assert str(error.value) == (
         "`gates='fractional'` needs a device with RX and RZZ, or the snapshot of one with CZ, whose generation has "
         "them; fake_manila has neither; take `gates='standard'`."
+    )
+
+
+def test_a_circuit_with_fractional_gates_is_not_simulated_where_they_have_no_noise():
+    circuit = QuantumCircuit(5)
+    circuit.rzz(1.0, 0, 1)
+    check_gates(circuit, snapshot("fake_fractional"), "fake_fractional")
+    check_gates(circuit, device("aer").backend, "aer")
+    with pytest.raises(UserError) as error:
+        check_gates(circuit, snapshot("fake_manila"), "fake_manila")
+    assert str(error.value) == "`backend` fake_manila has no rzz, which the circuit has; start a new device run."
+
+
+def test_a_region_that_cannot_make_a_circuit_leaves_the_others():
+    """fake_cairo joins some qubits by CX and some by ECR, each in one direction; level 3 fails on some of them."""
+    spec = circuit_spec(4, "sim15", 1)
+    circuit = translated(spec, np.random.default_rng(0).normal(0, 1, len(spec.weights)))
+    best = compile_head(circuit, snapshot("fake_cairo"))[0]
+    angles = [0.3, 1.2, 2.5, 0.7]
+    np.testing.assert_allclose(
+        z_values(best.circuit, angles, best.layout), z_values(circuit, angles, range(4)), atol=1e-6
     )

@@ -88,3 +88,17 @@ def test_jobs_hold_no_more_shots_than_a_device_runs():
         "`shots` must be fewer on manila, whose jobs run at most 10,000,000 shots and begin with 50 calibration rows; "
         "got 200,000."
     )
+
+
+def test_the_contrast_is_that_of_both_readout_errors():
+    """By IBM's own tables; the target's one number for both is another one on some qubits of new devices."""
+    different = 0
+    for name in ("fake_paris", "fake_miami", "fake_aachen"):
+        backend = snapshot(name)
+        table = backend.properties().to_dict()["qubits"]
+        errors = [{entry["name"]: entry["value"] for entry in qubit} for qubit in table]
+        judge = [1 - qubit["prob_meas1_prep0"] - qubit["prob_meas0_prep1"] for qubit in errors]
+        np.testing.assert_allclose(device(name).readout_contrast(range(backend.num_qubits)), judge, rtol=1e-12)
+        single = [1 - 2 * backend.target["measure"][(qubit,)].error for qubit in range(backend.num_qubits)]
+        different += int(np.sum(~np.isclose(judge, single)))
+    assert different

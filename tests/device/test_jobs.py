@@ -16,6 +16,7 @@ from qssl_tf.device import jobs
 from qssl_tf.device.backends import Device
 from qssl_tf.device.jobs import cancel_jobs, collected, row_shots, run_jobs
 from qssl_tf.device.ledger import Ledger
+from qssl_tf.device.results import billed
 from qssl_tf.errors import UserError
 
 ROWS = np.array([[0.0], [np.pi], [0.0], [np.pi], [0.0]])
@@ -230,3 +231,22 @@ def test_waiting_jobs_are_cancelled(ledger):
     assert cancel_jobs(ledger, server) == 1
     assert server.cancelled == ["job1"]
     assert ledger.record["jobs"][1] | {"tag": ""} == {"rows": [0, 3, 4], "tag": "", "id": None, "state": "cancelled"}
+
+
+def test_what_was_billed_is_kept_and_never_costs_a_result(ledger):
+    """By the client's own reading of a job's metadata; the network is lost after the first result."""
+
+    class Billing(Server):
+        def job_metadata(self, job_id):
+            return {"usage": {"status": "completed", "seconds": 12, "qpu_charge_time_seconds": 12}}
+
+        def job(self, job_id):
+            if self.submitted and ledger.path(1).exists():
+                raise requests.ConnectionError("gone")
+            return super().job(job_id)
+
+    run_jobs(ledger, Device3("ibm_x", server := Billing(), False), print, client=server)
+    assert [entry["billed"] for entry in ledger.record["jobs"]] == [12, None] and ledger.missing() == []
+    assert billed(ledger.record) is None
+    ledger.note(1, billed=8)
+    assert billed(Ledger.open(ledger.folder).record) == 20
