@@ -14,7 +14,7 @@ from qssl_tf.cli.run import run_command
 
 RESULTS = Path(__file__).resolve().parent / "results"
 FIGURE = RESULTS.parents[1] / "docs" / "images" / "cost.png"
-SECTIONS = ("heads", "noise", "steps", "peers")
+SECTIONS = ("heads", "noise", "steps", "precision", "peers")
 
 
 def comparisons(sections: list[str], environments: Path | None) -> Iterator[dict]:
@@ -35,6 +35,10 @@ def comparisons(sections: list[str], environments: Path | None) -> Iterator[dict
         from steps import all_steps
 
         yield from all_steps()
+    if "precision" in sections:
+        from precision import all_precisions
+
+        yield from all_precisions()
     if "peers" in sections:
         from peers import all_peers
 

@@ -199,6 +199,7 @@ def _train(session: Session, previous_state: bool = False) -> TrainedRun:
         stopped_by = session.train()
         if stopped_by:
             raise KeyboardInterrupt(f"stopped by {stopped_by}; qssl_tf.resume({str(run.folder)!r}) goes on.")
-        print(finish_run(run, session.model, data))
+        model = session.model_for_use()
+        print(finish_run(run, model, data))
     step = run.checkpoint_steps()[-1]
-    return TrainedRun(run.folder, run.config, step, session.model, data.class_names, data)
+    return TrainedRun(run.folder, run.config, step, model, data.class_names, data)

@@ -86,6 +86,7 @@ class Config:
     simulator: str = setting("auto", "who runs the circuit (auto: the fastest that can)")
     projector: tuple[int, ...] = setting((), "widths of the projector, such as 128,64 (none: the head's twice)")
     project: bool = setting(True, "pass the head's outputs through the projector on their way to the loss")
+    precision: str = setting("float32", "numbers in which encoder and projector are trained; all else is float32")
     # Contrastive training
     temperature: float = setting(0.2, "temperature of the NT-Xent loss", above=0.0)
     batch_size: int = setting(256, "images a step; each gives two views", low=2)

@@ -64,6 +64,7 @@ WORDS = {
     "gradient": Words(("adjoint", "parameter_shift", "two_term", "spsa")),
     "noise_level": Words(("gate", "layer")),
     "simulator": Words(("auto", "tfq", "xla", "pauli")),
+    "precision": Words(("float32", "bfloat16", "float16")),
     "schedule": Words(("constant", "cosine")),
     "probe_protocol": Words(("cached", "paper", "clean")),
 }

@@ -91,7 +91,7 @@ def train(arguments, config: Config, opened: Run | None, options: StrategyOption
         if stopped_by:
             print(f"stopped by {stopped_by}; {going_on(run)}")
             return 130
-        finish(run, session.model, data, None if complete else time.perf_counter() - began)
+        finish(run, session.model_for_use(), data, None if complete else time.perf_counter() - began)
     return 0
 
 
@@ -141,7 +141,8 @@ def to_resume(arguments) -> Run | None:
 def describe(config: Config) -> str:
     """Return the model in a few words."""
     head = f"{config.ansatz} circuit on {config.width} qubits" if config.head == "quantum" else f"{config.head} head"
-    return f"{config.encoder} + {head}, seed {config.seed}"
+    precision = "" if config.precision == "float32" else f", {config.precision}"
+    return f"{config.encoder} + {head}{precision}, seed {config.seed}"
 
 
 def finish(run, model, data, seconds: float | None) -> None:

@@ -18,7 +18,7 @@ from qssl_tf.quantum.measurement import Measurement
 from qssl_tf.quantum.simulators import why_not_pauli
 from qssl_tf.quantum.spec import CircuitSpec
 from qssl_tf.training.checkpoints import load_weights
-from qssl_tf.training.fit import build
+from qssl_tf.training.fit import build_for_use
 from qssl_tf.training.provenance import images_of_run
 from qssl_tf.training.runs import Run
 
@@ -79,7 +79,7 @@ def problem(
     step, classifier = _classifier(run, checkpoint)
     data = data or images_of_run(run)
     positions = _positions(data, images, seed) if image is None else _position(data, image)
-    model, _ = build(run.config, data, run.checkpoint(step))
+    model = build_for_use(run.config, data, run.checkpoint(step))
     load_weights(run, model, step)
     calibrating = stratified(data.train.labels, CALIBRATION_ROWS, seed)
     pictures = np.concatenate([data.train.images[calibrating], data.test.images[positions]])

@@ -16,7 +16,7 @@ from qssl_tf.files.lock import locked
 from qssl_tf.files.write import replacing, write_json
 from qssl_tf.plots.run import accuracy_curve, confusion
 from qssl_tf.training.checkpoints import load_weights
-from qssl_tf.training.fit import build
+from qssl_tf.training.fit import build_for_use
 from qssl_tf.training.metadata import unfinished
 from qssl_tf.training.provenance import images_of_run
 from qssl_tf.training.runs import Run
@@ -55,7 +55,7 @@ def probe_checkpoints(
     """
     check_open_to_probes(run)
     data = data or images_of_run(run, data_dir=settings.data_dir)
-    model, _ = build(settings, data, run.checkpoint(steps[-1]))
+    model = build_for_use(settings, data, run.checkpoint(steps[-1]))
     results = probe_steps(model, lambda step: load_weights(run, model, step), data, settings, steps, split)
     for result, _ in results:
         step = result.step

@@ -17,6 +17,7 @@ from qssl_tf.errors import UserError, unknown_name
 from qssl_tf.evaluation.classifier import LinearFit
 from qssl_tf.evaluation.features import frozen_features
 from qssl_tf.evaluation.probe_files import read_classifier
+from qssl_tf.models.precision import in_float32
 from qssl_tf.models.simclr import SimCLR, build_simclr
 from qssl_tf.presets import PRESETS
 from qssl_tf.training.checkpoints import load_weights
@@ -125,7 +126,8 @@ def load_run(folder: str | Path, checkpoint: str | int = "last") -> TrainedRun:
     (step,) = choose_step(run, str(checkpoint))
     facts = read_image_metadata(run) or load(run.config).metadata()  # earlier versions did not write them
     shape, names = tuple(facts["image_shape"]), tuple(facts["class_names"])
-    model = build_simclr(run.config, shape, augmentation(run.config, shape), weights=run.checkpoint(step))
+    config = in_float32(run.config)
+    model = build_simclr(config, shape, augmentation(config, shape), weights=run.checkpoint(step))
     load_weights(run, model, step)
     return TrainedRun(run.folder, run.config, step, model, names)
 

@@ -23,7 +23,8 @@ class BatchNormalization(keras.layers.BatchNormalization):
     With several replicas, mean and variance are those of all their rows, since local statistics would leak which rows
     share a replica (arXiv:2002.05709, Section 2.2). All replicas then have the same running statistics.
 
-    Input and output: float32, shape (n, height, width, channels) or (n, channels).
+    Input and output: shape (n, height, width, channels) or (n, channels), in the compute dtype of the layer's policy.
+    Weights and statistics are float32 also where that is bfloat16 or float16.
     """
 
     def call(self, inputs, training=None, mask=None):
@@ -34,7 +35,7 @@ class BatchNormalization(keras.layers.BatchNormalization):
                 inputs, tf.convert_to_tensor(self.gamma), tf.convert_to_tensor(self.beta)
             )
             statistics = list(zip(tf.unstack(means), tf.unstack(variances), strict=True))
-        elif len(inputs.shape) != 4:
+        elif len(inputs.shape) != 4 or inputs.dtype == tf.float64:  # the fused kernel ends at float32
             return super().call(inputs, training=training, mask=mask)
         else:
             y, mean, variance = self._fused(inputs, trains)
@@ -78,7 +79,7 @@ def _synchronized_norm(epsilon: float, shift: tf.Tensor) -> Callable[..., tuple[
         means, variances = shift + offsets, squares - offsets**2  # of all replicas
         slopes = tf.math.rsqrt(variances + epsilon)
         scale = gamma * slopes
-        y = _fused_by_xla(_affine)(tf.reshape(x, view_shape), means, scale, beta)
+        y = _fused_by_xla(_affine)(tf.reshape(x, view_shape), means, scale, beta)  # of the rows' type
 
         def gradient(upstream: tf.Tensor, *statistics_gradients: tf.Tensor):
             # (views, channels) each
@@ -136,13 +137,15 @@ def _gradient_sums(upstream: tf.Tensor, x: tf.Tensor, means: tf.Tensor, variance
 
 
 def _affine(rows: tf.Tensor, means: tf.Tensor, scale: tf.Tensor, beta: tf.Tensor) -> tf.Tensor:
-    """Return the normalised rows, shape (views, n, channels)."""
-    return (rows - means[:, tf.newaxis]) * scale[:, tf.newaxis] + beta
+    """Return the normalised rows, shape (views, n, channels), in their type."""
+    y = (tf.cast(rows, means.dtype) - means[:, tf.newaxis]) * scale[:, tf.newaxis] + beta
+    return tf.cast(y, rows.dtype)
 
 
 def _input_gradient(
     upstream: tf.Tensor, rows: tf.Tensor, means: tf.Tensor, scale: tf.Tensor, x_slope: tf.Tensor, constant: tf.Tensor
 ) -> tf.Tensor:
     """Return the gradient with respect to the rows, on all of which mean and variance depend."""
-    coupling = (rows - means[:, tf.newaxis]) * x_slope[:, tf.newaxis] + constant[:, tf.newaxis]
-    return (upstream - coupling) * scale[:, tf.newaxis]
+    full = means.dtype
+    coupling = (tf.cast(rows, full) - means[:, tf.newaxis]) * x_slope[:, tf.newaxis] + constant[:, tf.newaxis]
+    return tf.cast((tf.cast(upstream, full) - coupling) * scale[:, tf.newaxis], rows.dtype)

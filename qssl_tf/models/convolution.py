@@ -18,8 +18,8 @@ class Conv2D(keras.layers.Conv2D):
     rest is computed as a matrix product. This makes the ResNet-18 step 1.3 times as fast on two cores
     (docs/benchmarks.md), with the same values and gradients.
 
-    Input: float32, shape (n, height, width, channels). Output: shape (n, ceil(height / stride), ceil(width / stride),
-    filters).
+    Input: shape (n, height, width, channels). Output: shape (n, ceil(height / stride), ceil(width / stride), filters).
+    Both are of the policy's compute dtype.
 
     Args:
         filters: Output channels.

@@ -13,6 +13,7 @@ from qssl_tf.errors import UserError, unknown_name
 from qssl_tf.models.batch_norm import BatchNormalization
 from qssl_tf.models.convolution import Conv2D
 from qssl_tf.models.initializers import SeedStream, conv_kernel, dense
+from qssl_tf.models.precision import at_least_float32
 
 
 def _conv_bn(x, filters: int, kernel: int, stride: int, seeds: SeedStream, name: str, activation: str | None = "relu"):
@@ -166,9 +167,12 @@ def build_encoder(
     seeds = SeedStream(seed, part=0)
     mean, deviation = CHANNEL_STATISTICS[image_shape[-1]]
     images = keras.Input(tuple(image_shape), name="images")
-    x = layers.Normalization(mean=mean, variance=[value**2 for value in deviation], name="normalise")(images)
+    full = at_least_float32()  # bytes fit no shorter number, and an angle of 8 bits would be seen in the features
+    variances = [value**2 for value in deviation]
+    x = layers.Normalization(mean=mean, variance=variances, dtype=full, name="normalise")(images)
     outputs = ENCODERS[name](x, seeds)  # (n, outputs)
-    h = dense(width, outputs.shape[-1], seeds, use_bias=not angle_norm, name="compress")(outputs)  # (n, width)
+    compress = dense(width, outputs.shape[-1], seeds, use_bias=not angle_norm, dtype=full, name="compress")
+    h = compress(outputs)  # (n, width)
     if angle_norm:
-        h = BatchNormalization(momentum=0.9, epsilon=1e-5, name="angle_bn")(h)
-    return keras.Model(images, ANGLE_BOUNDS[angle_bound](name="angles")(h), name="encoder")
+        h = BatchNormalization(momentum=0.9, epsilon=1e-5, dtype=full, name="angle_bn")(h)
+    return keras.Model(images, ANGLE_BOUNDS[angle_bound](dtype=full, name="angles")(h), name="encoder")

@@ -1,5 +1,7 @@
 """PyTorch's default initializers, which the paper used, with a seed for each layer."""
 
+from typing import Any
+
 import keras
 import numpy as np
 
@@ -21,12 +23,20 @@ def conv_kernel(seed: int) -> keras.initializers.Initializer:
     return keras.initializers.VarianceScaling(2.0, "fan_out", "untruncated_normal", seed=seed)
 
 
-def dense(units: int, fan_in: int, seeds: SeedStream, use_bias: bool = True, name: str | None = None):
-    """Return a Dense layer with weights and biases initialized uniformly in ±1/sqrt(fan_in)."""
+def dense(units: int, fan_in: int, seeds: SeedStream, use_bias: bool = True, **arguments: Any):
+    """Return a Dense layer with weights and biases initialized uniformly in ±1/sqrt(fan_in).
+
+    Args:
+        units: Outputs.
+        fan_in: Inputs.
+        seeds: Seeds of weights and biases.
+        use_bias: Whether there are biases.
+        **arguments: Of every Keras layer (`name`, `dtype`).
+    """
     return keras.layers.Dense(
         units,
         use_bias=use_bias,
         kernel_initializer=keras.initializers.VarianceScaling(1 / 3, "fan_in", "uniform", seed=seeds.next()),
         bias_initializer=keras.initializers.RandomUniform(-(fan_in**-0.5), fan_in**-0.5, seed=seeds.next()),
-        name=name,
+        **arguments,
     )

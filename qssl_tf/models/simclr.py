@@ -21,6 +21,7 @@ from qssl_tf.models.initializers import SeedStream, dense
 from qssl_tf.models.learning_rates import SCHEDULES
 from qssl_tf.models.losses import NTXent, contrastive_accuracy
 from qssl_tf.models.optimizers import AdamL2
+from qssl_tf.models.precision import at_least_float32, built_in, scales_loss
 from qssl_tf.models.sizes import refuse_batch_beyond_memory, refuse_beyond_file, refuse_beyond_memory
 from qssl_tf.quantum.simulators import refuse_training_beyond_memory
 
@@ -31,6 +32,8 @@ class SimCLR(keras.Model):
 
     `call(images)` returns embeddings z, shape (n, d), for the loss; `features(images)` returns the outputs of the head,
     shape (n, features), on which probes are trained. Images are float32 in [0, 1], shape (n, height, width, channels).
+
+    Parts may compute in bfloat16 or float16, each by its own dtype policy; loss and logs are float32.
 
     Compile it with an optimizer and `NTXent`, and fit it on pairs (view_a, view_b), also as `validation_data`; labels,
     sample weights and further metrics are refused. Batch statistics are computed per view. The logs hold `loss` and
@@ -256,12 +259,21 @@ def build_projector(features: int, seed: int = 0, widths: Sequence[int] = ()) ->
             layers.ReLU(name=f"{name}_relu"),
         ]
         fan_in = units
-    return keras.Sequential([*stack, dense(last, fan_in, seeds, name="embedding")], name="projector")
+    embedding = dense(last, fan_in, seeds, dtype=at_least_float32(), name="embedding")  # the loss compares directions
+    return keras.Sequential([*stack, embedding], name="projector")
 
 
-def _no_projector(features: int) -> keras.Model:
-    """Return the identity, which passes the head's outputs to the loss."""
+def _projector(config: Config, features: int) -> keras.Model:
+    """Return the projector of `config`, or the identity, which passes the head's outputs to the loss."""
+    if config.project:
+        return build_projector(features, config.seed, config.projector)
     return keras.Sequential([keras.Input((features,)), layers.Identity(name="as_is")], name="projector")
+
+
+def _optimizer(config: Config, steps: int | None) -> keras.optimizers.Optimizer:
+    rate = SCHEDULES[config.schedule](config, steps or config.steps or 1)
+    optimizer = AdamL2(rate, l2=config.weight_decay, epsilon=1e-8)
+    return keras.optimizers.LossScaleOptimizer(optimizer) if scales_loss(config.precision) else optimizer
 
 
 def build_simclr(
@@ -290,13 +302,14 @@ def build_simclr(
     head, inputs = build_head(config), head_inputs(config)
     if weights is None and config.head == "quantum":
         refuse_training_beyond_memory(config.width, head.row_bytes)
-    encoder = build_encoder(config.encoder, view_shape, inputs, config.seed, config.angle_norm, config.angle_bound)
+    with built_in(config.precision):
+        encoder = build_encoder(config.encoder, view_shape, inputs, config.seed, config.angle_norm, config.angle_bound)
     if weights is None:
         refuse_batch_beyond_memory(config, encoder)
     features = head.compute_output_shape((None, inputs))[-1]
-    projector = build_projector(features, config.seed, config.projector) if config.project else _no_projector(features)
+    with built_in(config.precision if config.project else "float32"):  # without layers there is nothing to shorten
+        projector = _projector(config, features)
     model = SimCLR(encoder, head, projector, name="simclr")
-    rate = SCHEDULES[config.schedule](config, steps or config.steps or 1)
-    model.compile(optimizer=AdamL2(rate, l2=config.weight_decay, epsilon=1e-8), loss=NTXent(config.temperature))
+    model.compile(optimizer=_optimizer(config, steps), loss=NTXent(config.temperature))
     model.optimizer.build(model.trainable_variables)  # or the first step would create variables, and be traced twice
     return model

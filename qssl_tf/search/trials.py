@@ -165,10 +165,11 @@ def _train_and_judge(config: Config, folder: Path) -> dict[str, float]:
         if folder.exists():
             shutil.rmtree(folder)  # killed before its settings were written: nothing was trained in it
         session = new_session(config, data, folder.parent, folder.name)
-    run, model = session.run, session.model
+    run = session.run
     stopped_by = session.train()
     if stopped_by:
         raise Stopped(stopped_by)
+    model = session.model_for_use()
     rows = read_history(run.history)
     judged = probe(model, data, config, int(rows[-1]["step"]), split="validation")
     write_probes(run, [judged])

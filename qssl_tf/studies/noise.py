@@ -30,7 +30,7 @@ from qssl_tf.studies.readings import readings_path
 from qssl_tf.studies.storage import Storage, finished_run
 from qssl_tf.studies.studies import RunSpec, Study
 from qssl_tf.training.checkpoints import load_weights
-from qssl_tf.training.fit import build
+from qssl_tf.training.fit import build_for_use
 
 DEVICE, OTHER_DEVICE, SHOTS = "fake_paris", "fake_montreal", 1024
 DRIFTS = {"half the errors": 0.5, "1.5 times the errors": 1.5, "twice the errors": 2.0}
@@ -65,7 +65,7 @@ def read_on_devices(study: Study, spec: RunSpec, storage: Storage, batches: str)
     _, run = finished_run(spec, storage)
     data = load(replace(run.config, data_dir=storage.data_dir or run.config.data_dir))
     step = study.batches[-1]
-    model, _ = build(run.config, data, run.checkpoint(step))
+    model = build_for_use(run.config, data, run.checkpoint(step))
     load_weights(run, model, step)
     trained = _trained(model, data, run.config)
     rows = [_reading(trained, name, simulation) for name, simulation in _devices(trained.head)]

@@ -67,7 +67,7 @@ def _trained(spec: RunSpec, storage: Storage):
     session = resumed_session(run, data) if run else new_session(config, data, storage.folder, spec.name)
     if stopped_by := session.train():
         raise KeyboardInterrupt(stopped_by)
-    run, model = session.run, session.model
+    run, model = session.run, session.model_for_use()
     if not run.model.exists():
         with replacing(run.model) as temporary:
             model.save(temporary)

@@ -13,6 +13,7 @@ from qssl_tf.data.augment import Augmentation, augmentation
 from qssl_tf.data.images import ImageData
 from qssl_tf.data.pipeline import view_pairs
 from qssl_tf.distributed.peers import Peers
+from qssl_tf.models.precision import in_float32
 from qssl_tf.models.simclr import SimCLR, build_simclr
 from qssl_tf.training.callbacks import (
     Checkpoints,
@@ -44,6 +45,17 @@ def build(config: Config, data: ImageData, weights: Path | None = None) -> tuple
     augment = augmentation(config, data.image_shape)
     steps = schedule(config, len(data.train)).steps
     return build_simclr(config, data.image_shape, augment, steps, weights), augment
+
+
+def build_for_use(config: Config, data: ImageData, weights: Path) -> SimCLR:
+    """Return the model of a run whose weights lie in a file, in float32 whatever precision it was trained in.
+
+    So probes, exports and device runs see the same features on every machine, up to the rounding of float32.
+
+    Raises:
+        UserError: As `build`.
+    """
+    return build(in_float32(config), data, weights)[0]
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from qssl_tf.config import Config
 from qssl_tf.data.augment import Augmentation
 from qssl_tf.data.images import ImageData
 from qssl_tf.distributed.peers import Peers
+from qssl_tf.models.precision import in_float32, say_if_slower
 from qssl_tf.models.simclr import SimCLR
 from qssl_tf.training.fit import build, pretrain
 from qssl_tf.training.metadata import read_versions
@@ -41,7 +42,17 @@ class Session:
         Args:
             peers: The other workers, if any.
         """
+        say_if_slower(self.run.config.precision)
         return pretrain(self.run, self.data, self.model, self.augment, self.resumed, peers)
+
+    def model_for_use(self) -> SimCLR:
+        """Return the model with the weights it has now, in float32 as `load_run` has it."""
+        config = in_float32(self.run.config)
+        if config == self.run.config:
+            return self.model
+        model = build(config, self.data)[0]
+        model.set_weights(self.model.get_weights())
+        return model
 
 
 BuiltModel = tuple[SimCLR, Augmentation]

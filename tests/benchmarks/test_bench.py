@@ -9,11 +9,10 @@ import pytest
 from environments import NEEDED
 
 ROOT = Path(__file__).resolve().parents[2]
-KEPT = ROOT / "benchmarks/results"  # those of noise are of another machine than the rest
-RESULTS = [
-    *json.loads((KEPT / "latest.json").read_text(encoding="utf-8")),
-    *json.loads((KEPT / "noise.json").read_text(encoding="utf-8"))["results"],
-]
+KEPT = ROOT / "benchmarks/results"  # those of noise and precision are of other machines than the rest
+RESULTS = json.loads((KEPT / "latest.json").read_text(encoding="utf-8"))
+for name in ("noise", "precision"):
+    RESULTS += json.loads((KEPT / f"{name}.json").read_text(encoding="utf-8"))["results"]
 FIELDS = ["what", "qubits", "batch", "shots", "ours_s", "peer", "peer_s", "ratio"]
 PINS = sorted((ROOT / "benchmarks" / "pins").glob("*.txt"))
 
@@ -37,7 +36,7 @@ def test_the_documentation_quotes_the_results():
 def test_an_unknown_section_is_refused_in_one_line(script):
     done = script("benchmarks/bench.py", "--sections", "head")
     assert done.returncode == 2
-    sentence = "`sections` must be one of heads, noise, steps, peers; got 'head'. Did you mean 'heads'?"
+    sentence = "`sections` must be one of heads, noise, steps, precision, peers; got 'head'. Did you mean 'heads'?"
     assert done.stderr == f"error: {sentence}\n"
 
 
