@@ -9,14 +9,17 @@ from importlib import metadata
 
 from qssl_tf.errors import UserError
 
-# Distribution, lowest version, first version known not to work (each bound was met in practice).
+# Distribution, lowest version, first version known not to work or not tested.
 REQUIREMENTS = (
-    ("tensorflow", (2, 18), (2, 19)),
+    ("tensorflow", (2, 18), (2, 22)),
     ("keras", (3, 15), (3, 16)),
-    ("tensorflow-quantum", (0, 7, 6), (0, 8)),
-    ("cirq-core", (1, 5), (1, 6)),
-    ("numpy", (2, 0), (2, 1)),
-    ("tensorflow-metadata", (0,), (1, 18)),
+    ("cirq-core", (1, 5), (1, 8)),
+    ("numpy", (2, 0), (3,)),
+)
+# First TensorFlow without this limit, and the distribution, its lowest version and the first that does not work.
+OLD_TENSORFLOW = (
+    ((2, 19), ("numpy", (2, 0), (2, 1))),
+    ((2, 20), ("tensorflow-metadata", (0,), (1, 18))),  # later ones need a protobuf that it cannot use
 )
 REMEDY = "run `make install`, or `pip install -c constraints.txt -e .`"
 
@@ -35,14 +38,20 @@ def _numbers(version: str) -> tuple[int, ...]:
     return tuple(numbers)
 
 
-def version_problem(name: str, low: tuple[int, ...], high: tuple[int, ...], installed: str | None) -> str | None:
-    """Say in one sentence what is wrong with an installed version, or None if it fits `low` <= version < `high`."""
+def range_problem(name: str, low: tuple[int, ...], high: tuple[int, ...], installed: str | None) -> str | None:
+    """Say what is wrong with an installed version, or None if it fits `low` <= version < `high`."""
     if installed is None:
-        return f"{name} is not installed for this Python ({sys.executable}); {REMEDY}."
+        return f"{name} is not installed for this Python ({sys.executable})"
     if low <= _numbers(installed) < high:
         return None
     bounds = f"at least {'.'.join(map(str, low))} and below {'.'.join(map(str, high))}"
-    return f"{name} must be {bounds}; found {installed}; {REMEDY}."
+    return f"{name} must be {bounds}; found {installed}"
+
+
+def version_problem(name: str, low: tuple[int, ...], high: tuple[int, ...], installed: str | None) -> str | None:
+    """Say in one sentence what is wrong with an installed version, with the remedy, or None."""
+    problem = range_problem(name, low, high, installed)
+    return problem and f"{problem}; {REMEDY}."
 
 
 def installed(name: str) -> str | None:
@@ -51,6 +60,12 @@ def installed(name: str) -> str | None:
         return metadata.version(name)
     except metadata.PackageNotFoundError:
         return None
+
+
+def requirements() -> list[tuple[str, tuple[int, ...], tuple[int, ...]]]:
+    """Return distributions with their lowest version and the first that is not taken, beside this TensorFlow."""
+    tensorflow = _numbers(installed("tensorflow") or "")
+    return [*REQUIREMENTS, *(entry for before, entry in OLD_TENSORFLOW if () < tensorflow < before)]
 
 
 def problems() -> list[str]:
@@ -70,7 +85,7 @@ def problems() -> list[str]:
             f"Keras must run on the tensorflow backend; found '{backend}': "
             "run `export KERAS_BACKEND=tensorflow` before Python starts."
         )
-    for name, low, high in REQUIREMENTS:
+    for name, low, high in requirements():
         problem = version_problem(name, low, high, installed(name))
         if problem:
             found.append(problem)

@@ -30,12 +30,7 @@ LAYERS = [
 # Library -> the only places that may import it.
 HOMES = {
     "cirq": ("quantum", "compiler/translate.py", "compiler/gates.py", "compiler/twin.py"),
-    "tensorflow_quantum": (
-        "quantum/hilbert_space.py",
-        "models/quantum_head.py",
-        "quantum/tfq_gradients.py",
-        "quantum/noise.py",
-    ),
+    "tensorflow_quantum": ("models/pqc_layer.py", "quantum/tfq_gradients.py"),
     "qiskit": ("compiler", "device"),
     "qiskit_aer": ("compiler", "device"),
     "qiskit_ibm_runtime": ("compiler", "device"),

@@ -1,4 +1,4 @@
-"""QuantumHead: TensorFlow Quantum's PQC layer on Keras 3, with numbers instead of circuits as inputs."""
+"""QuantumHead: a circuit as a Keras layer, on TensorFlow Quantum's PQC where it can be used."""
 
 import inspect
 from collections.abc import Callable
@@ -7,12 +7,12 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
-import tensorflow_quantum as tfq
 
 from qssl_tf.arguments import unknown_argument
 from qssl_tf.config import checked
 from qssl_tf.distributed.replicas import replica_number, view_count
 from qssl_tf.errors import UserError
+from qssl_tf.models.circuit_layer import circuit_layer
 from qssl_tf.quantum.inference import MAX_MATRIX_WIDTH, matrix_expectations
 from qssl_tf.quantum.inputs import check_inputs, check_shape, mask_nonfinite
 from qssl_tf.quantum.measurement import Measurement
@@ -21,11 +21,11 @@ from qssl_tf.quantum.pauli_simulation import PauliSimulation
 from qssl_tf.quantum.pauli_simulator import bytes_needed, pauli_expectations, simulation
 from qssl_tf.quantum.simulators import choose_simulator, refuse_beyond_memory
 from qssl_tf.quantum.spec import circuit_spec
-from qssl_tf.quantum.tfq_simulator import tfq_expectations
+from qssl_tf.quantum.tfq_availability import why_absent
 from qssl_tf.quantum.xla_simulator import Expectations, bytes_of_states, xla_expectations
 
-# Arguments of the parent class that are set here; `shots`, `gradient` and `simulator` replace them.
-RESERVED = {"autocast", *inspect.signature(tfq.layers.PQC).parameters} - {"regularizer", "constraint", "kwargs"}
+# Arguments of PQC that are set here, whatever the parent class is; `shots`, `gradient` and `simulator` replace them.
+RESERVED = {"autocast", "model_circuit", "operators", "repetitions", "backend", "differentiator", "initializer"}
 # Arguments of every Keras layer, and of those with weights.
 KERAS_ARGUMENTS = (
     "name", "dtype", "trainable", "activity_regularizer", "input_shape", "input_dim", "batch_shape",
@@ -34,7 +34,7 @@ KERAS_ARGUMENTS = (
 
 
 @keras.saving.register_keras_serializable(package="qssl_tf")
-class QuantumHead(tfq.layers.PQC):
+class QuantumHead(circuit_layer()):  # type: ignore[misc]
     """A parametrized quantum circuit that turns the encoder's outputs into features (arXiv:2103.14653, Fig. 2).
 
     Input: real numbers of any type, shape (..., inputs): one angle in radians for each qubit (for `amplitude`, 2^width
@@ -46,6 +46,9 @@ class QuantumHead(tfq.layers.PQC):
     that contains NaN or infinity in float32 gives NaN.
 
     Weights are initialized from a normal distribution with standard deviation 1 / sqrt(width), as in the paper.
+
+    It is a `tfq.layers.PQC` where TensorFlow Quantum can be used, and a plain Keras layer elsewhere, with the same
+    weights, names and files; only `simulator="tfq"` is missing there.
 
     Args:
         width: Number of qubits.
@@ -108,40 +111,31 @@ class QuantumHead(tfq.layers.PQC):
         simulator_name = choose_simulator(simulator, measurement, width, encoding)
         self.spec = circuit_spec(width, ansatz, layers, encoding, observables, partial_measurement)
         super().__init__(
-            self.spec.ansatz,
-            list(self.spec.observables),
-            differentiator=tfq.differentiators.Adjoint(),
+            self.spec,
             initializer=keras.initializers.RandomNormal(stddev=width**-0.5, seed=seed),
             autocast=False,  # keep the precision of inputs until they are cast to float32
             **kwargs,
         )
         if not tf.as_dtype(self.compute_dtype).is_floating:
             raise UserError(f"`dtype` must compute in a floating type for a quantum head; got '{self.compute_dtype}'.")
-        self._executor.dtype_policy = "float32"  # a layer too, which would otherwise cast by the global policy
         self.width, self.ansatz, self.layers, self.seed = width, ansatz, layers, seed
         self.encoding, self.observables, self.shots, self.gradient = encoding, observables, shots, gradient
         self.noise, self.noise_level, self.partial_measurement = noise, noise_level, partial_measurement
         self.simulator = simulator
         self.perturbations = keras.random.SeedGenerator(seed)
         self.supports_jit = False  # TFQ's ops have no XLA kernels, and the other simulator is compiled separately
-        self._circuit = tfq.convert_to_tensor([self.spec.circuit])
-        self._names = tf.constant([str(symbol) for symbol in self.spec.inputs + self.spec.weights])
         self._is_random = measurement.needs_random_numbers
         can_sample = simulator == "auto" and simulator_name == "pauli" and measurement.fits_trajectories
         if can_sample and not measurement.device and bytes_needed(self._noisy(measurement)) > available():
-            simulator_name = "tfq"
+            simulator_name = simulator_name if why_absent() else "tfq"
         backends: dict[str, Callable[[], Expectations]] = {
-            "tfq": lambda: tfq_expectations(self.spec, measurement, self._exact),
+            "tfq": lambda: self._tfq_expectations(measurement),
             "xla": lambda: xla_expectations(self.spec, measurement),
             "pauli": lambda: pauli_expectations(self._noisy(measurement), gradient),
         }
         self.expectations = backends[simulator_name]()
         self.twin = self._twin_record(measurement)
         self.row_bytes = bytes_of_states(self.spec, measurement) if simulator_name == "xla" else 0
-
-    def add_weight(self, name=None, shape=None, **kwargs):
-        """Add a weight without autocast; PQC passes the name first, where Keras 3 expects the shape."""
-        return super().add_weight(shape=shape, name=name, autocast=False, **kwargs)
 
     def _noisy(self, measurement: Measurement) -> PauliSimulation:
         """Return the circuit with its noise, as written or as compiled for a device."""
@@ -159,14 +153,11 @@ class QuantumHead(tfq.layers.PQC):
 
         return twin(self.spec, measurement.device).record()
 
-    def _exact(self, values: tf.Tensor) -> tf.Tensor:
-        n = tf.shape(values)[0]
-        return self._executor(
-            tf.repeat(self._circuit, n),
-            symbol_names=self._names,
-            symbol_values=values,
-            operators=tf.repeat(self._operators, n, axis=0),
-        )
+    def _tfq_expectations(self, measurement: Measurement) -> Expectations:
+        """Return the expectations by TensorFlow Quantum, on whose PQC this layer is built then."""
+        from qssl_tf.quantum.tfq_simulator import tfq_expectations
+
+        return tfq_expectations(self.spec, measurement, self.exact)
 
     def __call__(self, inputs, *args, **kwargs):
         """Check the inputs before Keras wraps the error message; then call the layer."""

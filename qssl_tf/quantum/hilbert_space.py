@@ -1,34 +1,59 @@
 """Measures of circuits and representations in Hilbert space: expressibility, entanglement, overlaps, plateaus."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import tensorflow as tf
-import tensorflow_quantum as tfq
-from tensorflow_quantum.core.ops import tfq_simulate_ops
 
+from qssl_tf.quantum.batched_states import RE_IM, wires_to_front
+from qssl_tf.quantum.observables import observables
+from qssl_tf.quantum.simulation import Simulation, simulation
 from qssl_tf.quantum.simulators import refuse_states_beyond_memory
 from qssl_tf.quantum.spec import CircuitSpec, circuit_spec
 
 BINS = 75  # of arXiv:1905.10876
 CHUNK = 2048
+CHUNK_BYTES = 2**29  # of states whose gradient is taken at once
+_simulations: dict[tuple, Simulation] = {}
 
 
-def states(spec: CircuitSpec, values: np.ndarray) -> np.ndarray:
-    """Return the final states, complex64, shape (n, 2^width), for rows of (input symbols, weights) in radians."""
-    refuse_states_beyond_memory(len(spec.qubits), min(CHUNK, len(values)))
-    program = tfq.convert_to_tensor([spec.circuit])
-    names = tf.constant([str(symbol) for symbol in spec.inputs + spec.weights])
-    values = np.asarray(values, np.float32)
-    chunks = [values[start : start + CHUNK] for start in range(0, len(values), CHUNK)]
-    rows = [tfq_simulate_ops.tfq_simulate_state(tf.repeat(program, len(chunk)), names, chunk) for chunk in chunks]
-    return np.concatenate([row.numpy() for row in rows])
+def _run(spec: CircuitSpec, weights_by_row: bool) -> Simulation:
+    """Return a circuit without a basis change, so that it ends in its state."""
+    key = (*spec.key[:-1], weights_by_row)
+    if key not in _simulations:
+        in_z = replace(spec, observables=observables("z", spec.qubits))
+        _simulations[key] = simulation(in_z, in_z.circuit, None, weights_by_row)
+    return _simulations[key]
+
+
+def states(spec: CircuitSpec, inputs: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Return the final states, complex64, shape (n, 2^width), without a global phase that a user's own gates may add.
+
+    Args:
+        spec: The circuit.
+        inputs: Angles of the encoding, shape (n, input symbols).
+        weights: Shape (weights,), or (n, weights); angles are in radians.
+    """
+    refuse_states_beyond_memory(len(spec.qubits), min(CHUNK, len(inputs)))
+    run, chunks = _run(spec, weights.ndim == 2), [slice(start, start + CHUNK) for start in range(0, len(inputs), CHUNK)]
+    return np.concatenate(
+        [_states(run, inputs[rows], weights if weights.ndim == 1 else weights[rows]) for rows in chunks]
+    )
+
+
+def _states(run: Simulation, inputs: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    angles = run.angles(tf.constant(inputs, tf.float32), tf.constant(weights, tf.float32))
+    batch, wires = run.states(*angles), tuple(range(run.program.width))
+    is_complex = RE_IM in batch.order
+    parts = wires_to_front(batch, (RE_IM, *wires) if is_complex else wires).values[:, 0].numpy()
+    real, imaginary = np.split(parts, 2) if is_complex else (parts, 0 * parts)
+    rows = (real + 1j * imaginary).T.astype(np.complex64)
+    return np.broadcast_to(rows, (len(inputs), rows.shape[1]))  # a circuit without angles has one state for all
 
 
 def encoded_states(spec: CircuitSpec, weights: np.ndarray, inputs: np.ndarray) -> np.ndarray:
     """Return the final states for inputs of shape (n, input_size)."""
-    angles = spec.encoding.angles(inputs, np, len(spec.qubits))
-    return states(spec, np.concatenate([angles, np.tile(weights, (len(angles), 1))], axis=1))
+    return states(spec, spec.encoding.angles(inputs, np, len(spec.qubits)), weights)
 
 
 @dataclass(frozen=True)
@@ -74,7 +99,7 @@ def pair_geometry(view_a: np.ndarray, view_b: np.ndarray) -> PairGeometry:
 def _random_states(spec: CircuitSpec, count: int, rng: np.random.Generator) -> np.ndarray:
     """Return states of the ansatz for uniformly random weights, on |0...0>: the encoding's angles are 0."""
     weights = rng.uniform(0, 2 * np.pi, (count, len(spec.weights)))
-    return states(spec, np.concatenate([np.zeros((count, len(spec.inputs))), weights], axis=1))
+    return states(spec, np.zeros((count, len(spec.inputs))), weights)
 
 
 def expressibility(spec: CircuitSpec, pairs: int = 5000, seed: int = 0) -> float:
@@ -116,14 +141,16 @@ def gradient_variance(width: int, ansatz: str, layers: int, samples: int = 200, 
     Source: arXiv:1803.11173.
     """
     spec, rng = circuit_spec(width, ansatz, layers), np.random.default_rng(seed)
-    weights = tf.constant(rng.uniform(0, 2 * np.pi, (samples, len(spec.weights))), tf.float32)
-    measured = tfq.layers.Expectation(differentiator=tfq.differentiators.Adjoint())  # weights of their own for each row
+    weights = rng.uniform(0, 2 * np.pi, (samples, len(spec.weights))).astype(np.float32)
+    run = simulation(replace(spec, observables=spec.observables[:1]), spec.circuit, None, all_by_row=True)
+    rows = max(1, CHUNK_BYTES // run.bytes_per_row)
+    slopes = [_first_slopes(run, tf.constant(weights[start : start + rows])) for start in range(0, samples, rows)]
+    return float(np.var(np.concatenate(slopes)))
+
+
+def _first_slopes(run: Simulation, weights: tf.Tensor) -> np.ndarray:
+    """Return d<first observable>/d(first weight) for rows of weights."""
     with tf.GradientTape() as tape:
         tape.watch(weights)
-        exact = measured(
-            tf.repeat(tfq.convert_to_tensor([spec.circuit]), samples),
-            symbol_names=[str(symbol) for symbol in spec.inputs + spec.weights],
-            symbol_values=tf.concat([tf.zeros((samples, width)), weights], axis=1),
-            operators=[spec.observables[0]],
-        )
-    return float(np.var(tape.gradient(exact, weights).numpy()[:, 0]))
+        exact = run.exact(run.states(*run.angles(tf.zeros((len(weights), run.inputs)), weights)))
+    return tape.gradient(exact, weights).numpy()[:, 0]

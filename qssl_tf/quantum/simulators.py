@@ -3,6 +3,7 @@
 from qssl_tf.errors import UserError, unknown_name
 from qssl_tf.quantum.measurement import Measurement
 from qssl_tf.quantum.memory import available
+from qssl_tf.quantum.tfq_availability import refuse_absent, why_absent
 
 # Lower bound on the copies of a row's states held at once while its gradient is computed; measured on 16 to 20 qubits:
 # 5.7 to 8.3.
@@ -18,7 +19,7 @@ def choose_simulator(simulator: str, measurement: Measurement, width: int, encod
     """Return `tfq`, `xla` or `pauli`.
 
     `auto` is xla, which was faster in every case of docs/benchmarks.md except a single row of 2 qubits. With noise
-    channels it is pauli, which is exact, or tfq where pauli does not support the settings.
+    channels it is pauli, which is exact, or tfq where pauli does not support the settings and tfq can be used.
 
     A measurement between layers is exact on xla and pauli, and one trajectory per shot on tfq.
 
@@ -29,10 +30,13 @@ def choose_simulator(simulator: str, measurement: Measurement, width: int, encod
         encoding: Key of ENCODINGS.
 
     Raises:
-        UserError: An unknown name, or settings that pauli, or tfq's trajectories, do not support.
+        UserError: An unknown name, settings that pauli, or tfq's trajectories, do not support, or that need tfq where
+            it cannot be used.
     """
     if simulator not in SIMULATORS:
         raise unknown_name("simulator", simulator, SIMULATORS)
+    if simulator == "tfq":
+        refuse_absent(simulator, why_absent())
     obstacle = why_not_pauli(measurement, width, encoding)
     if measurement.device:
         _check_device(simulator, measurement, encoding, obstacle)
@@ -42,6 +46,11 @@ def choose_simulator(simulator: str, measurement: Measurement, width: int, encod
     if simulator == "auto":
         simulator = "xla" if not measurement.channels else "tfq" if obstacle else "pauli"
     if simulator == "tfq":
+        if obstacle and why_absent():
+            raise UserError(
+                f"`noise` must be none on this machine, or such that no trajectories are needed: {obstacle}; got "
+                f"{measurement.noise!r}. Trajectories are TensorFlow Quantum's. {why_absent()}."
+            )
         settings = {"noise": measurement.channels, "partial_measurement": measurement.partial_measurement}
         for setting in [name for name, is_set in settings.items() if is_set]:
             measurement.check_trajectories(setting, obstacle or "tfq samples noise")

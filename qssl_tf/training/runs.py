@@ -15,6 +15,7 @@ from typing import Any
 
 from qssl_tf.commands import argument, command, resumption
 from qssl_tf.config import Config
+from qssl_tf.environment import installed
 from qssl_tf.errors import UserError, shown
 from qssl_tf.files.checksums import SUMS, check_sums, listed
 from qssl_tf.files.latest import check_latest
@@ -150,9 +151,13 @@ def _fresh_name(config: Config) -> str:
 
 
 def versions() -> dict[str, str]:
-    """Return the versions of Python, the platform and all packages on which a run's numbers depend."""
-    packages = {name: metadata.version(name) for name in RECORDED_PACKAGES}
-    return {"python": platform.python_version(), "machine": platform.platform(), **packages}
+    """Return the versions of Python, the platform and all packages on which a run's numbers depend.
+
+    TensorFlow Quantum is not among them where it is not installed.
+    """
+    packages = {name: installed(name) for name in RECORDED_PACKAGES}
+    there = {name: version for name, version in packages.items() if version is not None}
+    return {"python": platform.python_version(), "machine": platform.platform(), **there}
 
 
 def open_run(path: Path) -> Run:
