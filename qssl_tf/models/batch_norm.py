@@ -55,7 +55,7 @@ class BatchNormalization(keras.layers.BatchNormalization):
             epsilon=self.epsilon,
             is_training=trains,
         )
-        count = tf.cast(tf.size(inputs) / inputs.shape[-1], tf.float32)
+        count = tf.cast(tf.size(inputs) // inputs.shape[-1], tf.float32)  # "/" would take float64
         return y, mean, variance * (count - 1) / count  # the kernel's variance is the unbiased one
 
 
