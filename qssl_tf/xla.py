@@ -8,14 +8,16 @@ from typing import Any
 
 import tensorflow as tf
 
+from qssl_tf import tf32
 from qssl_tf.quiet import stderr_held_back
 
 _numbers = itertools.count()
 
 
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Return `function` of tensors compiled by XLA for each shape it meets."""
+    """Return `function` of tensors compiled by XLA for each shape it meets, with products of whole float32."""
     _start()
+    tf32.switch_off()
 
     def call(*tensors: Any) -> Any:
         return function(*tensors)

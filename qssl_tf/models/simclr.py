@@ -9,6 +9,7 @@ import keras
 import tensorflow as tf
 from keras import layers
 
+from qssl_tf import tf32
 from qssl_tf.arguments import checks_arguments
 from qssl_tf.config import Config
 from qssl_tf.data.transform import RandomTransform
@@ -298,6 +299,7 @@ def build_simclr(
     if weights is not None:
         refuse_beyond_file(config, weights)
     refuse_beyond_memory(config, training=weights is None)
+    tf32.switch_off()  # classical heads and the loss are compared with circuits
     view_shape = augmentation.compute_output_shape((None, *image_shape))[1:]
     head, inputs = build_head(config), head_inputs(config)
     if weights is None and config.head == "quantum":
