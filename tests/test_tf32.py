@@ -1,4 +1,4 @@
-"""TF32 is off wherever this package multiplies, by TensorFlow's own word; what it does to circuits is in benchmarks/gpu.py."""
+"""TF32 is off wherever this package multiplies, by TensorFlow's own word; benchmarks/gpu.py shows what it would do."""
 
 import pytest
 import tensorflow as tf

@@ -43,7 +43,8 @@ class QuantumHead(circuit_layer()):  # type: ignore[misc]
     Output: shape (..., observables): expectations in [-1, 1], in the order of the observables.
 
     The circuit and its weights are float32 under every dtype policy; the output has the policy's compute dtype. Making
-    a head switches TF32 off for the process (see `qssl_tf.tf32`), which would ruin it on GPUs. A row that contains NaN or infinity in float32 gives NaN.
+    a head switches TF32 off for the process (see `qssl_tf.tf32`), which would ruin circuits on GPUs. A row that
+    contains NaN or infinity in float32 gives NaN.
 
     Weights are initialized from a normal distribution with standard deviation 1 / sqrt(width), as in the paper.
 
