@@ -11,27 +11,34 @@ WORKERS := --numprocesses 2 --dist loadfile --no-loadscope-reorder
 APART := quantum/test_[a-m]*.py quantum/test_[n-z]*.py models distributed training trainers search compiler device docs
 TEST := -m pytest $(WORKERS) -m "not long"
 
+# The versions that were tested with TensorFlow Quantum where it has wheels, else those without it.
+CHOOSE := 'import platform as p, sys; print("constraints.txt" if (p.system(), p.machine()) == ("Linux", "x86_64") and sys.version_info < (3, 13) else "constraints-newest.txt")'
+# The newest TensorFlow, without TensorFlow Quantum, beside .venv.
+NEWEST := .venv-newest
+NEWEST_STAMP := $(NEWEST)/.installed
+NEWEST_TESTS := tests/models tests/quantum tests/compiler tests/data tests/evaluation tests/training tests/test_without_tfq.py tests/test_newest.py
+
 .DEFAULT_GOAL := help
-.PHONY: help install pretrain linear-eval search ibmq-infer reproduce bench bench-peers tour snapshots tensorboard docs test test-long check format clean
+.PHONY: help install pretrain linear-eval search ibmq-infer reproduce bench bench-peers tour snapshots tensorboard docs test test-long test-newest check format clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo '  PRESET=paper chooses a preset of make pretrain; ARGS="--seed 3" passes flags through.'
 
-install: $(STAMP) ## Build .venv (Python 3.11 or 3.12; PYTHON=... chooses one)
+install: $(STAMP) ## Build .venv (Python 3.11 to 3.13; PYTHON=... chooses one)
 
-$(STAMP): pyproject.toml constraints.txt
+$(STAMP): pyproject.toml constraints.txt constraints-newest.txt
 	@if ! $(PY) -c '' 2>/dev/null; then \
-	  for python in $(PYTHON) python3.11 python3.12 python3; do \
-	    if "$$python" -c 'import sys; sys.exit(sys.version_info[:2] not in ((3, 11), (3, 12)))' 2>/dev/null; then found=$$python; break; fi; \
+	  for python in $(PYTHON) python3.11 python3.12 python3.13 python3; do \
+	    if "$$python" -c 'import sys; sys.exit(sys.version_info[:2] not in ((3, 11), (3, 12), (3, 13)))' 2>/dev/null; then found=$$python; break; fi; \
 	  done; \
 	  if [ -z "$$found" ]; then \
-	    echo "error: Python 3.11 or 3.12 is needed and none was found; install one, or name it: make PYTHON=/path/to/python3.11" >&2; exit 2; \
+	    echo "error: Python 3.11, 3.12 or 3.13 is needed and none was found; install one, or name it: make PYTHON=/path/to/python3.11" >&2; exit 2; \
 	  fi; \
 	  echo "building $(VENV) with $$found (about two minutes, 2 GB)"; \
 	  "$$found" -m venv --clear $(VENV) || exit 2; \
 	fi
-	@$(PY) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@$(PY) -m pip install --quiet --disable-pip-version-check --constraint $$($(PY) -c $(CHOOSE)) --editable '.[dev]'
 	@touch $@
 
 pretrain: $(STAMP) ## Contrastive pretraining (preset digits, or PRESET=paper)
@@ -79,6 +86,26 @@ endif
 test-long: $(STAMP) ## Run the tests that make test leaves out: more kills, every page of the docs, made-up files
 	@$(PY) -m pytest $(WORKERS) -m long $(ARGS)
 
+test-newest: $(NEWEST_STAMP) ## Build .venv-newest and run the core tests on the newest TensorFlow, without TensorFlow Quantum
+	@failed=0; for part in $(if $(ARGS),"$(ARGS)",$(NEWEST_TESTS)); do \
+	  $(NEWEST)/bin/python -m pytest $(WORKERS) -m "not long" $$part || failed=1; done; exit $$failed
+
+# By requirements, since on Python 3.12 the package itself would ask for TensorFlow Quantum.
+$(NEWEST_STAMP): pyproject.toml constraints-newest.txt
+	@if ! $(NEWEST)/bin/python -c '' 2>/dev/null; then \
+	  for python in $(PYTHON_NEWEST) python3.13 python3.12; do \
+	    if "$$python" -c 'import sys; sys.exit(sys.version_info[:2] not in ((3, 12), (3, 13)))' 2>/dev/null; then found=$$python; break; fi; \
+	  done; \
+	  if [ -z "$$found" ]; then \
+	    echo "error: Python 3.13 or 3.12 is needed and none was found; name one: make test-newest PYTHON_NEWEST=/path/to/python3.13" >&2; exit 2; \
+	  fi; \
+	  echo "building $(NEWEST) with $$found (about three minutes, 2 GB)"; \
+	  "$$found" -m venv --clear $(NEWEST) || exit 2; \
+	fi
+	@$(NEWEST)/bin/python -m pip install --quiet --disable-pip-version-check --requirement constraints-newest.txt
+	@$(NEWEST)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@touch $@
+
 check: $(STAMP) ## Lint, format check and type check
 	@$(PY) -m ruff check $(CODE)
 	@$(PY) -m ruff format --check $(CODE)
@@ -89,5 +116,5 @@ format: $(STAMP) ## Fix lint and format
 	@$(PY) -m ruff format $(CODE)
 
 clean: ## Remove .venv and caches; runs/ stays
-	rm -rf $(VENV) build site *.egg-info .pytest_cache .ruff_cache .mypy_cache
+	rm -rf $(VENV) $(NEWEST) build site *.egg-info .pytest_cache .ruff_cache .mypy_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

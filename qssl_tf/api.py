@@ -20,7 +20,7 @@ from qssl_tf.evaluation.trained_run import TrainedRun, as_run, images_of
 from qssl_tf.files.latest import point_newest
 from qssl_tf.files.lock import locked
 from qssl_tf.training.checkpoints import go_back
-from qssl_tf.training.metadata import is_finished
+from qssl_tf.training.metadata import check_simulator, is_finished
 from qssl_tf.training.provenance import images_of_run
 from qssl_tf.training.runs import RUNS_DIR, check_open_to_training, choose_step, open_run, own_folder
 from qssl_tf.training.session import Session, new_session, resumed_session
@@ -73,6 +73,7 @@ def resume(run: TrainedRun | str | Path, data: ImageData | None = None, *, previ
     """
     opened = open_run(run.folder if isinstance(run, TrainedRun) else Path(run))
     check_open_to_training(opened)
+    check_simulator(opened)
     data = images_of(run, data) if isinstance(run, TrainedRun) else images_of_run(opened, data)
     return _train(resumed_session(opened, data), previous_state)
 

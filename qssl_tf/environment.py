@@ -54,6 +54,11 @@ def version_problem(name: str, low: tuple[int, ...], high: tuple[int, ...], inst
     return problem and f"{problem}; {REMEDY}."
 
 
+def usable_cores() -> int:
+    """Return how many cores this process may use; not every system can limit it to some."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def installed(name: str) -> str | None:
     """Return the version of a distribution, or None."""
     try:

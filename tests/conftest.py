@@ -17,6 +17,9 @@ import qssl_tf.cli.main  # noqa: F401 -- quietens TensorFlow before any test imp
 # isort: split
 from in_process import run_here
 
+from qssl_tf.errors import UserError
+from qssl_tf.quantum.tfq_availability import why_absent
+
 ROOT = Path(__file__).resolve().parents[1]
 
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # as a shell has it for what it starts in the background
@@ -92,6 +95,24 @@ def pytest_collection_modifyitems(items):
             item.add_marker(pytest.mark.long)
     places = {ROOT / "tests" / name: place for place, name in enumerate(LONGEST)}
     items.sort(key=lambda item: places.get(item.path, len(places)))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item):
+    """Skip, with the reason, what needs TensorFlow Quantum where it cannot be used, in tests that name it."""
+    try:
+        return (yield)
+    except UserError as error:
+        why = why_absent()
+        if why is None or not str(error).endswith(f"{why}.") or not names_tfq(item):
+            raise
+        pytest.skip(why)
+
+
+def names_tfq(item) -> bool:
+    """Return whether a test, its parameters or its file speak of the simulator tfq."""
+    values = getattr(getattr(item, "callspec", None), "params", {})
+    return "tfq" in str(values) or "tfq" in item.path.read_text()
 
 
 def pytest_terminal_summary(terminalreporter):

@@ -4,6 +4,7 @@ import os
 import platform
 import shutil
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,8 @@ from qssl_tf import environment
 from qssl_tf.cli.flags import Parser
 from qssl_tf.commands import command
 from qssl_tf.errors import UserError, reason, shell
+from qssl_tf.quantum import tfq_availability
+from qssl_tf.quantum.memory import available
 
 PACKAGES = (
     "qssl-tf", "tensorflow", "tensorflow-quantum", "keras", "cirq-core", "qiskit", "qiskit-aer", "qiskit-ibm-runtime",
@@ -46,20 +49,34 @@ def versions() -> Iterator[Finding]:
     for problem in environment.problems():
         yield Finding("problem", problem)
     for name, version in found.items():
-        if version is None and name not in {entry[0] for entry in environment.REQUIREMENTS}:
+        if version is None and name not in {"tensorflow-quantum", *(entry[0] for entry in environment.REQUIREMENTS)}:
             yield Finding("problem", f"{name} is not installed.", environment.REMEDY)
+
+
+def tensorflow_quantum() -> Iterator[Finding]:
+    """Look whether TensorFlow Quantum can be used, which is no problem where it cannot."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # of what is about to be said
+        why = tfq_availability.why_absent()
+    without = "; everything but `simulator` tfq works without it"
+    if why is None:
+        yield Finding("ok", "it can be loaded")
+    elif tfq_availability.is_installed():
+        yield Finding("note", why + without + ".", "pip uninstall tensorflow-quantum, or take versions that it fits")
+    else:
+        yield Finding("ok", why + without)
 
 
 def processors() -> Iterator[Finding]:
     """Look at cores, threads and memory."""
-    usable = len(os.sched_getaffinity(0))
+    usable = environment.usable_cores()
     limits = {name: os.environ[name] for name in THREAD_VARIABLES if name in os.environ}
     yield Finding("ok", f"{usable} of {os.cpu_count()} cores may be used")
     low = [f"{name}={value}" for name, value in limits.items() if value.isdecimal() and 0 < int(value) < usable]
     if low:
         names = " ".join(entry.split("=")[0] for entry in low)
         yield Finding("note", f"{', '.join(low)} leaves cores idle.", f"unset {names}")
-    gigabytes = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 1e9
+    gigabytes = available() / 1e9
     if gigabytes < SMALL_MEMORY_GB:
         yield Finding("note", f"{gigabytes:.1f} GB of memory are free.", "close programs, or take --batch-size 64")
 
@@ -165,6 +182,7 @@ def self_test() -> Iterator[Finding]:
 # Topic -> what looks at it, in the order of the report.
 CHECKS: dict[str, Callable[[], Iterator[Finding]]] = {
     "versions": versions,
+    "TensorFlow Quantum": tensorflow_quantum,
     "cores": processors,
     "GPU": graphics,
     "folders": folders,

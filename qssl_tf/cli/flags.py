@@ -13,6 +13,7 @@ from qssl_tf.errors import UserError
 from qssl_tf.files.read import named
 from qssl_tf.plugins import load_plugins
 from qssl_tf.presets import PRESETS, preset
+from qssl_tf.quantum.tfq_availability import obstacle, refuse_absent
 from qssl_tf.registry import closed_words
 
 # First setting of a group -> what the group is called; the groups follow each other as Config has them.
@@ -105,12 +106,15 @@ def config_from_flags(arguments: argparse.Namespace, default: str = "digits") ->
     """Return the preset or config file that was named, with the flags that were given put in its place.
 
     Raises:
-        UserError: An unknown preset, a bad file, or a value that Config refuses.
+        UserError: An unknown preset, a bad file, a value that Config refuses, or a simulator that is not there.
     """
     if arguments.preset is not None and arguments.config is not None:
         raise UserError("--preset and --config both name settings to start from; give one of them.")
     base = Config.from_json(named(arguments.config)) if arguments.config else preset(arguments.preset or default)
-    return Config.from_dict(base.to_dict() | given_settings(arguments))
+    config = Config.from_dict(base.to_dict() | given_settings(arguments))
+    if config.head == "quantum":
+        refuse_absent(config.simulator, obstacle())
+    return config
 
 
 def given_settings(arguments: argparse.Namespace) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from qssl_tf.files.latest import point_newest
 from qssl_tf.files.lock import locked
 from qssl_tf.files.write import sweep
 from qssl_tf.interrupts import how_to_go_on
+from qssl_tf.training.metadata import check_simulator
 from qssl_tf.training.runs import PARTS, Run, check_open_to_training, newest_run, open_run, versions
 
 
@@ -135,6 +136,7 @@ def to_resume(arguments) -> Run | None:
         raise UserError(f"--resume takes every setting from the run folder; leave out {', '.join(given)}.")
     run = open_run(Path(arguments.resume)) if arguments.resume else newest_run(arguments.runs_dir)
     check_open_to_training(run)
+    check_simulator(run)
     return run
 
 

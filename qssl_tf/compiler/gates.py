@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import cirq
+import numpy as np
 import sympy
 from qiskit.circuit import Gate
 from qiskit.circuit import library as qk
@@ -118,7 +119,9 @@ def _global_phase(gate: Any) -> Translated:
 def _diagonal(gate: Any) -> Translated:
     """A phase for each basis state is a rotation about a product of Z for each set of wires, by the Walsh transform."""
     wires = cirq.num_qubits(gate)
-    angles = gate._diag_angles_radians  # Cirq has no public name for what the gate was made of
+    # Cirq has no public name for what the gate was made of; its unitary has the same angles up to full turns.
+    angles = getattr(gate, "_diag_angles_radians", None)
+    angles = np.angle(np.diag(cirq.unitary(gate))).tolist() if angles is None else angles
     places = range(2**wires)
     pieces: list[Piece] = []
     for subset in range(1, 2**wires):

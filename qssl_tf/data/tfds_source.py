@@ -3,6 +3,7 @@
 import logging
 import os
 import socket
+from contextlib import suppress
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -38,7 +39,9 @@ def read(name: str, data_dir: str | None, image_size: int | None) -> ImageData:
 
     logging.getLogger("absl").setLevel(logging.ERROR)
     # Otherwise, TFDS first queries a cloud bucket for every data set, and waits for minutes without a network.
-    tfds.core.utils.gcs_utils._is_gcs_disabled = True
+    # Its switch has no public name: without it, one waits.
+    with suppress(AttributeError):
+        tfds.core.utils.gcs_utils._is_gcs_disabled = True
     builder = _builder(tfds, name, data_dir)
     image_key, label_key = _feature_keys(tfds, builder)
     _prepare(builder, name)

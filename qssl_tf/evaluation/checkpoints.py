@@ -17,7 +17,7 @@ from qssl_tf.files.write import replacing, write_json
 from qssl_tf.plots.run import accuracy_curve, confusion
 from qssl_tf.training.checkpoints import load_weights
 from qssl_tf.training.fit import build_for_use
-from qssl_tf.training.metadata import unfinished
+from qssl_tf.training.metadata import check_simulator, unfinished
 from qssl_tf.training.provenance import images_of_run
 from qssl_tf.training.runs import Run
 
@@ -54,6 +54,7 @@ def probe_checkpoints(
         data: The run's images; None loads what its settings name.
     """
     check_open_to_probes(run)
+    check_simulator(run)
     data = data or images_of_run(run, data_dir=settings.data_dir)
     model = build_for_use(settings, data, run.checkpoint(steps[-1]))
     results = probe_steps(model, lambda step: load_weights(run, model, step), data, settings, steps, split)

@@ -21,7 +21,7 @@ from qssl_tf.models.precision import in_float32
 from qssl_tf.models.simclr import SimCLR, build_simclr
 from qssl_tf.presets import PRESETS
 from qssl_tf.training.checkpoints import load_weights
-from qssl_tf.training.metadata import read_image_metadata
+from qssl_tf.training.metadata import check_simulator, read_image_metadata
 from qssl_tf.training.provenance import images_of_run
 from qssl_tf.training.runs import WEIGHTS, choose_step, open_run, ready_names
 
@@ -123,6 +123,7 @@ def load_run(folder: str | Path, checkpoint: str | int = "last") -> TrainedRun:
     run = open_run(Path(folder))
     if checkpoint == "all":
         raise UserError("`checkpoint` must be last or a step, for one set of weights; got 'all'.")
+    check_simulator(run)
     (step,) = choose_step(run, str(checkpoint))
     facts = read_image_metadata(run) or load(run.config).metadata()  # earlier versions did not write them
     shape, names = tuple(facts["image_shape"]), tuple(facts["class_names"])

@@ -37,11 +37,16 @@ class AdamL2(keras.optimizers.Adam):
         in its last bits.
         """
         penalty = -self.l2 * tf.cast(variable, gradient.dtype)
-        index, step = self._get_variable_index(variable), tf.cast(self.iterations + 1, gradient.dtype)
+        try:
+            index = self._get_variable_index(variable)
+            momentum, velocity = self._momentums[index], self._velocities[index]
+        except AttributeError:  # these are no public names of Keras; its own step is only slower
+            return super().update_step(gradient - penalty, variable, learning_rate)
+        step = tf.cast(self.iterations + 1, gradient.dtype)
         tf.raw_ops.ResourceApplyAdam(
             var=_handle(variable),
-            m=_handle(self._momentums[index]),
-            v=_handle(self._velocities[index]),
+            m=_handle(momentum),
+            v=_handle(velocity),
             beta1_power=tf.pow(self.beta_1, step),
             beta2_power=tf.pow(self.beta_2, step),
             lr=tf.cast(learning_rate, gradient.dtype),
@@ -57,13 +62,11 @@ class AdamL2(keras.optimizers.Adam):
         In the last stage of a ResNet on 32 x 32 pixels, most of each kernel lies on padding (see `Conv2D`), so two
         thirds of ResNet-18's gradient need not be sent.
         """
-        if replica_count() == 1:
+        if replica_count() == 1 or not hasattr(self, "_get_variable_index"):
             return super()._all_reduce_sum_gradients(grads_and_vars)
         gradients, variables = zip(*grads_and_vars, strict=True)
-        active_taps = [
-            getattr(self._trainable_variables[self._get_variable_index(variable)], "active_taps", None)
-            for variable in variables
-        ]
+        own = getattr(self, "_trainable_variables", variables)
+        active_taps = [getattr(own[self._get_variable_index(variable)], "active_taps", None) for variable in variables]
         parts = [gradient[taps] if taps else gradient for gradient, taps in zip(gradients, active_taps, strict=True)]
         sums = tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, parts)
         full_gradients = [

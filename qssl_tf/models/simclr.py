@@ -153,7 +153,7 @@ class SimCLR(keras.Model):
         view_a, view_b, weight = keras.utils.unpack_x_y_sample_weight(data)
         if weight is not None:
             raise UserError("SimCLR weighs all images alike; leave `sample_weight` out.")
-        if self._compile_metrics is not None:
+        if getattr(self, "_compile_metrics", None) is not None:  # without Keras's private name they are only ignored
             raise UserError("SimCLR has metrics of its own and no labels; leave `metrics` out of `compile`.")
         shapes = [getattr(view, "shape", None) for view in (view_a, view_b)]
         expected_shape = tf.TensorShape(self.encoder.input_shape)

@@ -97,6 +97,11 @@ def refuse_beyond_memory(config: Config, training: bool) -> None:
         )
 
 
+def _uses(layer: keras.layers.Layer) -> int:
+    """Return in how many places of a model a layer stands; Keras has no public name for it."""
+    return len(getattr(layer, "_inbound_nodes", (None,)))
+
+
 def refuse_batch_beyond_memory(config: Config, encoder: keras.Model) -> None:
     """Refuse a batch whose activations in the encoder do not fit into the available memory.
 
@@ -111,7 +116,7 @@ def refuse_batch_beyond_memory(config: Config, encoder: keras.Model) -> None:
     """
     if tf.distribute.get_strategy().num_replicas_in_sync > 1 or tf.config.list_physical_devices("GPU"):
         return
-    trainable_layers = [layer for layer in encoder.layers if layer.weights and len(layer._inbound_nodes) == 1]
+    trainable_layers = [layer for layer in encoder.layers if layer.weights and _uses(layer) == 1]
     activations = sum(math.prod(side or 1 for side in layer.output.shape[1:]) for layer in trainable_layers)
     needed_bytes, free_bytes = int(ACTIVATION_COPIES * FLOAT_BYTES * 2 * config.batch_size * activations), available()
     if needed_bytes > free_bytes:

@@ -16,6 +16,7 @@ from qssl_tf.quantum.pauli_program import pauli_program
 from qssl_tf.quantum.pauli_simulation import OUTCOMES_AT_ONCE, PauliSimulation
 from qssl_tf.quantum.spec import CircuitSpec
 from qssl_tf.quantum.statevector_gradients import Expectations, in_chunks
+from qssl_tf.quantum.tfq_availability import why_absent
 from qssl_tf.quantum.transfer import Transfer, transfers
 from qssl_tf.xla import compiled
 
@@ -148,8 +149,9 @@ def _refuse_beyond_memory(run: PauliSimulation) -> None:
     """
     needed, left = bytes_needed(run), available()
     if needed > left:
+        tfq = "" if why_absent() else ", or `simulator` tfq, which needs `shots` and a `gradient` other than adjoint"
         raise UserError(
             f"`width` {run.program.width} needs about {needed / 1e9:.4g} GB of memory for the coefficients of "
             f"{run.support_mask.shape[1]} observables under noise; this machine has {left / 1e9:.4g} GB left; take "
-            "fewer qubits or layers, or `simulator` tfq, which needs `shots` and a `gradient` other than adjoint."
+            f"fewer qubits or layers{tfq}."
         )

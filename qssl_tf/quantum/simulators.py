@@ -3,7 +3,7 @@
 from qssl_tf.errors import UserError, unknown_name
 from qssl_tf.quantum.measurement import Measurement
 from qssl_tf.quantum.memory import available
-from qssl_tf.quantum.tfq_availability import refuse_absent, why_absent
+from qssl_tf.quantum.tfq_availability import or_trajectories, refuse_absent, why_absent
 
 # Lower bound on the copies of a row's states held at once while its gradient is computed; measured on 16 to 20 qubits:
 # 5.7 to 8.3.
@@ -65,11 +65,13 @@ def _check_device(simulator: str, measurement: Measurement, encoding: str, obsta
     """
     name = measurement.device
     if encoding not in PAULI_ENCODINGS:
+        also = (
+            f"; two ways remain: one of these encodings, or the device's noise as channels (`qssl noise {name}` prints "
+            "them) with `shots` and a `gradient` other than adjoint"
+        )
         raise UserError(
             f"`encoding` must be {' or '.join(PAULI_ENCODINGS)} with the noise of a device, which needs each qubit "
-            f"turned once by the data, in front; got '{encoding}'; two ways remain: one of these encodings, or the "
-            f"device's noise as channels (`qssl noise {name}` prints them) with `shots` and a `gradient` other than "
-            "adjoint."
+            f"turned once by the data, in front; got '{encoding}'{'' if why_absent() else also}."
         )
     if measurement.gradient not in DEVICE_GRADIENTS:
         raise UserError(
@@ -78,8 +80,7 @@ def _check_device(simulator: str, measurement: Measurement, encoding: str, obsta
         )
     if obstacle:
         raise UserError(
-            f"`noise` must be channels or none here: {obstacle}; got '{name}'; take fewer qubits, or channels with "
-            "`shots` and a `gradient` other than adjoint."
+            f"`noise` must be channels or none here: {obstacle}; got '{name}'; {or_trajectories('take fewer qubits')}."
         )
     if simulator not in ("auto", "pauli"):
         raise UserError(f"`simulator` must be auto or pauli with the noise of a device; got '{simulator}'.")

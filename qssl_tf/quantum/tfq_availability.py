@@ -1,7 +1,7 @@
 """Whether TensorFlow Quantum can be used here, and in words why not: the one place that decides it.
 
-It has wheels for few machines. Everything works without it but `simulator=tfq`, and noise that only its trajectories can
-sample.
+It has wheels for few machines. Without it everything works but `simulator=tfq`, and noise that only its trajectories
+can sample.
 """
 
 import functools
@@ -74,4 +74,11 @@ def refuse_absent(simulator: str, why: str | None) -> None:
         UserError: There is a reason, and the simulator is tfq.
     """
     if simulator == "tfq" and why:
-        raise UserError(f"`simulator` must be {OTHERS} on this machine; got 'tfq'. {why}.")
+        raise UserError(
+            f"`simulator` must be {OTHERS} on this machine, which have the same weights and files; got 'tfq'. {why}."
+        )
+
+
+def or_trajectories(remedy: str) -> str:
+    """Return a remedy, with TensorFlow Quantum's trajectories as another one where they can be had."""
+    return f"{remedy}, or channels with `shots` and a `gradient` other than adjoint" if why_absent() is None else remedy

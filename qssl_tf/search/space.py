@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from qssl_tf.config import Config, checked
 from qssl_tf.errors import UserError, unknown_name
+from qssl_tf.quantum.tfq_availability import obstacle, refuse_absent
 from qssl_tf.registry import WORDS, check_word
 
 if TYPE_CHECKING:  # loaded late, so that `--help` need not wait for it
@@ -187,6 +188,8 @@ def check_value(name: str, value: Any) -> None:
         raise unknown_name("parameter", name, Config.__dataclass_fields__)
     checked(name, value)
     check_word(name, value)
+    if name == "simulator":
+        refuse_absent(value, obstacle())
 
 
 def reachable(parameters: Mapping[str, Parameter], base: Config) -> dict[str, Parameter]:
@@ -200,6 +203,7 @@ def reachable(parameters: Mapping[str, Parameter], base: Config) -> dict[str, Pa
         check_name(name)
         for value in parameter.ends:
             replace(base, **{name: value})
+            check_value(name, value)
         if all(_matching(other, words, found, base) for other, words in parameter.when.items()):
             found[name] = parameter
     if not found:

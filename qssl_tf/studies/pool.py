@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from qssl_tf.environment import usable_cores
 from qssl_tf.files.write import replacing
 from qssl_tf.studies.jobs import Job
 
@@ -106,7 +107,7 @@ def _start(task: Task, arguments: list[str], logs: Path, processes: int) -> None
     logs.mkdir(parents=True, exist_ok=True)
     environment = dict(os.environ, TF_CPP_MIN_LOG_LEVEL="3")
     if processes > 1:
-        cores = len(os.sched_getaffinity(0))
+        cores = usable_cores()
         threads = str(max(1, cores // processes))
         environment |= {"TF_NUM_INTRAOP_THREADS": threads, "TF_NUM_INTEROP_THREADS": threads}
     with open(_log(task, logs), "ab") as log:

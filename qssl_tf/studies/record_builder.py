@@ -1,6 +1,5 @@
 """Building the record of a run from its folder and its probes."""
 
-import os
 import platform
 import subprocess
 from collections.abc import Sequence
@@ -9,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from qssl_tf.data.images import ImageData
+from qssl_tf.environment import usable_cores
 from qssl_tf.evaluation.probe import FittedProbe
 from qssl_tf.models.simclr import SimCLR
 from qssl_tf.studies.records import ProbeRecord, Record
@@ -60,7 +60,7 @@ def _versions(run: Run) -> dict[str, str]:
         UserError: The file is damaged.
     """
     return read_versions(run.folder) | {
-        "machine": f"{platform.machine()}, {len(os.sched_getaffinity(0))} cores",
+        "machine": f"{platform.machine()}, {usable_cores()} cores",
         "commit": checkout_commit(),
     }
 

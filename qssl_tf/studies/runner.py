@@ -1,10 +1,10 @@
 """`qssl reproduce`: run what is left of a study, list its costs, write its report."""
 
-import os
 from pathlib import Path
 
 from qssl_tf.commands import argument
 from qssl_tf.durations import duration
+from qssl_tf.environment import usable_cores
 from qssl_tf.errors import UserError
 from qssl_tf.studies.costs import expected_seconds, megabytes, typical_cost
 from qssl_tf.studies.jobs import Job, remaining_jobs
@@ -125,7 +125,7 @@ def _workload(options: StudyOptions, tasks: list[Task]) -> str:
     limit = f", of which {duration(budget)} now" if budget is not None and budget < seconds else ""
     return (
         f"left to do: {len(runs)} to train and probe, {len(tasks) - len(runs)} more; about {duration(seconds)} on "
-        f"{len(os.sched_getaffinity(0))} cores{limit}, {_disk_space(options, runs)} in {options.folder}"
+        f"{usable_cores()} cores{limit}, {_disk_space(options, runs)} in {options.folder}"
     )
 
 

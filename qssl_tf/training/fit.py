@@ -5,7 +5,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import tensorflow as tf
-from tensorflow.python.framework import config as determinism  # the public API can enable it, but not disable it
 
 from qssl_tf.commands import resumption
 from qssl_tf.config import Config
@@ -64,16 +63,23 @@ def reproducible() -> Iterator[None]:
 
     Otherwise, about one run in sixty differs in the last bit of a batch norm's offset when the machine is busy. It
     costs about 2 % of a step on CPU. It is not enabled on GPUs, where it can cost far more, so resuming is exact on CPU
-    only. It is disabled afterwards, since it would refuse unseeded random ops in the user's code.
+    only. It is disabled afterwards, since it would refuse unseeded random ops in the user's code. No public function
+    disables it: where TensorFlow's private one is gone, it stays enabled.
     """
-    was_enabled = determinism.is_op_determinism_enabled()
-    if not tf.config.list_physical_devices("GPU"):
-        determinism.enable_op_determinism()
+    if tf.config.list_physical_devices("GPU"):
+        yield
+        return
+    try:
+        from tensorflow.python.framework import config as private
+    except ImportError:
+        private = None
+    was_enabled = private is not None and private.is_op_determinism_enabled()
+    tf.config.experimental.enable_op_determinism()
     try:
         yield
     finally:
-        if not was_enabled:
-            determinism.disable_op_determinism()
+        if private is not None and not was_enabled:
+            private.disable_op_determinism()
 
 
 def pretrain(

@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 
 from qssl_tf.errors import UserError, reason
 from qssl_tf.files.schema import Count, Names, Positive, Schema, Sha256, Texts, Word, read_as
+from qssl_tf.quantum.tfq_availability import obstacle, refuse_absent
 from qssl_tf.training.runs import Run
 from qssl_tf.training.schedule import schedule
 
@@ -89,6 +90,19 @@ def read_versions(folder: Path) -> dict[str, str]:
         return {}
     except (OSError, ValueError) as error:
         raise UserError(f"{path} cannot be read ({reason(error)}); restore or remove it.") from None
+
+
+def check_simulator(run: Run) -> None:
+    """Refuse a run whose settings name a simulator that this machine cannot have, before anything heavy is loaded.
+
+    Raises:
+        UserError: It says where `simulator` stands.
+    """
+    try:
+        if run.config.head == "quantum":
+            refuse_absent(run.config.simulator, obstacle())
+    except UserError as error:
+        raise UserError(f"{run.folder / 'config.json'}: {error}") from None
 
 
 def is_finished(run: Run) -> bool:

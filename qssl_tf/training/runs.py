@@ -8,7 +8,7 @@ import time
 import unicodedata
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -151,13 +151,9 @@ def _fresh_name(config: Config) -> str:
 
 
 def versions() -> dict[str, str]:
-    """Return the versions of Python, the platform and all packages on which a run's numbers depend.
-
-    TensorFlow Quantum is not among them where it is not installed.
-    """
-    packages = {name: installed(name) for name in RECORDED_PACKAGES}
-    there = {name: version for name, version in packages.items() if version is not None}
-    return {"python": platform.python_version(), "machine": platform.platform(), **there}
+    """Return the versions of Python, the platform and all packages here on which a run's numbers depend."""
+    packages = {name: version for name in RECORDED_PACKAGES if (version := installed(name))}
+    return {"python": platform.python_version(), "machine": platform.platform(), **packages}
 
 
 def open_run(path: Path) -> Run:
@@ -295,7 +291,8 @@ def check_same_config(source: Path, config_json: str, config: Config) -> None:
     Raises:
         UserError: With all differences.
     """
-    differences = config.differences(Config.from_dict(parse_json(config_json)))
+    written = Config.from_dict(parse_json(config_json))
+    differences = config.differences(replace(written, simulator=config.simulator))  # all have the same weights
     if differences:
         raise UserError(
             f"{source} was written with other settings ({'; '.join(differences)}); "

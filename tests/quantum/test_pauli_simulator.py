@@ -229,5 +229,5 @@ def test_auto_samples_noise_where_exact_noise_needs_more_memory_than_there_is(mo
     options = {"noise": "readout=0.1", "shots": 10, "gradient": "parameter_shift"}
     monkeypatch.setattr(head_module, "available", lambda: 10**5)
     monkeypatch.setattr(simulators, "available", lambda: 10**12)
-    monkeypatch.setattr(head_module, "tfq_expectations", lambda *_: "trajectories")
+    monkeypatch.setattr(QuantumHead, "_tfq_expectations", lambda *_: "trajectories")
     assert QuantumHead(7, **options).expectations == "trajectories"
