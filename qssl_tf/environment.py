@@ -2,6 +2,7 @@
 
 import atexit
 import os
+import platform
 import shutil
 import sys
 import tempfile
@@ -21,7 +22,10 @@ OLD_TENSORFLOW = (
     ((2, 19), ("numpy", (2, 0), (2, 1))),
     ((2, 20), ("tensorflow-metadata", (0,), (1, 18))),  # later ones need a protobuf that it cannot use
 )
-REMEDY = "run `make install`, or `pip install -c constraints.txt -e .`"
+TESTED = {"tensorflow": "2.18.1, 2.20.0 and 2.21.0"}  # where not every version of a range was
+WITH_TFQ = (platform.system(), platform.machine()) == ("Linux", "x86_64") and sys.version_info < (3, 13)  # its wheels
+CONSTRAINTS = "constraints.txt" if WITH_TFQ else "constraints-newest.txt"
+REMEDY = f"run `make install`, or `pip install -c {CONSTRAINTS} -e .`"
 
 
 class EnvironmentProblem(UserError, ImportError):
@@ -38,20 +42,24 @@ def _numbers(version: str) -> tuple[int, ...]:
     return tuple(numbers)
 
 
-def range_problem(name: str, low: tuple[int, ...], high: tuple[int, ...], installed: str | None) -> str | None:
-    """Say what is wrong with an installed version, or None if it fits `low` <= version < `high`."""
-    if installed is None:
-        return f"{name} is not installed for this Python ({sys.executable})"
-    if low <= _numbers(installed) < high:
-        return None
-    bounds = f"at least {'.'.join(map(str, low))} and below {'.'.join(map(str, high))}"
-    return f"{name} must be {bounds}; found {installed}"
+def fits(low: tuple[int, ...], high: tuple[int, ...], version: str) -> bool:
+    """Return whether `low` <= version < `high`."""
+    return low <= _numbers(version) < high
+
+
+def bounds(low: tuple[int, ...], high: tuple[int, ...]) -> str:
+    """Return a range of versions in words."""
+    return f"at least {'.'.join(map(str, low))} and below {'.'.join(map(str, high))}"
 
 
 def version_problem(name: str, low: tuple[int, ...], high: tuple[int, ...], installed: str | None) -> str | None:
-    """Say in one sentence what is wrong with an installed version, with the remedy, or None."""
-    problem = range_problem(name, low, high, installed)
-    return problem and f"{problem}; {REMEDY}."
+    """Say in one sentence what is wrong with an installed version, or None if it fits `low` <= version < `high`."""
+    if installed is None:
+        return f"{name} is not installed for this Python ({sys.executable}); {REMEDY}."
+    if fits(low, high, installed):
+        return None
+    tested = f" ({TESTED[name]} were tested)" if name in TESTED else ""
+    return f"{name} must be {bounds(low, high)}{tested}; found {installed}; {REMEDY}."
 
 
 def usable_cores() -> int:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from qssl_tf.environment import OLD_TENSORFLOW, problems, version_problem
+from qssl_tf.environment import OLD_TENSORFLOW, REMEDY, REQUIREMENTS, problems, version_problem
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -20,6 +20,14 @@ def test_versions_are_compared_as_numbers(version, fits):
     assert (problem is None) == fits
     if not fits:
         assert problem.startswith(f"keras must be at least 3.15 and below 3.16; found {version}; run `make install`")
+
+
+def test_a_tensorflow_that_was_not_tested_is_refused_with_those_that_were():
+    (name, low, high), *_ = REQUIREMENTS
+    assert version_problem(name, low, high, "2.22.0") == (
+        "tensorflow must be at least 2.18 and below 2.22 (2.18.1, 2.20.0 and 2.21.0 were tested); found 2.22.0; "
+        f"{REMEDY}."
+    )
 
 
 def test_metadata_bound_keeps_the_version_that_breaks_datasets_out():

@@ -112,7 +112,7 @@ def test_one_beside_other_versions_is_not_loaded_and_said(monkeypatch):
     monkeypatch.setattr(tfq_availability, "is_installed", lambda: True)
     monkeypatch.setattr(tfq_availability, "installed", found.get)
     sentence = (
-        "TensorFlow Quantum 0.7.6 is installed but cannot be used here: tensorflow must be at least 2.18 and below "
+        "TensorFlow Quantum 0.7.6 is installed but cannot be used here: it needs tensorflow at least 2.18 and below "
         "2.19; found 2.21.0"
     )
     assert tfq_availability.obstacle() == sentence

@@ -10,7 +10,7 @@ import warnings
 from importlib import import_module
 from types import ModuleType
 
-from qssl_tf.environment import installed, range_problem
+from qssl_tf.environment import bounds, fits, installed
 from qssl_tf.errors import UserError, reason
 
 WHEELS = "it has wheels for Linux on x86-64, Python up to 3.12 and TensorFlow 2.18 only"
@@ -34,10 +34,11 @@ def obstacle() -> str | None:
     if not is_installed():
         return f"TensorFlow Quantum is not installed: {WHEELS}"
     for name, low, high in REQUIREMENTS:
-        problem = range_problem(name, low, high, installed(name))
-        if problem:
+        found = installed(name)
+        if found is None or not fits(low, high, found):
             return (
-                f"TensorFlow Quantum {installed('tensorflow-quantum')} is installed but cannot be used here: {problem}"
+                f"TensorFlow Quantum {installed('tensorflow-quantum')} is installed but cannot be used here: it needs "
+                f"{name} {bounds(low, high)}; found {found}"
             )
     return None
 
