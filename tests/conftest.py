@@ -97,6 +97,22 @@ def pytest_collection_modifyitems(items):
     items.sort(key=lambda item: places.get(item.path, len(places)))
 
 
+# Tests of what TensorFlow Quantum does, or of what is refused beside it alone; others that name it skip by themselves.
+NEEDS_TFQ = (
+    "quantum/test_gradient_rules.py::test_the_head_runs_as_many_circuits",
+    "quantum/test_noise.py::test_bad_combinations[[]options[3-6]-*",
+    "quantum/test_pauli_simulator.py::test_what_cannot_be_is_said_with_its_reason[[]options[013]-*",
+    "quantum/test_pauli_simulator.py::test_auto_samples_noise_where_exact_noise_needs_more_memory_than_there_is",
+)
+
+
+def pytest_runtest_setup(item):
+    """Skip what needs TensorFlow Quantum where it cannot be used."""
+    name = item.nodeid.removeprefix("tests/")
+    if any(fnmatch.fnmatchcase(name, pattern) for pattern in NEEDS_TFQ) and why_absent():
+        pytest.skip(str(why_absent()))
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item):
     """Skip, with the reason, what needs TensorFlow Quantum where it cannot be used, in tests that name it."""
