@@ -98,6 +98,12 @@ class Config:
     weight_decay: float = setting(1e-6, "L2 penalty added to the gradient", low=0.0)
     seed: int = setting(0, "seed of weights, data order and views", low=0, high=2**31 - 1)
     checkpoint_every: int = setting(100, "batches of an epoch between checkpoints, from its first batch on", low=1)
+    xla_step: bool = setting(
+        False, "compile the whole training step by XLA, for a GPU; on a processor steps take several times as long"
+    )
+    views_in_step: bool = setting(
+        False, "make the views within the training step, for a GPU that waits for the processor; else ahead of it"
+    )
     # Probe
     probe_protocol: str = setting("cached", "how the linear probe sees the training images")
     probe_passes: int = setting(2, "augmented passes whose features the cached protocol reuses", low=1)

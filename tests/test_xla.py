@@ -10,7 +10,7 @@ from qssl_tf.xla import compiled
 def test_a_function_is_compiled_and_keeps_its_values():
     square = compiled(lambda x, y: x * x + y)
     np.testing.assert_allclose(square(tf.constant([1.0, 3.0]), tf.constant(0.5)), [1.5, 9.5])
-    assert "HloModule" in square.experimental_get_compiler_ir(tf.constant([1.0]), tf.constant(0.5))(stage="hlo")
+    assert "HloModule" in square.alone.experimental_get_compiler_ir(tf.constant([1.0]), tf.constant(0.5))(stage="hlo")
 
 
 def test_many_heads_in_a_session_are_no_leak(tensorflow_says):

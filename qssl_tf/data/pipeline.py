@@ -1,5 +1,6 @@
 """Seeded batches of images in memory: a batch of views is a function of (seed, step), so any step can be resumed."""
 
+import os
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -10,6 +11,7 @@ from qssl_tf.data.augment import Augmentation
 
 # Independent streams of random numbers, mixed into the seed.
 PRETRAIN, PROBE = 0, 1
+PARALLEL_BATCHES = max(2, min(8, os.cpu_count() or 1))  # made at a time; they come in their order whatever it is
 
 
 def epoch_order(count: int, seed: int, epoch: tf.Tensor) -> tf.Tensor:
@@ -42,13 +44,26 @@ def view_maker(augmentation: Augmentation, seed: int) -> Callable[..., tuple[tf.
     `images` are float32 in [0, 1], shape (n, height, width, channels); `step` is the number of steps before this one;
     `rows` are the indices of the images in the data set, shape (n,).
     """
-    augment, count = augmentation.compiled, augmentation.n_draws
+    count, pair = 2 * augmentation.n_draws, pair_maker(augmentation)
 
     def views(images: tf.Tensor, step: tf.Tensor, rows: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        draws = image_draws(seed, PRETRAIN, step, rows, 2 * count)  # (n, 2 * count)
-        return augment(images, draws[:, :count]), augment(images, draws[:, count:])
+        return pair(images, image_draws(seed, PRETRAIN, step, rows, count))
 
     return views
+
+
+def pair_maker(augmentation: Augmentation) -> Callable[[tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]:
+    """Return a function (images, draws) -> (view_a, view_b), for what `view_pairs` or `drawn_batches` draws.
+
+    `images` are bytes, or float32 in [0, 1]; `draws` have shape (n, 2 * n_draws), a half for each view.
+    """
+    augment, count = augmentation.compiled, augmentation.n_draws
+
+    def pair(images: tf.Tensor, draws: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        pixels = as_float(images) if images.dtype == tf.uint8 else images
+        return augment(pixels, draws[:, :count]), augment(pixels, draws[:, count:])
+
+    return pair
 
 
 @checks_arguments
@@ -80,20 +95,57 @@ def view_pairs(
     Returns:
         A dataset of pairs of float32 batches, shape (batch_size / shards, size, size, channels).
     """
-    all_images, views = tf.constant(images), view_maker(augmentation, seed)
-    steps_per_epoch, size, shard_table = len(images) // batch_size, batch_size // shards, tf.constant(shard_indices)
+    place = steps, start, shards, shard_indices
+    return _batches(pair_maker(augmentation), images, augmentation.n_draws, batch_size, seed, *place)
 
-    def pair(index: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+
+def drawn_batches(
+    images: np.ndarray,
+    augmentation: Augmentation,
+    batch_size: int,
+    seed: int,
+    steps: int | None,
+    start: int = 0,
+    shards: int = 1,
+    shard_indices: Sequence[int] = (0,),
+) -> tf.data.Dataset:
+    """Yield (images, draws), of which `pair_maker` makes what `view_pairs` yields for the same arguments.
+
+    Returns:
+        A dataset of uint8 batches, shape (batch_size / shards, height, width, channels), with their random numbers,
+        float32, shape (batch_size / shards, 2 * n_draws).
+    """
+    place = steps, start, shards, shard_indices
+    return _batches(lambda *drawn: drawn, images, augmentation.n_draws, batch_size, seed, *place)
+
+
+def _batches(
+    make: Callable[[tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]],
+    images: np.ndarray,
+    n_draws: int,
+    batch_size: int,
+    seed: int,
+    steps: int | None,
+    start: int,
+    shards: int,
+    shard_indices: Sequence[int],
+) -> tf.data.Dataset:
+    """Yield what `make` makes of the images and the draws of each step; arguments as those of `view_pairs`."""
+    all_images, shard_table = tf.constant(images), tf.constant(shard_indices)
+    steps_per_epoch, size = len(images) // batch_size, batch_size // shards
+
+    def batch(index: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         step, shard = index // len(shard_indices), shard_table[index % len(shard_indices)]
         first_row = tf.cast(step % steps_per_epoch, tf.int32) * batch_size + shard * size
-        rows = epoch_order(len(images), seed, step // steps_per_epoch)[first_row : first_row + size]
-        batch = as_float(tf.gather(all_images, tf.ensure_shape(rows, (size,))))
-        return views(batch, step, rows)
+        order = epoch_order(len(images), seed, step // steps_per_epoch)
+        rows = tf.ensure_shape(order[first_row : first_row + size], (size,))
+        draws = tf.ensure_shape(image_draws(seed, PRETRAIN, step, rows, 2 * n_draws), (size, 2 * n_draws))
+        return make(tf.gather(all_images, rows), draws)
 
     first = start * len(shard_indices)
     numbers = tf.data.Dataset
     indices = numbers.counter(first) if steps is None else numbers.range(first, steps * len(shard_indices))
-    return indices.map(pair, num_parallel_calls=2).prefetch(2)
+    return indices.map(batch, num_parallel_calls=PARALLEL_BATCHES).prefetch(2)
 
 
 def image_batches(

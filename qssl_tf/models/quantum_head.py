@@ -135,6 +135,7 @@ class QuantumHead(circuit_layer()):  # type: ignore[misc]
             "pauli": lambda: pauli_expectations(self._noisy(measurement), gradient),
         }
         self.expectations = backends[simulator_name]()
+        self.runs_in_xla = simulator_name != "tfq"
         self.twin = self._twin_record(measurement)
         self.row_bytes = bytes_of_states(self.spec, measurement) if simulator_name == "xla" else 0
 

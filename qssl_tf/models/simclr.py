@@ -24,7 +24,9 @@ from qssl_tf.models.losses import NTXent, contrastive_accuracy
 from qssl_tf.models.optimizers import AdamL2
 from qssl_tf.models.precision import at_least_float32, built_in, scales_loss
 from qssl_tf.models.sizes import refuse_batch_beyond_memory, refuse_beyond_file, refuse_beyond_memory
+from qssl_tf.models.whole_step import compile_by_xla
 from qssl_tf.quantum.simulators import refuse_training_beyond_memory
+from qssl_tf.xla import within_xla
 
 
 @keras.saving.register_keras_serializable(package="qssl_tf")
@@ -71,6 +73,7 @@ class SimCLR(keras.Model):
         self.loss_mean = keras.metrics.Mean(name="loss")
         self.accuracy_mean = keras.metrics.Mean(name="contrastive_accuracy")
         self.step_logs = False
+        self.make_views: Callable[..., tuple[tf.Tensor, tf.Tensor]] | None = None  # of what is fitted, in the step
         # XLA makes the encoder's step several times slower on CPU, and TFQ has no XLA kernels.
         self.supports_jit = False
         self.build((None, *images))
@@ -126,12 +129,13 @@ class SimCLR(keras.Model):
 
     def train_step(self, data):
         """Take one optimizer step on a pair of views."""
-        view_a, view_b = self._pair(data)
-        with tf.GradientTape() as tape:
-            z_a, z_b = self._embeddings(view_a, view_b, training=True)
-            loss = self.compute_loss(y=z_a, y_pred=z_b)  # divided by the number of replicas in Keras
-            scaled_loss = self.optimizer.scale_loss(loss)
-        gradients = tape.gradient(scaled_loss, self.trainable_variables)
+        with within_xla(self.jit_compile):
+            view_a, view_b = self._pair(data)
+            with tf.GradientTape() as tape:
+                z_a, z_b = self._embeddings(view_a, view_b, training=True)
+                loss = self.compute_loss(y=z_a, y_pred=z_b)  # divided by the number of replicas in Keras
+                scaled_loss = self.optimizer.scale_loss(loss)
+            gradients = tape.gradient(scaled_loss, self.trainable_variables)
         self.optimizer.apply_gradients(zip(gradients, self.trainable_variables, strict=True))
         if self.step_logs:
             for metric in self.metrics:  # inside the step, since a reset outside would cost workers a message each
@@ -140,8 +144,9 @@ class SimCLR(keras.Model):
 
     def test_step(self, data):
         """Return loss and contrastive accuracy of a pair of views without training."""
-        view_a, view_b = self._pair(data)
-        z_a, z_b = self._embeddings(view_a, view_b, training=False)
+        with within_xla(self.jit_compile):
+            view_a, view_b = self._pair(data)
+            z_a, z_b = self._embeddings(view_a, view_b, training=False)
         return self._log(self.compute_loss(y=z_a, y_pred=z_b), z_a, z_b)
 
     def _pair(self, data: Any) -> tuple[tf.Tensor, tf.Tensor]:
@@ -151,6 +156,8 @@ class SimCLR(keras.Model):
             UserError: The data are not a pair of views or have sample weights, or the model was compiled with metrics.
         """
         view_a, view_b, weight = keras.utils.unpack_x_y_sample_weight(data)
+        if self.make_views is not None:
+            view_a, view_b = self.make_views(view_a, view_b)
         if weight is not None:
             raise UserError("SimCLR weighs all images alike; leave `sample_weight` out.")
         if getattr(self, "_compile_metrics", None) is not None:  # without Keras's private name they are only ignored
@@ -313,5 +320,7 @@ def build_simclr(
         projector = _projector(config, features)
     model = SimCLR(encoder, head, projector, name="simclr")
     model.compile(optimizer=_optimizer(config, steps), loss=NTXent(config.temperature))
+    if config.xla_step:
+        compile_by_xla(model)
     model.optimizer.build(model.trainable_variables)  # or the first step would create variables, and be traced twice
     return model

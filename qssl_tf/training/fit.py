@@ -10,7 +10,7 @@ from qssl_tf.commands import resumption
 from qssl_tf.config import Config
 from qssl_tf.data.augment import Augmentation, augmentation
 from qssl_tf.data.images import ImageData
-from qssl_tf.data.pipeline import view_pairs
+from qssl_tf.data.pipeline import drawn_batches, pair_maker, view_pairs
 from qssl_tf.distributed.peers import Peers
 from qssl_tf.models.precision import in_float32
 from qssl_tf.models.simclr import SimCLR, build_simclr
@@ -58,15 +58,18 @@ def build_for_use(config: Config, data: ImageData, weights: Path) -> SimCLR:
 
 
 @contextmanager
-def reproducible() -> Iterator[None]:
+def reproducible(xla_step: bool = False) -> Iterator[None]:
     """Make TensorFlow's ops deterministic within the block.
 
     Otherwise, about one run in sixty differs in the last bit of a batch norm's offset when the machine is busy. It
     costs about 2 % of a step on CPU. It is not enabled on GPUs, where it can cost far more, so resuming is exact on CPU
     only. It is disabled afterwards, since it would refuse unseeded random ops in the user's code. No public function
     disables it: where TensorFlow's private one is gone, it stays enabled.
+
+    Args:
+        xla_step: Whether XLA compiles the step, which has an order of its own, and would refuse max pooling.
     """
-    if tf.config.list_physical_devices("GPU"):
+    if xla_step or tf.config.list_physical_devices("GPU"):
         yield
         return
     try:
@@ -117,11 +120,11 @@ def pretrain(
         if callbacks:
             peers.on_leave = callbacks[0].release  # ends the line of the bar before another message
         peers.remedy = f"continue on all workers with {resumption(run.folder)}"
-    model.step_logs = True
+    model.step_logs, model.make_views = True, pair_maker(augment) if config.views_in_step else None
     if start < plan.steps:
         try:
             steps, all_callbacks = plan.steps - start, [*callbacks, signal_callback]
-            with reproducible():
+            with reproducible(config.xla_step):
                 pairs = shared_pairs(model.distribute_strategy, run.config, data, augment, plan.steps, start)
                 model.fit(pairs, steps_per_epoch=steps, shuffle=False, verbose=0, callbacks=all_callbacks)
         except TrainingStopped:
@@ -151,15 +154,16 @@ def reporting_callbacks(
 def shared_pairs(
     strategy: tf.distribute.Strategy, config: Config, data: ImageData, augment: Augmentation, steps: int, start: int
 ) -> tf.data.Dataset | tf.distribute.DistributedDataset:
-    """Return the pairs of views, with each batch split into one shard per replica, in order."""
+    """Return the pairs of views, or what the step makes them of, with each batch in one shard per replica, in order."""
+    batches = drawn_batches if config.views_in_step else view_pairs
     replicas, arguments = strategy.num_replicas_in_sync, (data.train.images, augment, config.batch_size, config.seed)
     if replicas == 1:
-        return view_pairs(*arguments, steps, start)
+        return batches(*arguments, steps, start)
 
     def worker_pairs(context: tf.distribute.InputContext) -> tf.data.Dataset:
         replicas_here = replicas // context.num_input_pipelines
         first = context.input_pipeline_id * replicas_here
         # Infinite, since with finite datasets workers ask each other at every step whether theirs has ended.
-        return view_pairs(*arguments, None, start, shards=replicas, shard_indices=range(first, first + replicas_here))
+        return batches(*arguments, None, start, shards=replicas, shard_indices=range(first, first + replicas_here))
 
     return strategy.distribute_datasets_from_function(worker_pairs)

@@ -3,7 +3,16 @@ import pytest
 import tensorflow as tf
 
 from qssl_tf.data.augment import AUGMENTATIONS, Augmentation
-from qssl_tf.data.pipeline import PRETRAIN, epoch_order, image_batches, image_draws, view_maker, view_pairs
+from qssl_tf.data.pipeline import (
+    PRETRAIN,
+    drawn_batches,
+    epoch_order,
+    image_batches,
+    image_draws,
+    pair_maker,
+    view_maker,
+    view_pairs,
+)
 from qssl_tf.data.transform import RandomTransform
 
 
@@ -113,3 +122,19 @@ def test_without_a_last_step_it_repeats_forever(numbered_images):
         numbers_of(a) for a, _ in view_pairs(numbered_images, Augmentation([Identity()]), 3, 5, steps=9, start=2)
     ]
     assert len(numbers) == 20
+
+
+@pytest.mark.parametrize("recipe", AUGMENTATIONS)
+def test_views_made_of_drawn_batches_are_those_made_ahead(recipe):
+    """What `views_in_step` does: bytes and draws first, the views of them later and elsewhere."""
+    channels = 1 if recipe == "digits" else 3
+    images = np.random.default_rng(0).integers(0, 256, (40, 12, 12, channels)).astype(np.uint8)
+    arguments = {"batch_size": 8, "seed": 3, "steps": 7, "start": 2, "shards": 2, "shard_indices": (1, 0)}
+    augment = AUGMENTATIONS[recipe](12)
+    ahead = list(view_pairs(images, augment, **arguments))
+    drawn = list(drawn_batches(images, augment, **arguments))
+    assert len(ahead) == len(drawn) == 10
+    for pair, (pixels, draws) in zip(ahead, drawn, strict=True):
+        assert pixels.dtype == tf.uint8 and pixels.shape[0] == draws.shape[0] == 4
+        for view, later in zip(pair, pair_maker(augment)(pixels, draws), strict=True):
+            np.testing.assert_allclose(later, view, atol=1e-6)

@@ -1,0 +1,33 @@
+"""The whole training step compiled by XLA, as one program."""
+
+import keras
+import tensorflow as tf
+
+from qssl_tf.commands import argument
+from qssl_tf.errors import UserError
+
+
+def compile_by_xla(model: keras.Model) -> None:
+    """Have Keras compile the training step of a compiled SimCLR model by XLA.
+
+    A GPU then runs one program a step, where it would wait for some hundred small kernels to be started one by one.
+    The model does not ask for it by itself, since XLA makes convolutions several times slower on a processor.
+
+    Raises:
+        UserError: The head runs on TensorFlow Quantum, or the model was built for several replicas.
+    """
+    if tf.distribute.get_strategy().num_replicas_in_sync > 1:
+        raise UserError(
+            f"{argument('xla_step', True)} is for one device; got a strategy with "
+            f"{tf.distribute.get_strategy().num_replicas_in_sync} replicas, whose messages XLA cannot compile; leave "
+            "one of them out."
+        )
+    if not getattr(model.head, "runs_in_xla", True):
+        raise UserError(
+            f"{argument('xla_step', True)} needs a head that XLA can compile, and TensorFlow Quantum has nothing for "
+            f"it; got simulator '{model.head.simulator}'; take {argument('simulator', 'auto')}, and settings that "
+            "this package's own simulators support."
+        )
+    for part in (model.head, model):
+        part.supports_jit = True  # both say no by themselves: Keras would choose XLA wherever there is a GPU
+    model.jit_compile = True
