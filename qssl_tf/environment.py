@@ -22,7 +22,7 @@ OLD_TENSORFLOW = (
     ((2, 19), ("numpy", (2, 0), (2, 1))),
     ((2, 20), ("tensorflow-metadata", (0,), (1, 18))),  # later ones need a protobuf that it cannot use
 )
-TESTED = {"tensorflow": "2.18.1 and 2.21.0"}  # where not every version of a range was
+TESTED = {"tensorflow": "2.18.1, 2.20.0 and 2.21.0"}  # where not every version of a range was
 WITH_TFQ = (platform.system(), platform.machine()) == ("Linux", "x86_64") and sys.version_info < (3, 13)  # its wheels
 CONSTRAINTS = "constraints.txt" if WITH_TFQ else "constraints-newest.txt"
 REMEDY = f"run `make install`, or `pip install -c {CONSTRAINTS} -e .`"
