@@ -22,10 +22,11 @@ Case = tuple[str, int, dict[str, Any]]  # preset, batch, settings in place of th
 GROUPS: dict[str, list[list[Case]]] = {
     "steps": [
         [("paper", 256, {}), ("paper", 256, BF16), ("paper", 256, F16)],
-        [("digits", 256, {}), ("digits", 256, XLA)],
-        [("paper", 1024, {}), ("paper", 1024, BF16)],
-        [("best", 256, {}), ("best", 256, BF16)],
+        [("paper", 4096, {}), ("paper", 4096, BF16)],
         [("paper", 256, XLA), ("paper", 256, XLA | BF16)],
+        [("digits", 256, {}), ("digits", 256, XLA)],
+        [("best", 256, {}), ("best", 256, BF16)],
+        [("paper", 1024, {}), ("paper", 1024, BF16)],
         [("digits", 1024, {}), ("digits", 4096, {})],
         [("best", 1024, {}), ("best", 1024, BF16)],
         [("best", 256, XLA)],

@@ -64,8 +64,8 @@ def of_head(name: str, tf32: bool, rows: int) -> dict[str, Any]:
         judge = QuantumHead(8, seed=1, **settings)
         upstream = rng.normal(size=judge(angles[:1]).shape[1:]).astype(np.float32)
         right = values_and_gradients(judge, angles, upstream)
+    head = QuantumHead(8, seed=1, **settings)  # switches TF32 off
     with short_products(tf32):  # read when XLA compiles, so that each state needs rows of its own
-        head = QuantumHead(8, seed=1, **settings)
         found = values_and_gradients(head, angles, upstream)
         by_rule = shifted(head, angles, upstream)
     errors = [float(np.max(np.abs(one - other))) for one, other in zip(found, right, strict=True)]

@@ -1,4 +1,4 @@
-"""What figures on a GPU depend on: card, driver, clock, versions, and the short floats that products may use."""
+"""What figures on a GPU depend on: card, driver, clock, versions and memory."""
 
 import shutil
 import subprocess
@@ -22,7 +22,6 @@ def graphics() -> dict[str, Any]:
         "nvidia_smi": asked_of_driver() if devices else None,
         "tensorflow": tf.version.VERSION,
         "built_for": {name: build.get(name) for name in ("cuda_version", "cudnn_version")},
-        "tf32": tf.config.experimental.tensor_float_32_execution_enabled(),
     }
 
 
