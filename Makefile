@@ -7,9 +7,12 @@ PRESET_FLAG := $(if $(PRESET),--preset $(PRESET))
 CODE := qssl_tf trainers tuning benchmarks docs examples tests setup.py
 PEERS := .peers
 WORKERS := --numprocesses 2 --dist loadfile --no-loadscope-reorder
-# A process keeps what XLA compiled until it ends, so each part of the suite has processes of its own: 3 GB at most.
-APART := quantum/test_[a-m]*.py quantum/test_[n-z]*.py models distributed training trainers search compiler device docs
-TEST := -m pytest $(WORKERS) -m "not long"
+# A process keeps what XLA compiled until it ends, so each part of the suite has one of its own: 3 GB at most.
+COUNT := 12
+PARTS := $(foreach number,1 2 3 4 5 6 7 8 9 10 11 12,part-$(number))
+AT_ONCE := --no-print-directory --keep-going --jobs 2 $(if $(filter output-sync,$(.FEATURES)),--output-sync)
+# What this make was told is not for those that tests start; a folder of a test that failed is kept.
+TEST = unset MAKEFLAGS MFLAGS MAKELEVEL; $(PY) -m pytest -m "not long"
 
 # The versions that were tested with TensorFlow Quantum where it has wheels, else those without it.
 # Python 3.11 on other machines has neither: the newest NumPy needs 3.12.
@@ -20,7 +23,7 @@ NEWEST_STAMP := $(NEWEST)/.installed
 NEWEST_TESTS := tests/models tests/quantum tests/compiler tests/data tests/evaluation tests/training tests/test_without_tfq.py tests/trainers/test_newest.py
 
 .DEFAULT_GOAL := help
-.PHONY: help install pretrain linear-eval search ibmq-infer reproduce bench bench-peers tour snapshots tensorboard docs test test-long test-newest check format clean
+.PHONY: help install pretrain linear-eval search ibmq-infer reproduce bench bench-peers tour snapshots tensorboard docs test $(PARTS) test-long test-all test-newest profile check format clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -76,16 +79,24 @@ tensorboard: $(STAMP) ## Curves of all runs, each once: TensorBoard on runs/ wou
 docs: $(STAMP) ## Build the documentation into site/ (ARGS="--site-dir DIR" elsewhere)
 	@NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build --strict $(ARGS)
 
-test: $(STAMP) ## Run the tests, two files at a time (ARGS="tests/data -k views" some of them)
+test: $(STAMP) ## Run the tests, two parts at a time (ARGS="tests/data -k views" some of them)
 ifeq ($(ARGS),)
-	@failed=0; for part in $(APART); do $(PY) $(TEST) tests/$$part || failed=1; done; \
-	$(PY) $(TEST) $(APART:%=--ignore-glob=tests/%) || failed=1; exit $$failed
+	@$(MAKE) $(AT_ONCE) $(PARTS)
 else
-	@$(PY) $(TEST) $(ARGS)
+	@$(TEST) $(WORKERS) $(ARGS)
 endif
 
-test-long: $(STAMP) ## Run the tests that make test leaves out: more kills, every page of the docs, made-up files
+$(PARTS): part-%: $(STAMP)
+	@folder=$$(mktemp -d) && { $(TEST) --part $*/$(COUNT) --basetemp $$folder/tests && rm -r $$folder; }
+
+test-long: $(STAMP) ## Run the tests that make test leaves out (ARGS="--time-budget 540" as far as the seconds go)
 	@$(PY) -m pytest $(WORKERS) -m long $(ARGS)
+
+test-all: test test-long ## Run all tests, those of make test and those that it leaves out
+
+profile: $(STAMP) ## Time all tests of make test, one part after the other, for tests/seconds.json (20 minutes)
+	@new=$$(mktemp -d)/seconds.json; for part in $(PARTS:part-%=%); do \
+	  $(TEST) --part $$part/$(COUNT) --keep-seconds $$new --durations 20 || exit; done; mv $$new tests/seconds.json
 
 test-newest: $(NEWEST_STAMP) ## Build .venv-newest and run the core tests on the newest TensorFlow, without TensorFlow Quantum
 	@failed=0; for part in $(if $(ARGS),"$(ARGS)",$(NEWEST_TESTS)); do \

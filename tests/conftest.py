@@ -20,6 +20,7 @@ from in_process import run_here
 from qssl_tf.errors import UserError
 from qssl_tf.quantum.tfq_availability import why_absent
 
+pytest_plugins = ("suite_parts", "time_budget")
 ROOT = Path(__file__).resolve().parents[1]
 
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # as a shell has it for what it starts in the background
@@ -39,46 +40,93 @@ def run_script(*arguments: object, timeout: float = 300, **environment: str) -> 
     )
 
 
-# The files that take longest, begun first: none is then left to one worker at the end, while the other has nothing.
-LONGEST = (
-    "docs/test_pages.py", "trainers/test_pretrain_workers.py", "trainers/test_pretrain.py", "examples/test_tour.py",
-    "benchmarks/test_faults.py", "test_ibmq_infer.py", "trainers/test_reproduce.py", "search/test_search.py",
-    "test_fuzz.py", "test_disks.py", "models/test_quantum_head.py", "models/test_simclr.py",
-    "training/test_long_runs.py", "test_readme.py",
-)  # fmt: skip
-
-
-# What takes long and repeats, with more kills, commands or numbers, what a shorter test of the same does: patterns of
-# test names below `tests/`. `make test` leaves them out, `make test-long` runs them.
+# What takes long: whole trials from images to a result, kills, made-up files by thousands, and more circuits, devices
+# or pages of what a shorter test does with some. Patterns of test names below `tests/`. `make test` leaves them out,
+# `make test-long` runs them.
 LONG = (
     "benchmarks/test_faults.py::*",
+    "compiler/test_fractional.py::test_a_ring_goes_round_a_square_lattice_without_swaps[[]best-*",
+    "compiler/test_fractional.py::test_a_ring_goes_round_a_square_lattice_without_swaps[[]standard-*",
+    "compiler/test_fractional.py::test_a_ring_on_heavy_hexagons_is_no_worse_than_the_best_seed_of_level_3[[]fake_marrakesh]",
+    "compiler/test_fractional.py::test_a_ring_on_heavy_hexagons_is_no_worse_than_the_best_seed_of_level_3[[]fake_sherbrooke]",
+    "compiler/test_fractional.py::test_compiled_circuits_have_the_unitary_of_cirq[[]*-6-ring-reuploading]",
+    "compiler/test_fractional.py::test_compiled_circuits_have_the_unitary_of_cirq[[][ceu]*-5-*",
     "compiler/test_twin.py::test_every_snapshot_has_a_twin[[]*",
+    "compiler/test_twin.py::test_expectations_are_those_of_aers_density_matrix[[]fake_brooklyn-*",
+    "compiler/test_twin.py::test_expectations_are_those_of_aers_density_matrix[[]fake_johannesburg-*",
+    "compiler/test_twin.py::test_expectations_are_those_of_aers_density_matrix[[]fake_paris-0]",
+    "compiler/test_twin.py::test_expectations_are_those_of_aers_density_matrix[[]fake_prague-*",
+    "compiler/test_working_parts.py::test_every_snapshot_plans_on_working_gates*",
     "device/test_catalogue.py::test_every_snapshot_is_planned*",
+    "device/test_own_backend.py::test_without_noise_only_that_of_the_shots_is_left[[]basic]",
+    "device/test_own_backend.py::test_without_noise_only_that_of_the_shots_is_left[[]uncalibrated]",
     "distributed/test_strategies.py::*[[]4, tfq*",
+    "distributed/test_strategies.py::test_twenty_steps_end_in_the_same_weights*",
     "docs/test_pages.py::*[[]cluster]",
+    "docs/test_pages.py::*[[]comparing]",
+    "docs/test_pages.py::*[[]gradients-and-shots]",
     "docs/test_pages.py::*[[]ibm-device]",
     "docs/test_pages.py::*[[]noise*",
     "docs/test_pages.py::*[[]own-*]",
+    "docs/test_pages.py::*[[]paper-100-shots]",
     "docs/test_pages.py::*[[]search]",
     "docs/test_pages.py::*[[]share]",
+    "docs/test_pages.py::*[[]shots]",
     "docs/test_snapshots.py::test_the_page_says_what_is_compiled_today*",
+    "evaluation/test_probe.py::test_checkpoints_probed_together_come_out_as_alone[[]paper]",
+    "evaluation/test_trained_run.py::test_the_cifar_accuracy_is_that_of_the_card",
     "examples/test_examples.py::*[[]own_data]",
     "examples/test_examples.py::*[[]own_encoder]",
     "examples/test_tour.py::*[[]fresh]",
     "examples/test_tour.py::test_it_shows_the_same_kinds_of_things_each_time",
+    "models/test_quantum_head.py::test_expectations_are_cirqs_and_qiskits[[]xla-*-amplitude-*",
+    "models/test_quantum_head.py::test_expectations_are_cirqs_and_qiskits[[]xla-*-angle_y-*",
+    "models/test_quantum_head.py::test_expectations_are_cirqs_and_qiskits[[]xla-*-reuploading-*",
+    "models/test_quantum_head.py::test_expectations_are_cirqs_and_qiskits[[]xla-*-zz-*",
+    "models/test_simclr.py::test_fit_lowers_the_loss[[][!q]*",
+    "quantum/test_pauli_simulator.py::test_gradients_are_central_differences_of_density_matrices[[]farhi]",
+    "quantum/test_pauli_simulator.py::test_gradients_are_central_differences_of_density_matrices[[]sim1[359]*",
+    "quantum/test_pauli_simulator.py::test_gradients_are_central_differences_of_density_matrices[[]tdcnot]",
+    "quantum/test_pauli_simulator.py::test_values_are_those_of_density_matrices[[]*-6-*",
+    "quantum/test_simulators.py::test_the_simulators_agree[[]*-7]",
+    "quantum/test_simulators.py::test_the_simulators_agree[[]all_to_all-10]",
+    "quantum/test_statevector.py::test_states_are_cirqs[[]*-6-False]",
+    "quantum/test_statevector_gradients.py::test_chunks_do_not_change_exact_values_or_gradients[[]*-[137]]",
+    "quantum/test_tfq_gradients.py::test_exact_rules_are_central_differences[[]all_to_all-*-parameter_shift-xla]",
+    "quantum/test_tfq_gradients.py::test_exact_rules_are_central_differences[[]farhi-*-parameter_shift-xla]",
+    "quantum/test_tfq_gradients.py::test_exact_rules_are_central_differences[[]sim*-parameter_shift-xla]",
+    "search/test_search.py::test_a_chief_and_two_workers_of_which_one_is_killed",
+    "search/test_search.py::test_a_killed_search_goes_on_in_the_step_of_its_trial",
+    "search/test_strangers.py::*",
     "studies/test_run.py::test_the_papers_protocol_is_added",
     "test_disks.py::test_a_probe_and_a_device_run_go_on_once_there_is_room",
     "test_disks.py::test_a_search_goes_on_once_there_is_room",
     "test_disks.py::test_one_line_and_nothing_touched[[]*read-only]",
     "test_fuzz.py::*",
+    "test_ibmq_infer.py::test_a_killed_run_goes_on_without_running_anything_twice",
     "test_interrupts.py::test_a_command_without_anything_kept_is_begun_again*",
+    "test_interrupts.py::test_a_device_run_says_its_name",
+    "test_interrupts.py::test_a_device_run_that_is_being_planned_is_begun_again",
+    "test_interrupts.py::test_a_run_that_is_finished_but_for_its_figures_is_continued",
     "test_interrupts.py::test_before_anything_began_it_is_one_line_too*",
+    "test_interrupts.py::test_waiting_for_a_real_job_says_that_it_goes_on[[]15]",
+    "test_keras_classes.py::test_a_model_with_a_head_loads_by_its_import_alone[[]import qssl_tf, *",
+    "test_package.py::test_the_installed_commands_go_from_images_to_a_report",
+    "test_readme.py::test_the_first_two_commands_reach_85_percent",
+    "test_report.py::test_black_images_few_images_and_a_single_feature_are_reported_without_a_map[[]1-*",
+    "test_report.py::test_black_images_few_images_and_a_single_feature_are_reported_without_a_map[[]2-24-*",
+    "test_terminals.py::test_a_closed_terminal_costs_no_step",
+    "trainers/test_pretrain.py::test_a_full_disk_ends_in_one_line_and_resumes",
+    "trainers/test_pretrain.py::test_a_killed_run_resumes_to_the_same_bits",
     "trainers/test_pretrain.py::test_a_second_process_on_a_run_is_refused",
+    "trainers/test_pretrain_faults.py::test_a_jumping_clock_changes_nothing",
     "trainers/test_pretrain_workers.py::test_a_killed_worker_ends_both_and_others_go_on",
+    "trainers/test_pretrain_workers.py::test_a_signal_stops_both_and_one_goes_on",
     "trainers/test_pretrain_workers.py::test_four_processes_and_strangers_at_their_ports",
+    "trainers/test_pretrain_workers.py::test_two_devices",
     "trainers/test_reproduce.py::test_killed_twice_it_ends_with_the_same_report",
     "training/test_long_runs.py::*",
-    "search/test_search.py::test_a_chief_and_two_workers_of_which_one_is_killed",
+    "training/test_provenance.py::test_a_plugin_whose_circuit_changed_is_refused",
 )
 
 
@@ -89,12 +137,10 @@ def is_long(name: str) -> bool:
 
 @pytest.hookimpl(tryfirst=True)  # before pytest chooses by mark
 def pytest_collection_modifyitems(items):
-    """Mark the long tests, and put the tests of the longest files first, each file's in their order."""
+    """Mark the long tests."""
     for item in items:
         if is_long(item.nodeid.removeprefix("tests/")):
             item.add_marker(pytest.mark.long)
-    places = {ROOT / "tests" / name: place for place, name in enumerate(LONGEST)}
-    items.sort(key=lambda item: places.get(item.path, len(places)))
 
 
 # Tests of what TensorFlow Quantum does, or of what is refused beside it alone; others that name it skip by themselves.

@@ -1,9 +1,13 @@
-"""The suite itself: what `make test` leaves out is there, and each kind of it has a shorter test that stays."""
+"""The suite itself: what `make test` leaves out is there and run elsewhere, and each kind of it has a shorter test."""
 
 import ast
 import fnmatch
+import os
+import re
+import subprocess
 
 import pytest
+import yaml
 from conftest import LONG, ROOT, is_long
 
 
@@ -22,3 +26,47 @@ def test_parameters_are_told_apart():
     assert not is_long("docs/test_pages.py::test_a_page_does_what_it_says[start]")
     assert is_long("distributed/test_strategies.py::test_nt_xent_over_all_rows_and_its_gradient[4, tfq]")
     assert not is_long("distributed/test_strategies.py::test_nt_xent_over_all_rows_and_its_gradient[2, xla]")
+
+
+@pytest.fixture
+def integration(tmp_path):
+    """A function (seconds) -> what .ci/run asks of make if it began so long ago; one target may fail."""
+    asked = tmp_path / "asked"
+    for name, script in {
+        "make": f'printf "%s|" "$@" >> {asked}; echo >> {asked}; [ "$1" != "$FAILS" ]',
+        "sh": "",
+    }.items():
+        (tmp_path / name).write_text(f"#!/bin/bash\n{script}\n")
+        (tmp_path / name).chmod(0o755)
+
+    def begun(seconds, fails=""):
+        path = f"{tmp_path}:{os.environ['PATH']}"
+        environment = os.environ | {"PATH": path, "SECONDS": str(seconds), "FAILS": fails}
+        done = subprocess.run(["bash", ROOT / ".ci" / "run"], env=environment, check=False)
+        lines = asked.read_text().splitlines()
+        asked.unlink()
+        return done.returncode, lines
+
+    return begun
+
+
+@pytest.mark.parametrize(("seconds", "budget"), [(0, 540), (600, 540), (1000, 320), (1400, -80)])
+def test_integration_gives_the_long_tests_what_time_is_left(integration, seconds, budget):
+    code, (first, second, third) = integration(seconds)
+    assert (code, first, second) == (0, "test|", "check|")
+    given, turn = re.fullmatch(r"test-long\|ARGS=--time-budget (-?\d+) --turn (\d+)\|", third).groups()
+    assert budget - 5 <= int(given) <= budget and int(turn) > 0
+
+
+def test_integration_ends_with_what_fails(integration):
+    code, asked = integration(0, fails="check")
+    assert code != 0 and asked == ["test|", "check|"]
+
+
+def test_the_workflow_runs_integration_on_each_push_and_everything_each_night():
+    workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "tests.yml").read_text())
+    assert {"push", "pull_request", "schedule"} <= workflow[True].keys()  # YAML reads `on` as true
+    steps = {step["run"]: step["if"] for step in workflow["jobs"]["tests"]["steps"] if "run" in step}
+    (by_push,) = [run for run, when in steps.items() if when == "github.event_name != 'schedule'"]
+    (by_night,) = [run for run, when in steps.items() if when == "github.event_name == 'schedule'"]
+    assert by_push == "bash .ci/run" and "make test-all check" in by_night

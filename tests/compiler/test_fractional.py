@@ -69,7 +69,7 @@ HEADS = [
 
 @pytest.mark.parametrize(("basis", "head"), [
     (basis, head) for basis in BASES for head in HEADS if basis != "rzz and cx" or head[0] <= 5  # all that it has
-])  # fmt: skip
+], ids=lambda part: part if isinstance(part, str) else "-".join(map(str, part)))  # fmt: skip
 def test_compiled_circuits_have_the_unitary_of_cirq(basis, head):
     backend, (width, ansatz, encoding) = BASES[basis](), head
     spec = circuit_spec(width, ansatz, 2, encoding)

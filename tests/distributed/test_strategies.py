@@ -6,17 +6,24 @@ import pytest
 
 from qssl_tf.distributed.options import STRATEGY_NAMES
 
+CASES = {"params": [(2, {}), (4, {"simulator": "tfq", "angle_norm": True})], "ids": ["2, xla", "4, tfq"]}
 
-@pytest.fixture(
-    scope="module",
-    params=[(2, {}), (4, {"simulator": "tfq", "angle_norm": True})],
-    ids=["2, xla", "4, tfq"],
-)
-def found(request, script):
-    replicas, settings = request.param
-    done = script("tests/distributed/virtual_devices.py", replicas, json.dumps(settings), timeout=900)
+
+def compared(script, case, *names):
+    replicas, settings = case
+    done = script("tests/distributed/virtual_devices.py", replicas, json.dumps(settings), *names, timeout=900)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout.splitlines()[-1])
+
+
+@pytest.fixture(scope="module", **CASES)
+def found(request, script):
+    return compared(script, request.param, "nt-xent", "images", "vectors", "kernels", "shots", "views")
+
+
+@pytest.fixture(scope="module", **CASES)
+def trained(request, script):
+    return compared(script, request.param, "training")["training"]
 
 
 def test_nt_xent_over_all_rows_and_its_gradient(found):
@@ -51,12 +58,11 @@ def test_shots_and_signs_belong_to_rows_of_the_global_batch(found):
         assert max(parts.values()) < 1e-3, settings
 
 
-def test_twenty_steps_end_in_the_same_weights(found):
+def test_twenty_steps_end_in_the_same_weights(trained):
     """Nearer to one process than that is to itself with another image in each batch: see judges/rounding.py."""
-    training = found["training"]
-    assert len(training["parts"]) > 20
-    for name, part in training["parts"].items():
-        assert max(part, training["rounding"][name]) < training["one image"][name], name
+    assert len(trained["parts"]) > 20
+    for name, part in trained["parts"].items():
+        assert max(part, trained["rounding"][name]) < trained["one image"][name], name
 
 
 def test_the_words_of_the_command_line_are_those_of_the_table():

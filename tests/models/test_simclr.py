@@ -21,8 +21,11 @@ def small_model(**changes):
     return build_simclr(Config(**SMALL | changes), (8, 8, 1), AUGMENTATIONS["digits"](8))
 
 
+AUGMENTATION = AUGMENTATIONS["digits"](8)  # compiled once
+
+
 def pairs(data, steps, seed=0):
-    return view_pairs(data.train.images, AUGMENTATIONS["digits"](8), 16, seed, steps)
+    return view_pairs(data.train.images, AUGMENTATION, 16, seed, steps)
 
 
 @pytest.mark.parametrize("head", HEADS)

@@ -255,9 +255,7 @@ def test_a_worker_without_a_chief_ends_soon(whole, free_ports, monkeypatch):
 def test_the_chief_of_a_finished_search_waits_for_no_worker(whole, free_ports):
     search, _ = whole
     arguments = ["--resume", search, "--role", "chief", "--chief", f"127.0.0.1:{free_ports(1)[0]}"]
-    done = subprocess.run(
-        command(search.parent, *arguments), cwd=ROOT, capture_output=True, text=True, check=False, timeout=120
-    )
+    done = run_here("tuning/search.py", "--searches-dir", search.parent, *arguments, folder=ROOT)
     assert done.returncode == 0 and "all of its trials have ended; no worker is needed\n" in done.stdout, done.stderr
 
 
@@ -267,20 +265,15 @@ def test_a_port_in_use(tmp_path):
         taken.listen()
         where = f"127.0.0.1:{taken.getsockname()[1]}"
         arguments = ["--vary", "width=3,4", "--trials", 2, "--role", "chief", "--chief", where]
-        done = subprocess.run(command(tmp_path, *arguments), cwd=ROOT, capture_output=True, text=True, check=False)
-    assert done.returncode == 2 and "Address already in use; choose another --chief." in done.stderr, done.stderr
-    assert done.stderr.count("\n") == 1
+        refused(tmp_path, arguments, "Address already in use; choose another --chief.")
 
 
-def test_two_processes_in_one_folder(whole):
+def test_a_search_that_another_process_holds_is_refused(whole):
     from qssl_tf.files.lock import locked
 
     search, _ = whole
-    with locked(search):
-        done = subprocess.run(
-            command(search.parent, "--resume", search), cwd=ROOT, capture_output=True, text=True, check=False
-        )
-    assert done.returncode == 2 and "is in use by another process" in done.stderr
+    with locked(search):  # tests/files/test_lock.py holds it in another process
+        refused(search.parent, ["--resume", search], "is in use by another process")
 
 
 def test_help_needs_no_tensorflow_and_names_every_word(script):

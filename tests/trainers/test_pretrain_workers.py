@@ -13,6 +13,7 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 from judges.rounding import judge, saved_arrays
 from strangers import COUNT, Ports, until_listening
@@ -142,6 +143,21 @@ def test_a_signal_stops_both_and_one_goes_on(alone, runs, free_ports, here):
     done = here("trainers/pretrain.py", "--resume", run)
     assert done.returncode == 0, done.stderr
     assert_same_training(run, alone)
+
+
+def test_two_processes_share_a_run(here, tmp_path, free_ports):
+    """A few steps, of which the first begins with equal weights; the tests above hold all of a training to one."""
+    few = ["--steps", "3"]
+    done = here("trainers/pretrain.py", "--runs-dir", tmp_path, "--name", "one", *RUN, *few)
+    assert done.returncode == 0, done.stderr
+    flags = [*workers(free_ports(2)), *few]
+    processes = [start(tmp_path, "two", *flags, "--worker-number", number) for number in (0, 1)]
+    codes, outputs, errors = ended(processes)
+    assert codes == [0, 0], errors
+    assert ["shared by 2 replicas" in output for output in outputs] == [True, False]
+    shared, alone = losses(tmp_path / "two"), losses(tmp_path / "one")
+    assert len(shared) == len(alone) == 3
+    assert abs(shared[0] - alone[0]) <= 128 * np.spacing(np.float32(alone[0]))  # as in judges/rounding.py
 
 
 def test_workers_with_other_settings_name_them(tmp_path, free_ports):

@@ -180,21 +180,30 @@ def test_nested_names_and_addresses_are_not_part_of_a_fingerprint():
     assert fingerprint(2) == fingerprint(2) != fingerprint(3)
 
 
-def test_an_encoder_that_changed_is_refused(tmp_path, digits_data):
-    def register(activation):
+def test_an_encoder_or_a_circuit_that_changed_is_refused(tmp_path, digits_data):
+    def register(activation, gate):
         @q.register_encoder("provenance_own")
         def encoder(shape):
             return keras.Sequential(
                 [keras.Input(shape), keras.layers.Flatten(), keras.layers.Dense(4, activation=activation)]
             )
 
-    register("relu")
-    run = q.pretrain(config=Config(encoder="provenance_own", **SETTINGS), runs_dir=tmp_path, name="run")
-    register("tanh")
-    for call in (lambda: q.load_run(run.folder), lambda: q.resume(run.folder), lambda: q.linear_probe(run.folder)):
-        with pytest.raises(q.UserError, match="`encoder` 'provenance_own' is another than the one .* was trained with"):
-            call()
-    register("relu")
+        @q.register_ansatz("provenance_turns")
+        def layer(qubits, weights, number):
+            yield from (gate(next(weights))(qubit) for qubit in qubits)
+
+    register("relu", cirq.ry)
+    config = Config(encoder="provenance_own", ansatz="provenance_turns", **SETTINGS)
+    run = q.pretrain(config=config, runs_dir=tmp_path, name="run")
+    for changed, part in (
+        (("tanh", cirq.ry), "`encoder` 'provenance_own'"),
+        (("relu", cirq.rx), "`ansatz` 'provenance_turns'"),
+    ):
+        register(*changed)
+        for call in (lambda: q.load_run(run.folder), lambda: q.resume(run.folder), lambda: q.linear_probe(run.folder)):
+            with pytest.raises(q.UserError, match=f"{part} is another than the one .* was trained with"):
+                call()
+    register("relu", cirq.ry)
     assert q.load_run(run.folder).step == open_run(run.folder).checkpoint_steps()[-1]
 
 
