@@ -12,7 +12,8 @@ COUNT := 12
 PARTS := $(foreach number,1 2 3 4 5 6 7 8 9 10 11 12,part-$(number))
 AT_ONCE := --no-print-directory --keep-going --jobs 2 $(if $(filter output-sync,$(.FEATURES)),--output-sync)
 # What this make was told is not for those that tests start; a folder of a test that failed is kept.
-TEST = unset MAKEFLAGS MFLAGS MAKELEVEL; $(PY) -m pytest -m "not long"
+TEST = unset MAKEFLAGS MFLAGS MAKELEVEL; $(PY) -m pytest -m "not long" $(QUICK)
+QUICK := --quick-figures
 
 # The versions that were tested with TensorFlow Quantum where it has wheels, else those without it.
 # Python 3.11 on other machines has neither: the newest NumPy needs 3.12.
@@ -81,22 +82,23 @@ docs: $(STAMP) ## Build the documentation into site/ (ARGS="--site-dir DIR" else
 
 test: $(STAMP) ## Run the tests, two parts at a time (ARGS="tests/data -k views" some of them)
 ifeq ($(ARGS),)
-	@$(MAKE) $(AT_ONCE) $(PARTS)
+	@$(MAKE) $(AT_ONCE) QUICK=$(QUICK) $(PARTS)
 else
 	@$(TEST) $(WORKERS) $(ARGS)
 endif
 
 $(PARTS): part-%: $(STAMP)
-	@folder=$$(mktemp -d) && { $(TEST) --part $*/$(COUNT) --basetemp $$folder/tests && rm -r $$folder; }
+	@folder=$$(mktemp -d) && { $(TEST) --part=$*/$(COUNT) --basetemp $$folder/tests && rm -r $$folder; }
 
 test-long: $(STAMP) ## Run the tests that make test leaves out (ARGS="--time-budget 540" as far as the seconds go)
 	@$(PY) -m pytest $(WORKERS) -m long $(ARGS)
 
+test-all: QUICK :=
 test-all: test test-long ## Run all tests, those of make test and those that it leaves out
 
 profile: $(STAMP) ## Time all tests of make test, one part after the other, for tests/seconds.json (20 minutes)
 	@new=$$(mktemp -d)/seconds.json; for part in $(PARTS:part-%=%); do \
-	  $(TEST) --part $$part/$(COUNT) --keep-seconds $$new --durations 20 || exit; done; mv $$new tests/seconds.json
+	  $(TEST) --part=$$part/$(COUNT) --keep-seconds=$$new --durations 20 || exit; done; mv $$new tests/seconds.json
 
 test-newest: $(NEWEST_STAMP) ## Build .venv-newest and run the core tests on the newest TensorFlow, without TensorFlow Quantum
 	@failed=0; for part in $(if $(ARGS),"$(ARGS)",$(NEWEST_TESTS)); do \

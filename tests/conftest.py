@@ -20,7 +20,7 @@ from in_process import run_here
 from qssl_tf.errors import UserError
 from qssl_tf.quantum.tfq_availability import why_absent
 
-pytest_plugins = ("suite_parts", "time_budget")
+pytest_plugins = ("quick_figures", "suite_parts", "time_budget")
 ROOT = Path(__file__).resolve().parents[1]
 
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # as a shell has it for what it starts in the background
@@ -97,13 +97,18 @@ LONG = (
     "quantum/test_tfq_gradients.py::test_exact_rules_are_central_differences[[]sim*-parameter_shift-xla]",
     "search/test_search.py::test_a_chief_and_two_workers_of_which_one_is_killed",
     "search/test_search.py::test_a_killed_search_goes_on_in_the_step_of_its_trial",
+    "search/test_search.py::test_ctrl_c_ends_a_search_and_says_how_to_go_on",
     "search/test_strangers.py::*",
     "studies/test_run.py::test_the_papers_protocol_is_added",
     "test_disks.py::test_a_probe_and_a_device_run_go_on_once_there_is_room",
     "test_disks.py::test_a_search_goes_on_once_there_is_room",
     "test_disks.py::test_one_line_and_nothing_touched[[]*read-only]",
+    "test_every_route.py::test_simulators_and_gradients",
+    "test_every_route.py::test_the_twin_of_a_device_without_errors",
+    "test_every_route.py::test_translator_exports_and_device",
     "test_fuzz.py::*",
     "test_ibmq_infer.py::test_a_killed_run_goes_on_without_running_anything_twice",
+    "test_ibmq_infer.py::test_a_measurement_between_layers_is_in_the_exact_values_on_the_device_and_in_the_file",
     "test_interrupts.py::test_a_command_without_anything_kept_is_begun_again*",
     "test_interrupts.py::test_a_device_run_says_its_name",
     "test_interrupts.py::test_a_device_run_that_is_being_planned_is_begun_again",
@@ -111,7 +116,10 @@ LONG = (
     "test_interrupts.py::test_before_anything_began_it_is_one_line_too*",
     "test_interrupts.py::test_waiting_for_a_real_job_says_that_it_goes_on[[]15]",
     "test_keras_classes.py::test_a_model_with_a_head_loads_by_its_import_alone[[]import qssl_tf, *",
+    "test_on_device.py::test_few_training_images_calibrate_as_many_as_there_are",
+    "test_on_device.py::test_ready_weights_reach_a_device_and_are_drawn_in_a_copy",
     "test_package.py::test_the_installed_commands_go_from_images_to_a_report",
+    "test_photos.py::test_a_folder_that_was_moved_is_named_on_every_route",
     "test_readme.py::test_the_first_two_commands_reach_85_percent",
     "test_report.py::test_black_images_few_images_and_a_single_feature_are_reported_without_a_map[[]1-*",
     "test_report.py::test_black_images_few_images_and_a_single_feature_are_reported_without_a_map[[]2-24-*",
@@ -124,7 +132,9 @@ LONG = (
     "trainers/test_pretrain_workers.py::test_a_signal_stops_both_and_one_goes_on",
     "trainers/test_pretrain_workers.py::test_four_processes_and_strangers_at_their_ports",
     "trainers/test_pretrain_workers.py::test_two_devices",
+    "trainers/test_pretrain_workers.py::test_what_cannot_be_is_one_line_and_leaves_nothing[[]flags[01]-*",
     "trainers/test_reproduce.py::test_killed_twice_it_ends_with_the_same_report",
+    "training/test_checkpoints.py::test_every_flipped_bit_of_a_weight_is_detected",
     "training/test_long_runs.py::*",
     "training/test_provenance.py::test_a_plugin_whose_circuit_changed_is_refused",
 )
