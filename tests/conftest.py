@@ -99,6 +99,8 @@ LONG = (
     "search/test_search.py::test_a_killed_search_goes_on_in_the_step_of_its_trial",
     "search/test_search.py::test_ctrl_c_ends_a_search_and_says_how_to_go_on",
     "search/test_strangers.py::*",
+    "studies/test_noise.py::test_damaged_readings_are_refused",
+    "studies/test_noise.py::test_every_device_is_read_and_more_noise_is_a_larger_error",
     "studies/test_run.py::test_the_papers_protocol_is_added",
     "test_disks.py::test_a_probe_and_a_device_run_go_on_once_there_is_room",
     "test_disks.py::test_a_search_goes_on_once_there_is_room",
@@ -120,6 +122,7 @@ LONG = (
     "test_on_device.py::test_ready_weights_reach_a_device_and_are_drawn_in_a_copy",
     "test_package.py::test_the_installed_commands_go_from_images_to_a_report",
     "test_photos.py::test_a_folder_that_was_moved_is_named_on_every_route",
+    "test_photos.py::test_they_go_all_the_way",
     "test_readme.py::test_the_first_two_commands_reach_85_percent",
     "test_report.py::test_black_images_few_images_and_a_single_feature_are_reported_without_a_map[[]1-*",
     "test_report.py::test_black_images_few_images_and_a_single_feature_are_reported_without_a_map[[]2-24-*",
@@ -137,6 +140,7 @@ LONG = (
     "training/test_checkpoints.py::test_every_flipped_bit_of_a_weight_is_detected",
     "training/test_long_runs.py::*",
     "training/test_provenance.py::test_a_plugin_whose_circuit_changed_is_refused",
+    "training/test_provenance.py::test_a_search_does_not_go_on_with_other_images",
 )
 
 
