@@ -17,6 +17,7 @@ from qssl_tf.training.provenance import layers_fingerprint
 from qssl_tf.training.runs import open_run
 
 SETTINGS: dict = {"width": 2, "layers": 1, "batch_size": 8, "steps": 2, "probe_epochs": 2}
+pytestmark = pytest.mark.usefixtures("own_words")
 FLAGS = [f"--{name.replace('_', '-')}={value}" for name, value in SETTINGS.items()]
 
 
