@@ -128,6 +128,7 @@ def test_choices_are_the_tables():
     from qssl_tf.models.encoders import ANGLE_BOUNDS, ENCODERS
     from qssl_tf.models.heads import HEADS
     from qssl_tf.models.learning_rates import SCHEDULES
+    from qssl_tf.models.precision import PRECISIONS
     from qssl_tf.quantum.ansatze import ANSATZE
     from qssl_tf.quantum.encodings import ENCODINGS
     from qssl_tf.quantum.measurement import GRADIENTS
@@ -145,6 +146,7 @@ def test_choices_are_the_tables():
         "gradient": GRADIENTS,
         "simulator": SIMULATORS,
         "schedule": SCHEDULES,
+        "precision": PRECISIONS,
         "noise_level": LEVELS,
         "probe_protocol": PROTOCOLS,
     }

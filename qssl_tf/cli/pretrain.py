@@ -18,7 +18,6 @@ from qssl_tf.files.latest import point_newest
 from qssl_tf.files.lock import locked
 from qssl_tf.files.write import sweep
 from qssl_tf.interrupts import how_to_go_on
-from qssl_tf.training.metadata import check_simulator
 from qssl_tf.training.runs import PARTS, Run, check_open_to_training, newest_run, open_run, versions
 
 
@@ -134,6 +133,8 @@ def to_resume(arguments) -> Run | None:
     given += [f"--{name}" for name in ("preset", "config", "name") if getattr(arguments, name) is not None]
     if given:
         raise UserError(f"--resume takes every setting from the run folder; leave out {', '.join(given)}.")
+    from qssl_tf.training.metadata import check_simulator  # loads pydantic, for which --help need not wait
+
     run = open_run(Path(arguments.resume)) if arguments.resume else newest_run(arguments.runs_dir)
     check_open_to_training(run)
     check_simulator(run)
