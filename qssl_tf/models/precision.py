@@ -19,14 +19,15 @@ BFLOAT16_INSTRUCTIONS = ("avx512_bf16", "amx_bf16", "bf16")
 
 @contextmanager
 def built_in(precision: str) -> Iterator[None]:
-    """Build the layers of the block in a precision, including those of a user's own encoder.
+    """Build the layers of the block in a precision, including those of a user's own encoder; also as a decorator.
+
+    The policy that the user has set for models of their own counts before and after.
 
     Args:
-        precision: Key of PRECISIONS; float32 leaves the policy as the user has set it.
+        precision: Key of PRECISIONS.
     """
     before = keras.config.dtype_policy()
-    if precision != "float32":
-        keras.config.set_dtype_policy(PRECISIONS[precision])
+    keras.config.set_dtype_policy(PRECISIONS[precision])
     try:
         yield
     finally:

@@ -284,6 +284,7 @@ def _optimizer(config: Config, steps: int | None) -> keras.optimizers.Optimizer:
     return keras.optimizers.LossScaleOptimizer(optimizer) if scales_loss(config.precision) else optimizer
 
 
+@built_in("float32")
 def build_simclr(
     config: Config,
     image_shape: tuple[int, int, int],

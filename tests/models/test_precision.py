@@ -107,6 +107,19 @@ def test_float64_is_not_shortened():
     assert encoder(views()[0]).dtype == tf.float64
 
 
+def test_settings_count_and_not_the_policy_of_the_users_own_models():
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        model = small_model()
+        assert keras.config.dtype_policy().name == "mixed_bfloat16"
+    finally:
+        keras.config.set_dtype_policy(before)
+    parts = (*model.encoder.layers, model.head, *model.projector.layers)
+    assert {layer.compute_dtype for layer in parts} == {"float32"}
+    np.testing.assert_array_equal(model(views()[0]), small_model()(views()[0]))
+
+
 def test_a_scaled_loss_takes_the_steps_of_the_loss(digits_data):
     plain, scaled = small_model(), small_model()
     scaled.optimizer = keras.optimizers.LossScaleOptimizer(AdamL2(1e-3, l2=1e-6, epsilon=1e-8))
