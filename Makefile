@@ -21,7 +21,9 @@ CHOOSE := 'import platform as p, sys; v = sys.version_info; print("constraints.t
 # The newest TensorFlow, without TensorFlow Quantum, beside .venv.
 NEWEST := .venv-newest
 NEWEST_STAMP := $(NEWEST)/.installed
-NEWEST_TESTS := tests/models tests/quantum tests/compiler tests/data tests/evaluation tests/training tests/test_without_tfq.py tests/trainers/test_newest.py
+NEWEST_TESTS := tests/models tests/quantum tests/compiler tests/data tests/evaluation tests/training tests/test_without_tfq.py
+# The commands in a row, which other tests run in .venv, so that it is a long one there.
+NEWEST_COMMANDS := tests/trainers/test_newest.py
 
 .DEFAULT_GOAL := help
 .PHONY: help install pretrain linear-eval search ibmq-infer reproduce bench bench-peers tour snapshots tensorboard docs test $(PARTS) test-long test-all test-newest profile check format clean
@@ -102,7 +104,8 @@ profile: $(STAMP) ## Time all tests of make test, one part after the other, for 
 
 test-newest: $(NEWEST_STAMP) ## Build .venv-newest and run the core tests on the newest TensorFlow, without TensorFlow Quantum
 	@failed=0; for part in $(if $(ARGS),"$(ARGS)",$(NEWEST_TESTS)); do \
-	  $(NEWEST)/bin/python -m pytest $(WORKERS) -m "not long" $$part || failed=1; done; exit $$failed
+	  $(NEWEST)/bin/python -m pytest $(WORKERS) -m "not long" $$part || failed=1; done; \
+	$(if $(ARGS),,$(NEWEST)/bin/python -m pytest $(NEWEST_COMMANDS) || failed=1;) exit $$failed
 
 # By requirements, since on Python 3.12 the package itself would ask for TensorFlow Quantum.
 $(NEWEST_STAMP): pyproject.toml constraints-newest.txt

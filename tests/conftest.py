@@ -87,6 +87,11 @@ LONG = (
     "examples/test_examples.py::*[[]own_encoder]",
     "examples/test_tour.py::*[[]fresh]",
     "examples/test_tour.py::test_it_shows_the_same_kinds_of_things_each_time",
+    "models/test_gpu_ready.py::*[[]best]",
+    "models/test_gpu_ready.py::*[[]bfloat16]",
+    "models/test_gpu_ready.py::*[[]float16]",
+    "models/test_gpu_ready.py::*[[]paper]",
+    "models/test_precision.py::test_a_run_goes_on_to_the_bits_it_would_have_had[[]float32]",
     "models/test_quantum_head.py::test_expectations_are_cirqs_and_qiskits[[]xla-*-amplitude-*",
     "models/test_quantum_head.py::test_expectations_are_cirqs_and_qiskits[[]xla-*-angle_y-*",
     "models/test_quantum_head.py::test_expectations_are_cirqs_and_qiskits[[]xla-*-reuploading-*",
@@ -151,6 +156,7 @@ LONG = (
     "test_report.py::test_black_images_few_images_and_a_single_feature_are_reported_without_a_map[[]2-24-*",
     "test_terminals.py::test_a_closed_terminal_costs_no_step",
     "test_workflow.py::test_a_run_trains_in_a_thread_that_is_not_the_first",
+    "trainers/test_newest.py::*",
     "trainers/test_pretrain.py::test_a_full_disk_ends_in_one_line_and_resumes",
     "trainers/test_pretrain.py::test_a_killed_run_resumes_to_the_same_bits",
     "trainers/test_pretrain.py::test_a_second_process_on_a_run_is_refused",
@@ -169,6 +175,7 @@ LONG = (
     "training/test_provenance.py::test_a_search_does_not_go_on_with_other_images",
     "training/test_provenance.py::test_runs_without_recorded_fingerprints_are_read",
     "training/test_session.py::test_noise_that_was_sampled_before_is_named[[]0.1.0-none]",
+    "training/test_views_in_step.py::test_the_run_learns_the_same[[]one program]",
 )
 
 

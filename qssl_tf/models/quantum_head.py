@@ -8,6 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from qssl_tf import tf32
 from qssl_tf.arguments import unknown_argument
 from qssl_tf.config import checked
 from qssl_tf.distributed.replicas import replica_number, view_count
@@ -101,6 +102,7 @@ class QuantumHead(circuit_layer()):  # type: ignore[misc]
     ):
         """Build the circuit and the weights."""
         _check_keras_arguments(kwargs)
+        tf32.switch_off()
         width, layers, shots = checked("width", width), checked("layers", layers), checked("shots", shots)
         seed = None if seed is None else checked("seed", seed)
         names = {"ansatz": ansatz, "encoding": encoding, "observables": observables, "gradient": gradient}
