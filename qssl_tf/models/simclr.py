@@ -100,7 +100,8 @@ class SimCLR(keras.Model):
         """
         encoder = self.encoder
         images = tf.TensorSpec((None, *encoder.input_shape[1:]), tf.float32)
-        return tf.function(lambda images: encoder(images, training=False)).get_concrete_function(images)
+        function = tf.function(lambda images: encoder(images, training=False), autograph=False)
+        return function.get_concrete_function(images)
 
     def uncompiled(self) -> "SimCLR":
         """Return an uncompiled model that shares the three parts, to save or load weights without the optimizer."""
