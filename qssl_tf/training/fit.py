@@ -134,6 +134,7 @@ def pretrain(
                 peers.pause()  # if a worker has failed, its message ends this process in one line
             raise
         finally:
+            model.make_views = None  # whoever has the model next gives it views
             for callback in [*callbacks, signal_callback]:
                 callback.release()
     return signal_callback.stopped_by

@@ -23,5 +23,7 @@ def test_the_run_learns_the_same(tmp_path, settings):
     within = q.pretrain(config=replace(SMALL, views_in_step=True, **settings), runs_dir=tmp_path, name="within")
     np.testing.assert_allclose(losses(within.folder), losses(ahead.folder), rtol=1e-4)
     assert open_run(within.folder).config.views_in_step
+    views = tuple(np.random.default_rng(0).uniform(size=(2, 32, 8, 8, 1)).astype("f"))
+    np.testing.assert_allclose(*(run.model.test_on_batch(*views)[0] for run in (within, ahead)), rtol=1e-4)
     accuracy = [q.linear_probe(run, probe_epochs=2).accuracy_last for run in (ahead, within)]
     assert abs(accuracy[0] - accuracy[1]) < 0.02 * 100
