@@ -27,6 +27,7 @@ CLASSES = {
     "RandomFlip": "data.geometric",
     "RandomGrayscale": "data.photometric",
     "RandomResizedCrop": "data.geometric",
+    "SharedLossScale": "models.optimizers",
     "SimCLR": "models.simclr",
     "TrigonometricFeatures": "models.heads",
 }

@@ -1,17 +1,19 @@
-"""Adam with L2 regularization in the gradient, as in PyTorch's Adam, not the decoupled weight decay of AdamW."""
+"""Adam with L2 regularization in the gradient, as in PyTorch's Adam, and loss scaling that replicas share."""
 
 from typing import Any
 
 import keras
 import tensorflow as tf
 
-from qssl_tf.distributed.replicas import replica_count
+from qssl_tf.distributed.replicas import replica_count, sum_over_replicas
 from qssl_tf.errors import UserError
 
 
 @keras.saving.register_keras_serializable(package="qssl_tf")
 class AdamL2(keras.optimizers.Adam):
     """Adam (arXiv:1412.6980) on the gradient plus `l2` times the weight, for all trainable weights.
+
+    So weight decay is not decoupled as in AdamW.
 
     Args:
         learning_rate: Step size or schedule.
@@ -78,6 +80,22 @@ class AdamL2(keras.optimizers.Adam):
     def get_config(self):
         """Return the constructor's arguments."""
         return super().get_config() | {"l2": self.l2}
+
+
+@keras.saving.register_keras_serializable(package="qssl_tf")
+class SharedLossScale(keras.optimizers.LossScaleOptimizer):
+    """Keras's loss scaling for float16, in which all replicas leave out a step if the gradients of one overflow.
+
+    Keras looks at the first replica of each process alone, before gradients are summed. An overflow on another one would
+    reach all weights, and workers that disagree would wait for each other.
+    """
+
+    def check_finite(self, grads):
+        """Return whether all gradients are finite on all replicas."""
+        finite = super().check_finite(grads)
+        if replica_count() == 1:
+            return finite
+        return sum_over_replicas(tf.cast(tf.logical_not(finite), tf.float32)) == 0.0
 
 
 def _pad_taps(part: tf.Tensor, taps: tuple[slice, slice], shape: tf.TensorShape) -> tf.Tensor:

@@ -21,7 +21,7 @@ from qssl_tf.models.heads import build_head, head_inputs
 from qssl_tf.models.initializers import SeedStream, dense
 from qssl_tf.models.learning_rates import SCHEDULES
 from qssl_tf.models.losses import NTXent, contrastive_accuracy
-from qssl_tf.models.optimizers import AdamL2
+from qssl_tf.models.optimizers import AdamL2, SharedLossScale
 from qssl_tf.models.precision import at_least_float32, built_in, scales_loss
 from qssl_tf.models.sizes import refuse_batch_beyond_memory, refuse_beyond_file, refuse_beyond_memory
 from qssl_tf.models.whole_step import compile_by_xla
@@ -282,7 +282,7 @@ def _projector(config: Config, features: int) -> keras.Model:
 def _optimizer(config: Config, steps: int | None) -> keras.optimizers.Optimizer:
     rate = SCHEDULES[config.schedule](config, steps or config.steps or 1)
     optimizer = AdamL2(rate, l2=config.weight_decay, epsilon=1e-8)
-    return keras.optimizers.LossScaleOptimizer(optimizer) if scales_loss(config.precision) else optimizer
+    return SharedLossScale(optimizer) if scales_loss(config.precision) else optimizer
 
 
 @built_in("float32")

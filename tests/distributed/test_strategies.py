@@ -18,7 +18,7 @@ def compared(script, case, *names):
 
 @pytest.fixture(scope="module", **CASES)
 def found(request, script):
-    return compared(script, request.param, "nt-xent", "images", "vectors", "kernels", "shots")
+    return compared(script, request.param, "nt-xent", "images", "vectors", "kernels", "scaled", "shots")
 
 
 @pytest.fixture(scope="module", **CASES)
@@ -45,6 +45,15 @@ def test_batch_norm_over_all_rows(found, inputs):
 def test_gradients_of_kernels_that_lie_on_padding_are_summed(found):
     """Only the taps that meet pixels are sent: two steps of the optimizer end where those on the whole sum do."""
     assert found["kernels"]["weights"] < 5e-7 and found["kernels"]["way"] > 1e-3
+
+
+def test_a_scaled_loss_leaves_a_step_out_wherever_it_overflows(found):
+    """Plain Adam on the sum of the gradients is the judge; then each replica overflows once, and halves the scale."""
+    scaled = found["scaled"]
+    moved = {name: value for name, value in scaled.items() if name.startswith("moved")}
+    assert scaled["weights"] < 1e-6 and len(moved) in (2, 4)
+    assert set(moved.values()) == {0.0}
+    assert scaled["scale"] == 2.0 ** (15 - len(moved))
 
 
 @pytest.mark.parametrize("simulator", ["tfq", "xla"])

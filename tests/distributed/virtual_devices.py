@@ -11,6 +11,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -28,7 +29,7 @@ from qssl_tf.distributed.replicas import gather, stacked_views  # noqa: E402
 from qssl_tf.models.batch_norm import BatchNormalization  # noqa: E402
 from qssl_tf.models.convolution import Conv2D  # noqa: E402
 from qssl_tf.models.losses import NTXent  # noqa: E402
-from qssl_tf.models.optimizers import AdamL2  # noqa: E402
+from qssl_tf.models.optimizers import AdamL2, SharedLossScale  # noqa: E402
 from qssl_tf.models.quantum_head import QuantumHead  # noqa: E402
 
 RNG = np.random.default_rng(0)
@@ -146,6 +147,31 @@ def compare_kernels():
     return {"weights": distance(alone, together), "way": distance(alone, start)}
 
 
+def compare_scaled():
+    """Steps of a scaled loss beside plain ones on the sum of the gradients; then one replica alone overflows."""
+    parts, start = RNG.normal(size=(REPLICAS, 5)).astype("f"), RNG.normal(size=5).astype("f")
+    with STRATEGY.scope():
+        weight = keras.Variable(start)
+        scaled = SharedLossScale(AdamL2(0.01, epsilon=1e-8), initial_scale=2.0**15)
+        scaled.build([weight])
+    plain = keras.Variable(start)
+    judge = keras.optimizers.Adam(0.01, epsilon=1e-8)
+
+    def step(gradients):
+        STRATEGY.run(tf.function(lambda gradient: scaled.apply([gradient], [weight])), args=(shares(gradients),))
+
+    for _ in range(2):
+        step((2.0**15 * parts).ravel())
+        judge.apply([tf.constant(parts.sum(0))], [plain])
+    found, after = {"weights": distance(weight.numpy(), plain.numpy())}, weight.numpy()
+    for number in range(REPLICAS):
+        overflowed = (2.0**15 * parts).astype("f")
+        overflowed[number, 0] = np.inf
+        step(overflowed.ravel())
+        found[f"moved by the overflow of replica {number}"] = distance(weight.numpy(), after)
+    return found | {"scale": float(scaled.dynamic_scale.numpy())}
+
+
 def compare_shots(simulator):
     """Every replica measures the same angles, whose expectations are known: RX(angle) gives <Z> = cos(angle)."""
     shots, angles = 500, RNG.uniform(0.3, 2.8, (64, 4)).astype(np.float32)
@@ -217,6 +243,7 @@ COMPARED = {
     "images": lambda: compare_batch_norm((64, 6, 5, 3)),
     "vectors": lambda: compare_batch_norm((64, 7)),
     "kernels": compare_kernels,
+    "scaled": compare_scaled,
     "shots": lambda: {simulator: compare_shots(simulator) for simulator in ("tfq", "xla")},
     "views": lambda: {str(settings): compare_views(settings) for settings in MEASURED},
     "training": compare_training,
