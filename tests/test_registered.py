@@ -13,7 +13,7 @@ from qssl_tf.models.convolution import Conv2D
 from qssl_tf.models.encoders import BoundedAngle, CentredAngle
 from qssl_tf.models.heads import TrigonometricFeatures
 from qssl_tf.models.losses import NTXent
-from qssl_tf.models.optimizers import AdamL2
+from qssl_tf.models.optimizers import AdamL2, SharedLossScale
 from qssl_tf.models.quantum_head import QuantumHead
 from qssl_tf.models.simclr import SimCLR, build_simclr
 
@@ -32,13 +32,14 @@ INSTANCES = {
     "TrigonometricFeatures": lambda: TrigonometricFeatures(),
     "NTXent": lambda: NTXent(0.3),
     "AdamL2": lambda: AdamL2(0.02, l2=0.5),
+    "SharedLossScale": lambda: SharedLossScale(AdamL2(0.02, l2=0.5), initial_scale=1024.0, dynamic_growth_steps=5),
     "QuantumHead": lambda: QuantumHead(
         3, "all_to_all", 2, "angle_y", "z_zz", 50, "spsa", "readout=0.1", "layer", True, "tfq", seed=4
     ),
     "SimCLR": lambda: build_simclr(Config(width=3), (8, 8, 1), augment.AUGMENTATIONS["digits"](8)).uncompiled(),
 }
 # Their arguments are Keras objects, or their parents' own.
-NOT_PLAIN = ("AdamL2", "SimCLR", "Augmentation", "BatchNormalization", "Conv2D")
+NOT_PLAIN = ("AdamL2", "SharedLossScale", "SimCLR", "Augmentation", "BatchNormalization", "Conv2D")
 
 
 def test_the_table_is_complete():

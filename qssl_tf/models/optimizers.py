@@ -86,8 +86,8 @@ class AdamL2(keras.optimizers.Adam):
 class SharedLossScale(keras.optimizers.LossScaleOptimizer):
     """Keras's loss scaling for float16, in which all replicas leave out a step if the gradients of one overflow.
 
-    Keras looks at the first replica of each process alone, before gradients are summed. An overflow on another one would
-    reach all weights, and workers that disagree would wait for each other.
+    Keras looks at the first replica of each process alone, before gradients are summed. An overflow on another one
+    would reach all weights, and workers that disagree would wait for each other.
     """
 
     def check_finite(self, grads):
