@@ -194,6 +194,7 @@ def pytest_collection_modifyitems(items):
 
 # Tests of what TensorFlow Quantum does, or of what is refused beside it alone; others that name it skip by themselves.
 NEEDS_TFQ = (
+    "compiler/test_twin.py::test_what_cannot_be_is_said_in_one_line[[]arguments[357]-*",
     "models/test_whole_step.py::test_tensorflow_quantum_is_refused",
     "quantum/test_gradient_rules.py::test_the_head_runs_as_many_circuits",
     "quantum/test_noise.py::test_bad_combinations[[]options[3-6]-*",
