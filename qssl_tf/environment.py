@@ -24,8 +24,9 @@ OLD_TENSORFLOW = (
 )
 TESTED = {"tensorflow": "2.18.1, 2.20.0 and 2.21.0"}  # where not every version of a range was
 WITH_TFQ = (platform.system(), platform.machine()) == ("Linux", "x86_64") and sys.version_info < (3, 13)  # its wheels
-CONSTRAINTS = "constraints.txt" if WITH_TFQ else "constraints-newest.txt"
-REMEDY = f"run `make install`, or `pip install -c {CONSTRAINTS} -e .`"
+# The versions that were tested; those of constraints-newest.txt need Python 3.12.
+CONSTRAINTS = "-c constraints.txt " if WITH_TFQ else "-c constraints-newest.txt " if sys.version_info >= (3, 12) else ""
+REMEDY = f"run `make install`, or `pip install {CONSTRAINTS}-e .`"
 
 
 class EnvironmentProblem(UserError, ImportError):

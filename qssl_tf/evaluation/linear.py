@@ -46,7 +46,7 @@ def fit_linear(
     """
     rng = np.random.default_rng((seed, 3))
     count, _, width = test_features.shape
-    layer = dense(classes, width, SeedStream(seed, part=3))
+    layer = dense(classes, width, SeedStream(seed, part=3), dtype="float32")  # whatever policy the user has set
     layer.build((None, width))
     kernel = keras.Variable(np.repeat(layer.kernel.numpy()[None], count, axis=0))  # (k, features, classes)
     bias = keras.Variable(np.repeat(layer.bias.numpy()[None, None], count, axis=0))  # (k, 1, classes)

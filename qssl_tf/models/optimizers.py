@@ -45,12 +45,13 @@ class AdamL2(keras.optimizers.Adam):
         except AttributeError:  # these are no public names of Keras; its own step is only slower
             return super().update_step(gradient - penalty, variable, learning_rate)
         step = tf.cast(self.iterations + 1, gradient.dtype)
+        beta_1, beta_2 = (tf.constant(beta, gradient.dtype) for beta in (self.beta_1, self.beta_2))
         tf.raw_ops.ResourceApplyAdam(
             var=_handle(variable),
             m=_handle(momentum),
             v=_handle(velocity),
-            beta1_power=tf.pow(self.beta_1, step),
-            beta2_power=tf.pow(self.beta_2, step),
+            beta1_power=tf.pow(beta_1, step),
+            beta2_power=tf.pow(beta_2, step),
             lr=tf.cast(learning_rate, gradient.dtype),
             beta1=self.beta_1,
             beta2=self.beta_2,

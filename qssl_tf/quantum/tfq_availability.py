@@ -45,7 +45,7 @@ def obstacle() -> str | None:
 
 @functools.cache
 def _loaded() -> tuple[ModuleType | None, str | None]:
-    """Return the module and None, or None and why not; one that is installed in vain is spoken of, once."""
+    """Return the module and None, or None and why not; warn once of one that is installed and cannot be used."""
     why = obstacle()
     if why is None:
         try:

@@ -1,20 +1,22 @@
 import keras
 import numpy as np
+import pytest
 import tensorflow as tf
 from tensorflow.python.eager import context
 
 from qssl_tf.models.optimizers import AdamL2
 
 
-def test_the_penalty_goes_through_the_moments():
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_the_penalty_goes_through_the_moments(dtype):
     """Adam written out (arXiv:1412.6980, Algorithm 1) on gradient + l2 * weight."""
     rng = np.random.default_rng(0)
     start, gradients = rng.normal(size=5), rng.normal(size=(6, 5))
-    variable = keras.Variable(start, dtype="float32")
+    variable = keras.Variable(start, dtype=dtype)
     optimizer = AdamL2(0.01, l2=0.3, epsilon=1e-8)
     weight, m, v = start.copy(), np.zeros(5), np.zeros(5)
     for step, gradient in enumerate(gradients, start=1):
-        optimizer.apply([keras.ops.convert_to_tensor(gradient, "float32")], [variable])
+        optimizer.apply([keras.ops.convert_to_tensor(gradient, dtype)], [variable])
         g = gradient + 0.3 * weight
         m, v = 0.9 * m + 0.1 * g, 0.999 * v + 0.001 * g * g
         weight -= 0.01 * (m / (1 - 0.9**step)) / (np.sqrt(v / (1 - 0.999**step)) + 1e-8)
