@@ -1,6 +1,5 @@
 """SimCLR as a Keras model: encoder, head and projector, with a training step on pairs of views."""
 
-import functools
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -73,6 +72,7 @@ class SimCLR(keras.Model):
         self.loss_mean = keras.metrics.Mean(name="loss")
         self.accuracy_mean = keras.metrics.Mean(name="contrastive_accuracy")
         self.step_logs = False
+        self._compiled_encoder: Callable[[tf.Tensor], tf.Tensor] | None = None
         self.make_views: Callable[..., tuple[tf.Tensor, tf.Tensor]] | None = None  # of what is fitted, in the step
         # XLA makes the encoder's step several times slower on CPU, and TFQ has no XLA kernels.
         self.supports_jit = False
@@ -92,16 +92,18 @@ class SimCLR(keras.Model):
     def _maybe_symbolic_build(self, iterator=None, data_batch=None):
         """Do nothing, as all is built; under a strategy, Keras would consume a batch and fail on pairs of views."""
 
-    @functools.cached_property
-    def encode(self) -> Callable[[tf.Tensor], tf.Tensor]:
-        """Compiled function (images) -> the encoder's angles in inference mode, shape (n, width).
+    def encode(self, images: tf.Tensor) -> tf.Tensor:
+        """Return the encoder's angles in inference mode, shape (n, width), by a compiled function.
 
-        It is traced once for all batch sizes, since TensorFlow warns of retracing if many models share a function.
+        It is traced once for all batch sizes, since TensorFlow warns of retracing if many models share a function, and
+        not before it is called: Keras takes every property of a model in turn when it saves weights.
         """
-        encoder = self.encoder
-        images = tf.TensorSpec((None, *encoder.input_shape[1:]), tf.float32)
-        function = tf.function(lambda images: encoder(images, training=False), autograph=False)
-        return function.get_concrete_function(images)
+        if self._compiled_encoder is None:
+            encoder = self.encoder
+            images_spec = tf.TensorSpec((None, *encoder.input_shape[1:]), tf.float32)
+            function = tf.function(lambda images: encoder(images, training=False), autograph=False)
+            self._compiled_encoder = function.get_concrete_function(images_spec)
+        return self._compiled_encoder(images)
 
     def uncompiled(self) -> "SimCLR":
         """Return an uncompiled model that shares the three parts, to save or load weights without the optimizer."""

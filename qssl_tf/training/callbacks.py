@@ -5,6 +5,7 @@ import signal
 import sys
 import threading
 import time
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, fields
 from typing import Any
 
@@ -18,7 +19,14 @@ from qssl_tf.errors import UserError
 from qssl_tf.interrupts import STOPPING
 from qssl_tf.quantum.hilbert_space import PairGeometry, encoded_states, pair_geometry
 from qssl_tf.streams import free_bars
-from qssl_tf.training.checkpoints import check_finite, save_state, save_weights, smaller_steps
+from qssl_tf.training.checkpoints import (
+    check_finite,
+    save_state,
+    save_weights,
+    smaller_steps,
+    state_of,
+    write_state,
+)
 from qssl_tf.training.history import append_history, start_history
 from qssl_tf.training.runs import Run
 from qssl_tf.training.schedule import Schedule
@@ -134,8 +142,16 @@ class SignalCallback(StepCallback):
 class Checkpoints(SignalCallback):
     """Saves weights and state as scheduled, and at a clean stop.
 
-    After a signal, the current step is completed; then the state is saved and training stops.
+    After a signal, the current step is completed; then the state is saved and training stops. States, three times as
+    large as weights, are written beside the next steps. Whatever kept one from being written is raised at the next
+    checkpoint, or where training ends.
     """
+
+    def __init__(self, run: Run, schedule: Schedule, start: int):
+        """Prepare the thread that writes."""
+        super().__init__(run, schedule, start)
+        self.thread, self.written = ThreadPoolExecutor(1, "state"), Future[None]()
+        self.written.set_result(None)
 
     def on_train_begin(self, logs=None):
         """Save the initial weights, and install the signal handlers."""
@@ -148,13 +164,21 @@ class Checkpoints(SignalCallback):
     def after_step(self, step, logs):
         """Save weights and then the state, since the state of a step implies that all weights up to it exist."""
         if self.schedule.keeps(step) or self.stopped_by:
+            self.written.result()
             check_finite(self.run, self.model, step)  # the loss only checked the weights before this step
         if self.schedule.keeps(step):
             save_weights(self.run, self.model, step)
         if self.schedule.keeps(step) or self.stopped_by:
-            save_state(self.run, self.model, step)
+            self.written = self.thread.submit(write_state, self.run, state_of(self.run, self.model, step))
+        if self.stopped_by or step == self.schedule.steps:
+            self.written.result()
         if self.stopped_by:
             raise TrainingStopped
+
+    def release(self):
+        """Let the thread write what it has, and end it."""
+        self.thread.shutdown()
+        super().release()
 
 
 class Follower(SignalCallback):

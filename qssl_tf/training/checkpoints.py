@@ -136,14 +136,24 @@ def _checksum(file: h5py.File) -> str:
 
 
 def save_state(run: Run, model: SimCLR, step: int) -> None:
-    """Save everything that the next step depends on: weights, batch statistics, optimizer and step.
+    """Save everything that the next step depends on, see `state_of`."""
+    write_state(run, state_of(run, model, step))
 
-    The state before it is kept as a backup. The record contains a checksum of the history up to this step.
+
+def state_of(run: Run, model: SimCLR, step: int) -> dict[str, np.ndarray]:
+    """Return copies of weights, batch statistics and optimizer, with a record of the step and the settings.
+
+    The record contains a checksum of the history up to this step.
     """
     variables = [*model.variables, *model.optimizer.variables]
-    arrays = {f"{index:04d}": variable.numpy() for index, variable in enumerate(variables)}
     record = {"step": step, "config": run.config.to_dict(), "history": history_checksum(run.history, step)}
-    content = npz({"record": np.array(json.dumps(record)), **arrays})
+    arrays = {f"{index:04d}": variable.numpy() for index, variable in enumerate(variables)}
+    return {"record": np.array(json.dumps(record)), **arrays}
+
+
+def write_state(run: Run, state: dict[str, np.ndarray]) -> None:
+    """Write what `state_of` returned, and keep the state before it as a backup."""
+    content = npz(state)
     if run.history.exists():
         with open(open_handle(run.history, os.O_RDONLY), "rb") as table:
             os.fsync(table.fileno())  # before the state that contains its checksum, in case of a power failure

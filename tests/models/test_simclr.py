@@ -138,6 +138,14 @@ def test_the_train_step_is_traced_once(digits_data):
     assert not model.jit_compile
 
 
+def test_saving_weights_traces_nothing(tmp_path, monkeypatch):
+    """Keras looks at every property of a model then, and a compiled function among them would cost a third of it."""
+    model, traced = small_model(), []
+    monkeypatch.setattr(tf, "function", lambda *arguments, **options: traced.append(arguments))
+    model.save_weights(tmp_path / "kept.weights.h5")
+    assert not traced
+
+
 def test_many_models_in_one_process_cause_no_retracing_warning(tensorflow_says):
     """TensorFlow counts traces per line of code, not per model: probing five runs must not look like a leak."""
     for seed in range(8):
