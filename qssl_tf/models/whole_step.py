@@ -1,10 +1,12 @@
 """The whole training step compiled by XLA, as one program."""
 
+import re
+
 import keras
 import tensorflow as tf
 
 from qssl_tf.commands import argument
-from qssl_tf.errors import UserError
+from qssl_tf.errors import UserError, reason
 
 
 def compile_by_xla(model: keras.Model) -> None:
@@ -31,3 +33,20 @@ def compile_by_xla(model: keras.Model) -> None:
     for part in (model.head, model):
         part.supports_jit = True  # both say no by themselves: Keras would choose XLA wherever there is a GPU
     model.jit_compile = True
+
+
+def refuse_uncompilable(error: tf.errors.OpError) -> None:
+    """Say in one line that XLA cannot compile a part of the step, if that is what an error of TensorFlow says.
+
+    Raises:
+        UserError: It is.
+    """
+    if "tf2xla conversion failed" not in error.message:
+        return
+    without = sorted(set(re.findall(r"No registered '(\w+)' OpKernel for XLA", error.message)))
+    said = re.search(r"<stack traces unavailable>\s+(.+)", error.message)  # and then what XLA says of a node
+    why = f"it has nothing for {', '.join(without)}" if without else said[1] if said else reason(error)
+    raise UserError(
+        f"{argument('xla_step', True)} needs a step that XLA can compile as a whole, with an encoder of your own as "
+        f"well; {why}. Leave it out, or change that part."
+    ) from None

@@ -14,6 +14,7 @@ from qssl_tf.data.pipeline import drawn_batches, pair_maker, view_pairs
 from qssl_tf.distributed.peers import Peers
 from qssl_tf.models.precision import in_float32
 from qssl_tf.models.simclr import SimCLR, build_simclr
+from qssl_tf.models.whole_step import refuse_uncompilable
 from qssl_tf.training.callbacks import (
     Checkpoints,
     Follower,
@@ -129,7 +130,8 @@ def pretrain(
                 model.fit(pairs, steps_per_epoch=steps, shuffle=False, verbose=0, callbacks=all_callbacks)
         except TrainingStopped:
             pass
-        except tf.errors.OpError:
+        except tf.errors.OpError as error:
+            refuse_uncompilable(error)
             if peers is not None:
                 peers.pause()  # if a worker has failed, its message ends this process in one line
             raise

@@ -2,14 +2,16 @@
 
 from dataclasses import replace
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
 import qssl_tf as q
 from qssl_tf.data.augment import augmentation
+from qssl_tf.errors import UserError
 from qssl_tf.models.simclr import build_simclr
-from qssl_tf.models.whole_step import compile_by_xla
+from qssl_tf.models.whole_step import compile_by_xla, refuse_uncompilable
 
 SMALL = q.Config(width=2, layers=1, batch_size=16)
 SHAPE = (8, 8, 1)
@@ -35,6 +37,40 @@ def steps_of(config, count=3):
 def test_the_compiled_step_learns_as_the_other(head):
     config = replace(SMALL, **HEADS[head])
     np.testing.assert_allclose(steps_of(replace(config, xla_step=True)), steps_of(config), rtol=1e-4)
+
+
+class Unsuited(keras.layers.Layer):
+    """Adds nothing to images, by way of a text."""
+
+    def call(self, images):
+        return images + 0.0 * tf.cast(tf.strings.length(tf.as_string(tf.reduce_sum(images))), tf.float32)
+
+
+def test_what_xla_cannot_compile_is_said_in_a_line(tmp_path, own_words):
+    @q.register_encoder("unsuited")
+    def unsuited(image_shape):
+        return keras.Sequential([keras.Input(image_shape), Unsuited(), keras.layers.Flatten()])
+
+    with pytest.raises(UserError) as told:
+        q.pretrain(config=replace(SMALL, encoder="unsuited", steps=1, xla_step=True), runs_dir=tmp_path)
+    assert str(told.value) == (
+        "`xla_step=True` needs a step that XLA can compile as a whole, with an encoder of your own as well; it has "
+        "nothing for AsString. Leave it out, or change that part."
+    )
+
+
+def test_so_is_a_shape_that_depends_on_values():
+    function = tf.function(lambda count: tf.range(count) + 1, jit_compile=True)
+    with pytest.raises(tf.errors.OpError) as raised:
+        function(tf.constant(-3))
+    with pytest.raises(UserError, match="own as well; Requires start <= limit .*. Leave it out, or change that part.$"):
+        refuse_uncompilable(raised.value)
+
+
+def test_other_errors_of_tensorflow_are_not_xlas():
+    with pytest.raises(tf.errors.InvalidArgumentError) as raised:
+        tf.reshape(tf.zeros(3), (2, 2))
+    refuse_uncompilable(raised.value)
 
 
 def test_other_weights_are_not_compiled_again():
