@@ -190,7 +190,8 @@ def restore_state(run: Run, model: SimCLR) -> int:
     try:
         record, arrays = read_state(run.state)
         check_same_config(run.state, json.dumps(record["config"]), run.config)
-        model.optimizer.build(model.trainable_variables)
+        if not model.optimizer.built:  # Keras's loss scaling would make its variables once more
+            model.optimizer.build(model.trainable_variables)
         variables = [*model.variables, *model.optimizer.variables]
         if len(variables) != len(arrays):
             raise ValueError(f"{len(arrays)} arrays for {len(variables)} variables")

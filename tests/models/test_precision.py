@@ -144,10 +144,12 @@ def test_a_step_whose_gradient_overflows_is_left_out_and_the_scale_halved():
     assert any(np.any(w.numpy() != start) for w, start in zip(model.trainable_variables, before, strict=True))
 
 
-@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
-def test_a_run_goes_on_to_the_bits_it_would_have_had(dtype, tmp_path, digits_data):
-    whole = q.pretrain(config=dataclasses.replace(SMALL, precision=dtype), runs_dir=tmp_path, name="whole")
-    half = q.pretrain(config=dataclasses.replace(SMALL, precision=dtype), runs_dir=tmp_path, name="half")
+@pytest.mark.parametrize("views_in_step", [False, True], ids=["views-before", "views-in-step"])
+@pytest.mark.parametrize("xla_step", [False, True], ids=["keras-step", "xla-step"])
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float16"])
+def test_a_run_goes_on_to_the_bits_it_would_have_had(dtype, xla_step, views_in_step, tmp_path, digits_data):
+    config = dataclasses.replace(SMALL, precision=dtype, xla_step=xla_step, views_in_step=views_in_step)
+    whole, half = (q.pretrain(config=config, runs_dir=tmp_path, name=name) for name in ("whole", "half"))
     run = open_run(half.folder)
     run.state.unlink()
     run.previous_state.rename(run.state)  # of step 2
