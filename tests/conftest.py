@@ -44,6 +44,7 @@ def run_script(*arguments: object, timeout: float = 300, **environment: str) -> 
 # or pages of what a shorter test does with some. Patterns of test names below `tests/`. `make test` leaves them out,
 # `make test-long` runs them.
 LONG = (
+    "examples/test_cluster.py::*",
     "models/test_precision.py::test_a_run_goes_on_to_the_bits_it_would_have_had[[]*-xla-step-*",
     "models/test_precision.py::test_a_run_goes_on_to_the_bits_it_would_have_had[[]*16-keras-step-views-before]",
     "models/test_precision.py::test_a_run_goes_on_to_the_bits_it_would_have_had[[]*32-keras-step-views-in-step]",

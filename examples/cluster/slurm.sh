@@ -1,0 +1,17 @@
+#!/bin/bash
+#SBATCH --job-name=qssl
+#SBATCH --nodes=2
+#SBATCH --ntasks-per-node=1
+#SBATCH --time=01:00:00
+#SBATCH --signal=TERM@120
+# One run on all nodes of a job. Submit it in a folder that all nodes see: sbatch slurm.sh FLAGS OF qssl pretrain
+# Two minutes before its time is up, Slurm sends TERM: the run then keeps its state, and sbatch slurm.sh --resume RUN
+# goes on.
+set -euo pipefail
+first_port=${FIRST_PORT:-9851}
+# Slurm lists nodes in the order of its task numbers. Each worker has a port of its own.
+WORKERS=$(scontrol show hostnames "$SLURM_JOB_NODELIST" |
+  awk -v port="$first_port" '{ printf "%s%s:%d", (NR > 1 ? "," : ""), $1, port + NR - 1 }')
+export WORKERS
+srun --kill-on-bad-exit=1 bash -c '
+  exec qssl pretrain --strategy multi_worker --workers "$WORKERS" --worker-number "$SLURM_PROCID" "$@"' qssl "$@"
