@@ -8,8 +8,8 @@ CODE := qssl_tf trainers tuning benchmarks docs examples tests setup.py
 PEERS := .peers
 WORKERS := --numprocesses 2 --dist loadfile --no-loadscope-reorder
 # A process keeps what XLA compiled until it ends, so each part of the suite has one of its own: 3 GB at most.
-COUNT := 12
-PARTS := $(foreach number,1 2 3 4 5 6 7 8 9 10 11 12,part-$(number))
+COUNT := 8
+PARTS := $(foreach number,1 2 3 4 5 6 7 8,part-$(number))
 AT_ONCE := --no-print-directory --keep-going --jobs 2 $(if $(filter output-sync,$(.FEATURES)),--output-sync)
 # What this make was told is not for those that tests start; a folder of a test that failed is kept.
 TEST = unset MAKEFLAGS MFLAGS MAKELEVEL; $(PY) -m pytest -m "not long" $(QUICK)
