@@ -11,7 +11,7 @@ from timing import medians
 
 from qssl_tf.config import Config
 from qssl_tf.data.augment import augmentation
-from qssl_tf.models.simclr import build_simclr
+from qssl_tf.models.build import build_simclr
 from qssl_tf.presets import PRESETS
 
 IMAGES = {"digits": (8, 8, 1), "best": (32, 32, 3), "paper": (32, 32, 3)}

@@ -13,8 +13,8 @@ from qssl_tf.config import Config
 from qssl_tf.data.augment import augmentation
 from qssl_tf.data.pipeline import as_float, view_pairs
 from qssl_tf.data.sources import digits
+from qssl_tf.models.build import build_simclr
 from qssl_tf.models.quantum_head import QuantumHead
-from qssl_tf.models.simclr import build_simclr
 
 HEADS: dict[str, dict[str, Any]] = {
     "exact": {},

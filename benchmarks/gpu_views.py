@@ -12,7 +12,7 @@ from gpu_cases import IMAGES, named
 
 from qssl_tf.data.augment import augmentation
 from qssl_tf.data.pipeline import drawn_batches, pair_maker, view_pairs
-from qssl_tf.models.simclr import build_simclr
+from qssl_tf.models.build import build_simclr
 from qssl_tf.presets import PRESETS
 
 ROUNDS, STEPS = 7, 12  # rounds of so many steps

@@ -7,8 +7,8 @@ import tensorflow as tf
 from timing import compared, medians
 
 from qssl_tf.data.augment import augmentation
+from qssl_tf.models.build import build_simclr
 from qssl_tf.models.precision import why_slower
-from qssl_tf.models.simclr import build_simclr
 from qssl_tf.presets import PRESETS
 
 IMAGES = {"paper": (32, 32, 3), "best": (32, 32, 3), "digits": (8, 8, 1)}

@@ -10,7 +10,7 @@ from timing import compared, medians
 
 from qssl_tf.data.augment import augmentation
 from qssl_tf.models import encoders
-from qssl_tf.models.simclr import build_simclr
+from qssl_tf.models.build import build_simclr
 from qssl_tf.presets import PRESETS
 
 ARMS = {

@@ -29,7 +29,7 @@ _HOMES = {
     "UserError": "qssl_tf.errors",
     "augmentation": "qssl_tf.data.augment",
     "build_encoder": "qssl_tf.models.encoders",
-    "build_projector": "qssl_tf.models.simclr",
+    "build_projector": "qssl_tf.models.build",
     "draw_circuit": "qssl_tf.device.draw",
     "draw_run": "qssl_tf.reports.figures",
     "load_pretrained": "qssl_tf.evaluation.trained_run",

@@ -10,7 +10,7 @@ import qssl_tf as q
 from qssl_tf.config import Config
 from qssl_tf.data.augment import augmentation
 from qssl_tf.keras_classes import CLASSES
-from qssl_tf.models.simclr import build_simclr
+from qssl_tf.models.build import build_simclr
 
 
 def test_the_table_is_what_keras_knows_once_all_is_loaded():

@@ -9,13 +9,14 @@ import pytest
 from qssl_tf.config import Config
 from qssl_tf.data import augment, geometric, photometric
 from qssl_tf.models.batch_norm import BatchNormalization
+from qssl_tf.models.build import build_simclr
 from qssl_tf.models.convolution import Conv2D
 from qssl_tf.models.encoders import BoundedAngle, CentredAngle
 from qssl_tf.models.heads import TrigonometricFeatures
 from qssl_tf.models.losses import NTXent
 from qssl_tf.models.optimizers import AdamL2, SharedLossScale
 from qssl_tf.models.quantum_head import QuantumHead
-from qssl_tf.models.simclr import SimCLR, build_simclr
+from qssl_tf.models.simclr import SimCLR
 
 # One instance each, with no argument at its default.
 INSTANCES = {

@@ -5,7 +5,7 @@ import tensorflow as tf
 
 import qssl_tf as q
 from qssl_tf.data.augment import AUGMENTATIONS
-from qssl_tf.models.simclr import build_simclr
+from qssl_tf.models.build import build_simclr
 
 MAKERS = {
     "head": lambda: q.QuantumHead(2, layers=1),

@@ -17,8 +17,9 @@ from qssl_tf.errors import UserError, unknown_name
 from qssl_tf.evaluation.classifier import LinearFit
 from qssl_tf.evaluation.features import frozen_features
 from qssl_tf.evaluation.probe_files import read_classifier
+from qssl_tf.models.build import build_simclr
 from qssl_tf.models.precision import in_float32
-from qssl_tf.models.simclr import SimCLR, build_simclr
+from qssl_tf.models.simclr import SimCLR
 from qssl_tf.presets import PRESETS
 from qssl_tf.training.checkpoints import load_weights
 from qssl_tf.training.metadata import check_simulator, read_image_metadata

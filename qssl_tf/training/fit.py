@@ -12,8 +12,9 @@ from qssl_tf.data.augment import Augmentation, augmentation
 from qssl_tf.data.images import ImageData
 from qssl_tf.data.pipeline import drawn_batches, pair_maker, view_pairs
 from qssl_tf.distributed.peers import Peers
+from qssl_tf.models.build import build_simclr
 from qssl_tf.models.precision import in_float32
-from qssl_tf.models.simclr import SimCLR, build_simclr
+from qssl_tf.models.simclr import SimCLR
 from qssl_tf.models.whole_step import refuse_uncompilable
 from qssl_tf.training.callbacks import (
     Checkpoints,

@@ -17,7 +17,7 @@ from qssl_tf.evaluation.probe import probe, probe_steps
 from qssl_tf.evaluation.probe_files import read_probe
 from qssl_tf.evaluation.scores import confusion_matrix
 from qssl_tf.evaluation.trained_run import WEIGHTS
-from qssl_tf.models.simclr import build_simclr
+from qssl_tf.models.build import build_simclr
 from qssl_tf.training.runs import create_run
 
 SETTINGS = Config(width=4, layers=1, probe_epochs=6, head="identity")

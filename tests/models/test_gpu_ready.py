@@ -12,7 +12,7 @@ from tensorflow.python.framework import kernels
 
 from qssl_tf.data.augment import augmentation
 from qssl_tf.data.pipeline import pair_maker
-from qssl_tf.models.simclr import build_simclr
+from qssl_tf.models.build import build_simclr
 from qssl_tf.presets import PRESETS
 
 WIDE = (tf.float64, tf.complex128, tf.complex64)

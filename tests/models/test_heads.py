@@ -4,9 +4,9 @@ import pytest
 from qssl_tf.config import Config
 from qssl_tf.data.augment import augmentation
 from qssl_tf.data.pipeline import view_pairs
+from qssl_tf.models.build import build_simclr
 from qssl_tf.models.heads import HEADS, build_head
 from qssl_tf.models.quantum_head import QuantumHead
-from qssl_tf.models.simclr import build_simclr
 
 
 def parameters(head):

@@ -13,10 +13,10 @@ from qssl_tf.data.augment import AUGMENTATIONS
 from qssl_tf.errors import UserError
 from qssl_tf.models import precision
 from qssl_tf.models.batch_norm import BatchNormalization
+from qssl_tf.models.build import build_simclr
 from qssl_tf.models.convolution import Conv2D
 from qssl_tf.models.encoders import build_encoder
 from qssl_tf.models.optimizers import AdamL2
-from qssl_tf.models.simclr import build_simclr
 from qssl_tf.training.runs import open_run
 from qssl_tf.training.session import resumed_session
 

@@ -11,7 +11,7 @@ import qssl_tf as q
 from qssl_tf.data.augment import augmentation
 from qssl_tf.data.sources import load
 from qssl_tf.errors import UserError
-from qssl_tf.models.simclr import build_simclr
+from qssl_tf.models.build import build_simclr
 from qssl_tf.models.whole_step import compile_by_xla, refuse_uncompilable
 
 SMALL = q.Config(width=2, layers=1, batch_size=16)

@@ -4,7 +4,7 @@ import pytest
 from qssl_tf.data.augment import augmentation
 from qssl_tf.errors import UserError
 from qssl_tf.evaluation.published import published_accuracies
-from qssl_tf.models.simclr import build_simclr
+from qssl_tf.models.build import build_simclr
 from qssl_tf.presets import PRESETS
 from qssl_tf.studies.arms import ARMS, arm_config
 

@@ -1,0 +1,104 @@
+"""Building the model that settings describe: encoder, head, projector, optimizer and loss."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import keras
+from keras import layers
+
+from qssl_tf import tf32
+from qssl_tf.arguments import checks_arguments
+from qssl_tf.config import Config
+from qssl_tf.data.transform import RandomTransform
+from qssl_tf.models.batch_norm import BatchNormalization
+from qssl_tf.models.encoders import build_encoder
+from qssl_tf.models.heads import build_head, head_inputs
+from qssl_tf.models.initializers import SeedStream, dense
+from qssl_tf.models.learning_rates import SCHEDULES
+from qssl_tf.models.losses import NTXent
+from qssl_tf.models.optimizers import AdamL2, SharedLossScale
+from qssl_tf.models.precision import at_least_float32, built_in, scales_loss
+from qssl_tf.models.simclr import SimCLR
+from qssl_tf.models.sizes import refuse_batch_beyond_memory, refuse_beyond_file, refuse_beyond_memory
+from qssl_tf.models.whole_step import compile_by_xla
+from qssl_tf.quantum.simulators import refuse_training_beyond_memory
+
+
+@checks_arguments
+def build_projector(features: int, seed: int = 0, widths: Sequence[int] = ()) -> keras.Model:
+    """Return the projector: Dense without bias, batch norm and ReLU for each hidden layer, then a final Dense layer.
+
+    Args:
+        features: Number of outputs of the head.
+        seed: Seed of the weights.
+        widths: Widths of the layers, up to the embedding; if empty, two layers of `features`, as in the paper.
+    """
+    seeds, fan_in = SeedStream(seed, part=2), features
+    stack: list[layers.Layer] = [keras.Input((features,))]
+    *hidden, last = widths or (features, features)
+    for index, units in enumerate(hidden):
+        name = "hidden" if index == 0 else f"hidden{index + 1}"
+        stack += [
+            dense(units, fan_in, seeds, use_bias=False, name=name),
+            BatchNormalization(momentum=0.9, epsilon=1e-5, name=f"{name}_bn"),
+            layers.ReLU(name=f"{name}_relu"),
+        ]
+        fan_in = units
+    embedding = dense(last, fan_in, seeds, dtype=at_least_float32(), name="embedding")  # the loss compares directions
+    return keras.Sequential([*stack, embedding], name="projector")
+
+
+def _projector(config: Config, features: int) -> keras.Model:
+    """Return the projector of `config`, or the identity, which passes the head's outputs to the loss."""
+    if config.project:
+        return build_projector(features, config.seed, config.projector)
+    return keras.Sequential([keras.Input((features,)), layers.Identity(name="as_is")], name="projector")
+
+
+def _optimizer(config: Config, steps: int | None) -> keras.optimizers.Optimizer:
+    rate = SCHEDULES[config.schedule](config, steps or config.steps or 1)
+    optimizer = AdamL2(rate, l2=config.weight_decay, epsilon=1e-8)
+    return SharedLossScale(optimizer) if scales_loss(config.precision) else optimizer
+
+
+@built_in("float32")
+def build_simclr(
+    config: Config,
+    image_shape: tuple[int, int, int],
+    augmentation: RandomTransform,
+    steps: int | None = None,
+    weights: Path | None = None,
+) -> SimCLR:
+    """Return the compiled model that `config` describes.
+
+    Args:
+        config: The run's settings.
+        image_shape: Height, width and channels of the data set's images.
+        augmentation: The augmentation, which determines the size of the views.
+        steps: Number of training steps for the learning-rate schedule; None takes that of `config`.
+        weights: File from which weights will be loaded; None to initialize them.
+
+    Raises:
+        UserError: Settings with more weights than that file, or this machine, can hold; or that cannot be combined.
+    """
+    if weights is not None:
+        refuse_beyond_file(config, weights)
+    refuse_beyond_memory(config, training=weights is None)
+    tf32.switch_off()  # classical heads and the loss are compared with circuits
+    view_shape = augmentation.compute_output_shape((None, *image_shape))[1:]
+    head, inputs = build_head(config), head_inputs(config)
+    if weights is None and config.head == "quantum":
+        refuse_training_beyond_memory(config.width, head.row_bytes)
+    with built_in(config.precision):
+        encoder = build_encoder(config.encoder, view_shape, inputs, config.seed, config.angle_norm, config.angle_bound)
+    if weights is None:
+        refuse_batch_beyond_memory(config, encoder)
+    features = head.compute_output_shape((None, inputs))[-1]
+    with built_in(config.precision if config.project else "float32"):  # without layers there is nothing to shorten
+        projector = _projector(config, features)
+    model = SimCLR(encoder, head, projector, name="simclr")
+    model.compile(optimizer=_optimizer(config, steps), loss=NTXent(config.temperature))
+    if config.xla_step:
+        compile_by_xla(model)
+    model.optimizer.build(model.trainable_variables)  # or the first step would create variables, and be traced twice
+    return model
