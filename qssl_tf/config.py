@@ -90,6 +90,9 @@ class Config:
     # Contrastive training
     temperature: float = setting(0.2, "temperature of the NT-Xent loss", above=0.0)
     batch_size: int = setting(256, "images a step; each gives two views", low=2)
+    batch_statistics: str = setting(
+        "global", "rows that batch norm normalises together where replicas share a batch: all, or each replica's own"
+    )
     epochs: int = setting(100, "passes over the training images", low=1, high=1_000_000)
     steps: int | None = setting(None, "training steps, instead of epochs (none: by epochs)", low=1)
     learning_rate: float = setting(2e-3, "Adam's learning rate", above=0.0)

@@ -65,6 +65,7 @@ WORDS = {
     "noise_level": Words(("gate", "layer")),
     "simulator": Words(("auto", "tfq", "xla", "pauli")),
     "precision": Words(("float32", "bfloat16", "float16")),
+    "batch_statistics": Words(("global", "local")),
     "schedule": Words(("constant", "cosine")),
     "probe_protocol": Words(("cached", "paper", "clean")),
 }

@@ -262,6 +262,7 @@ LONG = (
     "trainers/test_pretrain_workers.py::test_a_signal_stops_both_and_one_goes_on",
     "trainers/test_pretrain_workers.py::test_four_processes_and_strangers_at_their_ports",
     "trainers/test_pretrain_workers.py::test_two_devices",
+    "trainers/test_pretrain_workers.py::test_two_processes_with_statistics_of_their_own",
     "trainers/test_pretrain_workers.py::test_what_cannot_be_is_one_line_and_leaves_nothing[[]flags[01]-*",
     "trainers/test_pretrain_workers.py::test_workers_with_other_settings_name_them",
     "trainers/test_reproduce.py::test_killed_twice_it_ends_with_the_same_report",

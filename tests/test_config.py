@@ -125,6 +125,7 @@ def test_choices_are_the_tables():
     from qssl_tf.data.augment import AUGMENTATIONS
     from qssl_tf.data.sources import SOURCES
     from qssl_tf.evaluation.probe import PROTOCOLS
+    from qssl_tf.models.batch_norm import BATCH_STATISTICS
     from qssl_tf.models.encoders import ANGLE_BOUNDS, ENCODERS
     from qssl_tf.models.heads import HEADS
     from qssl_tf.models.learning_rates import SCHEDULES
@@ -147,6 +148,7 @@ def test_choices_are_the_tables():
         "simulator": SIMULATORS,
         "schedule": SCHEDULES,
         "precision": PRECISIONS,
+        "batch_statistics": BATCH_STATISTICS,
         "noise_level": LEVELS,
         "probe_protocol": PROTOCOLS,
     }

@@ -119,6 +119,8 @@ def begin(run: Run, data, replicas: int, previous_state: bool, complete: bool) -
     if not complete:
         point_newest(run.folder)
     shared = f", shared by {replicas} replicas" if replicas > 1 else ""
+    if shared and run.config.batch_statistics == "local":
+        shared += ", each with batch statistics of its own"
     print(f"{run.folder}: {describe(run.config)} on {len(data.train)} images of {data.name}{shared}", flush=True)
     say_recipe(run.config, data.image_shape)
 

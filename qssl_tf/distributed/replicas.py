@@ -1,8 +1,9 @@
 """What replicas of a model under `tf.distribute` tell each other inside a step; alone, nothing is told or computed."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import tensorflow as tf
 
@@ -17,6 +18,25 @@ def stacked_views(count: int) -> Iterator[None]:
         yield
     finally:
         _here.views = 1
+
+
+@contextmanager
+def local_statistics(is_local: bool = True) -> Iterator[None]:
+    """Let the batch norms called inside take mean and variance of their replica's own rows, and send nothing.
+
+    Args:
+        is_local: If False, the block changes nothing.
+    """
+    before, _here.local = statistics_are_local(), is_local or statistics_are_local()
+    try:
+        yield
+    finally:
+        _here.local = before
+
+
+def statistics_are_local() -> bool:
+    """Return whether batch norms take the statistics of their replica's own rows."""
+    return getattr(_here, "local", False)
 
 
 def view_count() -> int:
@@ -38,6 +58,16 @@ def replica_number() -> tf.Tensor:
 def sum_over_replicas(values: tf.Tensor) -> tf.Tensor:
     """Return the sum of all replicas' `values`, which have equal shapes."""
     return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, values)
+
+
+def average_over_replicas(variables: Sequence[Any]) -> None:
+    """Give all replicas the mean of each variable, of floating numbers, by one message for all of them."""
+    if replica_count() == 1 or not variables:
+        return
+    parts = [tf.reshape(tf.cast(variable, tf.float32), [-1]) for variable in variables]
+    means = tf.split(sum_over_replicas(tf.concat(parts, 0)) / replica_count(), [part.shape[0] for part in parts])
+    for variable, mean in zip(variables, means, strict=True):
+        variable.assign(tf.cast(tf.reshape(mean, variable.shape), variable.dtype))
 
 
 @tf.custom_gradient

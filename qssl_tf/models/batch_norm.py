@@ -1,13 +1,22 @@
 """Batch norm with TensorFlow's fused kernel, synchronized across replicas."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import keras
 import tensorflow as tf
 
-from qssl_tf.distributed.replicas import replica_count, sum_over_replicas, view_count
+from qssl_tf.distributed.replicas import (
+    average_over_replicas,
+    replica_count,
+    statistics_are_local,
+    sum_over_replicas,
+    view_count,
+)
 from qssl_tf.xla import compiled
+
+# Setting -> whether the batch norms of a replica see its own rows alone.
+BATCH_STATISTICS = {"global": False, "local": True}
 
 
 # Named like its parent, since Keras names weights in checkpoints after the class: either class can load the other's.
@@ -21,7 +30,13 @@ class BatchNormalization(keras.layers.BatchNormalization):
     Arguments are those of the parent.
 
     With several replicas, mean and variance are those of all their rows, since local statistics would leak which rows
-    share a replica (arXiv:2002.05709, Section 2.2). All replicas then have the same running statistics.
+    share a replica (arXiv:2002.05709, Section 2.2). All replicas then have the same running statistics. Within
+    `replicas.local_statistics` each replica takes those of its own rows, as torch.nn.BatchNorm2d does under PyTorch's
+    DistributedDataParallel; `average_statistics` then makes the running statistics equal again.
+
+    Keras's `synchronized` is ignored. It sends three messages forward at each layer where this class sends one, all of
+    them through unfused operations (docs/scaling.md has both beside each other), and takes the variance as the mean
+    square less the squared mean, which cancels where the mean is large.
 
     Input and output: shape (n, height, width, channels) or (n, channels), in the compute dtype of the layer's policy.
     Weights and statistics are float32 also where that is bfloat16 or float16.
@@ -30,7 +45,7 @@ class BatchNormalization(keras.layers.BatchNormalization):
     def call(self, inputs, training=None, mask=None):
         """Return the normalised rows, and update the running statistics in training."""
         trains = bool(training) and self.trainable
-        if trains and replica_count() > 1:
+        if trains and replica_count() > 1 and not statistics_are_local():
             y, means, variances = _synchronized_norm(self.epsilon, tf.convert_to_tensor(self.moving_mean))(
                 inputs, tf.convert_to_tensor(self.gamma), tf.convert_to_tensor(self.beta)
             )
@@ -57,6 +72,30 @@ class BatchNormalization(keras.layers.BatchNormalization):
         )
         count = tf.cast(tf.size(inputs) // inputs.shape[-1], tf.float32)  # "/" would take float64
         return y, mean, variance * (count - 1) / count  # the kernel's variance is the unbiased one
+
+
+def average_statistics(model: keras.layers.Layer) -> None:
+    """Give all replicas the mean of their running statistics, of batch norms of any class, by one message.
+
+    PyTorch's DistributedDataParallel keeps those of the first replica; their mean has seen all rows.
+    """
+    average_over_replicas(running_statistics(model))
+
+
+def running_statistics(model: keras.layers.Layer) -> list[keras.Variable]:
+    """Return the floating numbers that layers in training keep beside their weights, without frozen weights."""
+    layers = [layer for layer in single_layers(model) if layer.trainable]
+    found = {id(variable): variable for layer in layers for variable in layer.non_trainable_variables}
+    return [variable for variable in found.values() if tf.as_dtype(variable.dtype).is_floating]
+
+
+def single_layers(layer: keras.layers.Layer) -> Iterator[keras.layers.Layer]:
+    """Yield the layers that a model is made of, those of models within it too."""
+    if isinstance(layer, keras.Model):
+        for part in layer.layers:
+            yield from single_layers(part)
+    else:
+        yield layer
 
 
 def _synchronized_norm(epsilon: float, shift: tf.Tensor) -> Callable[..., tuple[tf.Tensor, tf.Tensor, tf.Tensor]]:

@@ -4,12 +4,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import keras
+import tensorflow as tf
 from keras import layers
 
 from qssl_tf import tf32
 from qssl_tf.arguments import checks_arguments
+from qssl_tf.commands import argument
 from qssl_tf.config import Config
 from qssl_tf.data.transform import RandomTransform
+from qssl_tf.errors import UserError
 from qssl_tf.models.batch_norm import BatchNormalization
 from qssl_tf.models.encoders import build_encoder
 from qssl_tf.models.heads import build_head, head_inputs
@@ -61,6 +64,21 @@ def _optimizer(config: Config, steps: int | None) -> keras.optimizers.Optimizer:
     return SharedLossScale(optimizer) if scales_loss(config.precision) else optimizer
 
 
+def refuse_single_rows(config: Config) -> None:
+    """Refuse batch norm of one row, which is zero whatever the row holds.
+
+    Raises:
+        UserError: Each replica of the strategy in scope would normalise one image of a view on its own.
+    """
+    replicas = tf.distribute.get_strategy().num_replicas_in_sync
+    if config.batch_statistics == "local" and config.batch_size < 2 * replicas:
+        raise UserError(
+            f"{argument('batch_statistics', 'local')} needs at least two images a replica, since batch norm of one is "
+            f"zero; got {argument('batch_size', config.batch_size)} for {replicas} replicas; take "
+            f"{2 * replicas} or more, fewer replicas, or {argument('batch_statistics', 'global')}."
+        )
+
+
 @built_in("float32")
 def build_simclr(
     config: Config,
@@ -84,6 +102,7 @@ def build_simclr(
     if weights is not None:
         refuse_beyond_file(config, weights)
     refuse_beyond_memory(config, training=weights is None)
+    refuse_single_rows(config)
     tf32.switch_off()  # classical heads and the loss are compared with circuits
     view_shape = augmentation.compute_output_shape((None, *image_shape))[1:]
     head, inputs = build_head(config), head_inputs(config)
@@ -96,7 +115,7 @@ def build_simclr(
     features = head.compute_output_shape((None, inputs))[-1]
     with built_in(config.precision if config.project else "float32"):  # without layers there is nothing to shorten
         projector = _projector(config, features)
-    model = SimCLR(encoder, head, projector, name="simclr")
+    model = SimCLR(encoder, head, projector, config.batch_statistics, name="simclr")
     model.compile(optimizer=_optimizer(config, steps), loss=NTXent(config.temperature))
     if config.xla_step:
         compile_by_xla(model)

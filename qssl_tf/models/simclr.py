@@ -7,10 +7,16 @@ import keras
 import tensorflow as tf
 from keras import layers
 
-from qssl_tf.distributed.replicas import gather, replica_count, stacked_views
-from qssl_tf.errors import UserError, reason, shown
+from qssl_tf.config import checked
+from qssl_tf.distributed.replicas import gather, local_statistics, replica_count, stacked_views
+from qssl_tf.errors import UserError
+from qssl_tf.models.batch_norm import BATCH_STATISTICS, average_statistics
 from qssl_tf.models.losses import contrastive_accuracy
+from qssl_tf.models.parts import build_part, image_shape, shape_of
+from qssl_tf.registry import check_word
 from qssl_tf.xla import within_xla
+
+Views = tuple[tf.Tensor, tf.Tensor]
 
 
 @keras.saving.register_keras_serializable(package="qssl_tf")
@@ -27,7 +33,10 @@ class SimCLR(keras.Model):
     `contrastive_accuracy` (top-1): means over the epoch so far, as in Keras, or of each step if `step_logs` is True.
 
     Built in the scope of a `tf.distribute` strategy, it learns from the global batch: replicas share the pairs and
-    exchange embeddings and batch statistics, and the step equals that of a single replica with all pairs.
+    exchange embeddings and batch statistics, and the step equals that of a single replica with all pairs. With
+    `batch_statistics="local"`, they exchange embeddings alone: each replica normalises its own rows, as data-parallel
+    SimCLR in PyTorch does by default. That is faster, and no longer the step of a single replica. Running statistics
+    are then the mean of those of all replicas, after each step.
 
     ```python
     data = ImageData.from_arrays(np.random.rand(64, 8, 8, 1))
@@ -44,15 +53,25 @@ class SimCLR(keras.Model):
         encoder: Model from images to angles, shape (n, width), with a known image shape.
         head: Layer from angles to features.
         projector: Model from features to embeddings.
+        batch_statistics: Whose rows batch norm normalises together where replicas share a batch, `global` or `local`.
 
     Raises:
         UserError: A part is not a layer or does not accept its input, or the encoder's image shape is unknown.
     """
 
-    def __init__(self, encoder: keras.Model, head: layers.Layer, projector: keras.Model, **kwargs: Any):
+    def __init__(
+        self,
+        encoder: keras.Model,
+        head: layers.Layer,
+        projector: keras.Model,
+        batch_statistics: str = "global",
+        **kwargs: Any,
+    ):
         """Store the three parts."""
-        images = _image_shape(encoder)
+        images = image_shape(encoder)
+        check_word("batch_statistics", checked("batch_statistics", batch_statistics))
         super().__init__(**kwargs)
+        self.batch_statistics = batch_statistics
         self.encoder, self.head, self.projector = encoder, head, projector
         self.loss_mean = keras.metrics.Mean(name="loss")
         self.accuracy_mean = keras.metrics.Mean(name="contrastive_accuracy")
@@ -66,8 +85,8 @@ class SimCLR(keras.Model):
     def build(self, input_shape):
         """Build head and projector on the outputs of the parts before them; the encoder is built already."""
         angles = self.encoder.output_shape
-        features = _build_part("head", self.head, angles)
-        _build_part("projector", self.projector, features)
+        features = build_part("head", self.head, angles)
+        build_part("projector", self.projector, features)
         self.built = True
 
     def features(self, images: tf.Tensor, training: bool = False) -> tf.Tensor:
@@ -92,11 +111,15 @@ class SimCLR(keras.Model):
 
     def uncompiled(self) -> "SimCLR":
         """Return an uncompiled model that shares the three parts, to save or load weights without the optimizer."""
-        return SimCLR(self.encoder, self.head, self.projector, name=self.name)
+        return SimCLR(self.encoder, self.head, self.projector, self.batch_statistics, name=self.name)
 
     def call(self, images, training=False):
         """Return the embeddings of `images`, shape (n, d)."""
-        return self.projector(self.features(images, training), training=training)
+        return self._embed(self.encoder(images, training=training), training=training)
+
+    def _embed(self, angles: tf.Tensor, training: bool) -> tf.Tensor:
+        """Return the embeddings of what the encoder made of images."""
+        return self.projector(self.head(angles, training=training), training=training)
 
     @property
     def metrics(self):
@@ -118,26 +141,33 @@ class SimCLR(keras.Model):
     def train_step(self, data):
         """Take one optimizer step on a pair of views."""
         with within_xla(self.jit_compile):
-            view_a, view_b = self._pair(data)
-            with tf.GradientTape() as tape:
-                z_a, z_b = self._embeddings(view_a, view_b, training=True)
-                loss = self.compute_loss(y=z_a, y_pred=z_b)  # divided by the number of replicas in Keras
-                scaled_loss = self.optimizer.scale_loss(loss)
-            gradients = tape.gradient(scaled_loss, self.trainable_variables)
+            views = self._pair(data)
+            loss, embeddings, gradients = self._gradients(views)
         self.optimizer.apply_gradients(zip(gradients, self.trainable_variables, strict=True))
         if self.step_logs:
             for metric in self.metrics:  # inside the step, since a reset outside would cost workers a message each
                 metric.reset_state()
-        return self._log(loss, z_a, z_b)
+        return self._log(loss, *embeddings)
+
+    def _gradients(self, views: Views) -> tuple[tf.Tensor, Views, list[tf.Tensor]]:
+        """Return the loss, the embeddings and the gradients of all weights."""
+        with tf.GradientTape() as tape:
+            embeddings = self._embeddings(self, views, training=True)
+            loss = self.compute_loss(
+                y=embeddings[0], y_pred=embeddings[1]
+            )  # divided by the number of replicas in Keras
+            scaled_loss = self.optimizer.scale_loss(loss)
+        if BATCH_STATISTICS[self.batch_statistics]:
+            average_statistics(self)
+        return loss, embeddings, tape.gradient(scaled_loss, self.trainable_variables)
 
     def test_step(self, data):
         """Return loss and contrastive accuracy of a pair of views without training."""
         with within_xla(self.jit_compile):
-            view_a, view_b = self._pair(data)
-            z_a, z_b = self._embeddings(view_a, view_b, training=False)
+            z_a, z_b = self._embeddings(self, self._pair(data), training=False)
         return self._log(self.compute_loss(y=z_a, y_pred=z_b), z_a, z_b)
 
-    def _pair(self, data: Any) -> tuple[tf.Tensor, tf.Tensor]:
+    def _pair(self, data: Any) -> Views:
         """Return the two views of a batch.
 
         Raises:
@@ -155,17 +185,28 @@ class SimCLR(keras.Model):
         if not all(shape is not None and expected_shape.is_compatible_with(shape) for shape in shapes):
             raise UserError(
                 f"SimCLR must be given pairs (view_a, view_b), each of shape {('n', *self.encoder.input_shape[1:])}; "
-                f"got {' and '.join(_shape_of(view) for view in (view_a, view_b))}. It takes no labels."
+                f"got {' and '.join(shape_of(view) for view in (view_a, view_b))}. It takes no labels."
             )
         return view_a, view_b
 
-    def _embeddings(self, view_a: tf.Tensor, view_b: tf.Tensor, training: bool) -> tuple[tf.Tensor, tf.Tensor]:
-        """Return the embeddings of both views of the global batch, (replicas * n, d) each, for n local pairs."""
-        if replica_count() == 1:
-            return self(view_a, training=training), self(view_b, training=training)
-        with stacked_views(2):  # one forward pass for both views halves the messages of batch norm
-            z = self(tf.concat([view_a, view_b], axis=0), training=training)  # (2 * n, d)
-        both_views = gather(tf.concat(tf.split(z, 2), axis=1))  # (replicas * n, 2 * d)
+    def _embeddings(self, network: Callable[..., tf.Tensor], views: Views, training: bool) -> Views:
+        """Return the embeddings of both views of the global batch, (replicas * n, d) each, for n local pairs.
+
+        Args:
+            network: From views to embeddings.
+            views: What it takes, n rows each.
+            training: Whether layers are in training.
+        """
+        is_local = BATCH_STATISTICS[self.batch_statistics]
+        if is_local or replica_count() == 1:
+            with local_statistics(is_local):
+                z_a, z_b = (network(view, training=training) for view in views)
+            if replica_count() == 1:
+                return z_a, z_b
+        else:
+            with stacked_views(2):  # one forward pass for both views halves the messages of batch norm
+                z_a, z_b = tf.split(network(tf.concat(views, axis=0), training=training), 2)
+        both_views = gather(tf.concat([z_a, z_b], axis=1))  # (replicas * n, 2 * d)
         return tuple(tf.split(both_views, 2, axis=1))
 
     def _log(self, loss: tf.Tensor, z_a: tf.Tensor, z_b: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -179,7 +220,7 @@ class SimCLR(keras.Model):
         """Return the three parts, serialized."""
         parts = {"encoder": self.encoder, "head": self.head, "projector": self.projector}
         serialized = {name: keras.saving.serialize_keras_object(part) for name, part in parts.items()}
-        return {"name": self.name, **serialized}
+        return {"name": self.name, **serialized, "batch_statistics": self.batch_statistics}
 
     @classmethod
     def from_config(cls, config, custom_objects=None):
@@ -189,47 +230,3 @@ class SimCLR(keras.Model):
             for name in ("encoder", "head", "projector")
         }
         return cls(**parts, **config)
-
-
-def _shape_of(view: Any) -> str:
-    shape = getattr(view, "shape", None)
-    return f"a {type(view).__name__}" if shape is None else f"shape {('n', *shape[1:])}"
-
-
-def _image_shape(encoder: Any) -> tuple[int | None, ...]:
-    """Return height, width and channels of an encoder's images.
-
-    Raises:
-        UserError: It is not a model with one input of known shape and one output.
-    """
-    shapes: list[Any] = [getattr(encoder, name, None) for name in ("input_shape", "output_shape")]
-    if not all(isinstance(shape, tuple) and shape and not isinstance(shape[0], tuple) for shape in shapes):
-        raise UserError(
-            "`encoder` must be a Keras model with one output that knows the shape of its images, as one that begins "
-            f"with keras.Input; got {shown(encoder)}. Others become one by keras.Model(images, encoder(images))."
-        )
-    return shapes[0][1:]
-
-
-def _build_part(name: str, part: Any, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
-    """Build a part for an input shape, unless it is built, and return its output shape.
-
-    Raises:
-        UserError: It is not a layer, or does not accept that shape.
-    """
-    if not isinstance(part, layers.Layer):
-        raise UserError(f"`{name}` must be a Keras layer or model; got {shown(part)}.")
-    accepted_shape = getattr(part, "input_shape", input_shape)
-    try:
-        if not tf.TensorShape(accepted_shape).is_compatible_with(input_shape):
-            raise ValueError(f"it takes {accepted_shape}")
-        try:
-            shape = part.compute_output_shape(input_shape)
-        except NotImplementedError:  # a custom layer without this method: let Keras infer the shape by a call
-            return part(keras.KerasTensor(input_shape)).shape
-        if not part.built:
-            part.build(input_shape)
-        return shape
-    except (ValueError, TypeError) as error:
-        why = reason(error)
-        raise UserError(f"`{name}` must take what the part before it gives, shape {input_shape}: {why}.") from error

@@ -77,6 +77,13 @@ def custom_parts(config: Config, model: SimCLR) -> dict[str, str]:
     return parts
 
 
+def replicas_of(config: Config, model: SimCLR) -> dict[str, str]:
+    """Return how many replicas a model was built for, by its name in `versions.json`, where a run depends on it."""
+    if config.batch_statistics == "global":
+        return {}
+    return {"replicas": str(model.distribute_strategy.num_replicas_in_sync)}
+
+
 def check_custom_parts(run: Run, model: SimCLR) -> None:
     """Refuse a model whose user-defined circuit or encoder is not the one that the run was trained with.
 

@@ -3,6 +3,7 @@
 Commands, the Python API, searches and studies all start here, so they build the same model on the same images.
 """
 
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from qssl_tf.models.precision import in_float32, say_if_slower
 from qssl_tf.models.simclr import SimCLR
 from qssl_tf.training.fit import build, pretrain
 from qssl_tf.training.metadata import read_versions
-from qssl_tf.training.provenance import custom_parts, twin_of
+from qssl_tf.training.provenance import custom_parts, replicas_of, twin_of
 from qssl_tf.training.runs import Run, create_run
 
 
@@ -78,7 +79,7 @@ def new_session(
         UserError: Settings that cannot be combined or need too much memory, or a name that is taken.
     """
     model, augment = model_and_augmentation or build(config, data)
-    parts, twin = custom_parts(config, model), twin_of(model)
+    parts, twin = custom_parts(config, model) | replicas_of(config, model), twin_of(model)
     run = create_run(config, runs_dir, name, data.name, data.metadata(), parts, twin)
     return Session(run, data, model, augment, resumed=False)
 
@@ -96,6 +97,7 @@ def resumed_session(run: Run, data: ImageData, model_and_augmentation: BuiltMode
     """
     model, augment = model_and_augmentation or build(run.config, data, run.state)
     _report_exact_noise(run)
+    _report_other_replicas(run, model)
     return Session(run, data, model, augment, resumed=True)
 
 
@@ -106,5 +108,18 @@ def _report_exact_noise(run: Run) -> None:
         print(
             f"{run.folder} was begun by version {version}, which sampled its noise; "
             "from here on noise is exact where it can be",
+            flush=True,
+        )
+
+
+def _report_other_replicas(run: Run, model: SimCLR) -> None:
+    """Print that a run with local batch statistics goes on with another number of replicas than it began with."""
+    then, now = read_versions(run.folder).get("replicas"), replicas_of(run.config, model).get("replicas")
+    if then is not None and now is not None and then != now:
+        rows = run.config.batch_size // int(now)
+        print(
+            f"note: {run.folder} was begun on {then} replicas with batch statistics of their own; from here on they "
+            f"are of {rows} images each, on {now}, and the training is another than it would have been",
+            file=sys.stderr,
             flush=True,
         )

@@ -18,7 +18,9 @@ def compared(script, case, *names):
 
 @pytest.fixture(scope="module", **CASES)
 def found(request, script):
-    return compared(script, request.param, "nt-xent", "images", "vectors", "kernels", "scaled", "shots")
+    return compared(
+        script, request.param, "nt-xent", "images", "vectors", "local", "chunks", "kernels", "scaled", "shots"
+    )
 
 
 @pytest.fixture(scope="module", **CASES)
@@ -40,6 +42,14 @@ def test_batch_norm_over_all_rows(found, inputs):
     assert found[inputs]["outputs"] < 1e-5
     assert found[inputs]["gradients"] < 1e-5
     assert found[inputs]["running statistics"] < 1e-6
+
+
+def test_local_statistics_are_those_of_each_replicas_rows(found):
+    """Keras's own layers on each shard and view alone are the judge; a step over all rows is far from that."""
+    local = found["local"]
+    assert local["loss"] < 1e-5 and local["weights and statistics"] < 1e-4
+    assert local["loss of all rows"] > 1e-2 and local["those of all rows"] > 1e-1
+    assert local["between replicas"] == 0.0
 
 
 def test_gradients_of_kernels_that_lie_on_padding_are_summed(found):

@@ -23,6 +23,7 @@ REPLICAS = int(sys.argv[1])
 STRATEGY = make_strategy(StrategyOptions("mirrored", replicas=REPLICAS), batch_size=64)
 
 from judges.rounding import Training, judge  # noqa: E402 -- the devices come first
+from judges.shards import plain_parts, plain_step  # noqa: E402
 
 from qssl_tf.data.sources import load  # noqa: E402
 from qssl_tf.distributed.replicas import gather, stacked_views  # noqa: E402
@@ -31,6 +32,7 @@ from qssl_tf.models.convolution import Conv2D  # noqa: E402
 from qssl_tf.models.losses import NTXent  # noqa: E402
 from qssl_tf.models.optimizers import AdamL2, SharedLossScale  # noqa: E402
 from qssl_tf.models.quantum_head import QuantumHead  # noqa: E402
+from qssl_tf.models.simclr import SimCLR  # noqa: E402
 
 RNG = np.random.default_rng(0)
 MEASURED = (
@@ -120,6 +122,41 @@ def compare_batch_norm(shape):
             for copy in STRATEGY.experimental_local_results(mine.value)
         ),
     }
+
+
+def compare_local():
+    """A step with local statistics beside Keras's own layers on each shard of each view, and on all rows at once."""
+    views = [RNG.uniform(size=(16, 6, 6, 1)).astype("f") for _ in range(2)]
+    with STRATEGY.scope():
+        encoder, projector = plain_parts(BatchNormalization)
+        model = SimCLR(encoder, keras.layers.Identity(), projector, "local")
+        model.compile(keras.optimizers.SGD(0.1), loss=NTXent(0.2))
+        model.optimizer.build(model.trainable_variables)
+    start = model.get_weights()
+    logs = STRATEGY.run(tf.function(model.train_step), args=((shares(views[0]), shares(views[1])),))
+    loss, expected = plain_step(start, views, REPLICAS)
+    other_loss, others = plain_step(start, views, 1)
+    copies = [
+        np.concatenate([local(variable, number).numpy().ravel() for variable in model.weights])
+        for number in range(REPLICAS)
+    ]
+    way = max(distance(a, b) for a, b in zip(expected, start, strict=True))
+
+    def farthest(weights):
+        return max(distance(mine, its) for mine, its in zip(weights, expected, strict=True)) / way
+
+    return {
+        "loss": abs(float(rows(logs["loss"])[0]) - loss),
+        "loss of all rows": abs(other_loss - loss),
+        "weights and statistics": farthest(model.get_weights()),
+        "those of all rows": farthest(others),
+        "between replicas": max(distance(copy, copies[0]) for copy in copies),
+    }
+
+
+def local(variable, number):
+    """Return a replica's copy of a variable."""
+    return STRATEGY.experimental_local_results(variable.value)[number]
 
 
 def compare_kernels():
@@ -242,6 +279,7 @@ COMPARED = {
     "nt-xent": compare_loss,
     "images": lambda: compare_batch_norm((64, 6, 5, 3)),
     "vectors": lambda: compare_batch_norm((64, 7)),
+    "local": compare_local,
     "kernels": compare_kernels,
     "scaled": compare_scaled,
     "shots": lambda: {simulator: compare_shots(simulator) for simulator in ("tfq", "xla")},

@@ -160,6 +160,25 @@ def test_two_processes_share_a_run(here, tmp_path, free_ports):
     assert abs(shared[0] - alone[0]) <= 128 * np.spacing(np.float32(alone[0]))  # as in judges/rounding.py
 
 
+def test_two_processes_with_statistics_of_their_own(script, tmp_path, free_ports):
+    """As two devices of one process have them; the first step begins with equal weights and is not that of all rows."""
+    few = ["--steps", "3", "--batch-statistics", "local"]
+    flags = ["--strategy", "mirrored", "--replicas", "2", *few]
+    done = script("trainers/pretrain.py", "--runs-dir", tmp_path, "--name", "devices", *RUN, *flags)
+    assert done.returncode == 0, done.stderr
+    assert "of digits, shared by 2 replicas, each with batch statistics of its own" in done.stdout
+    flags = [*workers(free_ports(2)), *few]
+    processes = [start(tmp_path, "processes", *flags, "--worker-number", number) for number in (0, 1)]
+    codes, _, errors = ended(processes)
+    assert codes == [0, 0], errors
+    first, second = losses(tmp_path / "devices"), losses(tmp_path / "processes")
+    assert len(first) == len(second) == 3
+    assert abs(first[0] - second[0]) <= 128 * np.spacing(np.float32(second[0]))  # as in judges/rounding.py
+    done = script("trainers/pretrain.py", "--runs-dir", tmp_path, "--name", "one", *RUN, *few)
+    assert done.returncode == 0, done.stderr
+    assert abs(losses(tmp_path / "one")[0] - first[0]) > 1e-3
+
+
 def test_workers_with_other_settings_name_them(tmp_path, free_ports):
     ports = free_ports(2)
     flags = workers(ports)
