@@ -93,6 +93,13 @@ class Config:
     batch_statistics: str = setting(
         "global", "rows that batch norm normalises together where replicas share a batch: all, or each replica's own"
     )
+    chunk_size: int | None = setting(
+        None, "images of a view that pass the encoder at a time, for batches beyond the memory (none: all)", low=2
+    )
+    recompute_blocks: bool = setting(
+        False,
+        "compute activations within the encoder's blocks again rather than keep them, for the same purpose",
+    )
     epochs: int = setting(100, "passes over the training images", low=1, high=1_000_000)
     steps: int | None = setting(None, "training steps, instead of epochs (none: by epochs)", low=1)
     learning_rate: float = setting(2e-3, "Adam's learning rate", above=0.0)

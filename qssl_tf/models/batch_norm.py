@@ -34,9 +34,9 @@ class BatchNormalization(keras.layers.BatchNormalization):
     `replicas.local_statistics` each replica takes those of its own rows, as torch.nn.BatchNorm2d does under PyTorch's
     DistributedDataParallel; `average_statistics` then makes the running statistics equal again.
 
-    Keras's `synchronized` is ignored. It sends three messages forward at each layer where this class sends one, all of
-    them through unfused operations (docs/scaling.md has both beside each other), and takes the variance as the mean
-    square less the squared mean, which cancels where the mean is large.
+    Keras's `synchronized` is ignored: at each layer it sends three messages forward (sum, sum of squares and count),
+    where this class sends one, by unfused operations, and takes the variance as the mean square less the squared mean,
+    which cancels where the mean is large.
 
     Input and output: shape (n, height, width, channels) or (n, channels), in the compute dtype of the layer's policy.
     Weights and statistics are float32 also where that is bfloat16 or float16.
@@ -87,6 +87,11 @@ def running_statistics(model: keras.layers.Layer) -> list[keras.Variable]:
     layers = [layer for layer in single_layers(model) if layer.trainable]
     found = {id(variable): variable for layer in layers for variable in layer.non_trainable_variables}
     return [variable for variable in found.values() if tf.as_dtype(variable.dtype).is_floating]
+
+
+def has_batch_norm(model: keras.layers.Layer) -> bool:
+    """Return whether a layer in training normalises the rows of a batch together, of Keras's class or of ours."""
+    return any(isinstance(layer, keras.layers.BatchNormalization) and layer.trainable for layer in single_layers(model))
 
 
 def single_layers(layer: keras.layers.Layer) -> Iterator[keras.layers.Layer]:

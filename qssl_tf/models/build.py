@@ -15,6 +15,7 @@ from qssl_tf.data.transform import RandomTransform
 from qssl_tf.errors import UserError
 from qssl_tf.models.batch_norm import BatchNormalization
 from qssl_tf.models.encoders import build_encoder
+from qssl_tf.models.gradient_cache import refuse_chunks
 from qssl_tf.models.heads import build_head, head_inputs
 from qssl_tf.models.initializers import SeedStream, dense
 from qssl_tf.models.learning_rates import SCHEDULES
@@ -115,7 +116,11 @@ def build_simclr(
     features = head.compute_output_shape((None, inputs))[-1]
     with built_in(config.precision if config.project else "float32"):  # without layers there is nothing to shorten
         projector = _projector(config, features)
-    model = SimCLR(encoder, head, projector, config.batch_statistics, name="simclr")
+    how = {name: getattr(config, name) for name in ("batch_statistics", "chunk_size", "recompute_blocks")}
+    model = SimCLR(encoder, head, projector, name="simclr", **how)
+    if weights is None and model.cache is not None:
+        rows = config.batch_size // tf.distribute.get_strategy().num_replicas_in_sync
+        refuse_chunks(encoder, rows, **how)
     model.compile(optimizer=_optimizer(config, steps), loss=NTXent(config.temperature))
     if config.xla_step:
         compile_by_xla(model)

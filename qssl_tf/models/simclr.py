@@ -11,6 +11,7 @@ from qssl_tf.config import checked
 from qssl_tf.distributed.replicas import gather, local_statistics, replica_count, stacked_views
 from qssl_tf.errors import UserError
 from qssl_tf.models.batch_norm import BATCH_STATISTICS, average_statistics
+from qssl_tf.models.gradient_cache import GradientCache, refuse_chunks
 from qssl_tf.models.losses import contrastive_accuracy
 from qssl_tf.models.parts import build_part, image_shape, shape_of
 from qssl_tf.registry import check_word
@@ -38,6 +39,9 @@ class SimCLR(keras.Model):
     SimCLR in PyTorch does by default. That is faster, and no longer the step of a single replica. Running statistics
     are then the mean of those of all replicas, after each step.
 
+    With `chunk_size` or `recompute_blocks`, the encoder's activations are not kept but computed again, so that larger
+    batches fit into memory; see `gradient_cache`.
+
     ```python
     data = ImageData.from_arrays(np.random.rand(64, 8, 8, 1))
     settings = Config(width=4, steps=3, batch_size=32)
@@ -54,6 +58,9 @@ class SimCLR(keras.Model):
         head: Layer from angles to features.
         projector: Model from features to embeddings.
         batch_statistics: Whose rows batch norm normalises together where replicas share a batch, `global` or `local`.
+        chunk_size: Images of a view that pass the encoder at a time in training; None takes all. It needs `local`
+            statistics unless the encoder has no batch norm.
+        recompute_blocks: Keep only what passes between blocks of the encoder, one view at a time.
 
     Raises:
         UserError: A part is not a layer or does not accept its input, or the encoder's image shape is unknown.
@@ -65,13 +72,16 @@ class SimCLR(keras.Model):
         head: layers.Layer,
         projector: keras.Model,
         batch_statistics: str = "global",
+        chunk_size: int | None = None,
+        recompute_blocks: bool = False,
         **kwargs: Any,
     ):
         """Store the three parts."""
         images = image_shape(encoder)
         check_word("batch_statistics", checked("batch_statistics", batch_statistics))
         super().__init__(**kwargs)
-        self.batch_statistics = batch_statistics
+        self.batch_statistics, self.chunk_size = batch_statistics, checked("chunk_size", chunk_size)
+        self.recompute_blocks = checked("recompute_blocks", recompute_blocks)
         self.encoder, self.head, self.projector = encoder, head, projector
         self.loss_mean = keras.metrics.Mean(name="loss")
         self.accuracy_mean = keras.metrics.Mean(name="contrastive_accuracy")
@@ -111,7 +121,18 @@ class SimCLR(keras.Model):
 
     def uncompiled(self) -> "SimCLR":
         """Return an uncompiled model that shares the three parts, to save or load weights without the optimizer."""
-        return SimCLR(self.encoder, self.head, self.projector, self.batch_statistics, name=self.name)
+        return SimCLR(self.encoder, self.head, self.projector, name=self.name, **self._settings())
+
+    def _settings(self) -> dict[str, Any]:
+        names = ("batch_statistics", "chunk_size", "recompute_blocks")
+        return {name: getattr(self, name) for name in names}
+
+    @functools.cached_property
+    def cache(self) -> GradientCache | None:
+        """The encoder in chunks or blocks, if activations are not kept."""
+        if self.chunk_size is None and not self.recompute_blocks:
+            return None
+        return GradientCache(self.encoder, self.chunk_size, self.recompute_blocks)
 
     def call(self, images, training=False):
         """Return the embeddings of `images`, shape (n, d)."""
@@ -142,7 +163,8 @@ class SimCLR(keras.Model):
         """Take one optimizer step on a pair of views."""
         with within_xla(self.jit_compile):
             views = self._pair(data)
-            loss, embeddings, gradients = self._gradients(views)
+            take = self._gradients if self.cache is None else self._cached_gradients
+            loss, embeddings, gradients = take(views)
         self.optimizer.apply_gradients(zip(gradients, self.trainable_variables, strict=True))
         if self.step_logs:
             for metric in self.metrics:  # inside the step, since a reset outside would cost workers a message each
@@ -160,6 +182,27 @@ class SimCLR(keras.Model):
         if BATCH_STATISTICS[self.batch_statistics]:
             average_statistics(self)
         return loss, embeddings, tape.gradient(scaled_loss, self.trainable_variables)
+
+    def _cached_gradients(self, views: Views) -> tuple[tf.Tensor, Views, list[tf.Tensor]]:
+        """Return what `_gradients` does, without keeping the encoder's activations."""
+        assert self.cache is not None
+        refuse_chunks(self.encoder, views[0].shape[0], **self._settings())
+        is_local = BATCH_STATISTICS[self.batch_statistics]
+        behind = [*self.head.trainable_variables, *self.projector.trainable_variables]
+        with local_statistics(is_local):
+            angles, kept = self.cache.angles(views)
+            with tf.GradientTape() as tape:
+                tape.watch(angles)
+                embeddings = self._embeddings(self._embed, tuple(angles), training=True)
+                loss = self.compute_loss(y=embeddings[0], y_pred=embeddings[1])
+                scaled_loss = self.optimizer.scale_loss(loss)
+            by_angles, by_weights = tape.gradient(scaled_loss, [angles, behind])
+            gradients = [*self.cache.gradients(views, by_angles, kept), *by_weights]
+        if is_local:
+            average_statistics(self)  # behind the second pass, which leaves those of this replica
+        variables = [*self.encoder.trainable_variables, *behind]
+        by_variable = {id(variable): gradient for variable, gradient in zip(variables, gradients, strict=True)}
+        return loss, embeddings, [by_variable[id(variable)] for variable in self.trainable_variables]
 
     def test_step(self, data):
         """Return loss and contrastive accuracy of a pair of views without training."""
@@ -220,7 +263,7 @@ class SimCLR(keras.Model):
         """Return the three parts, serialized."""
         parts = {"encoder": self.encoder, "head": self.head, "projector": self.projector}
         serialized = {name: keras.saving.serialize_keras_object(part) for name, part in parts.items()}
-        return {"name": self.name, **serialized, "batch_statistics": self.batch_statistics}
+        return {"name": self.name, **serialized, **self._settings()}
 
     @classmethod
     def from_config(cls, config, custom_objects=None):

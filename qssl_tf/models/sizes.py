@@ -8,6 +8,7 @@ from pathlib import Path
 import keras
 import tensorflow as tf
 
+from qssl_tf.commands import argument
 from qssl_tf.config import Config
 from qssl_tf.errors import UserError, shown
 from qssl_tf.models.encoders import BACKBONE_OUTPUTS
@@ -105,7 +106,8 @@ def _uses(layer: keras.layers.Layer) -> int:
 def refuse_batch_beyond_memory(config: Config, encoder: keras.Model) -> None:
     """Refuse a batch whose activations in the encoder do not fit into the available memory.
 
-    On a GPU, or if several devices share the batch, there is no estimate, and nothing is refused.
+    On a GPU, or if several devices share the batch or blocks are computed again, there is no estimate, and nothing is
+    refused.
 
     Args:
         config: The settings.
@@ -114,15 +116,20 @@ def refuse_batch_beyond_memory(config: Config, encoder: keras.Model) -> None:
     Raises:
         UserError: With the estimate.
     """
-    if tf.distribute.get_strategy().num_replicas_in_sync > 1 or tf.config.list_physical_devices("GPU"):
+    is_shared = tf.distribute.get_strategy().num_replicas_in_sync > 1
+    if is_shared or config.recompute_blocks or tf.config.list_physical_devices("GPU"):
         return
     trainable_layers = [layer for layer in encoder.layers if layer.weights and _uses(layer) == 1]
     activations = sum(math.prod(side or 1 for side in layer.output.shape[1:]) for layer in trainable_layers)
-    needed_bytes, free_bytes = int(ACTIVATION_COPIES * FLOAT_BYTES * 2 * config.batch_size * activations), available()
+    rows = 2 * config.batch_size if config.chunk_size is None else config.chunk_size
+    needed_bytes, free_bytes = int(ACTIVATION_COPIES * FLOAT_BYTES * rows * activations), available()
     if needed_bytes > free_bytes:
+        in_chunks = config.chunk_size is not None
+        size, what = ("chunk_size", "a chunk") if in_chunks else ("batch_size", "the views of a batch")
         raise UserError(
-            f"`batch_size` {config.batch_size} needs about {_size(needed_bytes)} of memory for the views of a batch in "
-            f"`encoder` {shown(config.encoder)}; {_size(free_bytes)} are left on this machine; take a smaller value."
+            f"`{size}` {getattr(config, size)} needs about {_size(needed_bytes)} of memory for {what} in "
+            f"`encoder` {shown(config.encoder)}; {_size(free_bytes)} are left on this machine; take a smaller value, "
+            f"or {argument('recompute_blocks', True)}."
         )
 
 

@@ -218,12 +218,21 @@ class StateGeometry(StepCallback):
             return
         encoder, head = self.model.encoder, self.model.head
         statistics = [variable.numpy() for variable in encoder.non_trainable_variables]
-        angles = [encoder(view, training=True).numpy() for view in self.views]
+        angles = [part.numpy() for part in self._angles()]
         for variable, value in zip(encoder.non_trainable_variables, statistics, strict=True):
             variable.assign(value)
         weights = head.parameters.numpy()
         geometry = pair_geometry(*(encoded_states(head.spec, weights, part) for part in angles))
         append_history(self.path, {"step": step} | asdict(geometry))
+
+    def _angles(self) -> list[tf.Tensor]:
+        """Return the angles of both views, in chunks where training takes chunks."""
+        model = self.model
+        if model.cache is None:
+            return [model.encoder(view, training=True) for view in self.views]
+        if not hasattr(self, "in_chunks"):  # as a graph, which frees what Keras's own loop over layers would hold
+            self.in_chunks = tf.function(lambda *views: model.cache.angles(views)[0], autograph=False)
+        return self.in_chunks(*self.views)
 
 
 class Progress(StepCallback):

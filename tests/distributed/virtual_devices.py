@@ -124,17 +124,22 @@ def compare_batch_norm(shape):
     }
 
 
-def compare_local():
-    """A step with local statistics beside Keras's own layers on each shard of each view, and on all rows at once."""
+def compare_local(chunks=1):
+    """A step with local statistics beside Keras's own layers on each shard of each view, and on all rows at once.
+
+    Args:
+        chunks: In how many chunks the rows of a replica pass the encoder.
+    """
+    chunk_size = 16 // REPLICAS // chunks if chunks > 1 else None
     views = [RNG.uniform(size=(16, 6, 6, 1)).astype("f") for _ in range(2)]
     with STRATEGY.scope():
         encoder, projector = plain_parts(BatchNormalization)
-        model = SimCLR(encoder, keras.layers.Identity(), projector, "local")
+        model = SimCLR(encoder, keras.layers.Identity(), projector, "local", chunk_size)
         model.compile(keras.optimizers.SGD(0.1), loss=NTXent(0.2))
         model.optimizer.build(model.trainable_variables)
     start = model.get_weights()
     logs = STRATEGY.run(tf.function(model.train_step), args=((shares(views[0]), shares(views[1])),))
-    loss, expected = plain_step(start, views, REPLICAS)
+    loss, expected = plain_step(start, views, chunks * REPLICAS, REPLICAS)
     other_loss, others = plain_step(start, views, 1)
     copies = [
         np.concatenate([local(variable, number).numpy().ravel() for variable in model.weights])
@@ -280,6 +285,7 @@ COMPARED = {
     "images": lambda: compare_batch_norm((64, 6, 5, 3)),
     "vectors": lambda: compare_batch_norm((64, 7)),
     "local": compare_local,
+    "chunks": lambda: compare_local(chunks=2),
     "kernels": compare_kernels,
     "scaled": compare_scaled,
     "shots": lambda: {simulator: compare_shots(simulator) for simulator in ("tfq", "xla")},

@@ -96,7 +96,7 @@ STEPS = [
     (
         {"batch_size": 1024}, 3 * 10**7,
         "`batch_size` 1024 needs about 88.2 MB of memory for the views of a batch in `encoder` 'small_cnn'; 30.0 MB "
-        "are left on this machine; take a smaller value.",
+        "are left on this machine; take a smaller value, or `recompute_blocks=True`.",
     ),
     (
         {"batch_size": 1024, "width": 2}, 10**7,
