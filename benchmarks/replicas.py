@@ -14,11 +14,18 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from timing import machine
 
 ROOT = Path(__file__).resolve().parents[1]
 SETTLED = 5  # steps before the first that counts
+# Way -> processes, and whose rows batch norm normalises together.
+WAYS = {
+    "one process": (1, "global"),
+    "two workers": (2, "global"),
+    "two workers, local statistics": (2, "local"),
+}
 STEPS = {"digits": 60, "best": 30, "paper": 12}
 
 
@@ -72,16 +79,18 @@ def steps_of(preset: str, workers: int, folder: Path, more: list[str]) -> list[f
         return [float(row["seconds"]) for row in csv.DictReader(file)][SETTLED:-1]
 
 
-def throughputs(preset: str, rounds: int, more: list[str]) -> dict[str, object]:
-    """Return median steps of one process and of two workers, run in turn."""
-    seconds: dict[int, list[float]] = {1: [], 2: []}
+def throughputs(preset: str, rounds: int, more: list[str]) -> dict[str, Any]:
+    """Return median steps of one process, and of two workers with either batch statistics, run in turn."""
+    seconds: dict[str, list[float]] = {way: [] for way in WAYS}
     for _ in range(rounds):
-        for workers, found in seconds.items():
+        for way, (workers, statistics_of) in WAYS.items():
             with tempfile.TemporaryDirectory() as folder:
-                found.append(statistics.median(steps_of(preset, workers, Path(folder), more)))
-                print(f"{preset}, {workers}: {1000 * found[-1]:.1f} ms a step", flush=True)
-    one, two = (statistics.median(found) for found in seconds.values())
-    return {"preset": preset, "one_s": one, "two_s": two, "ratio": one / two, "rounds": seconds}
+                flags = ["--batch-statistics", statistics_of, *more]
+                seconds[way].append(statistics.median(steps_of(preset, workers, Path(folder), flags)))
+                print(f"{preset}, {way}: {1000 * seconds[way][-1]:.1f} ms a step", flush=True)
+    medians = {way: statistics.median(found) for way, found in seconds.items()}
+    ratios = {way: medians["one process"] / found for way, found in medians.items() if way != "one process"}
+    return {"preset": preset, "step_s": medians, "ratios": ratios, "rounds": seconds, "load": os.getloadavg()[2]}
 
 
 def main() -> None:
@@ -94,7 +103,8 @@ def main() -> None:
     asked = parser.parse_args()
     found = [throughputs(preset, asked.rounds, asked.flags.split()) for preset in asked.presets.split(",")]
     for row in found:
-        print(f"{row['preset']}: two workers have {row['ratio']:.2f} times the throughput of one process")
+        for way, ratio in row["ratios"].items():
+            print(f"{row['preset']}: {way} have {ratio:.2f} times the throughput of one process")
     if asked.json:
         asked.json.write_text(json.dumps({"machine": machine(), "throughput": found}, indent=2) + "\n")
 
