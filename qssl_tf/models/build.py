@@ -118,7 +118,7 @@ def build_simclr(
         projector = _projector(config, features)
     how = {name: getattr(config, name) for name in ("batch_statistics", "chunk_size", "recompute_blocks")}
     model = SimCLR(encoder, head, projector, name="simclr", **how)
-    if weights is None and model.cache is not None:
+    if weights is None and model.cache() is not None:
         rows = config.batch_size // tf.distribute.get_strategy().num_replicas_in_sync
         refuse_chunks(encoder, rows, **how)
     model.compile(optimizer=_optimizer(config, steps), loss=NTXent(config.temperature))

@@ -86,6 +86,7 @@ class SimCLR(keras.Model):
         self.loss_mean = keras.metrics.Mean(name="loss")
         self.accuracy_mean = keras.metrics.Mean(name="contrastive_accuracy")
         self.step_logs = False
+        self._cache: GradientCache | None = None
         self._compiled_encoder: Callable[[tf.Tensor], tf.Tensor] | None = None
         self.make_views: Callable[..., tuple[tf.Tensor, tf.Tensor]] | None = None  # of what is fitted, in the step
         # XLA makes the encoder's step several times slower on CPU, and TFQ has no XLA kernels.
@@ -127,12 +128,14 @@ class SimCLR(keras.Model):
         names = ("batch_statistics", "chunk_size", "recompute_blocks")
         return {name: getattr(self, name) for name in names}
 
-    @functools.cached_property
     def cache(self) -> GradientCache | None:
-        """The encoder in chunks or blocks, if activations are not kept."""
-        if self.chunk_size is None and not self.recompute_blocks:
-            return None
-        return GradientCache(self.encoder, self.chunk_size, self.recompute_blocks)
+        """Return the encoder in chunks or blocks, or None if activations are kept.
+
+        Like `encode`, it is made when it is first asked for.
+        """
+        if self._cache is None and (self.chunk_size is not None or self.recompute_blocks):
+            self._cache = GradientCache(self.encoder, self.chunk_size, self.recompute_blocks)
+        return self._cache
 
     def call(self, images, training=False):
         """Return the embeddings of `images`, shape (n, d)."""
@@ -163,8 +166,9 @@ class SimCLR(keras.Model):
         """Take one optimizer step on a pair of views."""
         with within_xla(self.jit_compile):
             views = self._pair(data)
-            take = self._gradients if self.cache is None else self._cached_gradients
-            loss, embeddings, gradients = take(views)
+            cache = self.cache()
+            taken = self._gradients(views) if cache is None else self._cached_gradients(views, cache)
+            loss, embeddings, gradients = taken
         self.optimizer.apply_gradients(zip(gradients, self.trainable_variables, strict=True))
         if self.step_logs:
             for metric in self.metrics:  # inside the step, since a reset outside would cost workers a message each
@@ -183,21 +187,20 @@ class SimCLR(keras.Model):
             average_statistics(self)
         return loss, embeddings, tape.gradient(scaled_loss, self.trainable_variables)
 
-    def _cached_gradients(self, views: Views) -> tuple[tf.Tensor, Views, list[tf.Tensor]]:
+    def _cached_gradients(self, views: Views, cache: GradientCache) -> tuple[tf.Tensor, Views, list[tf.Tensor]]:
         """Return what `_gradients` does, without keeping the encoder's activations."""
-        assert self.cache is not None
         refuse_chunks(self.encoder, views[0].shape[0], **self._settings())
         is_local = BATCH_STATISTICS[self.batch_statistics]
         behind = [*self.head.trainable_variables, *self.projector.trainable_variables]
         with local_statistics(is_local):
-            angles, kept = self.cache.angles(views)
+            angles, kept = cache.angles(views)
             with tf.GradientTape() as tape:
                 tape.watch(angles)
                 embeddings = self._embeddings(self._embed, tuple(angles), training=True)
                 loss = self.compute_loss(y=embeddings[0], y_pred=embeddings[1])
                 scaled_loss = self.optimizer.scale_loss(loss)
             by_angles, by_weights = tape.gradient(scaled_loss, [angles, behind])
-            gradients = [*self.cache.gradients(views, by_angles, kept), *by_weights]
+            gradients = [*cache.gradients(views, by_angles, kept), *by_weights]
         if is_local:
             average_statistics(self)  # behind the second pass, which leaves those of this replica
         variables = [*self.encoder.trainable_variables, *behind]

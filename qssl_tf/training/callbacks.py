@@ -228,10 +228,11 @@ class StateGeometry(StepCallback):
     def _angles(self) -> list[tf.Tensor]:
         """Return the angles of both views, in chunks where training takes chunks."""
         model = self.model
-        if model.cache is None:
+        cache = model.cache()
+        if cache is None:
             return [model.encoder(view, training=True) for view in self.views]
         if not hasattr(self, "in_chunks"):  # as a graph, which frees what Keras's own loop over layers would hold
-            self.in_chunks = tf.function(lambda *views: model.cache.angles(views)[0], autograph=False)
+            self.in_chunks = tf.function(lambda *views: cache.angles(views)[0], autograph=False)
         return self.in_chunks(*self.views)
 
 
