@@ -7,6 +7,7 @@ import numpy as np
 
 from qssl_tf.arguments import checks_arguments
 from qssl_tf.data.splits import UNLABELLED, ImageDataFields, Split
+from qssl_tf.data.stored_images import Images, StoredImages
 from qssl_tf.data.stratify import describe_shortage, report_singletons, stratified_split
 from qssl_tf.errors import UserError, shown
 from qssl_tf.markup import printable
@@ -52,7 +53,7 @@ def from_arrays(
     if (labels is None) != (test_labels is None) and test_images is not None:
         raise UserError("`labels` and `test_labels` must be given both or neither.")
     pixels = as_bytes(images, "images")
-    _check_names(class_names)
+    check_names(class_names)
     indices, names = _class_indices(labels, len(pixels), "labels", class_names)
     if unlabelled_images is not None:
         pixels, indices = _with_unlabelled(pixels, indices, unlabelled_images, names)
@@ -70,8 +71,8 @@ def from_arrays(
 
 
 def _with_unlabelled(
-    pixels: np.ndarray, indices: np.ndarray, images: Any, names: Sequence[str]
-) -> tuple[np.ndarray, np.ndarray]:
+    pixels: Images, indices: np.ndarray, images: Any, names: Sequence[str]
+) -> tuple[Images, np.ndarray]:
     """Return labelled images and their class indices, followed by unlabelled ones."""
     unlabelled = as_bytes(images, "unlabelled_images")
     if not names:
@@ -80,15 +81,20 @@ def _with_unlabelled(
         raise UserError(
             f"`unlabelled_images` must have the shape of `images`, {pixels.shape[1:]}; got {unlabelled.shape[1:]}."
         )
-    return np.concatenate([pixels, unlabelled]), np.concatenate([indices, np.full(len(unlabelled), UNLABELLED)])
+    labels = np.concatenate([indices, np.full(len(unlabelled), UNLABELLED)])
+    if isinstance(pixels, StoredImages) and isinstance(unlabelled, StoredImages) and pixels.store is unlabelled.store:
+        return StoredImages(pixels.store, np.concatenate([pixels.rows, unlabelled.rows])), labels
+    return np.concatenate([pixels, unlabelled]), labels
 
 
-def as_bytes(images: Any, argument: str) -> np.ndarray:
-    """Return images as uint8, shape (n, height, width, channels).
+def as_bytes(images: Any, argument: str) -> Images:
+    """Return images as uint8, shape (n, height, width, channels); those of a store as they are.
 
     Raises:
         UserError: They are not images.
     """
+    if isinstance(images, StoredImages):
+        return images
     if np.ma.isMaskedArray(images):
         raise UserError(f"`{argument}` must have no mask; fill what is masked, as with .filled(0).")
     try:
@@ -117,7 +123,7 @@ def as_bytes(images: Any, argument: str) -> np.ndarray:
     return np.round(pixels * (255 / top)).astype(np.uint8)
 
 
-def _check_names(names: Sequence[str] | None) -> None:
+def check_names(names: Sequence[str] | None) -> None:
     """Refuse class names that look equal where they are printed."""
     if names is None:
         return

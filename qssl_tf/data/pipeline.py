@@ -1,4 +1,4 @@
-"""Seeded batches of images in memory: a batch of views is a function of (seed, step), so any step can be resumed."""
+"""Seeded batches of images in memory or on disk: views are a function of (seed, step), so any step can be resumed."""
 
 import os
 from collections.abc import Callable, Sequence
@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from qssl_tf.arguments import checks_arguments
 from qssl_tf.data.augment import Augmentation
+from qssl_tf.data.stored_images import Images, StoredImages
 
 # Independent streams of random numbers, mixed into the seed.
 PRETRAIN, PROBE = 0, 1
@@ -66,9 +67,17 @@ def pair_maker(augmentation: Augmentation) -> Callable[[tf.Tensor, tf.Tensor], t
     return pair
 
 
+def pixel_reader(images: Images) -> Callable[[tf.Tensor], tf.Tensor]:
+    """Return a function from rows, shape (n,), to their images, uint8, shape (n, height, width, channels)."""
+    if isinstance(images, StoredImages):
+        return images.gather
+    in_memory = tf.constant(images)
+    return lambda rows: tf.gather(in_memory, rows)
+
+
 @checks_arguments
 def view_pairs(
-    images: np.ndarray,
+    images: np.ndarray | StoredImages,
     augmentation: Augmentation,
     batch_size: int,
     seed: int,
@@ -83,7 +92,7 @@ def view_pairs(
     rows; together, the shards of a step equal the unsharded batch.
 
     Args:
-        images: uint8, shape (n, height, width, channels).
+        images: uint8, shape (n, height, width, channels), in memory or in a store.
         augmentation: Makes the views; the two views of an image get different random numbers.
         batch_size: Images per step, over all shards.
         seed: Seed of the order and of the views.
@@ -100,7 +109,7 @@ def view_pairs(
 
 
 def drawn_batches(
-    images: np.ndarray,
+    images: Images,
     augmentation: Augmentation,
     batch_size: int,
     seed: int,
@@ -121,7 +130,7 @@ def drawn_batches(
 
 def _batches(
     make: Callable[[tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]],
-    images: np.ndarray,
+    images: Images,
     n_draws: int,
     batch_size: int,
     seed: int,
@@ -131,40 +140,54 @@ def _batches(
     shard_indices: Sequence[int],
 ) -> tf.data.Dataset:
     """Yield what `make` makes of the images and the draws of each step; arguments as those of `view_pairs`."""
-    all_images, shard_table = tf.constant(images), tf.constant(shard_indices)
+    read, shard_table, per_step = pixel_reader(images), tf.constant(shard_indices), len(shard_indices)
     steps_per_epoch, size = len(images) // batch_size, batch_size // shards
 
-    def batch(index: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        step, shard = index // len(shard_indices), shard_table[index % len(shard_indices)]
-        first_row = tf.cast(step % steps_per_epoch, tf.int32) * batch_size + shard * size
-        order = epoch_order(len(images), seed, step // steps_per_epoch)
-        rows = tf.ensure_shape(order[first_row : first_row + size], (size,))
-        draws = tf.ensure_shape(image_draws(seed, PRETRAIN, step, rows, 2 * n_draws), (size, 2 * n_draws))
-        return make(tf.gather(all_images, rows), draws)
+    def epoch_batches(epoch: tf.Tensor) -> tf.data.Dataset:
+        """Yield (step, rows) for each shard of an epoch's steps; its order is drawn once, as it takes long for many."""
+        order, step_before = epoch_order(len(images), seed, epoch), epoch * steps_per_epoch
+        first = tf.maximum(tf.constant(start, tf.int64) - step_before, 0)
+        last = (
+            steps_per_epoch
+            if steps is None
+            else tf.minimum(tf.constant(steps, tf.int64) - step_before, steps_per_epoch)
+        )
 
-    first = start * len(shard_indices)
-    numbers = tf.data.Dataset
-    indices = numbers.counter(first) if steps is None else numbers.range(first, steps * len(shard_indices))
-    return indices.map(batch, num_parallel_calls=PARALLEL_BATCHES).prefetch(2)
+        def rows_of(index: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            step, shard = index // per_step, shard_table[index % per_step]
+            first_row = tf.cast(step, tf.int32) * batch_size + shard * size
+            return step_before + step, tf.ensure_shape(order[first_row : first_row + size], (size,))
+
+        return tf.data.Dataset.range(first * per_step, last * per_step).map(rows_of)
+
+    def batch(step: tf.Tensor, rows: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        draws = tf.ensure_shape(image_draws(seed, PRETRAIN, step, rows, 2 * n_draws), (size, 2 * n_draws))
+        return make(read(rows), draws)
+
+    first_epoch, numbers = start // steps_per_epoch, tf.data.Dataset
+    epochs = numbers.counter(first_epoch) if steps is None else numbers.range(first_epoch, -(-steps // steps_per_epoch))
+    count = tf.data.INFINITE_CARDINALITY if steps is None else max(0, steps - start) * per_step
+    batches = epochs.flat_map(epoch_batches).map(batch, num_parallel_calls=PARALLEL_BATCHES)
+    return batches.apply(tf.data.experimental.assert_cardinality(count)).prefetch(2)
 
 
 def image_batches(
-    images: np.ndarray, batch_size: int, augmentation: Augmentation | None = None, seed: int = 0, number: int = 0
+    images: Images, batch_size: int, augmentation: Augmentation | None = None, seed: int = 0, number: int = 0
 ) -> tf.data.Dataset:
     """Yield all images once, in order, in batches (the last may be smaller), optionally augmented.
 
     Args:
-        images: uint8, shape (n, height, width, channels).
+        images: uint8, shape (n, height, width, channels), in memory or in a store.
         batch_size: Images per batch.
         augmentation: Makes one view of each image; None yields the images themselves.
         seed: Seed of the augmentation.
         number: Index of the augmented pass; each pass has its own random numbers.
     """
-    all_images = tf.constant(images)
+    read = pixel_reader(images)
     augment = augmentation.compiled if augmentation else None
 
     def batch(rows: tf.Tensor) -> tf.Tensor:
-        pixels = as_float(tf.gather(all_images, rows))
+        pixels = as_float(read(rows))
         if augmentation is None or augment is None:
             return pixels
         return augment(pixels, image_draws(seed, PROBE, tf.constant(number), rows, augmentation.n_draws))

@@ -5,11 +5,14 @@ from typing import Any
 import numpy as np
 
 from qssl_tf.commands import argument
+from qssl_tf.data.stored_images import Images, StoredImages
 from qssl_tf.errors import UserError
 
 
-def resize_to_square(images: np.ndarray, side: int | None, name: str) -> np.ndarray:
+def resize_to_square(images: Images, side: int | None, name: str) -> Images:
     """Return images of `side` x `side` pixels; None keeps square images as they are.
+
+    Those of a store are resized when it is made, so that each is resized once.
 
     Args:
         images: uint8, shape (n, height, width, channels); if not square, their centre is used.
@@ -17,17 +20,30 @@ def resize_to_square(images: np.ndarray, side: int | None, name: str) -> np.ndar
         name: Name of the data set.
 
     Raises:
-        UserError: They are not square, and no side is given.
+        UserError: They are not square, and no side is given; or images of a store have another side.
     """
     height, width = images.shape[1:3]
-    if side is None and height != width:
+    if isinstance(images, StoredImages):
+        if height == width == (side or height):
+            return images
+        wanted = "square" if side is None else f"{side} x {side} pixels"
         raise UserError(
-            f"images of {name} must be square; they have {height} x {width} pixels: say with "
-            f"{argument('image_size')} to which side to resize their middle squares."
+            f"stored images of {name} must be {wanted} here; they have {height} x {width} pixels: make a store with "
+            f"that {argument('image_size')}, as their size is fixed when it is made."
         )
+    if side is None and height != width:
+        raise not_square(name, height, width)
     if side is None:
         return images
     return resize(center_crop(images, height, width, min(height, width)), side)
+
+
+def not_square(name: str, height: int, width: int) -> UserError:
+    """Return the error for images that are not square where no side is given."""
+    return UserError(
+        f"images of {name} must be square; they have {height} x {width} pixels: say with {argument('image_size')} to "
+        "which side to resize their middle squares."
+    )
 
 
 def center_crop(images: Any, height: Any, width: Any, side: Any) -> Any:

@@ -32,7 +32,7 @@ def sample_views(
     if not 1 <= count <= len(data.train):
         raise UserError(f"`count` must be from 1 to the {len(data.train)} training images; got {count}.")
     config = config or Config()
-    pixels = resize_to_square(data.train.images[:count], config.image_size, data.name)
+    pixels = resize_to_square(np.asarray(data.train.images[:count]), config.image_size, data.name)
     images, make = as_float(tf.constant(pixels)), view_maker(augmentation(config, pixels.shape[1:]), config.seed)
     view_a, view_b = make(images, tf.constant(0), tf.range(count))
     return images.numpy(), view_a.numpy(), view_b.numpy()

@@ -10,7 +10,7 @@ from qssl_tf.data.pipeline import image_batches
 from qssl_tf.device.options import CALIBRATION_ROWS
 from qssl_tf.errors import UserError
 from qssl_tf.evaluation.classifier import LinearFit
-from qssl_tf.evaluation.features import BATCH, check_finite
+from qssl_tf.evaluation.features import BATCH, angles_of, check_finite
 from qssl_tf.evaluation.probe_files import probe_again, read_classifier
 from qssl_tf.models.quantum_head import QuantumHead
 from qssl_tf.models.simclr import SimCLR
@@ -83,7 +83,7 @@ def problem(
     load_weights(run, model, step)
     calibrating = stratified(data.train.labels, CALIBRATION_ROWS, seed)
     pictures = np.concatenate([data.train.images[calibrating], data.test.images[positions]])
-    angles = np.concatenate([model.encode(batch).numpy() for batch in image_batches(pictures, BATCH, None, 0, 0)])
+    angles = angles_of(model, image_batches(pictures, BATCH))
     head = exact_head(model)
     rows = keras.ops.convert_to_numpy(head.spec.encoding.angles(angles, keras.ops, head.width))
     exact, labels = head.predict(angles), data.test.labels[positions]

@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from qssl_tf.data.augment import Augmentation
 from qssl_tf.data.pipeline import image_batches
+from qssl_tf.data.stored_images import Images, plain_errors
 from qssl_tf.errors import UserError
 from qssl_tf.models.quantum_head import QuantumHead
 from qssl_tf.models.simclr import SimCLR
@@ -16,13 +17,13 @@ BATCH = 512
 
 
 def frozen_features(
-    model: SimCLR, images: np.ndarray, augmentation: Augmentation | None = None, seed: int = 0, number: int = 0
+    model: SimCLR, images: Images, augmentation: Augmentation | None = None, seed: int = 0, number: int = 0
 ) -> np.ndarray:
     """Return the head's output for `images` in inference mode.
 
     Args:
         model: The learner; it is not changed.
-        images: uint8, shape (n, height, width, channels).
+        images: uint8, shape (n, height, width, channels), in memory or in a store.
         augmentation: Applied once to each image; None takes images as they are.
         seed: Seed of the views.
         number: Of the augmented pass; each has views of its own.
@@ -37,13 +38,23 @@ def features_of(model: SimCLR, batches: Iterable[tf.Tensor]) -> np.ndarray:
     """Return the head's output for batches of float32 images in [0, 1], shape (n, features), in inference mode.
 
     Raises:
-        UserError: As `check_finite`.
+        UserError: As `angles_of` and `check_finite`.
     """
-    angles = np.concatenate([model.encode(batch).numpy() for batch in batches])  # (n, width)
+    angles = angles_of(model, batches)
     is_quantum = isinstance(model.head, QuantumHead)
     features = model.head.predict(angles) if is_quantum else model.head(angles, training=False).numpy()
     check_finite(features)
     return features
+
+
+def angles_of(model: SimCLR, batches: Iterable[tf.Tensor]) -> np.ndarray:
+    """Return the encoder's output for batches of float32 images in [0, 1], shape (n, width), in inference mode.
+
+    Raises:
+        UserError: An image of a store cannot be read.
+    """
+    with plain_errors():
+        return np.concatenate([model.encode(batch).numpy() for batch in batches])
 
 
 def check_finite(features: np.ndarray) -> None:

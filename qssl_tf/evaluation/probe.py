@@ -230,7 +230,9 @@ def _training_passes(
         if number in cache:
             return cache[number]
         batches = image_batches(train.images, BATCH, augment, config.seed, number)
-        by_step = features(batches.cache() if steps > 1 else batches)  # all checkpoints see the same views
+        # All checkpoints see the same views; those of images that memory does not hold are made for each anew.
+        cached = steps > 1 and isinstance(train.images, np.ndarray)
+        by_step = features(batches.cache() if cached else batches)
         if passes < config.probe_epochs:
             cache[number] = by_step
         return by_step

@@ -34,5 +34,5 @@ def finish_run(run: Run, model: SimCLR, data: ImageData) -> str:
     if not data.class_names or not splits or not len(data.train.labelled()):
         return summary  # neighbours cannot be scored without labels
     name, split = next(iter(splits.items()))  # validation first: test images are for the final probe
-    score, features = knn_score(model, data, split)
-    return f"{summary}\nnearest neighbours in {features} features, {name} split: {score}"
+    score, features, drawn = knn_score(model, data, split)
+    return f"{summary}\nnearest neighbours in {features} features{drawn}, {name} split: {score}"

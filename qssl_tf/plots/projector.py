@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from qssl_tf.data.splits import UNLABELLED
+from qssl_tf.data.stored_images import Images
 from qssl_tf.errors import UserError
 from qssl_tf.files.write import replacing, write_text
 from qssl_tf.markup import printable
@@ -15,7 +16,7 @@ SPRITE_SIDE = 8192  # pixels; the projector accepts no larger picture
 
 
 def write_projector(
-    folder: Path, features: np.ndarray, labels: np.ndarray, names: Sequence[str], images: np.ndarray
+    folder: Path, features: np.ndarray, labels: np.ndarray, names: Sequence[str], images: Images
 ) -> Path:
     """Write what `tensorboard --logdir FOLDER` shows under Projector.
 
@@ -53,22 +54,23 @@ def write_projector(
     embedding.tensor_name, embedding.tensor_path = "features", "features.tsv"
     embedding.metadata_path = "classes.tsv"
     embedding.sprite.image_path = "thumbnails.png"
-    embedding.sprite.single_image_dim.extend(_thumbnails(images).shape[2:0:-1])  # width, height
+    embedding.sprite.single_image_dim.extend(_thumbnails(images[:1], len(images)).shape[2:0:-1])  # width, height
     path = folder / "projector_config.pbtxt"
     write_text(path, text_format.MessageToString(config))
     return path
 
 
-def sprite(images: np.ndarray) -> np.ndarray:
+def sprite(images: Images) -> np.ndarray:
     """Return all images as thumbnails in one square picture, row by row, uint8 RGB."""
-    thumbnails = _thumbnails(images)
+    thumbnails = _thumbnails(images, len(images))
     side, (height, width) = int(np.ceil(np.sqrt(len(thumbnails)))), thumbnails.shape[1:3]
     sheet = np.zeros((side * side, height, width, 3), np.uint8)
     sheet[: len(thumbnails)] = thumbnails if thumbnails.shape[-1] == 3 else np.repeat(thumbnails, 3, axis=-1)
     return sheet.reshape(side, side, height, width, 3).swapaxes(1, 2).reshape(side * height, side * width, 3)
 
 
-def _thumbnails(images: np.ndarray) -> np.ndarray:
-    """Return every k-th pixel of each image, so that the picture of all is at most SPRITE_SIDE wide."""
-    step = -(-int(np.ceil(np.sqrt(len(images)))) * max(images.shape[1:3]) // SPRITE_SIDE)
-    return images[:, :: max(1, step), :: max(1, step)]
+def _thumbnails(images: Images, count: int) -> np.ndarray:
+    """Return every k-th pixel of each image, so that the picture of `count` is at most SPRITE_SIDE wide."""
+    step = max(1, -(-int(np.ceil(np.sqrt(count))) * max(images.shape[1:3]) // SPRITE_SIDE))
+    parts = (images,) if isinstance(images, np.ndarray) else images.chunks()
+    return np.concatenate([part[:, ::step, ::step] for part in parts])

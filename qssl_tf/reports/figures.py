@@ -12,7 +12,7 @@ from qssl_tf.data.images import ImageData
 from qssl_tf.data.pipeline import image_batches
 from qssl_tf.data.splits import Split
 from qssl_tf.device.draw import draw_circuit
-from qssl_tf.evaluation.features import BATCH
+from qssl_tf.evaluation.features import BATCH, angles_of
 from qssl_tf.evaluation.trained_run import TrainedRun, as_run, images_of
 from qssl_tf.files.checksums import listed
 from qssl_tf.plots.bloch import bloch_angles
@@ -79,7 +79,7 @@ def _figures(run: TrainedRun, features: np.ndarray, split: Split, names: Sequenc
 
 
 def _angles(run: TrainedRun, split: Split) -> np.ndarray:
-    return np.concatenate([run.model.encode(batch).numpy() for batch in image_batches(split.images, BATCH)])
+    return angles_of(run.model, image_batches(split.images, BATCH))
 
 
 def feature_names(run: TrainedRun, count: int) -> list[str]:

@@ -20,7 +20,7 @@ from qssl_tf.device.inputs import stratified
 from qssl_tf.device.mitigation import affine_fit
 from qssl_tf.device.options import CALIBRATION_ROWS
 from qssl_tf.evaluation.classifier import LinearFit
-from qssl_tf.evaluation.features import BATCH
+from qssl_tf.evaluation.features import BATCH, angles_of
 from qssl_tf.evaluation.linear import fit_linear
 from qssl_tf.files.write import write_json
 from qssl_tf.models.quantum_head import QuantumHead
@@ -89,8 +89,7 @@ def _trained(model: Any, data: ImageData, config: Any) -> _Trained:
     head = QuantumHead(**{name: settings[name] for name in names})
     head.parameters.assign(model.head.parameters)
     train_angles, test_angles = (
-        np.concatenate([model.encode(batch).numpy() for batch in image_batches(split.images, BATCH, None, 0, 0)])
-        for split in (data.train, data.test)
+        angles_of(model, image_batches(split.images, BATCH)) for split in (data.train, data.test)
     )
     train_values, test_values = head.predict(train_angles), head.predict(test_angles)
     fit = {

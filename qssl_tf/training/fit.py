@@ -11,6 +11,7 @@ from qssl_tf.config import Config
 from qssl_tf.data.augment import Augmentation, augmentation
 from qssl_tf.data.images import ImageData
 from qssl_tf.data.pipeline import drawn_batches, pair_maker, view_pairs
+from qssl_tf.data.stored_images import plain_errors
 from qssl_tf.distributed.peers import Peers
 from qssl_tf.models.build import build_simclr
 from qssl_tf.models.precision import in_float32
@@ -104,7 +105,8 @@ def pretrain(
         The name of the signal that stopped training early, or None.
 
     Raises:
-        UserError: The run to resume has other images or user-defined parts, or is damaged; or training diverged.
+        UserError: The run to resume has other images or user-defined parts, or is damaged; training diverged; or an
+            image of a store cannot be read.
     """
     if resume:
         check_images(run, data)
@@ -126,7 +128,7 @@ def pretrain(
     if start < plan.steps:
         try:
             steps, all_callbacks = plan.steps - start, [*callbacks, signal_callback]
-            with reproducible(config.xla_step):
+            with reproducible(config.xla_step), plain_errors():
                 pairs = shared_pairs(model.distribute_strategy, run.config, data, augment, plan.steps, start)
                 model.fit(pairs, steps_per_epoch=steps, shuffle=False, verbose=0, callbacks=all_callbacks)
         except TrainingStopped:
@@ -150,7 +152,8 @@ def reporting_callbacks(
     callbacks: list[StepCallback] = [Progress(run, plan, start), HistoryLog(run, plan, start)]
     config = run.config
     if config.head == "quantum" and not config.partial_measurement:  # mixed states have no overlaps
-        first = next(iter(view_pairs(data.train.images, augment, config.batch_size, config.seed, steps=1)))
+        with plain_errors():
+            first = next(iter(view_pairs(data.train.images, augment, config.batch_size, config.seed, steps=1)))
         callbacks.append(StateGeometry(run, plan, start, first))
     return callbacks
 

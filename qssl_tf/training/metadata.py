@@ -5,12 +5,15 @@ from typing import Annotated, Any
 
 from pydantic import Field, model_validator
 
+from qssl_tf.data.splits import BY_IMAGE
 from qssl_tf.errors import UserError, reason
 from qssl_tf.files.schema import Count, Names, Positive, Schema, Sha256, Texts, Word, read_as
 from qssl_tf.quantum.tfq_availability import obstacle, refuse_absent
 from qssl_tf.training.runs import Run
 from qssl_tf.training.schedule import schedule
 
+# Of all pixels, or of the checksums of the images: `Split.fingerprint`.
+Fingerprint = Annotated[str, Field(pattern=rf"^({BY_IMAGE})?[0-9a-f]{{64}}$")]
 MAX_SIDE = 4096  # pixels; limits the network that a damaged file can request
 
 
@@ -23,9 +26,9 @@ class ImageMetadata(Schema):
     train_images: Positive
     validation_images: Count
     test_images: Count
-    train_sha256: Sha256
-    validation_sha256: Sha256 | None = None  # runs of earlier versions only have that of the training images
-    test_sha256: Sha256 | None = None
+    train_sha256: Fingerprint
+    validation_sha256: Fingerprint | None = None  # runs of earlier versions only have that of the training images
+    test_sha256: Fingerprint | None = None
 
     @model_validator(mode="after")
     def _shape(self) -> "ImageMetadata":

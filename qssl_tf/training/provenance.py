@@ -55,7 +55,7 @@ def check_images(run: Run, images: ImageData) -> None:
     metadata = read_image_metadata(run) or {}
     for name in SPLITS:
         split, recorded_fingerprint = getattr(images, name), metadata.get(f"{name}_sha256")
-        if recorded_fingerprint is not None and recorded_fingerprint != split.fingerprint():
+        if recorded_fingerprint is not None and not split.has_fingerprint(recorded_fingerprint):
             raise UserError(
                 f"{run.folder} was trained on other images than these {len(images.train)} of {images.name}: its {name} "
                 f"split was of {metadata[f'{name}_images']} images, and the {len(split)} now have other pixels or "
