@@ -19,6 +19,8 @@ from qssl_tf.registry import check_word
 MAX_QUBITS = 24  # a state of 24 qubits takes 128 MB
 MAX_INTEGER = 2**31 - 1
 MAX_LENGTH = 4096  # characters of a text, or entries of a list
+# Settings that say where the images of a run lie; its results do not depend on them, and other machines have others.
+WHERE = ("data_dir", "store", "store_dir")
 MAX_UNITS = 65_536  # of a layer of the projector
 
 
@@ -44,6 +46,10 @@ class Config:
     classes: tuple[int, ...] = setting((), "labels to keep, such as 0,1,2 (none given: all of them)")
     data_dir: str | None = setting(
         None, "folder of your images, or of prepared TFDS data (none: $TFDS_DATA_DIR or TFDS's own default)"
+    )
+    store: str = setting("auto", "where images are kept (auto: on disk if memory cannot hold them)")
+    store_dir: str | None = setting(
+        None, "folder of the stores of images on disk (none: qssl_tf/stores in $XDG_CACHE_HOME, or in ~/.cache)"
     )
     skip_broken_images: bool = setting(False, "leave out files of a folder that cannot be read; they are named")
     image_size: int | None = setting(

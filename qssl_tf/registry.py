@@ -39,6 +39,7 @@ class Words:
 UNLOADED = "One of your own needs its file: --plugin FILE, or an import before it is used."
 WORDS = {
     "dataset": Words(("digits", "folder"), open=True),
+    "store": Words(("auto", "memory", "disk")),
     "augmentation": Words(("auto", "digits", "simclr", "simclr_blur")),
     "encoder": Words(("small_cnn", "vgg_tiny", "vgg_small", "resnet18", "resnet18_cifar"), remedy=UNLOADED),
     "angle_bound": Words(("sigmoid", "centred", "none")),

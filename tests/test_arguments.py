@@ -194,6 +194,8 @@ FUNCTIONS = {
     q.register_dataset: ("mine",),
     q.ImageData.from_arrays: (np.zeros((6, 4, 4)),),
     q.ImageData.from_folder: ("images",),
+    q.ImageData.from_store: ("store",),
+    q.make_store: ([], "store"),
 }
 # Annotation -> what it is not.
 NOT_THOSE = {
@@ -220,7 +222,11 @@ NOT_THOSE = {
 
 def meant(function):
     """Return the function whose annotations count: ImageData's ways in are in modules of their own."""
-    homes = {"from_arrays": "qssl_tf.data.arrays", "from_folder": "qssl_tf.data.folders"}
+    homes = {
+        "from_arrays": "qssl_tf.data.arrays",
+        "from_folder": "qssl_tf.data.folders",
+        "from_store": "qssl_tf.data.stores",
+    }
     name = function.__name__
     return getattr(importlib.import_module(homes[name]), name) if name in homes else function
 

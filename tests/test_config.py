@@ -123,6 +123,7 @@ def test_missing_config_file(tmp_path):
 
 def test_choices_are_the_tables():
     from qssl_tf.data.augment import AUGMENTATIONS
+    from qssl_tf.data.placement import PLACES
     from qssl_tf.data.sources import SOURCES
     from qssl_tf.evaluation.probe import PROTOCOLS
     from qssl_tf.models.batch_norm import BATCH_STATISTICS
@@ -138,6 +139,7 @@ def test_choices_are_the_tables():
 
     tables = {
         "dataset": SOURCES,
+        "store": PLACES,
         "augmentation": {"auto", *AUGMENTATIONS},
         "encoder": ENCODERS,
         "head": HEADS,

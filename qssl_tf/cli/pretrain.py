@@ -8,7 +8,7 @@ from typing import Any
 from qssl_tf.cli.flags import Parser, add_base_flags, add_config_flags, config_from_flags, given_settings
 from qssl_tf.cli.strategy_flags import add_strategy_flags, read_strategy
 from qssl_tf.commands import command
-from qssl_tf.config import Config
+from qssl_tf.config import WHERE, Config
 from qssl_tf.distributed.options import StrategyOptions
 from qssl_tf.distributed.peers import Peers
 from qssl_tf.distributed.rendezvous import joined
@@ -65,7 +65,7 @@ def train(arguments, config: Config, opened: Run | None, options: StrategyOption
 
     data = images_of_run(opened) if opened else load(config)
     if peers:
-        peers.agree({"training images": data.train.fingerprint()})
+        peers.agree({"training images": data.train.fingerprint(by_image=True)})  # in memory here, on disk there
     with strategy.scope():
         built = build(config, data, opened.state if opened else None)  # before a folder is made
     if peers and not peers.is_chief:
@@ -102,7 +102,7 @@ def going_on(run: Run) -> str:
 
 def describe_settings(config: Config, opened: Run | None) -> dict[str, Any]:
     """Return what all workers must have in common; where the data lie may differ."""
-    settings = {name: value for name, value in config.to_dict().items() if name != "data_dir"}
+    settings = {name: value for name, value in config.to_dict().items() if name not in WHERE}
     state = opened.state if opened else None
     kept = digest(state) if state and state.is_file() else None
     same = {name: version for name, version in versions().items() if name != "machine"}

@@ -38,7 +38,7 @@ def _read_all(dataset: Any, argument: str) -> tuple[np.ndarray, np.ndarray | Non
         raise UserError(f"`{argument}` must end, as it is read whole; got a data set without end. Drop its .repeat().")
     images, labels, total_bytes = [], [], 0
     for element in dataset.as_numpy_iterator():
-        image, label = _parts(element, argument)
+        image, label = element_parts(element, argument)
         # (height, width, channels) is one image, (n, height, width) a batch of gray ones.
         is_batch = np.ndim(image) == 4 or (np.ndim(image) == 3 and image.shape[-1] not in (1, 3))
         images.append(image if is_batch else np.asarray(image)[np.newaxis])
@@ -47,7 +47,8 @@ def _read_all(dataset: Any, argument: str) -> tuple[np.ndarray, np.ndarray | Non
         total_bytes += images[-1].nbytes
         if total_bytes > MEMORY_LIMIT_GB * 1e9:
             raise UserError(
-                f"`{argument}` would take more than {MEMORY_LIMIT_GB:.0f} GB of memory; take smaller images."
+                f"`{argument}` would take more than {MEMORY_LIMIT_GB:.0f} GB of memory; make a store on disk of "
+                "it with qssl_tf.make_store, or take smaller images."
             )
         if images[-1].shape[1:] != images[0].shape[1:]:
             sizes = f"{images[0].shape[1:]} and {images[-1].shape[1:]}"
@@ -57,8 +58,12 @@ def _read_all(dataset: Any, argument: str) -> tuple[np.ndarray, np.ndarray | Non
     return np.concatenate(images), np.concatenate(labels) if labels else None
 
 
-def _parts(element: Any, argument: str) -> tuple[Any, Any]:
-    """Return the image and label of an element; the label may be None."""
+def element_parts(element: Any, argument: str) -> tuple[Any, Any]:
+    """Return the image and label of an element; the label may be None.
+
+    Raises:
+        UserError: It is neither an image, nor a pair, nor a dictionary with `image`.
+    """
     if isinstance(element, dict):
         if "image" not in element:
             raise UserError(f"`{argument}` must have the key 'image'; it has {', '.join(map(str, element))}.")

@@ -1,9 +1,10 @@
 """Data sets from image files in a folder."""
 
-from collections import Counter
+import os
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
@@ -11,14 +12,21 @@ from qssl_tf.arguments import checks_arguments
 from qssl_tf.commands import argument
 from qssl_tf.config import checked
 from qssl_tf.data.arrays import from_arrays
+from qssl_tf.data.listing import (
+    MAX_NAMES,
+    SUFFIXES,
+    TEST,
+    TRAIN,
+    UNLABELLED_PART,
+    Files,
+    Listing,
+    image_files,
+    list_folder,
+)
 from qssl_tf.data.resizing import center_crop, report_crops
 from qssl_tf.data.splits import MEMORY_LIMIT_GB, ImageDataFields
 from qssl_tf.errors import UserError, reason
 from qssl_tf.markup import printable
-
-SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
-UNLABELLED_FOLDER = "unlabelled"  # beside the folders of classes, or of splits
-MAX_NAMES = 3  # names of broken files in a message
 
 
 @checks_arguments
@@ -47,39 +55,27 @@ def from_folder(
     Raises:
         UserError: A missing folder, no images, unreadable images, or images of different sizes.
     """
-    root = Path(folder)
     if image_size is not None:
         checked("image_size", image_size)
-    if root.is_file():
-        raise UserError(f"the folder of images must be a folder; {root} is a file.")
-    if not root.is_dir():
-        raise UserError(f"the folder of images {root} does not exist; name one that does.")
-    skipped: list[str] = []
-    split_folders, unlabelled = [root], root / UNLABELLED_FOLDER
-    if (root / "train").is_dir():
-        if not (root / "test").is_dir():
-            raise UserError(f"{root} has a folder train and must have a folder test beside it.")
-        split_folders = [root / "train", root / "test"]
-        skipped += [path.name for path in _visible_entries(root) if path not in (*split_folders, unlabelled)]
-    file_lists = [_labelled_files(part, skipped) for part in split_folders]
-    if unlabelled.is_dir():
-        file_lists.append([(path, None) for path in _walk(unlabelled, set()) if _is_image(path, Counter())])
-    if skipped:
-        examples, extra_count = ", ".join(map(printable, skipped[:MAX_NAMES])), len(skipped) - MAX_NAMES
-        more = f" and {extra_count} more" if extra_count > 0 else ""
-        print(f"left out of {printable(str(root))}: {examples}{more}", flush=True)
-    reader = _ImageReader(image_size, skip_broken_images)
-    arrays = [reader.read_split(part) for part in file_lists]
+    return read_listing(list_folder(Path(folder)), image_size, skip_broken_images, test_fraction)
+
+
+def read_listing(
+    listing: Listing, image_size: int | None, skip_broken_images: bool, test_fraction: float | None = None
+) -> ImageDataFields:
+    """Read the files of a folder into memory; see `from_folder` for arguments and errors."""
+    root, reader = listing.root, _ImageReader(image_size, skip_broken_images)
+    read = {part: reader.read_split(files) for part, files in listing.parts.items()}
     reader.report(root)
-    report_crops(reader.cropped, sum(len(images) for images, _ in arrays), printable(root.resolve().name))
-    gray = all(image.shape[-1] == 1 for images, _ in arrays for image in images)
-    (images, labels), *rest = [(_stack_images(images, gray, root), labels) for images, labels in arrays]
+    report_crops(reader.cropped, sum(len(images) for images, _ in read.values()), printable(root.resolve().name))
+    gray = all(image.shape[-1] == 1 for images, _ in read.values() for image in images)
+    arrays = {part: _stack_images(images, gray, root) for part, (images, _) in read.items()}
     options: dict[str, Any] = {"test_fraction": test_fraction}
-    if len(split_folders) == 2:
-        options = {"test_images": rest[0][0], "test_labels": rest[0][1]}
-    if unlabelled.is_dir():
-        options["unlabelled_images"] = rest[-1][0]
-    return from_arrays(images, labels, name=root.resolve().name, **options)
+    if TEST in arrays:
+        options = {"test_images": arrays[TEST], "test_labels": read[TEST][1]}
+    if UNLABELLED_PART in arrays:
+        options["unlabelled_images"] = arrays[UNLABELLED_PART]
+    return from_arrays(arrays[TRAIN], read[TRAIN][1], name=root.resolve().name, **options)
 
 
 def read_images(folder: Path, shape: tuple[int, int, int]) -> tuple[list[Path], np.ndarray]:
@@ -100,13 +96,13 @@ def read_images(folder: Path, shape: tuple[int, int, int]) -> tuple[list[Path], 
     """
     if not folder.is_dir():
         raise UserError(f"the folder of images {folder} does not exist; name one that does.")
-    files = [(path, None) for path in _walk(folder, set()) if _is_image(path, Counter())]
+    files = [(path, None) for path in image_files(folder)]
     if not files:
         raise UserError(f"{folder} must hold images ({', '.join(SUFFIXES)}), itself or in folders within.")
     reader = _ImageReader(shape[0], skip_broken_images=False)
     images, _ = reader.read_split(files)
     reader.report(folder, can_skip=False)
-    return [path for path, _ in files], np.stack([_convert_channels(image, shape[2]) for image in images])
+    return [Path(path) for path, _ in files], np.stack([_convert_channels(image, shape[2]) for image in images])
 
 
 def _convert_channels(pixels: np.ndarray, channels: int) -> np.ndarray:
@@ -120,90 +116,34 @@ def _convert_channels(pixels: np.ndarray, channels: int) -> np.ndarray:
     return np.asarray(Image.fromarray(pixels).convert("L"))[..., np.newaxis]
 
 
-def _visible_entries(folder: Path) -> list[Path]:
-    """Return the entries of a folder, sorted, without hidden ones."""
-    return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
-
-
-def _labelled_files(folder: Path, skipped: list[str]) -> list[tuple[Path, str | None]]:
-    """Return the image files of a split, sorted, with their classes; None for files outside of class folders.
-
-    Args:
-        folder: Folder of the split.
-        skipped: Descriptions of entries that are not images are appended to it.
-
-    Raises:
-        UserError: There are images both in class folders and beside them, or none.
-    """
-    files: list[tuple[Path, str | None]] = []
-    other_suffixes: Counter[str] = Counter()
-    for path in _visible_entries(folder):
-        if path.name == UNLABELLED_FOLDER:
-            continue
-        if not path.is_dir():
-            files += [(path, None)] if _is_image(path, other_suffixes) else []
-            continue
-        class_files = [file for file in _walk(path, set()) if _is_image(file, other_suffixes)]
-        files += [(file, path.name) for file in class_files]
-        skipped += [] if class_files else [f"the folder {path.name} without images"]
-    skipped += [f"{count} files{f' {suffix}' if suffix else ''}" for suffix, count in other_suffixes.items()]
-    unlabelled = [path for path, label in files if label is None]
-    if unlabelled and len(unlabelled) < len(files):
-        raise UserError(
-            f"{folder} has folders of classes and must hold no images beside them; got {unlabelled[0].name}."
-        )
-    if not files:
-        raise UserError(f"{folder} must hold images ({', '.join(SUFFIXES)}), or a folder of them for each class.")
-    return files
-
-
-def _is_image(path: Path, other_suffixes: Counter[str]) -> bool:
-    """Return whether a file has the suffix of an image; others are counted by suffix."""
-    if path.suffix.lower() in SUFFIXES and path.is_file():
-        return True
-    other_suffixes[path.suffix] += 1
-    return False
-
-
-def _walk(folder: Path, visited: set[Path]) -> Iterator[Path]:
-    """Yield all files in a folder and its subfolders, sorted; links are followed, circular ones once."""
-    if folder.resolve() in visited:
-        return
-    visited.add(folder.resolve())
-    for path in _visible_entries(folder):
-        if path.is_dir():
-            yield from _walk(path, visited)
-        else:
-            yield path
-
-
 class _ImageReader:
     """Reads image files, and records those that are broken."""
 
     def __init__(self, side: int | None, skip_broken_images: bool):
         self.side, self.skip_broken_images, self.total_bytes, self.cropped = side, skip_broken_images, 0, 0
-        self.broken: list[tuple[Path, str]] = []
+        self.broken: list[tuple[str, str]] = []
 
-    def read_split(self, files: Sequence[tuple[Path, str | None]]) -> tuple[list[np.ndarray], list[str] | None]:
+    def read_split(self, files: Files) -> tuple[list[np.ndarray], list[str] | None]:
         """Return the images of one split and their labels, or None if it has no labels."""
         pairs = [(image, label) for image, label in self._read_images(files)]
         labels = [label for _, label in pairs if label is not None]
         return [image for image, _ in pairs], labels or None
 
-    def _read_images(self, files: Sequence[tuple[Path, str | None]]) -> Iterator[tuple[np.ndarray, str | None]]:
+    def _read_images(self, files: Files) -> Iterator[tuple[np.ndarray, str | None]]:
         for path, label in files:
             try:
-                image = _pixels(path)
+                image = file_pixels(path)
             except Exception as error:  # Pillow raises dozens of types for invalid images
                 self.broken.append((path, f"{type(error).__name__}: {reason(error)}"))
                 continue
             if self.side is not None:
                 self.cropped += image.shape[0] != image.shape[1]
-                image = _crop_and_resize(image, self.side)
+                image = crop_and_resize(image, self.side)
             self.total_bytes += image.nbytes
             if self.total_bytes > MEMORY_LIMIT_GB * 1e9:
                 raise UserError(
-                    f"the images take more than {MEMORY_LIMIT_GB:.0f} GB; choose a smaller {argument('image_size')}."
+                    f"the images take more than {MEMORY_LIMIT_GB:.0f} GB; keep them on disk with "
+                    f"{argument('store', 'disk')}, or choose a smaller {argument('image_size')}."
                 )
             yield image, label
 
@@ -211,20 +151,49 @@ class _ImageReader:
         """Refuse broken files, or print that they are skipped; the message offers to skip them if that is possible."""
         if not self.broken:
             return
-        examples = ", ".join(
-            f"{printable(str(path.relative_to(folder)))} ({message})" for path, message in self.broken[:MAX_NAMES]
+        broken = BrokenFiles(
+            folder, [shown_file(folder, *entry) for entry in self.broken[:MAX_NAMES]], len(self.broken)
         )
-        more = f" and {len(self.broken) - MAX_NAMES} more" if len(self.broken) > MAX_NAMES else ""
         if not self.skip_broken_images:
-            skipping = f", or leave them out with {argument('skip_broken_images', True)}" if can_skip else ""
-            count = len(self.broken)
-            raise UserError(
-                f"{count} images in {folder} cannot be read: {examples}{more}; mend or remove them{skipping}."
-            )
-        print(f"left out {len(self.broken)} images in {folder} that cannot be read: {examples}{more}", flush=True)
+            raise broken.error(can_skip)
+        print(broken.left_out(), flush=True)
 
 
-def _pixels(path: Path) -> np.ndarray:
+@dataclass(frozen=True)
+class BrokenFiles:
+    """Image files that cannot be read, as messages name them.
+
+    Attributes:
+        folder: Of the images.
+        examples: The first few, each with the reason.
+        count: How many there are.
+    """
+
+    folder: Path
+    examples: Sequence[str]
+    count: int
+
+    def __str__(self) -> str:
+        """Return the examples, and how many more there are."""
+        more = f" and {self.count - MAX_NAMES} more" if self.count > MAX_NAMES else ""
+        return f"{', '.join(self.examples)}{more}"
+
+    def error(self, can_skip: bool = True) -> UserError:
+        """Return the error that refuses them; it offers to skip them if that is possible."""
+        skipping = f", or leave them out with {argument('skip_broken_images', True)}" if can_skip else ""
+        return UserError(f"{self.count} images in {self.folder} cannot be read: {self}; mend or remove them{skipping}.")
+
+    def left_out(self) -> str:
+        """Return the line that says that they are skipped."""
+        return f"left out {self.count} images in {self.folder} that cannot be read: {self}"
+
+
+def shown_file(folder: Path, path: str, message: str) -> str:
+    """Return a file that cannot be read, with the reason, for `BrokenFiles`."""
+    return f"{printable(os.path.relpath(path, folder))} ({message})"
+
+
+def file_pixels(path: str | IO[bytes]) -> np.ndarray:
     """Return one image as uint8, shape (height, width, 1 or 3), rotated as its EXIF data say."""
     from PIL import Image, ImageOps
 
@@ -238,7 +207,7 @@ def _pixels(path: Path) -> np.ndarray:
     return np.asarray(image).reshape(image.height, image.width, -1)
 
 
-def _crop_and_resize(pixels: np.ndarray, side: int) -> np.ndarray:
+def crop_and_resize(pixels: np.ndarray, side: int) -> np.ndarray:
     """Return the central square of one image, resized to `side` x `side` pixels."""
     from PIL import Image
 
@@ -254,10 +223,20 @@ def _stack_images(images: Sequence[np.ndarray], gray: bool, folder: Path) -> np.
     """Return images of one size as one array, shape (n, height, width, channels)."""
     sizes = sorted({image.shape[:2] for image in images})
     if len(sizes) > 1:
-        raise UserError(
-            f"images in {folder} differ in size ({sizes[0][0]} x {sizes[0][1]} and {sizes[-1][0]} x {sizes[-1][1]} "
-            f"pixels, for example); say with {argument('image_size')} to which side to resize them."
-        )
+        raise different_sizes(folder, sizes[0], sizes[-1])
     if not images:
-        raise UserError(f"{folder} must hold images that can be read; every one of them is broken.")
+        raise no_image(folder)
     return np.stack([image if gray or image.shape[-1] == 3 else image.repeat(3, axis=-1) for image in images])
+
+
+def different_sizes(folder: Path, first: Sequence[int], other: Sequence[int]) -> UserError:
+    """Return the error for images of different heights and widths."""
+    return UserError(
+        f"images in {folder} differ in size ({first[0]} x {first[1]} and {other[0]} x {other[1]} pixels, for example); "
+        f"say with {argument('image_size')} to which side to resize them."
+    )
+
+
+def no_image(folder: Path) -> UserError:
+    """Return the error for a folder of broken images alone."""
+    return UserError(f"{folder} must hold images that can be read; every one of them is broken.")

@@ -1,4 +1,4 @@
-"""ImageData: a data set of images in memory, as all sources return it."""
+"""ImageData: a data set of images in memory or in a store on disk, as all sources return it."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +14,8 @@ from qssl_tf.markup import printable
 class ImageData:
     """Training, validation (possibly empty) and test images of a data set, with class names.
 
-    For your own images, use `from_arrays`, `from_folder` or `from_dataset`.
+    For your own images, use `from_arrays`, `from_folder` or `from_dataset`; for more of them than memory holds,
+    `make_store`, and later `from_store`.
 
     Attributes:
         name: Name of the data set, for records and file names.
@@ -71,3 +72,10 @@ class ImageData:
         from qssl_tf.data.datasets import from_dataset
 
         return cls(*from_dataset(train, test, **options))
+
+    @classmethod
+    def from_store(cls, folder: str | Path) -> "ImageData":
+        """Open a store on disk, made by `qssl_tf.make_store`: see `qssl_tf.data.stores.from_store` for errors."""
+        from qssl_tf.data.stores import from_store
+
+        return cls(*from_store(folder))

@@ -2,14 +2,20 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
 from qssl_tf.commands import argument
 from qssl_tf.config import Config
+from qssl_tf.data.folders import read_listing
 from qssl_tf.data.images import ImageData
+from qssl_tf.data.listing import list_folder
+from qssl_tf.data.placement import goes_to_disk, refuse_store
 from qssl_tf.data.resizing import report_crops, resize_to_square
 from qssl_tf.data.splits import Split
+from qssl_tf.data.store_folder import estimated_gigabytes, folder_source
+from qssl_tf.data.storing import from_disk
 from qssl_tf.data.stratify import describe_shortage, report_singletons, stratified_sample, stratified_split
 from qssl_tf.errors import UserError
 
@@ -37,9 +43,11 @@ def folder(config: Config) -> ImageData:
         raise UserError(
             f"`data_dir` must name the folder of your images where `dataset` is 'folder'; give {argument('data_dir')}."
         )
-    return ImageData.from_folder(
-        config.data_dir, image_size=config.image_size, skip_broken_images=config.skip_broken_images
-    )
+    listing, side, skipping = list_folder(Path(config.data_dir)), config.image_size, config.skip_broken_images
+    gigabytes = estimated_gigabytes(listing, side)
+    if goes_to_disk(config, gigabytes):
+        return from_disk(config, folder_source(listing, side, skipping), gigabytes)
+    return ImageData(*read_listing(listing, side, skipping))
 
 
 # Name -> source, including registered ones; other names are looked up in TFDS.
@@ -53,11 +61,22 @@ def load(config: Config) -> ImageData:
         UserError: An unknown or unprepared data set, labels that do not exist, images that cannot be used,
             or a batch larger than the training split.
     """
+    return prepare(read_images(config), config)
+
+
+def read_images(config: Config) -> ImageData:
+    """Read the images of a source as they are, into memory or a store.
+
+    Raises:
+        UserError: An unknown or unprepared data set, or images that cannot be used.
+    """
     if config.dataset in SOURCES:
-        return prepare(SOURCES[config.dataset](config), config)
+        if config.dataset != "folder":
+            refuse_store(config)
+        return SOURCES[config.dataset](config)
     from qssl_tf.data.tfds_source import read
 
-    return prepare(read(config.dataset, config.data_dir, config.image_size), config)
+    return read(config)
 
 
 def prepare(data: ImageData, config: Config) -> ImageData:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -21,12 +22,14 @@ class Records(Protocol):
     """What `StoredImages` needs of a store.
 
     Attributes:
+        folder: Where it lies.
         image_shape: Height, width and channels of every image.
         dct_method: How JPEGs are decoded: `dct_method` of `tf.io.decode_jpeg`.
         jpegs: How many of its records are JPEGs; all others are the pixels themselves.
         digests: SHA-256 of the pixels of each image, uint8, shape (n, 32).
     """
 
+    folder: Path
     image_shape: tuple[int, int, int]
     dct_method: str
     jpegs: int

@@ -1,4 +1,4 @@
-"""Image data sets of TensorFlow Datasets, read into memory."""
+"""Image data sets of TensorFlow Datasets: found, prepared, and read into memory or a store."""
 
 import logging
 import os
@@ -10,26 +10,29 @@ from urllib.parse import urlsplit
 import numpy as np
 
 from qssl_tf.commands import argument
+from qssl_tf.config import Config
 from qssl_tf.data.images import ImageData
-from qssl_tf.data.resizing import center_crop, report_crops
-from qssl_tf.data.splits import MEMORY_LIMIT_GB, Split
+from qssl_tf.data.placement import goes_to_disk
+from qssl_tf.data.storing import from_disk
+from qssl_tf.data.tfds_images import SPLITS, TFDSImages
 from qssl_tf.environment import has_home
 from qssl_tf.errors import UserError, pass_on_interrupt, unknown_name
 
 
-def read(name: str, data_dir: str | None, image_size: int | None) -> ImageData:
+def read(config: Config) -> ImageData:
     """Read the train and test splits of a TFDS data set, which is downloaded and prepared if necessary.
 
     Args:
-        name: A TFDS name, optionally with config and version: `cifar10`, `cifar10:3.0.2`.
-        data_dir: Folder of prepared data; None uses `TFDS_DATA_DIR`, or else TFDS's default.
-        image_size: Side in pixels to which the central square of each image is resized while reading; None keeps
-            images, which must then be of one size.
+        config: Settings with `dataset`, a TFDS name, optionally with config and version (`cifar10`, `cifar10:3.0.2`);
+            `data_dir`, the folder of prepared data (None uses `TFDS_DATA_DIR`, or else TFDS's default); and
+            `image_size`, the side in pixels to which the central square of each image is resized while reading (None
+            keeps images, which must then be of one size). `store` says where the images are kept.
 
     Raises:
         UserError: The name is unknown, the data are neither prepared nor downloadable, or they are not
             single-label images with one or three channels.
     """
+    name, data_dir = config.dataset, config.data_dir
     if data_dir is None and not os.environ.get("TFDS_DATA_DIR") and not has_home():
         raise UserError(
             f"data set '{name}' must be kept somewhere, and there is neither HOME nor a home folder of this user; name "
@@ -45,12 +48,16 @@ def read(name: str, data_dir: str | None, image_size: int | None) -> ImageData:
     builder = _builder(tfds, name, data_dir)
     image_key, label_key = _feature_keys(tfds, builder)
     _prepare(builder, name)
-    missing = {"train", "test"} - set(builder.info.splits)
+    missing = set(SPLITS) - set(builder.info.splits)
     if missing:
         raise UserError(
             f"data set '{name}' must have the splits train and test; it has {', '.join(builder.info.splits)}."
         )
-    splits = {split: _read_split(builder, split, image_key, label_key, image_size) for split in ("train", "test")}
+    images = TFDSImages(builder, image_key, label_key, config.image_size)
+    sizes = [images.gigabytes(split) for split in SPLITS]
+    if goes_to_disk(config, sum(sizes), max(sizes)):
+        return from_disk(config, images.source(), sum(sizes))
+    splits = {split: images.read(split) for split in SPLITS}
     names = tuple(builder.info.features[label_key].names)
     return ImageData(builder.info.full_name, splits["train"], splits["train"].take(np.arange(0)), splits["test"], names)
 
@@ -125,38 +132,3 @@ def _not_prepared(builder: Any, name: str, reason: str) -> UserError:
         f"name a folder that holds it with {argument('data_dir')} or TFDS_DATA_DIR, connect to the network, "
         "or take the preset digits, which needs neither."
     )
-
-
-def _read_split(builder: Any, split: str, image_key: str, label_key: str, image_size: int | None) -> Split:
-    import tensorflow as tf
-    import tensorflow_datasets as tfds
-
-    shape, count = builder.info.features[image_key].shape, builder.info.splits[split].num_examples
-    if image_size is None and None in shape:
-        raise UserError(
-            f"images of '{builder.name}' differ in size; say with {argument('image_size')} to which side to resize "
-            "them."
-        )
-    height, width = (image_size, image_size) if image_size else shape[:2]
-    gigabytes = count * height * width * shape[2] / 1e9
-    if gigabytes > MEMORY_LIMIT_GB:
-        raise UserError(
-            f"the {split} split of '{builder.name}' would take {gigabytes:.1f} GB of memory, more than "
-            f"{MEMORY_LIMIT_GB:.0f} GB; choose a smaller {argument('image_size')}."
-        )
-
-    def pixels(example: dict[str, Any]) -> tuple[Any, Any, Any]:
-        image = example[image_key]
-        rows, columns = tf.shape(image)[0], tf.shape(image)[1]
-        if image_size:
-            image = center_crop(image, rows, columns, tf.minimum(rows, columns))
-            image = tf.cast(tf.round(tf.image.resize(image, (height, width), antialias=True)), tf.uint8)
-        return image, example[label_key], rows != columns
-
-    decoders = tfds.decode.PartialDecoding({image_key: True, label_key: True})
-    dataset = builder.as_dataset(split=split, shuffle_files=False, decoders=decoders)
-    dataset = dataset.map(pixels, num_parallel_calls=tf.data.AUTOTUNE).batch(1024)
-    images, labels, is_oblong = (np.concatenate(parts) for parts in zip(*dataset.as_numpy_iterator(), strict=True))
-    if image_size:
-        report_crops(int(is_oblong.sum()), len(images), f"{builder.name}, {split}")
-    return Split(images, labels.astype(np.int64))

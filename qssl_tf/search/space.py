@@ -140,6 +140,8 @@ NOT_SEARCHED = (
     "dataset",
     "classes",
     "data_dir",
+    "store",
+    "store_dir",
     "image_size",
     "validation_fraction",
     "seed",

@@ -43,7 +43,8 @@ OBJECTIVES = {
 FIGURES = (*OBJECTIVES, "majority_share")
 # The settings that decide which images are loaded; the others may differ from trial to trial.
 LOADED_BY = (
-    "dataset", "classes", "data_dir", "skip_broken_images", "image_size", "train_images", "validation_fraction", "seed",
+    "dataset", "classes", "data_dir", "store", "store_dir", "skip_broken_images", "image_size", "train_images",
+    "validation_fraction", "seed",
 )  # fmt: skip
 
 

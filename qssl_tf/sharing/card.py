@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from qssl_tf.commands import argument
-from qssl_tf.config import Config
+from qssl_tf.config import WHERE, Config
 from qssl_tf.errors import UserError
 from qssl_tf.evaluation.scores import wilson
 from qssl_tf.evaluation.statistics import summary
@@ -150,7 +150,7 @@ def accuracies_by_seed(config: Config, others: Sequence[tuple[str, Config, float
     """
     accuracies: dict[int, float] = {}
     for folder, other, accuracy in others:
-        may_differ = ("seed", "data_dir")
+        may_differ = ("seed", *WHERE)
         differences = [line for line in config.differences(other) if line.split(":")[0] not in may_differ]
         if differences:
             raise UserError(

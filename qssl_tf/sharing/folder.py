@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from qssl_tf.commands import argument
+from qssl_tf.config import WHERE, Config
 from qssl_tf.errors import UserError
 from qssl_tf.evaluation.probe_files import read_classifier, read_probe
 from qssl_tf.evaluation.trained_run import TrainedRun
@@ -49,7 +50,8 @@ def share(
     probe = _probe(source, run.step)
     others = accuracies_by_seed(run.config, [(str(path), *_accuracy(path)) for path in seeds])
     versions = read_versions(run.folder)
-    config = replace(run.config, data_dir=None)  # a path of this machine is private
+    # Paths of this machine are private.
+    config = replace(run.config, **{name: getattr(Config(), name) for name in WHERE})
     missing = unfinished(source, run.step)
     content = CardContent(folder.name, config, facts, versions, run.step, probe, others, licence, missing, note)
     with making(folder) as target:

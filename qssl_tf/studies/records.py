@@ -7,7 +7,7 @@ from typing import Annotated, Any, get_type_hints
 
 from pydantic import ConfigDict, Field, create_model, model_validator
 
-from qssl_tf.config import Config
+from qssl_tf.config import WHERE, Config
 from qssl_tf.errors import UserError, reason
 from qssl_tf.files.schema import (
     Confusion,
@@ -165,12 +165,12 @@ def read_record(results: Path, spec: RunSpec) -> Record | None:
 
 
 def refuse_other_settings(path: Path, config: Config, spec: RunSpec) -> None:
-    """Refuse a run folder or record whose settings are not those of `spec`, `data_dir` aside.
+    """Refuse a run folder or record whose settings are not those of `spec`, where images lie aside.
 
     Raises:
         UserError: They differ; the message lists each difference.
     """
-    expected = Config.from_dict(spec.config.to_dict() | {"data_dir": config.data_dir})
+    expected = Config.from_dict(spec.config.to_dict() | {name: getattr(config, name) for name in WHERE})
     differences = expected.differences(config)
     if differences:
         raise UserError(
