@@ -25,6 +25,7 @@ COMMANDS = {
     "share": "write a run as a self-contained folder with a model card",
     "search": "try settings, and judge each on held-out training images",
     "reproduce": "train and judge the paper's arms and their controls",
+    "store": "keep images on disk that are larger than memory, ahead of a run, and look at them",
     "circuit": "draw, count and measure a circuit",
     "noise": "read the noise of a device from its calibration snapshot",
     "doctor": "look at this machine and test the installation",
