@@ -171,8 +171,8 @@ def test_no_home_is_needed(homeless, tmp_path):
     assert not Path(done.stdout.split()[0]).exists()
     done = homeless("-c", "import qssl_tf.device.service as s; print(s.saved_accounts(), s.ACCOUNT_FILE)")
     assert done.returncode == 0 and done.stdout.strip() == "{} ~/.qiskit/qiskit-ibm.json", done.stderr
-    code = "from qssl_tf.data.tfds_source import read; from qssl_tf.cli.run import run_command; "
-    done = homeless("-c", code + "raise SystemExit(run_command(lambda: read('cifar10', None, None)))")
+    code = "from qssl_tf.data.tfds_source import read; from qssl_tf.cli.run import run_command; import qssl_tf as q; "
+    done = homeless("-c", code + "raise SystemExit(run_command(lambda: read(q.Config(dataset='cifar10'))))")
     assert done.returncode == 2 and not (ROOT / "~").exists()
     assert done.stderr.endswith(
         "error: data set 'cifar10' must be kept somewhere, and there is neither HOME nor a home folder of this user; "

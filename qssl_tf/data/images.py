@@ -74,8 +74,8 @@ class ImageData:
         return cls(*from_dataset(train, test, **options))
 
     @classmethod
-    def from_store(cls, folder: str | Path) -> "ImageData":
+    def from_store(cls, folder: str | Path, **options: Any) -> "ImageData":
         """Open a store on disk, made by `qssl_tf.make_store`: see `qssl_tf.data.stores.from_store` for errors."""
         from qssl_tf.data.stores import from_store
 
-        return cls(*from_store(folder))
+        return cls(*from_store(folder, **options))

@@ -125,7 +125,8 @@ def _labelled_files(folder: Path, skipped: list[str]) -> Files:
 
 def _is_image(entry: os.DirEntry, other_suffixes: Counter[str]) -> bool:
     """Return whether a file has the suffix of an image; others are counted by suffix."""
-    suffix = os.path.splitext(entry.name)[1]
+    _, dot, ending = entry.name.rpartition(".")
+    suffix = f".{ending}" if dot and ending else ""
     if suffix.lower() in SUFFIXES and entry.is_file():
         return True
     other_suffixes[suffix] += 1

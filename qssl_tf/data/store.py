@@ -18,7 +18,7 @@ from pydantic import Field
 from qssl_tf.data.stored_images import StoredImages, UnreadableImage
 from qssl_tf.errors import UserError, reason
 from qssl_tf.files.read import read_arrays
-from qssl_tf.files.schema import MAX_CLASSES, Count, Positive, Schema, Sha256, Word, read_as
+from qssl_tf.files.schema import Count, Names, Schema, Sha256, Word, read_as
 
 MANIFEST = "manifest.json"
 VERSION = 1  # of the layout
@@ -28,6 +28,9 @@ READERS = 8  # threads that read the records of a batch
 MAX_DETAILS = 1 << 30  # bytes of labels and checksums of one shard
 # A reader's own buffer, which Grain's reader has too: records are read one by one, so reading ahead is for nothing.
 READER_OPTIONS: dict[str, Any] = {"options": "readahead_buffer_size:0", "file_reader_buffer_size": 32768}
+
+
+Side = Annotated[int, Field(ge=1, le=4096)]  # pixels, or channels
 
 
 class ShardEntry(Schema):
@@ -51,12 +54,12 @@ class Manifest(Schema):
     """Schema of `manifest.json`."""
 
     version: Count
-    name: str
+    name: Word
     source: dict[str, Any]
     parts: Annotated[list[Word], Field(min_length=1, max_length=3)]
-    image_shape: Annotated[list[Positive], Field(min_length=3, max_length=3)] | None  # unknown until there is an image
+    image_shape: Annotated[list[Side], Field(min_length=3, max_length=3)] | None  # unknown until there is an image
     dct_method: str
-    class_names: Annotated[list[str], Field(max_length=MAX_CLASSES)] | None
+    class_names: Names | None
     indexed: bool  # labels are indices into the class names, and the parts are splits
     test_fraction: float | None
     finished: bool

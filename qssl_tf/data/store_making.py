@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -43,17 +43,13 @@ def make(folder: Path, source: Source) -> Store:
 @contextmanager
 def _alone(folder: Path) -> Iterator[None]:
     """Hold the folder; where another process makes this store, wait for it."""
-    try:
-        holding = locked(folder)
-        holding.__enter__()
-    except UserError:
-        print(f"waiting for another process that makes {folder}", flush=True)
-        holding = locked(folder, wait=True)
-        holding.__enter__()
-    try:
+    with ExitStack() as held:
+        try:
+            held.enter_context(locked(folder))
+        except UserError:
+            print(f"waiting for another process that makes {folder}", flush=True)
+            held.enter_context(locked(folder, wait=True))
         yield
-    finally:
-        holding.__exit__(None, None, None)
 
 
 class _Making:
