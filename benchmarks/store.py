@@ -66,17 +66,17 @@ def make_photographs(folder: Path, gigabytes: float) -> dict[str, Any]:
 def make_large_store(folder: Path) -> dict[str, Any]:
     """Make the store of all photographs, decoding each distinct one once."""
     from qssl_tf.config import Config
-    from qssl_tf.data import store_making, store_shard
     from qssl_tf.data.listing import list_folder
     from qssl_tf.data.placement import store_folder
-    from qssl_tf.data.store_folder import folder_source
-    from qssl_tf.data.store_source import Item
+    from qssl_tf.data.store import shard, writing
+    from qssl_tf.data.store.folder_source import folder_source
+    from qssl_tf.data.store.source import Item
 
     listing = list_folder(folder / "photos")
     files = [entry for part in listing.parts.values() for entry in part]
     jpegs = [(folder / "distinct" / f"{number:04d}.jpg").read_bytes() for number in range(DISTINCT)]
     pixels = [np.asarray(Image.open(io.BytesIO(jpeg))) for jpeg in jpegs]
-    encode, known = store_shard.encode, {}
+    encode, known = shard.encode, {}
 
     def encode_once(item: Item, dct_method: str) -> Any:
         key = id(item.encoded)
@@ -90,11 +90,11 @@ def make_large_store(folder: Path) -> dict[str, Any]:
             number = int(Path(path).stem) % DISTINCT
             yield partial(Item, place, 0, label, pixels[number], jpegs[number])
 
-    store_shard.encode = encode_once
+    shard.encode = encode_once
     source = replace(folder_source(listing, None, False), items=items)
     began = time.perf_counter()
     place = store_folder(Config(store_dir=str(folder / "stores")), source.name, source.identity)
-    store = store_making.make(place, source)
+    store = writing.make(place, source)
     size = sum(path.stat().st_size for path in store.folder.iterdir())
     return {"seconds": time.perf_counter() - began, "store_gb": size / 1e9, "shards": len(store.manifest["shards"])}
 
@@ -135,7 +135,7 @@ def making(folder: Path) -> dict[str, Any]:
 
 def subset(folder: Path) -> tuple[Any, np.ndarray]:
     """Return images of the large store, spread over all of it, and the same in memory."""
-    from qssl_tf.data.store import open_store
+    from qssl_tf.data.store.reading import open_store
 
     (place,) = (path for path in (folder / "stores").iterdir() if path.is_dir())
     images, _ = open_store(place).images("images")

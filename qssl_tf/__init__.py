@@ -35,7 +35,7 @@ _HOMES = {
     "load_pretrained": "qssl_tf.evaluation.trained_run",
     "linear_probe": "qssl_tf.api",
     "load_run": "qssl_tf.evaluation.trained_run",
-    "make_store": "qssl_tf.data.storing",
+    "make_store": "qssl_tf.data.store.making",
     "pretrain": "qssl_tf.api",
     "register_ansatz": "qssl_tf.quantum.custom_ansatz",
     "register_dataset": "qssl_tf.data.custom_dataset",

@@ -225,7 +225,7 @@ def meant(function):
     homes = {
         "from_arrays": "qssl_tf.data.arrays",
         "from_folder": "qssl_tf.data.folders",
-        "from_store": "qssl_tf.data.stores",
+        "from_store": "qssl_tf.data.store.data_sets",
     }
     name = function.__name__
     return getattr(importlib.import_module(homes[name]), name) if name in homes else function

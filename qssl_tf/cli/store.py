@@ -37,7 +37,7 @@ def main() -> None:
 def make(config: Config) -> Path:
     """Make the store of a data set, or go on with it, and return where it lies."""
     from qssl_tf.data.sources import read_images
-    from qssl_tf.data.stored_images import StoredImages
+    from qssl_tf.data.store.images import StoredImages
 
     images = read_images(config).train.images
     assert isinstance(images, StoredImages)
@@ -46,7 +46,7 @@ def make(config: Config) -> Path:
 
 def show(folder: Path) -> None:
     """Print what a store holds."""
-    from qssl_tf.data.store import open_store
+    from qssl_tf.data.store.reading import open_store
 
     store = open_store(folder)
     shape, shards = " x ".join(map(str, store.image_shape)), store.manifest["shards"]
@@ -64,7 +64,7 @@ def verify(folder: Path) -> None:
         UserError: A file is another than the one that was made; it names each.
     """
     from qssl_tf.data.bar import bar
-    from qssl_tf.data.store import damaged_shards, read_manifest
+    from qssl_tf.data.store.reading import damaged_shards, read_manifest
 
     manifest = read_manifest(folder)
     assert manifest is not None  # it was shown

@@ -7,7 +7,7 @@ import numpy as np
 
 from qssl_tf.arguments import checks_arguments
 from qssl_tf.data.splits import UNLABELLED, ImageDataFields, Split
-from qssl_tf.data.stored_images import Images, StoredImages
+from qssl_tf.data.store.images import Images, StoredImages
 from qssl_tf.data.stratify import describe_shortage, report_singletons, stratified_split
 from qssl_tf.errors import UserError, shown
 from qssl_tf.markup import printable

@@ -75,7 +75,7 @@ class ImageData:
 
     @classmethod
     def from_store(cls, folder: str | Path, **options: Any) -> "ImageData":
-        """Open a store on disk, made by `qssl_tf.make_store`: see `qssl_tf.data.stores.from_store` for errors."""
-        from qssl_tf.data.stores import from_store
+        """Open a store that `qssl_tf.make_store` made: see `qssl_tf.data.store.data_sets.from_store` for errors."""
+        from qssl_tf.data.store.data_sets import from_store
 
         return cls(*from_store(folder, **options))

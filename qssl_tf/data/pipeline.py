@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from qssl_tf.arguments import checks_arguments
 from qssl_tf.data.augment import Augmentation
-from qssl_tf.data.stored_images import Images, StoredImages
+from qssl_tf.data.store.images import Images, StoredImages
 
 # Independent streams of random numbers, mixed into the seed.
 PRETRAIN, PROBE = 0, 1

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from qssl_tf.commands import argument
-from qssl_tf.data.stored_images import Images, StoredImages
+from qssl_tf.data.store.images import Images, StoredImages
 from qssl_tf.errors import UserError
 
 

@@ -14,8 +14,8 @@ from qssl_tf.data.listing import list_folder
 from qssl_tf.data.placement import goes_to_disk, refuse_store
 from qssl_tf.data.resizing import report_crops, resize_to_square
 from qssl_tf.data.splits import Split
-from qssl_tf.data.store_folder import estimated_gigabytes, folder_source
-from qssl_tf.data.storing import from_disk
+from qssl_tf.data.store.folder_source import estimated_gigabytes, folder_source
+from qssl_tf.data.store.making import from_disk
 from qssl_tf.data.stratify import describe_shortage, report_singletons, stratified_sample, stratified_split
 from qssl_tf.errors import UserError
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from qssl_tf.data.stored_images import Images
+from qssl_tf.data.store.images import Images
 
 MEMORY_LIMIT_GB = 8.0  # of one split, or of a folder
 BY_IMAGE = "images-"  # how a fingerprint begins that is made of a checksum for each image, as stores keep them

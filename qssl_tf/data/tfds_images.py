@@ -10,7 +10,7 @@ import tensorflow as tf
 from qssl_tf.commands import argument
 from qssl_tf.data.resizing import center_crop, report_crops
 from qssl_tf.data.splits import MEMORY_LIMIT_GB, Split
-from qssl_tf.data.store_source import Item, Source
+from qssl_tf.data.store.source import Item, Source
 from qssl_tf.errors import UserError
 
 SPLITS = ("train", "test")

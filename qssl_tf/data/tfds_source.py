@@ -13,7 +13,7 @@ from qssl_tf.commands import argument
 from qssl_tf.config import Config
 from qssl_tf.data.images import ImageData
 from qssl_tf.data.placement import goes_to_disk
-from qssl_tf.data.storing import from_disk
+from qssl_tf.data.store.making import from_disk
 from qssl_tf.data.tfds_images import SPLITS, TFDSImages
 from qssl_tf.environment import has_home
 from qssl_tf.errors import UserError, pass_on_interrupt, unknown_name

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from qssl_tf.data.augment import Augmentation
 from qssl_tf.data.pipeline import image_batches
-from qssl_tf.data.stored_images import Images, plain_errors
+from qssl_tf.data.store.images import Images, plain_errors
 from qssl_tf.errors import UserError
 from qssl_tf.models.quantum_head import QuantumHead
 from qssl_tf.models.simclr import SimCLR

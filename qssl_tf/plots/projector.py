@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from qssl_tf.data.splits import UNLABELLED
-from qssl_tf.data.stored_images import Images
+from qssl_tf.data.store.images import Images
 from qssl_tf.errors import UserError
 from qssl_tf.files.write import replacing, write_text
 from qssl_tf.markup import printable

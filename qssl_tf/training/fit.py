@@ -11,7 +11,7 @@ from qssl_tf.config import Config
 from qssl_tf.data.augment import Augmentation, augmentation
 from qssl_tf.data.images import ImageData
 from qssl_tf.data.pipeline import drawn_batches, pair_maker, view_pairs
-from qssl_tf.data.stored_images import plain_errors
+from qssl_tf.data.store.images import plain_errors
 from qssl_tf.distributed.peers import Peers
 from qssl_tf.models.build import build_simclr
 from qssl_tf.models.precision import in_float32

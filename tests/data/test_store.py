@@ -19,11 +19,11 @@ from judges.stores import assert_same, encoded, flip, photo, shards
 from PIL import Image
 
 import qssl_tf as q
-from qssl_tf.data import store_making, stored_images
 from qssl_tf.data.augment import AUGMENTATIONS
 from qssl_tf.data.pipeline import image_batches
 from qssl_tf.data.splits import BY_IMAGE
-from qssl_tf.data.store import damaged_shards, read_manifest
+from qssl_tf.data.store import images, writing
+from qssl_tf.data.store.reading import damaged_shards, read_manifest
 from qssl_tf.files.lock import locked
 
 RECIPE = AUGMENTATIONS["simclr"](16)
@@ -48,7 +48,7 @@ def photos(tmp_path):
 @pytest.fixture(autouse=True)
 def small_shards(monkeypatch):
     """Shards of a few images."""
-    monkeypatch.setattr(store_making, "SHARD_BYTES", 4000)
+    monkeypatch.setattr(writing, "SHARD_BYTES", 4000)
 
 
 def test_a_store_gives_the_pixels_views_and_batches_of_memory(photos, tmp_path):
@@ -199,10 +199,10 @@ def test_fingerprints_of_one_kind_are_made_of_either(photos, tmp_path, capsys):
 
 SLOW = """
 import sys, time, numpy as np, qssl_tf as q
-from qssl_tf.data import store_making
+from qssl_tf.data.store import writing
 sys.path.insert(0, sys.argv[3])
 from judges.stores import photo
-store_making.SHARD_BYTES = 4000
+writing.SHARD_BYTES = 4000
 def images():
     for number in range(40):
         time.sleep(float(sys.argv[2]))
@@ -300,7 +300,7 @@ def test_a_flipped_bit_is_named_and_the_shard_made_again(photos, tmp_path):
         assert str(error.value) == sentence
     assert damaged_shards(store, read_manifest(store)) == [f"{path} is not the file that was made"]
     rest = np.setdiff1d(np.arange(len(data.train.images.store)), np.arange(entry["first"], entry["next"]))
-    assert len(np.asarray(stored_images.StoredImages(data.train.images.store, rest))) == len(rest)  # can be used
+    assert len(np.asarray(images.StoredImages(data.train.images.store, rest))) == len(rest)  # can be used
     path.unlink()
     others = {other: other.stat().st_mtime_ns for other in shards(store)}
     assert_same(q.make_store(photos, store), memory)
@@ -309,7 +309,7 @@ def test_a_flipped_bit_is_named_and_the_shard_made_again(photos, tmp_path):
 
 
 def _through(dataset):
-    with stored_images.plain_errors():
+    with images.plain_errors():
         for _ in dataset:
             pass
 
@@ -375,11 +375,11 @@ def files_up_to(size):
 
 def test_a_full_disk_ends_in_the_systems_words_and_nothing_is_lost(tmp_path, monkeypatch):
     """Shards that are larger from some image on meet a limit of files."""
-    monkeypatch.setattr(store_making, "SHARD_BYTES", 80_000)
+    monkeypatch.setattr(writing, "SHARD_BYTES", 80_000)
 
     def images():
         yield from (photo(number) for number in range(400))
-        monkeypatch.setattr(store_making, "SHARD_BYTES", 400_000)
+        monkeypatch.setattr(writing, "SHARD_BYTES", 400_000)
         yield from (photo(number) for number in range(600))
 
     with files_up_to(300_000), pytest.raises(OSError) as error:

@@ -10,9 +10,10 @@ from judges.made_tfds import write_tfds
 from judges.stores import assert_same, encoded, flip, photo, shards
 
 import qssl_tf as q
-from qssl_tf.data import placement, store_making
+from qssl_tf.data import placement
 from qssl_tf.data.sources import load
-from qssl_tf.data.store import read_manifest
+from qssl_tf.data.store import writing
+from qssl_tf.data.store.reading import read_manifest
 from qssl_tf.evaluation.knn import knn_score
 from qssl_tf.plots.projector import sprite
 from qssl_tf.training.runs import open_run
@@ -21,7 +22,7 @@ from qssl_tf.training.runs import open_run
 @pytest.fixture(autouse=True)
 def small_shards(monkeypatch):
     """Shards of a few images."""
-    monkeypatch.setattr(store_making, "SHARD_BYTES", 9000)
+    monkeypatch.setattr(writing, "SHARD_BYTES", 9000)
 
 
 @pytest.fixture

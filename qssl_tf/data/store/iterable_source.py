@@ -12,7 +12,7 @@ from qssl_tf.data.arrays import as_bytes
 from qssl_tf.data.datasets import element_parts
 from qssl_tf.data.folders import crop_and_resize, file_pixels
 from qssl_tf.data.resizing import center_crop, resize
-from qssl_tf.data.store_source import Item, Source
+from qssl_tf.data.store.source import Item, Source
 from qssl_tf.errors import UserError, reason, shown
 
 JPEG = b"\xff\xd8\xff"  # how such a file begins

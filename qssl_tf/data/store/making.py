@@ -10,12 +10,12 @@ from qssl_tf.data.arrays import check_names
 from qssl_tf.data.images import ImageData
 from qssl_tf.data.listing import TEST, TRAIN, UNLABELLED_PART, list_folder
 from qssl_tf.data.placement import say, store_folder
-from qssl_tf.data.store import read_manifest
-from qssl_tf.data.store_folder import folder_source
-from qssl_tf.data.store_iterable import iterable_source
-from qssl_tf.data.store_making import make
-from qssl_tf.data.store_source import Source
-from qssl_tf.data.stores import fields_of
+from qssl_tf.data.store.data_sets import fields_of
+from qssl_tf.data.store.folder_source import folder_source
+from qssl_tf.data.store.iterable_source import iterable_source
+from qssl_tf.data.store.reading import read_manifest
+from qssl_tf.data.store.source import Source
+from qssl_tf.data.store.writing import make
 from qssl_tf.errors import UserError
 from qssl_tf.markup import printable
 

@@ -11,7 +11,7 @@ from qssl_tf.data.folders import BrokenFiles
 from qssl_tf.data.listing import TEST, TRAIN, UNLABELLED_PART
 from qssl_tf.data.resizing import report_crops
 from qssl_tf.data.splits import ImageDataFields, Split
-from qssl_tf.data.store import UNKNOWN, Store, open_store
+from qssl_tf.data.store.reading import UNKNOWN, Store, open_store
 
 
 def fields_of(store: Store) -> ImageDataFields:

@@ -8,9 +8,18 @@ from typing import Any
 
 from qssl_tf.data.bar import bar
 from qssl_tf.data.resizing import not_square
-from qssl_tf.data.store import MANIFEST, VERSION, Store, array_record, damage, open_store, read_details, read_manifest
-from qssl_tf.data.store_shard import NAMED, Encoded, ShardWriter, encoded
-from qssl_tf.data.store_source import Item, Source
+from qssl_tf.data.store.reading import (
+    MANIFEST,
+    VERSION,
+    Store,
+    array_record,
+    damage,
+    open_store,
+    read_details,
+    read_manifest,
+)
+from qssl_tf.data.store.shard import NAMED, Encoded, ShardWriter, encoded
+from qssl_tf.data.store.source import Item, Source
 from qssl_tf.errors import UserError
 from qssl_tf.files.lock import locked
 from qssl_tf.files.write import sweep, write_json

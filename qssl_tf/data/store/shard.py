@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from qssl_tf.data.store import DIGEST, UNKNOWN, array_record, details_path, mixed_labels
-from qssl_tf.data.store_source import Item
+from qssl_tf.data.store.reading import DIGEST, UNKNOWN, array_record, details_path, mixed_labels
+from qssl_tf.data.store.source import Item
 from qssl_tf.environment import usable_cores
 from qssl_tf.files.checksums import digest
 from qssl_tf.files.write import npz, replacing

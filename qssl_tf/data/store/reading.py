@@ -15,7 +15,7 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import Field
 
-from qssl_tf.data.stored_images import StoredImages, UnreadableImage
+from qssl_tf.data.store.images import StoredImages, UnreadableImage
 from qssl_tf.errors import UserError, reason
 from qssl_tf.files.read import read_arrays
 from qssl_tf.files.schema import Count, Names, Schema, Sha256, Word, read_as

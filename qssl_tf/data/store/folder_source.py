@@ -8,7 +8,7 @@ import numpy as np
 
 from qssl_tf.data.folders import BrokenFiles, crop_and_resize, different_sizes, file_pixels, shown_file
 from qssl_tf.data.listing import Listing
-from qssl_tf.data.store_source import Item, Source
+from qssl_tf.data.store.source import Item, Source
 from qssl_tf.errors import UserError, pass_on_interrupt, reason
 
 JPEG_SUFFIXES = (".jpg", ".jpeg")
