@@ -41,7 +41,7 @@ def head(**changes):
 
 def learner(**changes):
     parts = {"encoder": encoder, "head": head, "projector": projector}
-    return q.SimCLR(**{name: changes[name] if name in changes else make() for name, make in parts.items()})
+    return q.SimCLR(**{name: make() for name, make in parts.items() if name not in changes} | changes)
 
 
 # (class, argument) -> how it is made, and what must be refused.
@@ -65,6 +65,9 @@ WRONG = {
     ("SimCLR", "encoder"): (learner, (None, 3, keras.Sequential, Unaware(), layers.Dense(3), keras.Sequential([]))),
     ("SimCLR", "head"): (learner, (None, "ring", q.QuantumHead, q.QuantumHead(4), projector(4))),
     ("SimCLR", "projector"): (learner, (None, layers.Dense, projector(4))),
+    ("SimCLR", "batch_statistics"): (learner, (*NOT_TEXTS, "locl")),
+    ("SimCLR", "chunk_size"): (learner, ("4", [4], 4.5, True, 0, -1)),
+    ("SimCLR", "recompute_blocks"): (learner, ("yes", 1, None, [])),
 }
 KERAS = {"reduction", "name", "dtype", "kwargs"}  # checked by Keras, in sentences of its own
 CASES = [(key, value) for key, (_, values) in WRONG.items() for value in values]

@@ -14,6 +14,15 @@ def test_this_environment_has_no_problem():
     assert problems() == []
 
 
+@pytest.mark.skipif(os.uname().machine != "x86_64", reason="oneDNN is a choice on x86-64 only")
+@pytest.mark.parametrize(("given", "found"), [({}, "1"), ({"TF_ENABLE_ONEDNN_OPTS": "0"}, "0")], ids=["unset", "off"])
+def test_onednn_is_asked_for_unless_the_user_decides(given, found):
+    plain = {name: value for name, value in os.environ.items() if name != "TF_ENABLE_ONEDNN_OPTS"}
+    code = "import os, qssl_tf; print(os.environ['TF_ENABLE_ONEDNN_OPTS'])"
+    done = subprocess.run([sys.executable, "-c", code], env=plain | given, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == found
+
+
 @pytest.mark.parametrize(("version", "fits"), [("3.15", True), ("3.15.1", True), ("3.16.0", False), ("3.9.2", False)])
 def test_versions_are_compared_as_numbers(version, fits):
     problem = version_problem("keras", (3, 15), (3, 16), version)
