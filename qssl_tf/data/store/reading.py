@@ -16,7 +16,7 @@ import numpy as np
 from pydantic import Field
 
 from qssl_tf.data.store.images import StoredImages, UnreadableImage
-from qssl_tf.errors import UserError, reason
+from qssl_tf.errors import UserError, pass_on_interrupt, reason
 from qssl_tf.files.read import read_arrays
 from qssl_tf.files.schema import Count, Names, Schema, Sha256, Word, read_as
 
@@ -181,6 +181,7 @@ class Store:
         try:
             return self._reader(shard).read(places)
         except Exception as error:  # of any kind, by what is damaged
+            pass_on_interrupt(error)
             raise self._unreadable(shard, places, error) from None
 
     def _reader(self, shard: int) -> Any:

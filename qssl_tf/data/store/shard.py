@@ -18,6 +18,7 @@ import tensorflow as tf
 from qssl_tf.data.store.reading import DIGEST, UNKNOWN, array_record, details_path, mixed_labels
 from qssl_tf.data.store.source import Item
 from qssl_tf.environment import usable_cores
+from qssl_tf.errors import pass_on_interrupt
 from qssl_tf.files.checksums import digest
 from qssl_tf.files.write import npz, replacing
 
@@ -56,6 +57,7 @@ def _in_order(pool: ThreadPoolExecutor, items: Iterator[Callable[[], Item]], dct
             if len(waiting) >= AHEAD:
                 yield waiting.popleft().result()
     except Exception as error:  # the source's own, of any kind: the images before it are kept
+        pass_on_interrupt(error)
         failure = error
     while waiting:
         yield waiting.popleft().result()
@@ -200,6 +202,7 @@ def _told_if_full(path: Path) -> Iterator[None]:
     except OSError:
         raise
     except Exception as error:
+        pass_on_interrupt(error)
         for code in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO):
             if os.strerror(code) in str(error):
                 raise OSError(code, os.strerror(code), str(path)) from None

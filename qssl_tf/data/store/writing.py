@@ -20,7 +20,7 @@ from qssl_tf.data.store.reading import (
 )
 from qssl_tf.data.store.shard import NAMED, Encoded, ShardWriter, encoded
 from qssl_tf.data.store.source import Item, Source
-from qssl_tf.errors import UserError
+from qssl_tf.errors import UserError, pass_on_interrupt
 from qssl_tf.files.lock import locked
 from qssl_tf.files.write import sweep, write_json
 from qssl_tf.markup import printable
@@ -222,6 +222,7 @@ class _Making:
                     self._check_shape(image.item)
                     yield image
         except Exception as error:
+            pass_on_interrupt(error)
             self.refusal = error
 
     def _check_shape(self, item: Item) -> None:
