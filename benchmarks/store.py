@@ -143,6 +143,16 @@ def subset(folder: Path) -> tuple[Any, np.ndarray]:
     return images, np.asarray(images)
 
 
+def _first_number(pair: Any) -> Any:
+    """Wait for a pair of views."""
+    return pair[0][0, 0, 0, 0].numpy()
+
+
+def _loss_of(train: Callable[[Any], Any], pair: Any) -> Any:
+    """Take a training step and wait for it."""
+    return train(pair)["loss"].numpy()
+
+
 def throughput(folder: Path) -> Iterator[dict[str, Any]]:
     """Yield the seconds a batch from memory and from the store, in turn: the views alone, and whole steps."""
     import tensorflow as tf
@@ -158,11 +168,10 @@ def throughput(folder: Path) -> Iterator[dict[str, Any]]:
         config = Config(encoder=encoder or "small_cnn", head="classical", batch_size=BATCH)
         augment = augmentation(config, shape)
         batches = {name: iter(view_pairs(images, augment, BATCH, 0, None)) for name, images in sources.items()}
-        step: Callable[[Any], Any] = lambda pair: pair[0][0, 0, 0, 0].numpy()  # noqa: E731
+        step: Callable[[Any], Any] = _first_number
         if encoder:
             model = build_simclr(config, shape, augment)
-            train = tf.function(model.train_step, autograph=False)
-            step = lambda pair, train=train: train(pair)["loss"].numpy()  # noqa: E731
+            step = partial(_loss_of, tf.function(model.train_step, autograph=False))
         seconds: dict[str, list[float]] = {name: [] for name in sources}
         for turn in range(ROUNDS + 1):
             for name, pairs in batches.items():

@@ -167,21 +167,25 @@ class SimCLR(keras.Model):
         with within_xla(self.jit_compile):
             views = self._pair(data)
             cache = self.cache()
-            taken = self._gradients(views) if cache is None else self._cached_gradients(views, cache)
-            loss, embeddings, gradients = taken
+            loss, embeddings, gradients = (
+                self._gradients(views) if cache is None else self._cached_gradients(views, cache)
+            )
         self.optimizer.apply_gradients(zip(gradients, self.trainable_variables, strict=True))
         if self.step_logs:
             for metric in self.metrics:  # inside the step, since a reset outside would cost workers a message each
                 metric.reset_state()
         return self._log(loss, *embeddings)
 
+    def _loss(self, embeddings: Views) -> tf.Tensor:
+        """Return the loss, which Keras divides by the number of replicas."""
+        z_a, z_b = embeddings
+        return self.compute_loss(y=z_a, y_pred=z_b)
+
     def _gradients(self, views: Views) -> tuple[tf.Tensor, Views, list[tf.Tensor]]:
         """Return the loss, the embeddings and the gradients of all weights."""
         with tf.GradientTape() as tape:
             embeddings = self._embeddings(self, views, training=True)
-            loss = self.compute_loss(
-                y=embeddings[0], y_pred=embeddings[1]
-            )  # divided by the number of replicas in Keras
+            loss = self._loss(embeddings)
             scaled_loss = self.optimizer.scale_loss(loss)
         if BATCH_STATISTICS[self.batch_statistics]:
             average_statistics(self)
@@ -197,7 +201,7 @@ class SimCLR(keras.Model):
             with tf.GradientTape() as tape:
                 tape.watch(angles)
                 embeddings = self._embeddings(self._embed, tuple(angles), training=True)
-                loss = self.compute_loss(y=embeddings[0], y_pred=embeddings[1])
+                loss = self._loss(embeddings)
                 scaled_loss = self.optimizer.scale_loss(loss)
             by_angles, by_weights = tape.gradient(scaled_loss, [angles, behind])
             gradients = [*cache.gradients(views, by_angles, kept), *by_weights]
@@ -210,8 +214,8 @@ class SimCLR(keras.Model):
     def test_step(self, data):
         """Return loss and contrastive accuracy of a pair of views without training."""
         with within_xla(self.jit_compile):
-            z_a, z_b = self._embeddings(self, self._pair(data), training=False)
-        return self._log(self.compute_loss(y=z_a, y_pred=z_b), z_a, z_b)
+            embeddings = self._embeddings(self, self._pair(data), training=False)
+        return self._log(self._loss(embeddings), *embeddings)
 
     def _pair(self, data: Any) -> Views:
         """Return the two views of a batch.
