@@ -26,7 +26,7 @@ WAYS = {
     "two workers": (2, "global"),
     "two workers, local statistics": (2, "local"),
 }
-STEPS = {"digits": 60, "best": 30, "paper": 12}
+STEPS = {"digits": 150, "best": 30, "paper": 12}
 
 
 def addresses(count: int) -> list[str]:

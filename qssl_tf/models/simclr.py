@@ -9,6 +9,7 @@ from keras import layers
 
 from qssl_tf.config import checked
 from qssl_tf.distributed.replicas import gather, local_statistics, replica_count, stacked_views
+from qssl_tf.distributed.worker_step import has_workers, worker_step
 from qssl_tf.errors import UserError
 from qssl_tf.models.batch_norm import BATCH_STATISTICS, average_statistics
 from qssl_tf.models.gradient_cache import GradientCache, refuse_chunks
@@ -147,8 +148,8 @@ class SimCLR(keras.Model):
 
     @property
     def metrics(self):
-        """The metrics that Keras resets at the start of each epoch."""
-        return [self.loss_mean, self.accuracy_mean]
+        """The metrics that Keras resets at the start of each epoch; none where logs are those of each step."""
+        return [] if self.step_logs else [self.loss_mean, self.accuracy_mean]
 
     def fit(self, *args, class_weight=None, **kwargs):
         """Train on pairs of views, with the arguments of `keras.Model.fit`.
@@ -171,10 +172,14 @@ class SimCLR(keras.Model):
                 self._gradients(views) if cache is None else self._cached_gradients(views, cache)
             )
         self.optimizer.apply_gradients(zip(gradients, self.trainable_variables, strict=True))
-        if self.step_logs:
-            for metric in self.metrics:  # inside the step, since a reset outside would cost workers a message each
-                metric.reset_state()
-        return self._log(loss, *embeddings)
+        return self._step_log(loss, *embeddings) if self.step_logs else self._log(loss, *embeddings)
+
+    def make_train_function(self, force=False):
+        """Make what `fit` calls for each step; workers with `step_logs` have nothing to reduce, see `worker_step`."""
+        if not (self.step_logs and has_workers(self.distribute_strategy)):
+            super().make_train_function(force)
+        elif getattr(self, "train_function", None) is None or force:
+            self.train_function = worker_step(self)
 
     def _loss(self, embeddings: Views) -> tf.Tensor:
         """Return the loss, which Keras divides by the number of replicas."""
@@ -259,7 +264,13 @@ class SimCLR(keras.Model):
         both_views = gather(tf.concat([z_a, z_b], axis=1))  # (replicas * n, 2 * d)
         return tuple(tf.split(both_views, 2, axis=1))
 
+    def _step_log(self, loss: tf.Tensor, z_a: tf.Tensor, z_b: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Return the logs of this step, which all replicas compute alike."""
+        accuracy = tf.reduce_mean(contrastive_accuracy(z_a, z_b))
+        return {"loss": loss * replica_count(), "contrastive_accuracy": accuracy}
+
     def _log(self, loss: tf.Tensor, z_a: tf.Tensor, z_b: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Return the means over the epoch so far; workers send a message for each number that a metric keeps."""
         self.loss_mean.update_state(loss * replica_count())  # undo Keras's division by the number of replicas
         self.accuracy_mean.update_state(contrastive_accuracy(z_a, z_b))
         logs = {metric.name: metric.result() for metric in self.metrics}

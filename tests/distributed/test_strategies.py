@@ -19,7 +19,17 @@ def compared(script, case, *names):
 @pytest.fixture(scope="module", **CASES)
 def found(request, script):
     return compared(
-        script, request.param, "nt-xent", "images", "vectors", "local", "chunks", "kernels", "scaled", "shots"
+        script,
+        request.param,
+        "nt-xent",
+        "images",
+        "vectors",
+        "local",
+        "chunks",
+        "worker step",
+        "kernels",
+        "scaled",
+        "shots",
     )
 
 
@@ -51,6 +61,10 @@ def test_local_statistics_are_those_of_each_replicas_rows(found, case):
     assert local["loss"] < 1e-5 and local["weights and statistics"] < 1e-4
     assert local["loss of all rows"] > 1e-2 and local["those of all rows"] > 1e-1
     assert local["between replicas"] == 0.0
+
+
+def test_the_step_of_a_worker_logs_and_learns_what_that_of_keras_does(found):
+    assert found["worker step"] == {"loss": 0.0, "contrastive_accuracy": 0.0, "weights": 0.0}
 
 
 def test_gradients_of_kernels_that_lie_on_padding_are_summed(found):

@@ -27,6 +27,7 @@ from judges.shards import plain_parts, plain_step  # noqa: E402
 
 from qssl_tf.data.sources import load  # noqa: E402
 from qssl_tf.distributed.replicas import gather, stacked_views  # noqa: E402
+from qssl_tf.distributed.worker_step import worker_step  # noqa: E402
 from qssl_tf.models.batch_norm import BatchNormalization  # noqa: E402
 from qssl_tf.models.convolution import Conv2D  # noqa: E402
 from qssl_tf.models.losses import NTXent  # noqa: E402
@@ -159,6 +160,30 @@ def compare_local(chunks=1):
     }
 
 
+def compare_worker_step():
+    """Three steps by the function that workers use, beside Keras's own, which reduces over replicas."""
+    views = tuple(RNG.uniform(size=(48, 6, 6, 1)).astype("f") for _ in range(2))
+    pairs = tf.data.Dataset.from_tensor_slices(views).batch(16)
+    with STRATEGY.scope():
+        encoder, projector = plain_parts(BatchNormalization)
+        model = SimCLR(encoder, keras.layers.Identity(), projector)
+        model.compile(AdamL2(0.01), loss=NTXent(0.2))
+        model.optimizer.build(model.trainable_variables)
+    model.step_logs = True
+    start, found_logs = [variable.numpy() for variable in [*model.variables, *model.optimizer.variables]], []
+    keep = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: found_logs.append(logs))
+    model.fit(pairs, verbose=0, callbacks=[keep])
+    expected = model.get_weights()
+    for variable, value in zip([*model.variables, *model.optimizer.variables], start, strict=True):
+        variable.assign(value)
+    batches, step = iter(STRATEGY.experimental_distribute_dataset(pairs)), worker_step(model)
+    found = [step(batches) for _ in range(3)]
+    return {
+        name: max(abs(float(mine[name]) - its[name]) for mine, its in zip(found, found_logs, strict=True))
+        for name in found_logs[0]
+    } | {"weights": max(distance(a, b) for a, b in zip(model.get_weights(), expected, strict=True))}
+
+
 def local(variable, number):
     """Return a replica's copy of a variable."""
     return STRATEGY.experimental_local_results(variable.value)[number]
@@ -286,6 +311,7 @@ COMPARED = {
     "vectors": lambda: compare_batch_norm((64, 7)),
     "local": compare_local,
     "chunks": lambda: compare_local(chunks=2),
+    "worker step": compare_worker_step,
     "kernels": compare_kernels,
     "scaled": compare_scaled,
     "shots": lambda: {simulator: compare_shots(simulator) for simulator in ("tfq", "xla")},
