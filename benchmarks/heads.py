@@ -5,11 +5,15 @@ from collections.abc import Iterator
 import cirq
 import numpy as np
 import tensorflow as tf
-import tensorflow_quantum as tfq
 from timing import compared, medians
 
 from qssl_tf.models.quantum_head import QuantumHead
 from qssl_tf.quantum.spec import circuit_spec
+from qssl_tf.quantum.tfq_availability import tensorflow_quantum, why_absent
+
+tfq = tensorflow_quantum()
+if tfq is None:
+    raise SystemExit(f"error: this times heads against TensorFlow Quantum. {why_absent()}.")
 
 TFQ = "TensorFlow Quantum"
 WIDTHS = ((2, 64), (4, 64), (6, 64), (8, 64), (10, 64), (12, 64), (14, 32), (16, 16), (18, 4), (20, 1))

@@ -11,13 +11,16 @@ import without_tfq
 from judges.cirq_values import symbol_values
 
 import qssl_tf as q
+from qssl_tf.environment import WITH_TFQ
 from qssl_tf.errors import UserError
 from qssl_tf.quantum import tfq_availability
 from qssl_tf.quantum.spec import circuit_spec
 from qssl_tf.search.space import Choice, reachable
 
-NOT_INSTALLED = (
-    "TensorFlow Quantum is not installed: it has wheels for Linux on x86-64, Python up to 3.12 and TensorFlow 2.18 only"
+NOT_INSTALLED = "TensorFlow Quantum is not installed: " + (
+    "run `make install`, or `pip install -c constraints.txt -e .`"
+    if WITH_TFQ
+    else "it has wheels for Linux on x86-64, Python up to 3.12 and TensorFlow 2.18 only"
 )
 REFUSED = (
     "`simulator` must be auto, xla or pauli on this machine, which have the same weights and files; got 'tfq'. "

@@ -10,7 +10,7 @@ import warnings
 from importlib import import_module
 from types import ModuleType
 
-from qssl_tf.environment import bounds, fits, installed
+from qssl_tf.environment import REMEDY, WITH_TFQ, bounds, fits, installed
 from qssl_tf.errors import UserError, reason
 
 WHEELS = "it has wheels for Linux on x86-64, Python up to 3.12 and TensorFlow 2.18 only"
@@ -32,7 +32,7 @@ def is_installed() -> bool:
 def obstacle() -> str | None:
     """Return why it cannot be used as far as that is known without loading it, or None."""
     if not is_installed():
-        return f"TensorFlow Quantum is not installed: {WHEELS}"
+        return f"TensorFlow Quantum is not installed: {REMEDY if WITH_TFQ else WHEELS}"
     for name, low, high in REQUIREMENTS:
         found = installed(name)
         if found is None or not fits(low, high, found):
