@@ -21,7 +21,7 @@ from timing import machine, medians
 from qssl_tf.data.augment import augmentation
 from qssl_tf.data.pipeline import view_maker
 from qssl_tf.models.build import build_simclr
-from qssl_tf.models.losses import NTXent, contrastive_accuracy
+from qssl_tf.objectives.contrastive import NTXent, contrastive_accuracy
 from qssl_tf.presets import PRESETS
 
 IMAGES = {"digits": (8, 8, 1), "best": (32, 32, 3), "paper": (32, 32, 3)}

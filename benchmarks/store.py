@@ -160,7 +160,7 @@ def throughput(folder: Path) -> Iterator[dict[str, Any]]:
     from qssl_tf.config import Config
     from qssl_tf.data.augment import augmentation
     from qssl_tf.data.pipeline import view_pairs
-    from qssl_tf.models.simclr import build_simclr
+    from qssl_tf.models.build import build_simclr
 
     sources = dict(zip(("store", "memory"), subset(folder), strict=True))
     shape = (SIDE, SIDE, 3)

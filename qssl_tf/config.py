@@ -24,9 +24,18 @@ WHERE = ("data_dir", "store", "store_dir")
 MAX_UNITS = 65_536  # of a layer of the projector
 
 
-def setting(default: Any, about: str, *, low: float | None = None, above: float | None = None, high: float = math.inf):
-    """Declare one field: its default, its help text and its range (`low` inclusive, `above` exclusive)."""
-    return field(default=default, metadata={"help": about, "low": low, "above": above, "high": high})
+def setting(
+    default: Any,
+    about: str,
+    *,
+    low: float | None = None,
+    above: float | None = None,
+    high: float = math.inf,
+    below: float = math.inf,
+):
+    """Declare one field: its default, its help text and its range (`low` and `high` inclusive, the others not)."""
+    rule = {"low": low, "above": above, "high": high, "below": below}
+    return field(default=default, metadata={"help": about, **rule})
 
 
 @dataclass(frozen=True)
@@ -93,8 +102,19 @@ class Config:
     projector: tuple[int, ...] = setting((), "widths of the projector, such as 128,64 (none: the head's twice)")
     project: bool = setting(True, "pass the head's outputs through the projector on their way to the loss")
     precision: str = setting("float32", "numbers in which encoder and projector are trained; all else is float32")
-    # Contrastive training
-    temperature: float = setting(0.2, "temperature of the NT-Xent loss", above=0.0)
+    # Training
+    objective: str = setting("nt_xent", "loss that encoder and head are trained for")
+    temperature: float = setting(
+        0.2, "temperature of the objectives nt_xent, decoupled, moco and supervised", above=0.0
+    )
+    redundancy_weight: float | None = setting(
+        None, "weight of redundant dimensions in barlow_twins and vicreg (none: 0.005 and 1, as published)", low=0.0
+    )
+    predictor: int = setting(32, "units of the predictor's hidden layer in simsiam and byol", low=1, high=MAX_UNITS)
+    target_rate: float = setting(
+        0.99, "part of its weights that the target network of byol and moco keeps in a step", low=0.0, below=1.0
+    )
+    queue_size: int = setting(1024, "keys that the queue of moco holds as negatives", low=2, high=2**22)
     batch_size: int = setting(256, "images a step; each gives two views", low=2)
     batch_statistics: str = setting(
         "global", "rows that batch norm normalises together where replicas share a batch: all, or each replica's own"
@@ -272,6 +292,7 @@ def _check_range(name: str, value: Any, rule: Mapping[str, Any]) -> None:
         high = min(high, MAX_INTEGER)
     bottom = f"at least {low}" if above is None else f"above {above}"
     too_low = value < low if above is None else value <= above
-    if too_low or value > high or not math.isfinite(value):
+    if too_low or value > high or value >= rule["below"] or not math.isfinite(value):
         top = "" if high == math.inf else f" and at most {high}"
+        top = top if rule["below"] == math.inf else f" and below {rule['below']}"
         raise UserError(f"`{name}` must be {bottom}{top}; got {shown(value)}.")

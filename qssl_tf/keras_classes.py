@@ -16,12 +16,18 @@ PACKAGE = "qssl_tf"
 CLASSES = {
     "AdamL2": "models.optimizers",
     "Augmentation": "data.augment",
+    "BYOL": "objectives.predictive",
+    "BarlowTwins": "objectives.redundancy",
     "BatchNormalization": "models.batch_norm",
     "BoundedAngle": "models.encoders",
     "CentredAngle": "models.encoders",
     "Conv2D": "models.convolution",
-    "NTXent": "models.losses",
+    "DecoupledContrastive": "objectives.contrastive",
+    "MoCo": "objectives.queue",
+    "NTXent": "objectives.contrastive",
+    "OwnObjective": "objectives.custom",
     "QuantumHead": "models.quantum_head",
+    "Queue": "objectives.queue",
     "RandomBlur": "data.geometric",
     "RandomColorJitter": "data.photometric",
     "RandomFlip": "data.geometric",
@@ -29,7 +35,11 @@ CLASSES = {
     "RandomResizedCrop": "data.geometric",
     "SharedLossScale": "models.optimizers",
     "SimCLR": "models.simclr",
+    "SimSiam": "objectives.predictive",
+    "SupervisedContrastive": "objectives.contrastive",
+    "TargetNetwork": "models.target",
     "TrigonometricFeatures": "models.heads",
+    "VICReg": "objectives.redundancy",
 }
 
 

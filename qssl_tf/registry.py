@@ -66,6 +66,9 @@ WORDS = {
     "noise_level": Words(("gate", "layer")),
     "simulator": Words(("auto", "tfq", "xla", "pauli")),
     "precision": Words(("float32", "bfloat16", "float16")),
+    "objective": Words(
+        ("nt_xent", "decoupled", "barlow_twins", "vicreg", "simsiam", "byol", "moco", "supervised"), remedy=UNLOADED
+    ),
     "batch_statistics": Words(("global", "local")),
     "schedule": Words(("constant", "cosine")),
     "probe_protocol": Words(("cached", "paper", "clean")),

@@ -18,7 +18,7 @@ LAYERS = [
     ("xla",),
     ("presets",),
     ("data",),
-    ("quantum", "plots"),
+    ("objectives", "quantum", "plots"),
     ("compiler",),
     ("models",),
     ("training",),

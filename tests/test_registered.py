@@ -13,10 +13,10 @@ from qssl_tf.models.build import build_simclr
 from qssl_tf.models.convolution import Conv2D
 from qssl_tf.models.encoders import BoundedAngle, CentredAngle
 from qssl_tf.models.heads import TrigonometricFeatures
-from qssl_tf.models.losses import NTXent
 from qssl_tf.models.optimizers import AdamL2, SharedLossScale
 from qssl_tf.models.quantum_head import QuantumHead
 from qssl_tf.models.simclr import SimCLR
+from qssl_tf.objectives.contrastive import NTXent
 
 # One instance each, with no argument at its default.
 INSTANCES = {

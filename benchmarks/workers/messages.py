@@ -32,7 +32,7 @@ def main() -> None:
         strategy = make_strategy(options, 1024)
 
         from qssl_tf.distributed.replicas import gather, sum_over_replicas
-        from qssl_tf.models.losses import NTXent, contrastive_accuracy
+        from qssl_tf.objectives.contrastive import NTXent, contrastive_accuracy
 
         def seconds(what) -> float:
             call = tf.function(lambda: strategy.run(what), autograph=False)

@@ -85,8 +85,9 @@ def view_pairs(
     start: int = 0,
     shards: int = 1,
     shard_indices: Sequence[int] = (0,),
+    labels: np.ndarray | None = None,
 ) -> tf.data.Dataset:
-    """Yield (view_a, view_b) for the steps `start` + 1 ... `steps`.
+    """Yield (view_a, view_b) for the steps `start` + 1 ... `steps`, or (view_a, view_b, labels) where those are given.
 
     Each epoch reshuffles the images and drops its last partial batch. A batch can be split into shards of consecutive
     rows; together, the shards of a step equal the unsharded batch.
@@ -100,11 +101,13 @@ def view_pairs(
         start: Number of steps already taken.
         shards: Number of equal parts of each batch; it divides `batch_size`.
         shard_indices: The shards to yield at each step, in this order.
+        labels: Integers, one for each image, -1 where unknown; None yields none.
 
     Returns:
-        A dataset of pairs of float32 batches, shape (batch_size / shards, size, size, channels).
+        A dataset of pairs of float32 batches, shape (batch_size / shards, size, size, channels); labels are int32,
+        shape (batch_size / shards,).
     """
-    place = steps, start, shards, shard_indices
+    place = steps, start, shards, shard_indices, labels
     return _batches(pair_maker(augmentation), images, augmentation.n_draws, batch_size, seed, *place)
 
 
@@ -117,14 +120,17 @@ def drawn_batches(
     start: int = 0,
     shards: int = 1,
     shard_indices: Sequence[int] = (0,),
+    labels: np.ndarray | None = None,
 ) -> tf.data.Dataset:
     """Yield (images, draws), of which `pair_maker` makes what `view_pairs` yields for the same arguments.
+
+    Labels come third where those are given.
 
     Returns:
         A dataset of uint8 batches, shape (batch_size / shards, height, width, channels), with their random numbers,
         float32, shape (batch_size / shards, 2 * n_draws).
     """
-    place = steps, start, shards, shard_indices
+    place = steps, start, shards, shard_indices, labels
     return _batches(lambda *drawn: drawn, images, augmentation.n_draws, batch_size, seed, *place)
 
 
@@ -138,10 +144,12 @@ def _batches(
     start: int,
     shards: int,
     shard_indices: Sequence[int],
+    labels: np.ndarray | None,
 ) -> tf.data.Dataset:
     """Yield what `make` makes of the images and the draws of each step; arguments as those of `view_pairs`."""
     read, shard_table, per_step = pixel_reader(images), tf.constant(shard_indices), len(shard_indices)
     steps_per_epoch, size = len(images) // batch_size, batch_size // shards
+    label_table = None if labels is None else tf.constant(labels, tf.int32)
 
     def epoch_batches(epoch: tf.Tensor) -> tf.data.Dataset:
         """Yield (step, rows) for each shard of an epoch's steps; its order is drawn once, as it takes long for many."""
@@ -160,9 +168,10 @@ def _batches(
 
         return tf.data.Dataset.range(first * per_step, last * per_step).map(rows_of)
 
-    def batch(step: tf.Tensor, rows: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    def batch(step: tf.Tensor, rows: tf.Tensor) -> tuple[tf.Tensor, ...]:
         draws = tf.ensure_shape(image_draws(seed, PRETRAIN, step, rows, 2 * n_draws), (size, 2 * n_draws))
-        return make(read(rows), draws)
+        made = make(read(rows), draws)
+        return made if label_table is None else (*made, tf.gather(label_table, rows))
 
     first_epoch, numbers = start // steps_per_epoch, tf.data.Dataset
     epochs = numbers.counter(first_epoch) if steps is None else numbers.range(first_epoch, -(-steps // steps_per_epoch))

@@ -88,3 +88,10 @@ def gather(rows: tf.Tensor) -> tuple[tf.Tensor, object]:
     placed = tf.scatter_nd([[number]], rows[tf.newaxis], (count, n, rows.shape[1]))  # (replicas, n, d)
     everyone = tf.reshape(sum_over_replicas(placed), (count * n, rows.shape[1]))
     return everyone, lambda upstream: count * upstream[number * n : (number + 1) * n]
+
+
+def gather_each(parts: Sequence[tf.Tensor]) -> tuple[tf.Tensor, ...]:
+    """Return the rows of all replicas for each of some tables, shape (n, d) each, by one message; see `gather`."""
+    if replica_count() == 1:
+        return tuple(parts)
+    return tuple(tf.split(gather(tf.concat(parts, axis=1)), [part.shape[1] for part in parts], axis=1))

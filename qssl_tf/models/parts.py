@@ -8,6 +8,8 @@ from keras import layers
 
 from qssl_tf.errors import UserError, reason, shown
 
+KINDS = {"target": "TargetNetwork", "queue": "Queue"}
+
 
 def shape_of(view: Any) -> str:
     """Return the shape of a batch, as a message tells it."""
@@ -52,3 +54,32 @@ def build_part(name: str, part: Any, input_shape: tuple[int | None, ...]) -> tup
     except (ValueError, TypeError) as error:
         why = reason(error)
         raise UserError(f"`{name}` must take what the part before it gives, shape {input_shape}: {why}.") from error
+
+
+def check_extras(
+    images: tuple[int | None, ...], embeddings: tuple[int | None, ...], predictor: Any, target: Any, queue: Any
+) -> None:
+    """Build the parts that some losses need; None stands for a part that is not there.
+
+    Args:
+        images: Shape of the images.
+        embeddings: Shape of what the trained network makes of them.
+        predictor: Layer from embeddings to embeddings.
+        target: Layer from images to embeddings.
+        queue: Layer that holds embeddings of the target.
+
+    Raises:
+        UserError: One is of another kind or has another shape, or there is a queue without a target.
+    """
+    for name, part, takes in (("predictor", predictor, embeddings), ("target", target, images)):
+        gives = embeddings if part is None else build_part(name, part, takes)
+        if tuple(gives[1:]) != tuple(embeddings[1:]):
+            raise UserError(f"`{name}` must give embeddings like the projector's, shape {embeddings}; got {gives}.")
+    for name, part, method in (("target", target, "follow"), ("queue", queue, "push")):
+        if part is not None and not hasattr(part, method):
+            raise UserError(f"`{name}` must be a {KINDS[name]} of qssl_tf; got {shown(part)}.")
+    if queue is not None and target is None:
+        raise UserError("`queue` holds embeddings of a target network; give a `target` beside it.")
+    if queue is not None and not queue.built:
+        queue.build(embeddings)
+        queue.built = True

@@ -8,17 +8,20 @@ import tensorflow as tf
 from keras import layers
 
 from qssl_tf.config import checked
-from qssl_tf.distributed.replicas import gather, local_statistics, replica_count, stacked_views
+from qssl_tf.distributed.replicas import gather_each, local_statistics, replica_count
 from qssl_tf.distributed.worker_step import has_workers, worker_step
 from qssl_tf.errors import UserError
 from qssl_tf.models.batch_norm import BATCH_STATISTICS, average_statistics
+from qssl_tf.models.batches import Batch, Outputs, Views, compared, outputs, unpack
 from qssl_tf.models.gradient_cache import GradientCache, refuse_chunks
-from qssl_tf.models.losses import contrastive_accuracy
-from qssl_tf.models.parts import build_part, image_shape, shape_of
+from qssl_tf.models.parts import build_part, check_extras, image_shape
+from qssl_tf.models.target import TargetNetwork
+from qssl_tf.objectives.contrastive import contrastive_accuracy
+from qssl_tf.objectives.queue import Queue
 from qssl_tf.registry import check_word
 from qssl_tf.xla import within_xla
 
-Views = tuple[tf.Tensor, tf.Tensor]
+PARTS = ("encoder", "head", "projector", "predictor", "target", "queue")
 
 
 @keras.saving.register_keras_serializable(package="qssl_tf")
@@ -27,10 +30,10 @@ class SimCLR(keras.Model):
 
     `call(images)` returns embeddings z, shape (n, d), for the loss; `features(images)` returns the outputs of the head,
     shape (n, features), on which probes are trained. Images are float32 in [0, 1], shape (n, height, width, channels).
-
     Parts may compute in bfloat16 or float16, each by its own dtype policy; loss and logs are float32.
 
-    Compile it with an optimizer and `NTXent`, and fit it on pairs (view_a, view_b), also as `validation_data`; labels,
+    Compile it with an optimizer and `NTXent`, or another loss of `objectives` with the parts that it needs, and fit it
+    on pairs (view_a, view_b), also as `validation_data`, with integer labels behind them where the loss takes them;
     sample weights and further metrics are refused. Batch statistics are computed per view. The logs hold `loss` and
     `contrastive_accuracy` (top-1): means over the epoch so far, as in Keras, or of each step if `step_logs` is True.
 
@@ -62,6 +65,9 @@ class SimCLR(keras.Model):
         chunk_size: Images of a view that pass the encoder at a time in training; None takes all. It needs `local`
             statistics unless the encoder has no batch norm.
         recompute_blocks: Keep only what passes between blocks of the encoder, one view at a time.
+        predictor: Layer from embeddings to embeddings, for losses that predict one view from the other.
+        target: Moving average of encoder, head and projector, which then embeds the other view.
+        queue: Keys of earlier batches as negatives; only first views are trained on then. It needs a target.
 
     Raises:
         UserError: A part is not a layer or does not accept its input, or the encoder's image shape is unknown.
@@ -75,15 +81,19 @@ class SimCLR(keras.Model):
         batch_statistics: str = "global",
         chunk_size: int | None = None,
         recompute_blocks: bool = False,
+        predictor: keras.Model | None = None,
+        target: TargetNetwork | None = None,
+        queue: Queue | None = None,
         **kwargs: Any,
     ):
-        """Store the three parts."""
+        """Store the parts."""
         images = image_shape(encoder)
         check_word("batch_statistics", checked("batch_statistics", batch_statistics))
         super().__init__(**kwargs)
         self.batch_statistics, self.chunk_size = batch_statistics, checked("chunk_size", chunk_size)
         self.recompute_blocks = checked("recompute_blocks", recompute_blocks)
         self.encoder, self.head, self.projector = encoder, head, projector
+        self.predictor, self.target, self.queue = predictor, target, queue
         self.loss_mean = keras.metrics.Mean(name="loss")
         self.accuracy_mean = keras.metrics.Mean(name="contrastive_accuracy")
         self.step_logs = False
@@ -98,7 +108,8 @@ class SimCLR(keras.Model):
         """Build head and projector on the outputs of the parts before them; the encoder is built already."""
         angles = self.encoder.output_shape
         features = build_part("head", self.head, angles)
-        build_part("projector", self.projector, features)
+        embeddings = build_part("projector", self.projector, features)
+        check_extras(self.encoder.input_shape, embeddings, self.predictor, self.target, self.queue)
         self.built = True
 
     def features(self, images: tf.Tensor, training: bool = False) -> tf.Tensor:
@@ -122,8 +133,12 @@ class SimCLR(keras.Model):
         return self._compiled_encoder(images)
 
     def uncompiled(self) -> "SimCLR":
-        """Return an uncompiled model that shares the three parts, to save or load weights without the optimizer."""
-        return SimCLR(self.encoder, self.head, self.projector, name=self.name, **self._settings())
+        """Return an uncompiled model that shares the parts, to save or load weights without the optimizer."""
+        return SimCLR(**self._parts(), name=self.name, **self._settings())
+
+    def _parts(self) -> dict[str, layers.Layer]:
+        """Return the parts that there are, by the constructor's names."""
+        return {name: part for name in PARTS if (part := getattr(self, name)) is not None}
 
     def _settings(self) -> dict[str, Any]:
         names = ("batch_statistics", "chunk_size", "recompute_blocks")
@@ -166,13 +181,11 @@ class SimCLR(keras.Model):
     def train_step(self, data):
         """Take one optimizer step on a pair of views."""
         with within_xla(self.jit_compile):
-            views = self._pair(data)
-            cache = self.cache()
-            loss, embeddings, gradients = (
-                self._gradients(views) if cache is None else self._cached_gradients(views, cache)
-            )
+            batch, cache = self._batch(data, training=True), self.cache()
+            loss, outputs, gradients = self._gradients(batch) if cache is None else self._cached_gradients(batch, cache)
         self.optimizer.apply_gradients(zip(gradients, self.trainable_variables, strict=True))
-        return self._step_log(loss, *embeddings) if self.step_logs else self._log(loss, *embeddings)
+        self._follow(batch)
+        return self._step_log(loss, outputs, batch) if self.step_logs else self._log(loss, outputs, batch)
 
     def make_train_function(self, force=False):
         """Make what `fit` calls for each step; workers with `step_logs` have nothing to reduce, see `worker_step`."""
@@ -181,113 +194,104 @@ class SimCLR(keras.Model):
         elif getattr(self, "train_function", None) is None or force:
             self.train_function = worker_step(self)
 
-    def _loss(self, embeddings: Views) -> tf.Tensor:
-        """Return the loss, which Keras divides by the number of replicas."""
-        z_a, z_b = embeddings
-        return self.compute_loss(y=z_a, y_pred=z_b)
-
-    def _gradients(self, views: Views) -> tuple[tf.Tensor, Views, list[tf.Tensor]]:
-        """Return the loss, the embeddings and the gradients of all weights."""
-        with tf.GradientTape() as tape:
-            embeddings = self._embeddings(self, views, training=True)
-            loss = self._loss(embeddings)
-            scaled_loss = self.optimizer.scale_loss(loss)
-        if BATCH_STATISTICS[self.batch_statistics]:
-            average_statistics(self)
-        return loss, embeddings, tape.gradient(scaled_loss, self.trainable_variables)
-
-    def _cached_gradients(self, views: Views, cache: GradientCache) -> tuple[tf.Tensor, Views, list[tf.Tensor]]:
-        """Return what `_gradients` does, without keeping the encoder's activations."""
-        refuse_chunks(self.encoder, views[0].shape[0], **self._settings())
-        is_local = BATCH_STATISTICS[self.batch_statistics]
-        behind = [*self.head.trainable_variables, *self.projector.trainable_variables]
-        with local_statistics(is_local):
-            angles, kept = cache.angles(views)
-            with tf.GradientTape() as tape:
-                tape.watch(angles)
-                embeddings = self._embeddings(self._embed, tuple(angles), training=True)
-                loss = self._loss(embeddings)
-                scaled_loss = self.optimizer.scale_loss(loss)
-            by_angles, by_weights = tape.gradient(scaled_loss, [angles, behind])
-            gradients = [*cache.gradients(views, by_angles, kept), *by_weights]
-        if is_local:
-            average_statistics(self)  # behind the second pass, which leaves those of this replica
-        variables = [*self.encoder.trainable_variables, *behind]
-        by_variable = {id(variable): gradient for variable, gradient in zip(variables, gradients, strict=True)}
-        return loss, embeddings, [by_variable[id(variable)] for variable in self.trainable_variables]
-
     def test_step(self, data):
         """Return loss and contrastive accuracy of a pair of views without training."""
         with within_xla(self.jit_compile):
-            embeddings = self._embeddings(self, self._pair(data), training=False)
-        return self._log(self._loss(embeddings), *embeddings)
+            batch = self._batch(data, training=False)
+            outputs = self._outputs(self, batch.views, training=False)
+        return self._log(self._loss(outputs, batch), outputs, batch)
 
-    def _pair(self, data: Any) -> Views:
-        """Return the two views of a batch.
+    def _batch(self, data: Any, training: bool) -> Batch:
+        """Return what the trained network sees of a batch, and what the target network makes of it.
 
         Raises:
             UserError: The data are not a pair of views or have sample weights, or the model was compiled with metrics.
         """
-        view_a, view_b, weight = keras.utils.unpack_x_y_sample_weight(data)
-        if self.make_views is not None:
-            view_a, view_b = self.make_views(view_a, view_b)
-        if weight is not None:
-            raise UserError("SimCLR weighs all images alike; leave `sample_weight` out.")
         if getattr(self, "_compile_metrics", None) is not None:  # without Keras's private name they are only ignored
             raise UserError("SimCLR has metrics of its own and no labels; leave `metrics` out of `compile`.")
-        shapes = [getattr(view, "shape", None) for view in (view_a, view_b)]
-        expected_shape = tf.TensorShape(self.encoder.input_shape)
-        if not all(shape is not None and expected_shape.is_compatible_with(shape) for shape in shapes):
-            raise UserError(
-                f"SimCLR must be given pairs (view_a, view_b), each of shape {('n', *self.encoder.input_shape[1:])}; "
-                f"got {' and '.join(shape_of(view) for view in (view_a, view_b))}. It takes no labels."
-            )
-        return view_a, view_b
+        views, labels = unpack(data, self.encoder.input_shape, self.make_views)
+        if training and self.cache() is not None:
+            refuse_chunks(self.encoder, views[0].shape[0], **self._settings())
+        if self.target is None:
+            return Batch(views, labels=labels)
+        seen, chunk_size = views if self.queue is None else views[:1], self.chunk_size if training else None
+        targets = [self.target(view, chunk_size=chunk_size) for view in views[::-1][: len(seen)]]
+        return Batch(seen, gather_each(targets), labels)
 
-    def _embeddings(self, network: Callable[..., tf.Tensor], views: Views, training: bool) -> Views:
-        """Return the embeddings of both views of the global batch, (replicas * n, d) each, for n local pairs.
+    def _outputs(self, network: Callable[..., tf.Tensor], views: Views, training: bool) -> Outputs:
+        """Return embeddings and predictions of the global batch; `network` makes embeddings of what `views` holds."""
+        return outputs(network, self.predictor, views, training, BATCH_STATISTICS[self.batch_statistics])
 
-        Args:
-            network: From views to embeddings.
-            views: What it takes, n rows each.
-            training: Whether layers are in training.
-        """
+    def _loss(self, outputs: Outputs, batch: Batch) -> tf.Tensor:
+        """Return the loss, which Keras divides by the number of replicas."""
+        y_true, y_pred = compared(outputs, batch, self.queue, getattr(self.loss, "takes_labels", False))
+        return self.compute_loss(y=y_true, y_pred=y_pred)
+
+    def _gradients(self, batch: Batch) -> tuple[tf.Tensor, Outputs, list[tf.Tensor]]:
+        """Return the loss, what it was taken of, and the gradients of all weights."""
+        with tf.GradientTape() as tape:
+            outputs = self._outputs(self, batch.views, training=True)
+            loss = self._loss(outputs, batch)
+            scaled_loss = self.optimizer.scale_loss(loss)
+        if BATCH_STATISTICS[self.batch_statistics]:
+            average_statistics(self)
+        return loss, outputs, tape.gradient(scaled_loss, self.trainable_variables)
+
+    def _cached_gradients(self, batch: Batch, cache: GradientCache) -> tuple[tf.Tensor, Outputs, list[tf.Tensor]]:
+        """Return what `_gradients` does, without keeping the encoder's activations."""
         is_local = BATCH_STATISTICS[self.batch_statistics]
-        if is_local or replica_count() == 1:
-            with local_statistics(is_local):
-                z_a, z_b = (network(view, training=training) for view in views)
-            if replica_count() == 1:
-                return z_a, z_b
-        else:
-            with stacked_views(2):  # one forward pass for both views halves the messages of batch norm
-                z_a, z_b = tf.split(network(tf.concat(views, axis=0), training=training), 2)
-        both_views = gather(tf.concat([z_a, z_b], axis=1))  # (replicas * n, 2 * d)
-        return tuple(tf.split(both_views, 2, axis=1))
+        behind = [part for part in (self.head, self.projector, self.predictor) if part is not None]
+        weights = [variable for part in behind for variable in part.trainable_variables]
+        with local_statistics(is_local):
+            angles, kept = cache.angles(batch.views)
+            with tf.GradientTape() as tape:
+                tape.watch(angles)
+                outputs = self._outputs(self._embed, tuple(angles), training=True)
+                loss = self._loss(outputs, batch)
+                scaled_loss = self.optimizer.scale_loss(loss)
+            by_angles, by_weights = tape.gradient(scaled_loss, [angles, weights])
+            gradients = [*cache.gradients(batch.views, by_angles, kept), *by_weights]
+        if is_local:
+            average_statistics(self)  # behind the second pass, which leaves those of this replica
+        variables = [*self.encoder.trainable_variables, *weights]
+        by_variable = {id(variable): gradient for variable, gradient in zip(variables, gradients, strict=True)}
+        return loss, outputs, [by_variable[id(variable)] for variable in self.trainable_variables]
 
-    def _step_log(self, loss: tf.Tensor, z_a: tf.Tensor, z_b: tf.Tensor) -> dict[str, tf.Tensor]:
+    def _follow(self, batch: Batch) -> None:
+        """Move the target network towards the trained one, and put its newest embeddings into the queue."""
+        if self.target is not None:
+            self.target.follow((self.encoder, self.head, self.projector))
+        if self.queue is not None:
+            self.queue.push(batch.targets[0])
+
+    def _hits(self, outputs: Outputs, batch: Batch) -> tf.Tensor:
+        """Return for each view whether its positive is the nearest, shape (2 * replicas * n,)."""
+        return contrastive_accuracy(*(*outputs.embeddings, *batch.targets)[:2])  # query and key where there is a queue
+
+    def _step_log(self, loss: tf.Tensor, outputs: Outputs, batch: Batch) -> dict[str, tf.Tensor]:
         """Return the logs of this step, which all replicas compute alike."""
-        accuracy = tf.reduce_mean(contrastive_accuracy(z_a, z_b))
-        return {"loss": loss * replica_count(), "contrastive_accuracy": accuracy}
+        # Keras divides the loss by the number of replicas.
+        return {
+            "loss": loss * replica_count(),
+            "contrastive_accuracy": tf.reduce_mean(self._hits(outputs, batch)),
+        }
 
-    def _log(self, loss: tf.Tensor, z_a: tf.Tensor, z_b: tf.Tensor) -> dict[str, tf.Tensor]:
+    def _log(self, loss: tf.Tensor, outputs: Outputs, batch: Batch) -> dict[str, tf.Tensor]:
         """Return the means over the epoch so far; workers send a message for each number that a metric keeps."""
-        self.loss_mean.update_state(loss * replica_count())  # undo Keras's division by the number of replicas
-        self.accuracy_mean.update_state(contrastive_accuracy(z_a, z_b))
+        self.loss_mean.update_state(loss * replica_count())
+        self.accuracy_mean.update_state(self._hits(outputs, batch))
         logs = {metric.name: metric.result() for metric in self.metrics}
         # With several workers, Keras averages over the first axis.
         return logs if replica_count() == 1 else {name: value[tf.newaxis] for name, value in logs.items()}
 
     def get_config(self):
-        """Return the three parts, serialized."""
-        parts = {"encoder": self.encoder, "head": self.head, "projector": self.projector}
-        serialized = {name: keras.saving.serialize_keras_object(part) for name, part in parts.items()}
+        """Return the parts, serialized."""
+        serialized = {name: keras.saving.serialize_keras_object(part) for name, part in self._parts().items()}
         return {"name": self.name, **serialized, **self._settings()}
 
     @classmethod
     def from_config(cls, config, custom_objects=None):
-        """Rebuild the three parts and the model."""
-        parts = {
-            name: keras.saving.deserialize_keras_object(config.pop(name), custom_objects)
-            for name in ("encoder", "head", "projector")
-        }
+        """Rebuild the parts and the model; files of models without further parts do not name them."""
+        serialized = {name: config.pop(name) for name in PARTS if name in config}
+        parts = {name: keras.saving.deserialize_keras_object(part, custom_objects) for name, part in serialized.items()}
         return cls(**parts, **config)

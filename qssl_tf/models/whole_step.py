@@ -30,7 +30,8 @@ def compile_by_xla(model: keras.Model) -> None:
             f"it; got simulator '{model.head.simulator}'; take {argument('simulator', 'auto')}, and settings that "
             "this package's own simulators support."
         )
-    for part in (model.head, model):
+    target = [] if model.target is None else [model.target, model.target.head]
+    for part in (model.head, *target, model):
         part.supports_jit = True  # both say no by themselves: Keras would choose XLA wherever there is a GPU
     model.jit_compile = True
 

@@ -6,17 +6,19 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from qssl_tf.commands import resumption
+from qssl_tf.commands import argument, resumption
 from qssl_tf.config import Config
 from qssl_tf.data.augment import Augmentation, augmentation
 from qssl_tf.data.images import ImageData
 from qssl_tf.data.pipeline import drawn_batches, pair_maker, view_pairs
 from qssl_tf.data.store.images import plain_errors
 from qssl_tf.distributed.peers import Peers
+from qssl_tf.errors import UserError
 from qssl_tf.models.build import build_simclr
 from qssl_tf.models.precision import in_float32
 from qssl_tf.models.simclr import SimCLR
 from qssl_tf.models.whole_step import refuse_uncompilable
+from qssl_tf.objectives.table import OBJECTIVES
 from qssl_tf.training.callbacks import (
     Checkpoints,
     Follower,
@@ -42,8 +44,14 @@ def build(config: Config, data: ImageData, weights: Path | None = None) -> tuple
         weights: File from which weights or state will be loaded; None to initialize them.
 
     Raises:
-        UserError: Settings with more weights than that file, or this machine, can hold; or that cannot be combined.
+        UserError: Settings with more weights than that file, or this machine, can hold; that cannot be combined; or an
+            objective that needs labels, and images without any.
     """
+    if weights is None and OBJECTIVES[config.objective].labels and not len(data.train.labelled()):
+        raise UserError(
+            f"{argument('objective', config.objective)} needs labels, and the images of {data.name} have none; take "
+            "images with labels, or another objective."
+        )
     augment = augmentation(config, data.image_shape)
     steps = schedule(config, len(data.train)).steps
     return build_simclr(config, data.image_shape, augment, steps, weights), augment
@@ -161,16 +169,21 @@ def reporting_callbacks(
 def shared_pairs(
     strategy: tf.distribute.Strategy, config: Config, data: ImageData, augment: Augmentation, steps: int, start: int
 ) -> tf.data.Dataset | tf.distribute.DistributedDataset:
-    """Return the pairs of views, or what the step makes them of, with each batch in one shard per replica, in order."""
+    """Return the pairs of views, or what the step makes them of, with each batch in one shard per replica, in order.
+
+    Labels come third where the objective needs them.
+    """
     batches = drawn_batches if config.views_in_step else view_pairs
     replicas, arguments = strategy.num_replicas_in_sync, (data.train.images, augment, config.batch_size, config.seed)
+    labels = data.train.labels if OBJECTIVES[config.objective].labels else None
     if replicas == 1:
-        return batches(*arguments, steps, start)
+        return batches(*arguments, steps, start, labels=labels)
 
     def worker_pairs(context: tf.distribute.InputContext) -> tf.data.Dataset:
         replicas_here = replicas // context.num_input_pipelines
         first = context.input_pipeline_id * replicas_here
         # Infinite, since with finite datasets workers ask each other at every step whether theirs has ended.
-        return batches(*arguments, None, start, shards=replicas, shard_indices=range(first, first + replicas_here))
+        mine = range(first, first + replicas_here)
+        return batches(*arguments, None, start, shards=replicas, shard_indices=mine, labels=labels)
 
     return strategy.distribute_datasets_from_function(worker_pairs)

@@ -30,10 +30,10 @@ from qssl_tf.distributed.replicas import gather, stacked_views  # noqa: E402
 from qssl_tf.distributed.worker_step import worker_step  # noqa: E402
 from qssl_tf.models.batch_norm import BatchNormalization  # noqa: E402
 from qssl_tf.models.convolution import Conv2D  # noqa: E402
-from qssl_tf.models.losses import NTXent  # noqa: E402
 from qssl_tf.models.optimizers import AdamL2, SharedLossScale  # noqa: E402
 from qssl_tf.models.quantum_head import QuantumHead  # noqa: E402
 from qssl_tf.models.simclr import SimCLR  # noqa: E402
+from qssl_tf.objectives.contrastive import NTXent  # noqa: E402
 
 RNG = np.random.default_rng(0)
 MEASURED = (

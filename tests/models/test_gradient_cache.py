@@ -12,8 +12,8 @@ import qssl_tf as q
 from qssl_tf.data.augment import augmentation
 from qssl_tf.models.batch_norm import BatchNormalization
 from qssl_tf.models.build import build_simclr
-from qssl_tf.models.losses import NTXent
 from qssl_tf.models.simclr import SimCLR
+from qssl_tf.objectives.contrastive import NTXent
 from qssl_tf.training.runs import open_run
 
 VIEWS = tuple(tf.random.stateless_uniform((16, 6, 6, 1), (3, view)) for view in (0, 1))

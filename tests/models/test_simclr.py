@@ -12,7 +12,7 @@ from qssl_tf.data.augment import AUGMENTATIONS
 from qssl_tf.data.pipeline import view_pairs
 from qssl_tf.models.build import build_projector, build_simclr
 from qssl_tf.models.heads import HEADS
-from qssl_tf.models.losses import NTXent
+from qssl_tf.objectives.contrastive import NTXent
 
 SMALL = {"width": 3, "layers": 1, "batch_size": 16, "learning_rate": 1e-2}
 

@@ -4,7 +4,7 @@ import pytest
 import tensorflow as tf
 
 from qssl_tf.errors import UserError
-from qssl_tf.models.losses import NTXent, contrastive_accuracy
+from qssl_tf.objectives.contrastive import NTXent, contrastive_accuracy
 
 
 def algorithm_1(z, temperature):

@@ -1,0 +1,92 @@
+"""OBJECTIVES: each loss that a run may be trained with, and what it needs beside two views."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import keras
+
+from qssl_tf.config import Config
+from qssl_tf.errors import UserError
+from qssl_tf.objectives.contrastive import DecoupledContrastive, NTXent, SupervisedContrastive
+from qssl_tf.objectives.predictive import BYOL, SimSiam
+from qssl_tf.objectives.queue import MoCo
+from qssl_tf.objectives.redundancy import BarlowTwins, VICReg
+
+
+@dataclass(frozen=True)
+class Objective:
+    """What a run is trained for. The needs decide what the loss is called with, always `loss(y_true, y_pred)`.
+
+    | needs | y_true | y_pred |
+    |---|---|---|
+    | nothing | embeddings of the first views, (n, d) | of the second views, (n, d) |
+    | labels | labels, (n,), -1 where unknown | embeddings of both views, (n, 2, d) |
+    | predictor or target | of the other view, without gradient, (2n, d) | of this view, predicted, (2n, d) |
+    | target and queue | keys of second views, then the queue, (n + queue_size, d) | of first views, (n, d) |
+
+    With a target network the other view is what that makes of it, without one what the trained network does. Rows are
+    those of the global batch, first views before second ones. The loss returns a number for each row, or one for the
+    batch, shape (1,); their mean is trained on.
+
+    Attributes:
+        loss: Function of the settings that returns the loss.
+        title: What figures call it.
+        predictor: Whether a small network predicts the other view's embedding from that of this one.
+        target: Whether there is a second network, the moving average of the trained one.
+        queue: Whether the target's newest embeddings are kept as negatives. Only first views are trained on then.
+        labels: Whether batches bring labels.
+        equal_loss: Function of the settings that returns the loss if all embeddings are equal; None if it says little.
+
+    Raises:
+        UserError: Needs that do not go together.
+    """
+
+    loss: Callable[[Config], keras.losses.Loss]
+    title: str
+    predictor: bool = False
+    target: bool = False
+    queue: bool = False
+    labels: bool = False
+    equal_loss: Callable[[Config], float] | None = None
+
+    def __post_init__(self):
+        """Check that the needs go together."""
+        if self.queue and not self.target:
+            raise UserError("`queue` needs `target`, whose embeddings it keeps; got queue=True and target=False.")
+        if self.labels and (self.predictor or self.target):
+            raise UserError(
+                "`labels` go with neither `predictor` nor `target`: the loss gets labels in place of other embeddings; "
+                f"got predictor={self.predictor} and target={self.target}."
+            )
+
+
+OBJECTIVES: dict[str, Objective] = {
+    "nt_xent": Objective(
+        lambda config: NTXent(config.temperature),
+        "NT-Xent loss (nats)",
+        equal_loss=lambda config: math.log(2 * config.batch_size - 1),
+    ),
+    "decoupled": Objective(
+        lambda config: DecoupledContrastive(config.temperature),
+        "decoupled contrastive loss (nats)",
+        equal_loss=lambda config: math.log(2 * config.batch_size - 2),
+    ),
+    "barlow_twins": Objective(lambda config: BarlowTwins(config.redundancy_weight), "Barlow Twins loss"),
+    "vicreg": Objective(lambda config: VICReg(config.redundancy_weight), "VICReg loss"),
+    "simsiam": Objective(lambda config: SimSiam(), "SimSiam loss", predictor=True),
+    "byol": Objective(lambda config: BYOL(), "BYOL loss", predictor=True, target=True),
+    "moco": Objective(
+        lambda config: MoCo(config.temperature),
+        "MoCo loss (nats)",
+        target=True,
+        queue=True,
+        equal_loss=lambda config: math.log(config.queue_size + 1),
+    ),
+    "supervised": Objective(
+        lambda config: SupervisedContrastive(config.temperature),
+        "supervised contrastive loss (nats)",
+        labels=True,
+        equal_loss=lambda config: math.log(2 * config.batch_size - 1),
+    ),
+}
