@@ -419,10 +419,12 @@ def own_words():
     from qssl_tf import plugins
     from qssl_tf.data.sources import SOURCES
     from qssl_tf.models.encoders import ENCODERS
+    from qssl_tf.objectives.custom import FUNCTIONS
+    from qssl_tf.objectives.table import OBJECTIVES
     from qssl_tf.quantum.ansatze import ANSATZE
     from qssl_tf.registry import WORDS
 
-    tables = [(table, dict(table)) for table in (ANSATZE, ENCODERS, SOURCES)]
+    tables = [(table, dict(table)) for table in (ANSATZE, ENCODERS, FUNCTIONS, OBJECTIVES, SOURCES)]
     lists = [(words.own, list(words.own)) for words in WORDS.values()]
     loaded, variable = set(plugins._loaded), os.environ.get(plugins.VARIABLE)
     yield

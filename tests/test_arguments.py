@@ -10,6 +10,8 @@ import pytest
 from keras import layers
 
 import qssl_tf as q
+from qssl_tf.models.target import TargetNetwork
+from qssl_tf.objectives.queue import Queue
 
 NOT_NUMBERS = ("4", None, [4], 4.0, 4.5, float("nan"), True)
 NOT_TEXTS = (3, None, ["z"], True)
@@ -44,6 +46,11 @@ def learner(**changes):
     return q.SimCLR(**{name: make() for name, make in parts.items() if name not in changes} | changes)
 
 
+def target(**changes):
+    parts = {"encoder": encoder, "head": head, "projector": projector}
+    return TargetNetwork(**{name: make() for name, make in parts.items() if name not in changes} | changes)
+
+
 # (class, argument) -> how it is made, and what must be refused.
 WRONG = {
     ("QuantumHead", "width"): (head, (*NOT_NUMBERS, 0, -1, 10**9)),
@@ -68,6 +75,9 @@ WRONG = {
     ("SimCLR", "batch_statistics"): (learner, (*NOT_TEXTS, "locl")),
     ("SimCLR", "chunk_size"): (learner, ("4", [4], 4.5, True, 0, -1)),
     ("SimCLR", "recompute_blocks"): (learner, ("yes", 1, None, [])),
+    ("SimCLR", "predictor"): (learner, (3, "mlp", layers.Dense, projector(4), projector(2).layers[0].__class__)),
+    ("SimCLR", "target"): (learner, (3, 0.99, TargetNetwork, projector(3), encoder(), target(projector=projector(4)))),
+    ("SimCLR", "queue"): (learner, (3, 1024, Queue, Queue(4), layers.Identity())),
 }
 KERAS = {"reduction", "name", "dtype", "kwargs"}  # checked by Keras, in sentences of its own
 CASES = [(key, value) for key, (_, values) in WRONG.items() for value in values]
@@ -120,7 +130,7 @@ VIEWS = np.zeros((4, 4, 4, 1), np.float32)
 LABELS = np.zeros(4)
 PAIRS = (
     "SimCLR must be given pairs (view_a, view_b), each of shape ('n', 4, 4, 1); got shape ('n', 4, 4, 1) and {}. "
-    "It takes no labels."
+    "Labels come third, as integers."
 )
 WEIGHED = "SimCLR weighs all images alike; leave `sample_weight` out."
 REFUSED = {
@@ -195,6 +205,7 @@ FUNCTIONS = {
     q.register_ansatz: ("mine",),
     q.register_encoder: ("mine",),
     q.register_dataset: ("mine",),
+    q.register_objective: ("mine",),
     q.ImageData.from_arrays: (np.zeros((6, 4, 4)),),
     q.ImageData.from_folder: ("images",),
     q.ImageData.from_store: ("store",),

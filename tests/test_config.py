@@ -61,6 +61,10 @@ def test_shot_presets_estimate_gradients_from_shots_too():
         ({"width": True}, "`width` must be an integer; got True."),
         ({"temperature": 0}, "`temperature` must be above 0.0; got 0.0."),
         ({"temperature": float("nan")}, "`temperature` must be above 0.0; got nan."),
+        ({"target_rate": 1.0}, "`target_rate` must be at least 0.0 and below 1.0; got 1.0."),
+        ({"target_rate": -0.1}, "`target_rate` must be at least 0.0 and below 1.0; got -0.1."),
+        ({"queue_size": 1}, "`queue_size` must be at least 2 and at most 4194304; got 1."),
+        ({"redundancy_weight": -1}, "`redundancy_weight` must be at least 0.0; got -1.0."),
         ({"learning_rate": float("inf")}, "`learning_rate` must be above 0.0; got inf."),
         ({"batch_size": 1}, "`batch_size` must be at least 2; got 1."),
         ({"shots": 0}, "`shots` must be at least 1 and at most 10000000; got 0."),
@@ -131,6 +135,7 @@ def test_choices_are_the_tables():
     from qssl_tf.models.heads import HEADS
     from qssl_tf.models.learning_rates import SCHEDULES
     from qssl_tf.models.precision import PRECISIONS
+    from qssl_tf.objectives.table import OBJECTIVES
     from qssl_tf.quantum.ansatze import ANSATZE
     from qssl_tf.quantum.encodings import ENCODINGS
     from qssl_tf.quantum.measurement import GRADIENTS
@@ -150,6 +155,7 @@ def test_choices_are_the_tables():
         "simulator": SIMULATORS,
         "schedule": SCHEDULES,
         "precision": PRECISIONS,
+        "objective": OBJECTIVES,
         "batch_statistics": BATCH_STATISTICS,
         "noise_level": LEVELS,
         "probe_protocol": PROTOCOLS,

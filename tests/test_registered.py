@@ -16,7 +16,22 @@ from qssl_tf.models.heads import TrigonometricFeatures
 from qssl_tf.models.optimizers import AdamL2, SharedLossScale
 from qssl_tf.models.quantum_head import QuantumHead
 from qssl_tf.models.simclr import SimCLR
-from qssl_tf.objectives.contrastive import NTXent
+from qssl_tf.objectives.contrastive import DecoupledContrastive, NTXent, SupervisedContrastive
+from qssl_tf.objectives.custom import OwnObjective, register_objective
+from qssl_tf.objectives.predictive import BYOL, SimSiam
+from qssl_tf.objectives.queue import MoCo, Queue
+from qssl_tf.objectives.redundancy import BarlowTwins, VICReg
+
+
+def own_objective():
+    register_objective("mean_square")(lambda z_a, z_b: (z_a - z_b) ** 2)
+    return OwnObjective("mean_square")
+
+
+def built(**settings):
+    """Return the learner of settings, without its optimizer."""
+    return build_simclr(Config(width=3, **settings), (8, 8, 1), augment.AUGMENTATIONS["digits"](8)).uncompiled()
+
 
 # One instance each, with no argument at its default.
 INSTANCES = {
@@ -32,15 +47,25 @@ INSTANCES = {
     "CentredAngle": lambda: CentredAngle(),
     "TrigonometricFeatures": lambda: TrigonometricFeatures(),
     "NTXent": lambda: NTXent(0.3),
+    "DecoupledContrastive": lambda: DecoupledContrastive(0.3),
+    "SupervisedContrastive": lambda: SupervisedContrastive(0.3),
+    "BarlowTwins": lambda: BarlowTwins(0.3),
+    "VICReg": lambda: VICReg(0.3),
+    "SimSiam": lambda: SimSiam("sum"),
+    "BYOL": lambda: BYOL("sum"),
+    "MoCo": lambda: MoCo(0.3),
+    "OwnObjective": own_objective,
+    "Queue": lambda: Queue(7, 3),
+    "TargetNetwork": lambda: built(objective="byol", target_rate=0.7).target,
     "AdamL2": lambda: AdamL2(0.02, l2=0.5),
     "SharedLossScale": lambda: SharedLossScale(AdamL2(0.02, l2=0.5), initial_scale=1024.0, dynamic_growth_steps=5),
     "QuantumHead": lambda: QuantumHead(
         3, "all_to_all", 2, "angle_y", "z_zz", 50, "spsa", "readout=0.1", "layer", True, "tfq", seed=4
     ),
-    "SimCLR": lambda: build_simclr(Config(width=3), (8, 8, 1), augment.AUGMENTATIONS["digits"](8)).uncompiled(),
+    "SimCLR": built,
 }
 # Their arguments are Keras objects, or their parents' own.
-NOT_PLAIN = ("AdamL2", "SharedLossScale", "SimCLR", "Augmentation", "BatchNormalization", "Conv2D")
+NOT_PLAIN = ("AdamL2", "SharedLossScale", "SimCLR", "TargetNetwork", "Augmentation", "BatchNormalization", "Conv2D")
 
 
 def test_the_table_is_complete():
@@ -49,6 +74,7 @@ def test_the_table_is_complete():
 
 
 @pytest.mark.parametrize("name", INSTANCES)
+@pytest.mark.usefixtures("own_words")
 def test_config_round_trip(name):
     made = INSTANCES[name]()
     again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(made))
@@ -57,6 +83,7 @@ def test_config_round_trip(name):
 
 
 @pytest.mark.parametrize("name", [name for name in INSTANCES if name not in NOT_PLAIN])
+@pytest.mark.usefixtures("own_words")
 def test_arguments_are_attributes_are_config_keys(name):
     made = INSTANCES[name]()
     signature = inspect.signature(type(made).__init__).parameters.values()

@@ -146,8 +146,13 @@ def to_resume(arguments) -> Run | None:
 def describe(config: Config) -> str:
     """Return the model in a few words."""
     head = f"{config.ansatz} circuit on {config.width} qubits" if config.head == "quantum" else f"{config.head} head"
-    precision = "" if config.precision == "float32" else f", {config.precision}"
-    return f"{config.encoder} + {head}{precision}, seed {config.seed}"
+    others = [f", {value}" for value, usual in _said(config) if value != usual]
+    return f"{config.encoder} + {head}{''.join(others)}, seed {config.seed}"
+
+
+def _said(config: Config) -> list[tuple[str, str]]:
+    """Return settings that are told where they are not as usual, each with its usual value."""
+    return [(config.objective, "nt_xent"), (config.precision, "float32")]
 
 
 def finish(run, model, data, seconds: float | None) -> None:

@@ -17,14 +17,16 @@ def parser() -> Parser:
     flags.add_argument(
         "--resume", nargs="?", const="", metavar="SEARCH", help="continue a search (default: the newest)"
     )
-    flags.add_argument("--space", metavar="NAME", help="what varies: circuit (default), shots, encoder, recipe or all")
+    flags.add_argument(
+        "--space", metavar="NAME", help="what varies: circuit (default), shots, encoder, recipe, objective or all"
+    )
     flags.add_argument(
         "--vary", action="append", metavar="NAME=VALUES", help="vary a setting: width=4,6,8 or temperature=0.05:1:log"
     )
     flags.add_argument("--algorithm", metavar="NAME", help="random (default), bayesian, hyperband or grid")
     flags.add_argument("--trials", type=int, metavar="N", help="how many (default: 6; all of a grid)")
     flags.add_argument(
-        "--objective",
+        "--goal",
         metavar="NAME",
         help="validation_accuracy (default), balanced_accuracy, contrastive_accuracy, loss, parameters or seconds",
     )

@@ -18,7 +18,7 @@ from qssl_tf.training.runs import check_plain_name
 
 SHORT = "digits-short"  # the preset of a search for which nothing else is named
 TRIALS = 6
-NEW_ONLY = ("name", "space", "vary", "algorithm", "objective", "search_seed", "preset", "config")
+NEW_ONLY = ("name", "space", "vary", "algorithm", "goal", "search_seed", "preset", "config")
 
 
 def check_together(arguments: Namespace) -> None:
@@ -72,7 +72,7 @@ def _new_plan(arguments: Namespace) -> Plan:
         _parameters(arguments, base),
         algorithm,
         trials,
-        arguments.objective or "validation_accuracy",
+        arguments.goal or "validation_accuracy",
         arguments.search_seed or 0,
     )
 

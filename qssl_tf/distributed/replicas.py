@@ -39,6 +39,25 @@ def statistics_are_local() -> bool:
     return getattr(_here, "local", False)
 
 
+@contextmanager
+def borrowed_statistics(are_borrowed: bool = True) -> Iterator[None]:
+    """Let batch norms called inside normalise by their rows, also frozen ones, and keep no statistics of them.
+
+    Args:
+        are_borrowed: If False, the block changes nothing.
+    """
+    before, _here.borrowed = statistics_are_borrowed(), are_borrowed or statistics_are_borrowed()
+    try:
+        yield
+    finally:
+        _here.borrowed = before
+
+
+def statistics_are_borrowed() -> bool:
+    """Return whether batch norms normalise by statistics that they do not keep."""
+    return getattr(_here, "borrowed", False)
+
+
 def view_count() -> int:
     """Return how many views are stacked in the rows that a layer gets."""
     return getattr(_here, "views", 1)

@@ -1,6 +1,5 @@
 """What a user sees of a run once it is trained: its figures, and a nearest-neighbour score in one line."""
 
-import math
 from collections.abc import Sequence
 
 from qssl_tf.data.images import ImageData
@@ -8,6 +7,7 @@ from qssl_tf.data.views import sample_views
 from qssl_tf.evaluation.knn import knn_score
 from qssl_tf.files.write import replacing
 from qssl_tf.models.simclr import SimCLR
+from qssl_tf.objectives.table import OBJECTIVES
 from qssl_tf.plots.run import loss_curve, view_sheet
 from qssl_tf.training.history import read_history
 from qssl_tf.training.runs import Run
@@ -17,8 +17,9 @@ VIEW_PAIRS = 8  # in `figures/views.png`
 
 def draw_pretraining(run: Run, data: ImageData, history: Sequence[dict[str, str]]) -> None:
     """Draw `figures/loss.png` and `figures/views.png`."""
-    config = run.config
-    loss_curve(run.figure("loss"), history, random_loss=math.log(2 * config.batch_size - 1))
+    config, objective = run.config, OBJECTIVES[run.config.objective]
+    equal_loss = None if objective.equal_loss is None else objective.equal_loss(config)
+    loss_curve(run.figure("loss"), history, objective.title, equal_loss)
     view_sheet(run.figure("views"), *sample_views(data, config, min(VIEW_PAIRS, len(data.train))))
 
 

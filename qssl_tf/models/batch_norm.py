@@ -2,6 +2,7 @@
 
 import functools
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -9,6 +10,7 @@ import tensorflow as tf
 from qssl_tf.distributed.replicas import (
     average_over_replicas,
     replica_count,
+    statistics_are_borrowed,
     statistics_are_local,
     sum_over_replicas,
     view_count,
@@ -44,10 +46,12 @@ class BatchNormalization(keras.layers.BatchNormalization):
 
     def call(self, inputs, training=None, mask=None):
         """Return the normalised rows, and update the running statistics in training."""
+        if statistics_are_borrowed():
+            return self._borrowed(inputs)
         trains = bool(training) and self.trainable
         if trains and replica_count() > 1 and not statistics_are_local():
             y, means, variances = _synchronized_norm(self.epsilon, tf.convert_to_tensor(self.moving_mean))(
-                inputs, tf.convert_to_tensor(self.gamma), tf.convert_to_tensor(self.beta)
+                inputs, *map(tf.convert_to_tensor, self._scale_and_offset(inputs.shape[-1]))
             )
             statistics = list(zip(tf.unstack(means), tf.unstack(variances), strict=True))
         elif len(inputs.shape) != 4 or inputs.dtype == tf.float64:  # the fused kernel ends at float32
@@ -60,11 +64,29 @@ class BatchNormalization(keras.layers.BatchNormalization):
                 running.assign(running * self.momentum + tf.stop_gradient(batch) * (1 - self.momentum))
         return y
 
+    def _borrowed(self, inputs: tf.Tensor) -> tf.Tensor:
+        """Return rows normalised by their own mean and variance, of all replicas unless those are local."""
+        scale, offset = map(tf.convert_to_tensor, self._scale_and_offset(inputs.shape[-1]))
+        if replica_count() > 1 and not statistics_are_local():
+            shift = tf.convert_to_tensor(self.moving_mean)
+            return _synchronized_norm(self.epsilon, shift)(inputs, scale, offset)[0]
+        if inputs.shape.rank == 4 and inputs.dtype != tf.float64:
+            return self._fused(inputs, trains=True)[0]
+        x = tf.cast(inputs, scale.dtype)
+        mean, variance = tf.nn.moments(x, axes=list(range(len(x.shape) - 1)))
+        return tf.cast(tf.nn.batch_normalization(x, mean, variance, offset, scale, self.epsilon), inputs.dtype)
+
+    def _scale_and_offset(self, channels: int) -> tuple[Any, Any]:
+        """Return gamma and beta; ones and zeros where the layer has none."""
+        scale = tf.ones(channels) if self.gamma is None else self.gamma
+        return scale, tf.zeros(channels) if self.beta is None else self.beta
+
     def _fused(self, inputs: tf.Tensor, trains: bool) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        scale, offset = self._scale_and_offset(inputs.shape[-1])
         y, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
             x=inputs,
-            scale=self.gamma,
-            offset=self.beta,
+            scale=scale,
+            offset=offset,
             mean=[] if trains else self.moving_mean,
             variance=[] if trains else self.moving_variance,
             epsilon=self.epsilon,

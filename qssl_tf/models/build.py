@@ -75,10 +75,18 @@ def _perceptron(
 
 
 def _projector(config: Config, features: int) -> keras.Model:
-    """Return the projector of `config`, or the identity, which passes the head's outputs to the loss."""
-    if config.project:
-        return build_projector(features, config.seed, config.projector)
-    return keras.Sequential([keras.Input((features,)), layers.Identity(name="as_is")], name="projector")
+    """Return the projector of `config`, or the identity, which passes the head's outputs to the loss.
+
+    Where a predictor follows, embeddings are normalised over the batch, each dimension on its own, as in
+    arXiv:2011.10566, Section 3: otherwise all of them soon become equal.
+    """
+    if not config.project:
+        return keras.Sequential([keras.Input((features,)), layers.Identity(name="as_is")], name="projector")
+    projector = build_projector(features, config.seed, config.projector)
+    if OBJECTIVES[config.objective].predictor:
+        full = {"dtype": at_least_float32(), "name": "embedding_bn"}
+        projector.add(BatchNormalization(momentum=0.9, epsilon=1e-5, center=False, scale=False, **full))
+    return projector
 
 
 def _optimizer(config: Config, steps: int | None) -> keras.optimizers.Optimizer:

@@ -214,8 +214,11 @@ class SimCLR(keras.Model):
             refuse_chunks(self.encoder, views[0].shape[0], **self._settings())
         if self.target is None:
             return Batch(views, labels=labels)
-        seen, chunk_size = views if self.queue is None else views[:1], self.chunk_size if training else None
-        targets = [self.target(view, chunk_size=chunk_size) for view in views[::-1][: len(seen)]]
+        seen = views if self.queue is None else views[:1]
+        # Statistics of a batch would tell a query which of all keys are of its batch: running ones do not.
+        how = {"training": training and self.queue is None, "chunk_size": self.chunk_size if training else None}
+        with local_statistics(BATCH_STATISTICS[self.batch_statistics]):
+            targets = [self.target(view, **how) for view in views[::-1][: len(seen)]]
         return Batch(seen, gather_each(targets), labels)
 
     def _outputs(self, network: Callable[..., tf.Tensor], views: Views, training: bool) -> Outputs:

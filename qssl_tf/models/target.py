@@ -8,6 +8,7 @@ import tensorflow as tf
 from keras import layers
 
 from qssl_tf.config import checked
+from qssl_tf.distributed.replicas import borrowed_statistics
 from qssl_tf.models.parts import build_part
 
 
@@ -15,9 +16,9 @@ from qssl_tf.models.parts import build_part
 class TargetNetwork(layers.Layer):
     """Encoder, head and projector whose weights follow those of the trained ones (arXiv:1911.05722, Eq. 2).
 
-    `call(images)` returns embeddings, shape (n, d), in inference mode. Running statistics of batch norms follow like
-    weights, and normalise here (arXiv:2101.08482): so a target does not depend on the other images of its batch, which
-    would tell a query the batch of its key.
+    `call(images)` returns embeddings, shape (n, d). Running statistics of batch norm follow like weights and normalise
+    in inference (arXiv:2101.08482). In training, the package's batch norms take the statistics of the rows at hand, as
+    in BYOL, and keep nothing of them; batch norms of other classes stay with the running ones.
 
     Args:
         encoder: Like the trained one, but layers of its own.
@@ -57,15 +58,17 @@ class TargetNetwork(layers.Layer):
         features = build_part("target.head", self.head, self.encoder.output_shape)
         return (input_shape[0], *build_part("target.projector", self.projector, features)[1:])
 
-    def call(self, inputs, chunk_size: int | None = None):
+    def call(self, inputs, training: bool = False, chunk_size: int | None = None):
         """Return the embeddings of images, shape (n, d).
 
         Args:
             inputs: Images, shape (n, height, width, channels).
-            chunk_size: Images that pass the encoder at a time, which changes nothing but memory; None takes all.
+            training: Whether batch norms take the statistics of these images.
+            chunk_size: Images that pass the encoder at a time, as those of the trained one do; None takes all.
         """
-        angles = self.encoder(inputs, training=False) if chunk_size is None else self._chunked(inputs, chunk_size)
-        return self.projector(self.head(angles, training=False), training=False)
+        with borrowed_statistics(training):
+            angles = self.encoder(inputs, training=False) if chunk_size is None else self._chunked(inputs, chunk_size)
+            return self.projector(self.head(angles, training=False), training=False)
 
     def _chunked(self, images: tf.Tensor, chunk_size: int) -> tf.Tensor:
         chunks = tf.reshape(images, (-1, chunk_size, *images.shape[1:]))

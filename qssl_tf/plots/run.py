@@ -10,20 +10,22 @@ from qssl_tf.plots.style import BLUE, COLUMN, GRAY, ORANGE, PAGE, save_figure, s
 
 
 @styled
-def loss_curve(path: Path, rows: Sequence[dict[str, str]], random_loss: float) -> None:
+def loss_curve(path: Path, rows: Sequence[dict[str, str]], title: str, equal_loss: float | None) -> None:
     """Draw loss and contrastive accuracy against the training step.
 
     Args:
         path: The PNG file; an SVG of the same name is written beside it.
         rows: Rows of `history.csv`.
-        random_loss: Loss if all embeddings are equal, log(2n - 1), drawn as a line.
+        title: Name of the loss, with its unit if it has one.
+        equal_loss: Loss if all embeddings are equal, drawn as a line; None draws none.
     """
     steps = [int(row["step"]) for row in rows]
     figure, (left, right) = subplots(1, 2, figsize=(PAGE, 2.6))
     left.plot(steps, [float(row["loss"]) for row in rows], color=BLUE, linewidth=1)
-    left.axhline(random_loss, color=GRAY, linestyle="--", linewidth=1, label="all embeddings equal")
-    left.set(xlabel="training step", ylabel="NT-Xent loss (nats)")
-    left.legend()
+    if equal_loss is not None:
+        left.axhline(equal_loss, color=GRAY, linestyle="--", linewidth=1, label="all embeddings equal")
+        left.legend()
+    left.set(xlabel="training step", ylabel=title)
     right.plot(steps, [100 * float(row["contrastive_accuracy"]) for row in rows], color=ORANGE, linewidth=1)
     right.set(xlabel="training step", ylabel="contrastive top-1 accuracy (%)", ylim=(0, None))
     save_figure(figure, path)

@@ -18,7 +18,7 @@ LABELS = {
     "validation_accuracy": "validation accuracy (%)",
     "balanced_accuracy": "balanced validation accuracy (%)",
     "contrastive_accuracy": "contrastive top-1 accuracy (%)",
-    "loss": "NT-Xent loss (nats)",
+    "loss": "loss of the last step",
     "parameters": "parameters of encoder and head",
     "seconds": "training and probe (s)",
 }

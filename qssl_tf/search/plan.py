@@ -47,9 +47,13 @@ class Plan:
         Raises:
             UserError: An unknown word, or a bad value.
         """
-        for what, table in (("algorithm", ORACLES), ("objective", OBJECTIVES)):
-            if getattr(self, what) not in table:
-                raise unknown_name(what, getattr(self, what), table)
+        for what, value, table in (("algorithm", self.algorithm, ORACLES), ("goal", self.objective, OBJECTIVES)):
+            if value not in table:
+                raise unknown_name(what, value, table)
+        if self.objective == "loss" and "objective" in self.parameters:
+            raise UserError(
+                "`goal` must be another than loss where `objective` varies, whose losses cannot be compared."
+            )
         if self.trials is not None and self.trials < 1:
             raise UserError(f"`trials` must be at least 1; got {self.trials}.")
         if self.base.validation_fraction == 0.0:

@@ -127,11 +127,24 @@ RECIPE: dict[str, Parameter] = {
     "crop_area": Range(0.05, 0.6),
     "jitter": Range(0.2, 1.6),
 }
+COSINES = {"objective": ("nt_xent", "decoupled", "moco")}
+# Without `supervised`: beside the others it would win by the labels that it sees.
+OBJECTIVE: dict[str, Parameter] = {
+    "objective": Choice(("nt_xent", "decoupled", "barlow_twins", "vicreg", "simsiam", "byol", "moco")),
+    "temperature": Range(0.05, 1.0, log=True, when=COSINES),
+    "redundancy_weight": Choice((None, 0.01, 0.1, 1.0), {"objective": ("barlow_twins", "vicreg")}),
+    "predictor": Choice((16, 32, 64), {"objective": ("simsiam", "byol")}),
+    "target_rate": Choice((0.9, 0.97, 0.99, 0.996), {"objective": ("byol", "moco")}),
+    "queue_size": Choice((512, 1024, 4096), {"objective": ("moco",)}),
+    "projector": Choice(((), (64, 64), (128, 128))),
+    "learning_rate": Range(3e-4, 1e-2, log=True),
+}
 SPACES: dict[str, dict[str, Parameter]] = {
     "circuit": CIRCUIT,
     "shots": SHOTS,
     "encoder": ENCODER,
     "recipe": RECIPE,
+    "objective": OBJECTIVE,
     "all": CIRCUIT | SHOTS | ENCODER | RECIPE,
 }
 

@@ -10,6 +10,7 @@ from qssl_tf.errors import UserError
 from qssl_tf.evaluation.scores import wilson
 from qssl_tf.evaluation.statistics import summary
 from qssl_tf.markup import code, plain, quoted
+from qssl_tf.objectives.table import OBJECTIVES
 
 PAPER = "Jaderberg et al., *Quantum Self-Supervised Learning* ([arXiv:2103.14653](https://arxiv.org/abs/2103.14653))"
 
@@ -64,9 +65,17 @@ def _model(content: CardContent) -> str:
         f"\n\n**These are not the weights of a whole training: {content.unfinished}.**" if content.unfinished else ""
     )
     return (
-        f"An encoder {code(config.encoder)} and {head}{shots}, trained together without labels by contrastive learning "
-        f"as in {PAPER}.{warning}"
+        f"An encoder {code(config.encoder)} and {head}{shots}, trained together {_objective(config)} as in "
+        f"{PAPER}.{warning}"
     )
+
+
+def _objective(config: Config) -> str:
+    """Return what encoder and head were trained for, in words."""
+    if config.objective == "nt_xent":
+        return "without labels by contrastive learning"
+    with_labels = "with" if OBJECTIVES[config.objective].labels else "without"
+    return f"{with_labels} labels for the objective {code(config.objective)} in place of the contrastive one, otherwise"
 
 
 def _use(content: CardContent) -> str:
@@ -112,9 +121,9 @@ def _over_seeds(accuracies: Mapping[int, float]) -> str:
 
 
 def _data(content: CardContent) -> str:
-    data = content.data
+    data, with_labels = content.data, "with" if OBJECTIVES[content.config.objective].labels else "without"
     return (
-        f"## Data\n\n{code(data['name'])}: {data['train_images']} training images, used without labels; "
+        f"## Data\n\n{code(data['name'])}: {data['train_images']} training images, used {with_labels} labels; "
         f"{data['test_images']} test images. Classes: {', '.join(map(plain, data['class_names'])) or 'none'}. SHA-256 "
         f"of the training images: `{data['train_sha256']}`."
     )

@@ -10,10 +10,17 @@ from qssl_tf.plots.run import accuracy_curve, confusion, loss_curve, view_sheet
 
 def test_the_loss_has_its_unit_and_the_line_of_equal_embeddings(tmp_path):
     rows = [{"step": str(n), "loss": str(6 - n / 10), "contrastive_accuracy": str(n / 10)} for n in range(1, 6)]
-    loss_curve(tmp_path / "loss.png", rows, math.log(2 * 256 - 1))
+    loss_curve(tmp_path / "loss.png", rows, "NT-Xent loss (nats)", math.log(2 * 256 - 1))
     assert {"training step", "NT-Xent loss (nats)", "contrastive top-1 accuracy (%)", "all embeddings equal"} <= words(
         tmp_path / "loss.png"
     )
+
+
+def test_a_loss_without_a_value_for_equal_embeddings_has_no_such_line(tmp_path):
+    rows = [{"step": str(n), "loss": str(-n / 10), "contrastive_accuracy": str(n / 10)} for n in range(1, 6)]
+    loss_curve(tmp_path / "loss.png", rows, "SimSiam loss", None)
+    found = words(tmp_path / "loss.png")
+    assert "SimSiam loss" in found and "all embeddings equal" not in found
 
 
 def test_views_stand_below_their_images(tmp_path):

@@ -179,7 +179,10 @@ def test_a_chief_and_two_workers_of_which_one_is_killed(tmp_path, free_ports):
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["--space", "circiut"], "`space` must be one of circuit, shots, encoder, recipe, all; got 'circiut'."),
+        (
+            ["--space", "circiut"],
+            "`space` must be one of circuit, shots, encoder, recipe, objective, all; got 'circiut'.",
+        ),
         (["--vary", "witdh=1,2"], "got 'witdh'. Did you mean 'width'?"),
         (["--vary", "width"], "`width` must be an integer; got ''."),
         (["--vary", "width=4,99"], "`width` must be at least 1 and at most 24 for qubits; got 99."),
@@ -193,7 +196,7 @@ def test_a_chief_and_two_workers_of_which_one_is_killed(tmp_path, free_ports):
         ),
         (["--width", "4", "--vary", "width=3,4"], "`width` is both set for all trials and varied; leave out one"),
         (["--head", "identity", "--space", "shots"], "nothing to search: shots, gradient cannot matter"),
-        (["--objective", "accuracy"], "`objective` must be one of validation_accuracy, balanced_accuracy,"),
+        (["--goal", "accuracy"], "`goal` must be one of validation_accuracy, balanced_accuracy,"),
         (["--algorithm", "randm"], "`algorithm` must be one of random, bayesian, hyperband, grid; got 'randm'."),
         (["--algorithm", "hyperband", "--trials", "4"], "--algorithm hyperband sets the number of trials by itself"),
         (["--trials", "0"], "`trials` must be at least 1; got 0."),

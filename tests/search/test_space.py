@@ -91,5 +91,5 @@ def test_unknown_space():
     with pytest.raises(UserError) as caught:
         subspace("circiut")
     assert str(caught.value) == (
-        "`space` must be one of circuit, shots, encoder, recipe, all; got 'circiut'. Did you mean 'circuit'?"
+        "`space` must be one of circuit, shots, encoder, recipe, objective, all; got 'circiut'. Did you mean 'circuit'?"
     )

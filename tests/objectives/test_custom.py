@@ -1,0 +1,92 @@
+"""Own objectives: registered in a few lines, trained, kept by name, and refused in one line."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import qssl_tf as q
+from qssl_tf.objectives.custom import OwnObjective
+from qssl_tf.objectives.table import OBJECTIVES
+
+pytestmark = pytest.mark.usefixtures("own_words")
+SMALL = {"width": 2, "layers": 1, "batch_size": 32, "steps": 2, "head": "classical"}
+
+
+def test_ten_lines_train_and_are_probed(tmp_path):
+    @q.register_objective("alignment", predictor=True, target=True)
+    def alignment(others, predictions):
+        """Squared distances of directions, one for each row."""
+        others, predictions = (tf.math.l2_normalize(z, axis=1) for z in (others, predictions))
+        return tf.reduce_sum((others - predictions) ** 2, axis=1)
+
+    config = q.Config(objective="alignment", **SMALL)
+    run = q.pretrain(config=config, runs_dir=tmp_path, name="mine")
+    assert run.model.predictor is not None and run.model.target is not None
+    again = q.load_run(run.folder)
+    assert again.model.loss.objective == "alignment"
+    twin = q.pretrain(config=q.Config(objective="byol", **SMALL), runs_dir=tmp_path, name="twin")
+    losses = [np.genfromtxt(r.folder / "history.csv", delimiter=",", names=True)["loss"] for r in (run, twin)]
+    # 2 - 2 cos counts twice there; Adam does not see the factor.
+    np.testing.assert_allclose(2 * losses[0], losses[1], rtol=1e-4)
+
+
+def test_one_number_for_the_batch_and_the_loop_that_it_is():
+    q.register_objective("spread")(lambda z_a, z_b: tf.reduce_mean((z_a - z_b) ** 2))
+    a, b = np.random.default_rng(0).random((2, 4, 3), np.float32)
+    judge = sum((a[i, j] - b[i, j]) ** 2 for i in range(4) for j in range(3)) / 12
+    np.testing.assert_allclose(OwnObjective("spread")(a, b), judge, rtol=1e-6)
+
+
+def test_labels_arrive(tmp_path):
+    seen = []
+
+    @q.register_objective("labelled", labels=True)
+    def labelled(labels, z):
+        seen.append((tuple(labels.shape), tuple(z.shape)))
+        return tf.reduce_sum(z**2, axis=(1, 2)) * (labels + 1)
+
+    q.pretrain(config=q.Config(objective="labelled", **SMALL), runs_dir=tmp_path)
+    assert seen[0] == ((32,), (32, 2, 2))
+
+
+def fails(z_a, z_b):
+    raise RuntimeError("no such luck")
+
+
+WRONG = {
+    "fails": (fails, "the function of `objective` 'mine' failed with RuntimeError: no such luck."),
+    "a table": (
+        lambda z_a, z_b: z_a - z_b,
+        "`objective` 'mine' must return a number for each row, or one for the batch; got shape (32, 2).",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_a_function_that_does_something_else_is_one_line(case, tmp_path):
+    function, sentence = WRONG[case]
+    q.register_objective("mine")(function)
+    with pytest.raises(q.UserError) as caught:
+        q.pretrain(config=q.Config(objective="mine", **SMALL), runs_dir=tmp_path)
+    assert str(caught.value) == sentence
+
+
+def test_names_and_needs_are_checked_before_anything_is_kept():
+    with pytest.raises(q.UserError, match=r"^`objective` 'byol' is one of the library's; choose another name"):
+        q.register_objective("byol")(lambda a, b: a)
+    with pytest.raises(q.UserError, match="^`queue` needs `target`"):
+        q.register_objective("mine", queue=True)(lambda a, b: a)
+    assert "mine" not in OBJECTIVES
+
+
+def test_a_file_whose_objective_is_nowhere_names_it():
+    q.register_objective("mine")(lambda z_a, z_b: z_a[:, 0])
+    kept = keras.saving.serialize_keras_object(OwnObjective("mine"))
+    assert keras.saving.deserialize_keras_object(kept).objective == "mine"
+    kept["config"]["objective"] = "yours"
+    with pytest.raises(q.UserError) as caught:
+        keras.saving.deserialize_keras_object(kept)
+    assert str(caught.value) == (
+        "`objective` must be a registered one; got 'yours'; load its file by --plugin FILE, or an import."
+    )

@@ -1,0 +1,109 @@
+"""Every objective of the table, and one of a user's own, through the same doors."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import qssl_tf as q
+from qssl_tf.data.augment import AUGMENTATIONS
+from qssl_tf.models.build import build_simclr
+from qssl_tf.objectives.table import OBJECTIVES, Objective
+
+SHAPE = (8, 8, 1)
+AUGMENTATION = AUGMENTATIONS["digits"](8)
+SMALL = {"width": 2, "layers": 1, "batch_size": 8, "queue_size": 12}
+
+
+def learner(**settings):
+    return build_simclr(q.Config(**SMALL | settings), SHAPE, AUGMENTATION)
+
+
+def batch(steps=1):
+    """Return a data set of two views with labels, one of them unknown."""
+    rng = np.random.default_rng(0)
+    views = [rng.random((8, *SHAPE), np.float32) for _ in range(2)]
+    labels = np.array([0, 1, 2, 0, 1, 2, 0, -1], np.int32)
+    return tf.data.Dataset.from_tensors((*views, labels)).repeat(steps)
+
+
+@pytest.mark.parametrize("head", ["quantum", "classical"])
+@pytest.mark.parametrize("objective", OBJECTIVES)
+def test_a_step_reaches_every_weight_and_files_keep_all(objective, head, tmp_path):
+    model = learner(objective=objective, head=head)
+    before = [variable.numpy() for variable in model.trainable_variables]
+    loss = model.fit(batch(), verbose=0).history["loss"][0]
+    assert np.isfinite(loss)
+    for variable, start in zip(model.trainable_variables, before, strict=True):
+        assert np.isfinite(variable.numpy()).all() and np.abs(variable.numpy() - start).max() > 0, variable.path
+    model.save(tmp_path / "model.keras")
+    again = keras.models.load_model(tmp_path / "model.keras")
+    for mine, its in zip(model.weights, again.weights, strict=True):
+        np.testing.assert_array_equal(mine, its)
+    assert again.get_config() == model.get_config() and again.loss.get_config() == model.loss.get_config()
+    judged, found = (each.evaluate(batch(), return_dict=True, verbose=0) for each in (model, again))
+    assert found == pytest.approx(judged, rel=1e-5)
+    again.fit(batch(), verbose=0)
+
+
+@pytest.mark.parametrize("objective", OBJECTIVES)
+def test_the_table_says_which_parts_there_are(objective):
+    needs, model = OBJECTIVES[objective], learner(objective=objective, head="identity")
+    assert (model.predictor is not None, model.target is not None, model.queue is not None) == (
+        needs.predictor,
+        needs.target,
+        needs.queue,
+    )
+    assert getattr(model.loss, "takes_labels", False) == needs.labels
+    assert model.loss.name == objective
+
+
+@pytest.mark.parametrize(
+    ("objective", "expected"),
+    [("nt_xent", np.log(15)), ("decoupled", np.log(14)), ("moco", np.log(13)), ("supervised", np.log(15))],
+)
+def test_the_loss_of_equal_embeddings_is_the_logarithm_of_what_is_compared(objective, expected):
+    assert OBJECTIVES[objective].equal_loss(q.Config(**SMALL)) == pytest.approx(expected)
+
+
+NEEDS = {
+    "a queue without a target": (
+        {"queue": True},
+        "`queue` needs `target`, whose embeddings it keeps; got queue=True and target=False.",
+    ),
+    "labels and a predictor": (
+        {"labels": True, "predictor": True},
+        "`labels` go with neither `predictor` nor `target`: the loss gets labels in place of other embeddings; got "
+        "predictor=True and target=False.",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", NEEDS)
+def test_needs_that_do_not_go_together(case):
+    needs, sentence = NEEDS[case]
+    with pytest.raises(q.UserError) as caught:
+        Objective(lambda config: None, "mine", **needs)
+    assert str(caught.value) == sentence
+
+
+def test_labels_that_are_not_there():
+    model = learner(objective="supervised", head="identity")
+    with pytest.raises(q.UserError) as caught:
+        model.fit(batch().map(lambda a, b, labels: (a, b)), verbose=0)
+    assert str(caught.value) == "the loss takes labels, and batches have none; give (view_a, view_b, labels)."
+
+
+def test_a_queue_that_is_shorter_than_a_batch():
+    with pytest.raises(q.UserError) as caught:
+        learner(objective="moco", queue_size=7)
+    assert str(caught.value) == (
+        "`queue_size` must hold the keys of a batch at least, 8; got 7; take more, or a smaller `batch_size`."
+    )
+
+
+def test_labels_change_nothing_for_those_who_take_none():
+    losses = []
+    for data in (batch(2), batch(2).map(lambda a, b, labels: (a, b))):
+        losses.append(learner(head="classical").fit(data, verbose=0).history["loss"])
+    assert losses[0] == losses[1]
