@@ -99,7 +99,9 @@ class Config:
     noise_level: str = setting("gate", "channels after each gate or after each layer")
     partial_measurement: bool = setting(False, "measure every other qubit after the first layer")
     simulator: str = setting("auto", "who runs the circuit (auto: the fastest that can)")
-    projector: tuple[int, ...] = setting((), "widths of the projector, such as 128,64 (none: the head's twice)")
+    projector: tuple[int, ...] = setting(
+        (), "widths of the projector, such as 128,64 (none: the objective's own, or the head's twice)"
+    )
     project: bool = setting(True, "pass the head's outputs through the projector on their way to the loss")
     precision: str = setting("float32", "numbers in which encoder and projector are trained; all else is float32")
     # Training

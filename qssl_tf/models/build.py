@@ -27,7 +27,7 @@ from qssl_tf.models.sizes import refuse_batch_beyond_memory, refuse_beyond_file,
 from qssl_tf.models.target import TargetNetwork
 from qssl_tf.models.whole_step import compile_by_xla
 from qssl_tf.objectives.queue import Queue, refuse_short_queue
-from qssl_tf.objectives.table import OBJECTIVES
+from qssl_tf.objectives.table import OBJECTIVES, projector_widths
 from qssl_tf.quantum.simulators import refuse_training_beyond_memory
 
 
@@ -82,7 +82,7 @@ def _projector(config: Config, features: int) -> keras.Model:
     """
     if not config.project:
         return keras.Sequential([keras.Input((features,)), layers.Identity(name="as_is")], name="projector")
-    projector = build_projector(features, config.seed, config.projector)
+    projector = build_projector(features, config.seed, projector_widths(config))
     if OBJECTIVES[config.objective].predictor:
         full = {"dtype": at_least_float32(), "name": "embedding_bn"}
         projector.add(BatchNormalization(momentum=0.9, epsilon=1e-5, center=False, scale=False, **full))

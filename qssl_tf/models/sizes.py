@@ -13,6 +13,7 @@ from qssl_tf.config import Config
 from qssl_tf.errors import UserError, shown
 from qssl_tf.models.encoders import BACKBONE_OUTPUTS
 from qssl_tf.models.heads import head_inputs
+from qssl_tf.objectives.table import OBJECTIVES, projector_widths
 from qssl_tf.quantum.memory import available
 
 FLOAT_BYTES = 4  # of a float32
@@ -20,7 +21,12 @@ COPIES_PER_WEIGHT = 4  # the weight, its gradient, and Adam's two moments
 # Lower bound on the copies of an encoder's activations held in a training step; measured: 1.8 to 3.1.
 ACTIVATION_COPIES = 1.5
 # Part of a model -> the settings that determine its size.
-SIZE_SETTINGS = {"encoder": ("encoding", "width"), "head": ("width", "layers"), "projector": ("projector",)}
+SIZE_SETTINGS = {
+    "encoder": ("encoding", "width"),
+    "head": ("width", "layers"),
+    "projector": ("projector",),
+    "queue": ("queue_size",),
+}
 
 
 def head_features(config: Config) -> int:
@@ -38,11 +44,14 @@ def configured_weights(config: Config) -> dict[str, int]:
     The encoder's backbone is not counted, nor are biases, batch norms and a circuit's angles, which are few.
     """
     inputs, features = head_inputs(config), head_features(config)
-    widths = (features, *(config.projector or (features, features))) if config.project else ()
+    widths = (features, *(projector_widths(config) or (features, features))) if config.project else ()
+    embeddings = widths[-1] if widths else features
+    queue = {"queue": config.queue_size * embeddings} if OBJECTIVES[config.objective].queue else {}
     return {
         "encoder": BACKBONE_OUTPUTS.get(config.encoder, 1) * inputs,
         "head": config.layers * config.width**2 if config.head == "classical" else 0,
         "projector": sum(before * after for before, after in pairwise(widths)),
+        **queue,
     }
 
 
@@ -69,8 +78,11 @@ def batch_activations(config: Config) -> dict[str, int]:
 
     Both views of each image pass the layers that `configured_weights` counts, and each is compared with all others.
     """
-    widths = (head_inputs(config), head_features(config), *(config.projector if config.project else ()))
-    return {"layers": 2 * config.batch_size * sum(widths), "comparisons": (2 * config.batch_size) ** 2}
+    widths = (head_inputs(config), head_features(config), *(projector_widths(config) if config.project else ()))
+    compared = 2 * config.batch_size
+    if OBJECTIVES[config.objective].queue:
+        compared += config.queue_size
+    return {"layers": 2 * config.batch_size * sum(widths), "comparisons": 2 * config.batch_size * compared}
 
 
 def refuse_beyond_memory(config: Config, training: bool) -> None:

@@ -36,6 +36,7 @@ class Objective:
         target: Whether there is a second network, the moving average of the trained one.
         queue: Whether the target's newest embeddings are kept as negatives. Only first views are trained on then.
         labels: Whether batches bring labels.
+        projector: Widths of the projector where the settings name none; if empty, the head's twice.
         equal_loss: Function of the settings that returns the loss if all embeddings are equal; None if it says little.
 
     Raises:
@@ -48,6 +49,7 @@ class Objective:
     target: bool = False
     queue: bool = False
     labels: bool = False
+    projector: tuple[int, ...] = ()
     equal_loss: Callable[[Config], float] | None = None
 
     def __post_init__(self):
@@ -61,6 +63,8 @@ class Objective:
             )
 
 
+WIDE = (64, 64)  # losses without negatives keep dimensions apart, of which eight are too few
+
 OBJECTIVES: dict[str, Objective] = {
     "nt_xent": Objective(
         lambda config: NTXent(config.temperature),
@@ -72,10 +76,12 @@ OBJECTIVES: dict[str, Objective] = {
         "decoupled contrastive loss (nats)",
         equal_loss=lambda config: math.log(2 * config.batch_size - 2),
     ),
-    "barlow_twins": Objective(lambda config: BarlowTwins(config.redundancy_weight), "Barlow Twins loss"),
-    "vicreg": Objective(lambda config: VICReg(config.redundancy_weight), "VICReg loss"),
-    "simsiam": Objective(lambda config: SimSiam(), "SimSiam loss", predictor=True),
-    "byol": Objective(lambda config: BYOL(), "BYOL loss", predictor=True, target=True),
+    "barlow_twins": Objective(
+        lambda config: BarlowTwins(config.redundancy_weight), "Barlow Twins loss", projector=WIDE
+    ),
+    "vicreg": Objective(lambda config: VICReg(config.redundancy_weight), "VICReg loss", projector=WIDE),
+    "simsiam": Objective(lambda config: SimSiam(), "SimSiam loss", predictor=True, projector=WIDE),
+    "byol": Objective(lambda config: BYOL(), "BYOL loss", predictor=True, target=True, projector=WIDE),
     "moco": Objective(
         lambda config: MoCo(config.temperature),
         "MoCo loss (nats)",
@@ -90,3 +96,8 @@ OBJECTIVES: dict[str, Objective] = {
         equal_loss=lambda config: math.log(2 * config.batch_size - 1),
     ),
 }
+
+
+def projector_widths(config: Config) -> tuple[int, ...]:
+    """Return the widths of the projector: the settings', or the objective's; if empty, the head's twice."""
+    return config.projector or OBJECTIVES[config.objective].projector

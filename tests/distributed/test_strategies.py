@@ -38,6 +38,11 @@ def viewed(request, script):
     return compared(script, request.param, "views")["views"]
 
 
+@pytest.fixture(scope="module", params=[(2, {})], ids=["2"])
+def objectives(request, script):
+    return compared(script, request.param, "objectives", "local objectives")
+
+
 @pytest.fixture(scope="module", **CASES)
 def trained(request, script):
     return compared(script, request.param, "training")["training"]
@@ -95,6 +100,20 @@ def test_shots_and_signs_belong_to_rows_of_the_global_batch(viewed):
     assert len(viewed) == 4
     for settings, parts in viewed.items():
         assert max(parts.values()) < 1e-3, settings
+
+
+def test_every_kind_of_objective_takes_the_step_of_one_process(objectives):
+    """Labels, predictor, target network and queue; the first loss of rows that were not shared would be another."""
+    for name, found in objectives["objectives"].items():
+        assert found["losses"] < 1e-5 and found["weights and what is kept"] < 1e-4, name
+        assert found["between replicas"] == 0.0, name
+
+
+def test_target_and_queue_are_equal_on_replicas_with_statistics_of_their_own(objectives):
+    assert {name: found["between replicas"] for name, found in objectives["local objectives"].items()} == {
+        "byol": 0.0,
+        "moco": 0.0,
+    }
 
 
 def test_twenty_steps_end_in_the_same_weights(trained):

@@ -25,10 +25,12 @@ STRATEGY = make_strategy(StrategyOptions("mirrored", replicas=REPLICAS), batch_s
 from judges.rounding import Training, judge  # noqa: E402 -- the devices come first
 from judges.shards import plain_parts, plain_step  # noqa: E402
 
+from qssl_tf.data.augment import AUGMENTATIONS  # noqa: E402
 from qssl_tf.data.sources import load  # noqa: E402
 from qssl_tf.distributed.replicas import gather, stacked_views  # noqa: E402
 from qssl_tf.distributed.worker_step import worker_step  # noqa: E402
 from qssl_tf.models.batch_norm import BatchNormalization  # noqa: E402
+from qssl_tf.models.build import build_simclr  # noqa: E402
 from qssl_tf.models.convolution import Conv2D  # noqa: E402
 from qssl_tf.models.optimizers import AdamL2, SharedLossScale  # noqa: E402
 from qssl_tf.models.quantum_head import QuantumHead  # noqa: E402
@@ -295,6 +297,40 @@ def compare_views(settings):
     }
 
 
+def compare_objective(objective, batch_statistics="global"):
+    """Two steps of SGD on the replicas beside those of one process: weights, statistics, target network and queue.
+
+    With statistics of their own, the replicas are compared with each other alone.
+    """
+    settings = {"objective": objective, "head": "classical", "width": 3, "batch_size": 16, "queue_size": 24}
+    config = Config(**settings, target_rate=0.5, batch_statistics=batch_statistics)
+    views, labels = RNG.uniform(size=(4, 16, 8, 8, 1)).astype("f"), np.array([0, 1, 2, -1] * 4, np.int32)
+
+    def stepped(strategy, give):
+        with strategy.scope():
+            model = build_simclr(config, (8, 8, 1), AUGMENTATIONS["digits"](8))
+            model.compile(keras.optimizers.SGD(0.05), loss=model.loss)
+            model.optimizer.build(model.trainable_variables)
+        start, step, losses = model.get_weights(), tf.function(model.train_step), []
+        model.step_logs = True
+        for pair in (views[:2], views[2:]):
+            losses.append(strategy.run(step, args=((*map(give, pair), give(labels)),))["loss"])
+        return model, start, losses
+
+    model, start, losses = stepped(STRATEGY, shares)
+    copies = [np.concatenate([local(w, number).numpy().ravel() for w in model.weights]) for number in range(REPLICAS)]
+    found = {"between replicas": max(distance(copy, copies[0]) for copy in copies)}
+    if batch_statistics == "local":
+        return found
+    judge, _, expected = stepped(tf.distribute.get_strategy(), tf.constant)
+    way = max(distance(a, b) for a, b in zip(judge.get_weights(), start, strict=True))
+    parts = [distance(a, b) / way for a, b in zip(model.get_weights(), judge.get_weights(), strict=True)]
+    each = [
+        abs(float(rows(mine)[0]) - float(its)) / abs(float(its)) for mine, its in zip(losses, expected, strict=True)
+    ]
+    return found | {"losses": max(each), "weights and what is kept": max(parts)}
+
+
 def compare_training():
     """20 steps of the digits preset beside those of one process."""
     config = Config(batch_size=64, steps=20, learning_rate=2e-5, **json.loads(sys.argv[2]))
@@ -316,6 +352,8 @@ COMPARED = {
     "scaled": compare_scaled,
     "shots": lambda: {simulator: compare_shots(simulator) for simulator in ("tfq", "xla")},
     "views": lambda: {str(settings): compare_views(settings) for settings in MEASURED},
+    "objectives": lambda: {name: compare_objective(name) for name in ("byol", "moco", "supervised", "vicreg")},
+    "local objectives": lambda: {name: compare_objective(name, "local") for name in ("byol", "moco")},
     "training": compare_training,
 }
 print(json.dumps({name: COMPARED[name]() for name in sys.argv[3:] or COMPARED}))
