@@ -10,7 +10,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "qssl_tf"
 # From the bottom up: a room, which is a folder or a file beside them, imports only rooms of the lines above its own.
 LAYERS = [
-    ("errors", "interrupts", "keras_classes", "markup", "streams"),
+    ("errors", "interrupts", "keras_classes", "markup", "memory", "streams"),
     ("arguments", "files", "plugins", "quiet", "registry"),
     ("commands",),
     ("durations",),

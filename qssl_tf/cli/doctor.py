@@ -13,8 +13,8 @@ from qssl_tf import environment
 from qssl_tf.cli.flags import Parser
 from qssl_tf.commands import command
 from qssl_tf.errors import UserError, reason, shell
+from qssl_tf.memory import available
 from qssl_tf.quantum import tfq_availability
-from qssl_tf.quantum.memory import available
 
 PACKAGES = (
     "qssl-tf", "tensorflow", "tensorflow-quantum", "keras", "cirq-core", "qiskit", "qiskit-aer", "qiskit-ibm-runtime",

@@ -8,13 +8,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import psutil
-
 from qssl_tf.commands import argument
 from qssl_tf.config import Config
 from qssl_tf.data.splits import MEMORY_LIMIT_GB
 from qssl_tf.environment import has_home
 from qssl_tf.errors import UserError
+from qssl_tf.memory import available
 
 SMALL_GB = 0.5  # fits whatever else this machine is doing
 COPIES = 3  # of all images, that reading them into memory and training take at a time
@@ -22,7 +21,7 @@ COPIES = 3  # of all images, that reading them into memory and training take at 
 
 def is_too_large(gigabytes: float, largest_split: float) -> bool:
     """Return whether memory cannot hold images, as it is used at the moment; the largest split alone is limited."""
-    fits = COPIES * gigabytes * 1e9 <= psutil.virtual_memory().available and largest_split <= MEMORY_LIMIT_GB
+    fits = COPIES * gigabytes * 1e9 <= available() and largest_split <= MEMORY_LIMIT_GB
     return gigabytes > SMALL_GB and not fits
 
 

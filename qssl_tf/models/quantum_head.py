@@ -13,11 +13,11 @@ from qssl_tf.arguments import unknown_argument
 from qssl_tf.config import checked
 from qssl_tf.distributed.replicas import replica_number, view_count
 from qssl_tf.errors import UserError
+from qssl_tf.memory import available
 from qssl_tf.models.circuit_layer import circuit_layer
 from qssl_tf.quantum.inference import MAX_MATRIX_WIDTH, matrix_expectations
 from qssl_tf.quantum.inputs import check_inputs, check_shape, mask_nonfinite
 from qssl_tf.quantum.measurement import Measurement
-from qssl_tf.quantum.memory import available
 from qssl_tf.quantum.pauli_simulation import PauliSimulation
 from qssl_tf.quantum.pauli_simulator import bytes_needed, pauli_expectations, simulation
 from qssl_tf.quantum.simulators import choose_simulator, refuse_beyond_memory

@@ -11,10 +11,10 @@ import tensorflow as tf
 from qssl_tf.commands import argument
 from qssl_tf.config import Config
 from qssl_tf.errors import UserError, shown
+from qssl_tf.memory import available
 from qssl_tf.models.encoders import BACKBONE_OUTPUTS
 from qssl_tf.models.heads import head_inputs
 from qssl_tf.objectives.table import OBJECTIVES, projector_widths
-from qssl_tf.quantum.memory import available
 
 FLOAT_BYTES = 4  # of a float32
 COPIES_PER_WEIGHT = 4  # the weight, its gradient, and Adam's two moments

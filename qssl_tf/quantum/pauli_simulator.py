@@ -7,10 +7,10 @@ import numpy as np
 import tensorflow as tf
 
 from qssl_tf.errors import UserError
+from qssl_tf.memory import available
 from qssl_tf.quantum.gatewise import GatewiseCircuit, gatewise
 from qssl_tf.quantum.gradient_rules import shift_terms
 from qssl_tf.quantum.measurement import Measurement
-from qssl_tf.quantum.memory import available
 from qssl_tf.quantum.observables import basis_change, support_mask
 from qssl_tf.quantum.pauli_program import pauli_program
 from qssl_tf.quantum.pauli_simulation import OUTCOMES_AT_ONCE, PauliSimulation

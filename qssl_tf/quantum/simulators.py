@@ -1,8 +1,8 @@
 """SIMULATORS: the backends of the quantum head, how `auto` chooses one, and their memory limits."""
 
 from qssl_tf.errors import UserError, unknown_name
+from qssl_tf.memory import available
 from qssl_tf.quantum.measurement import Measurement
-from qssl_tf.quantum.memory import available
 from qssl_tf.quantum.tfq_availability import or_trajectories, refuse_absent, why_absent
 
 # Lower bound on the copies of a row's states held at once while its gradient is computed; measured on 16 to 20 qubits:

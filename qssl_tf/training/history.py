@@ -8,7 +8,7 @@ from pathlib import Path
 from qssl_tf.errors import UserError, shown
 from qssl_tf.files.read import MAX_TABLE, read_text
 from qssl_tf.files.write import append_text, write_text
-from qssl_tf.quantum.memory import available
+from qssl_tf.memory import available
 
 ROW_BYTES = 700  # of a row in memory, including its line
 COLUMNS = ("step", "epoch", "loss", "contrastive_accuracy", "learning_rate", "seconds")

@@ -1,10 +1,8 @@
 """The choice between memory and disk, and whole runs from a store, judged by the same runs from memory."""
 
 from dataclasses import replace
-from types import SimpleNamespace
 
 import numpy as np
-import psutil
 import pytest
 from judges.made_tfds import write_tfds
 from judges.stores import assert_same, encoded, flip, photo, shards
@@ -45,7 +43,7 @@ def here(tmp_path, monkeypatch):
 
 def test_what_memory_holds_stays_there(monkeypatch):
     """By the rule of the documentation, on a machine with 4 GB free and on one with 64."""
-    for available, gigabytes, largest, is_large in (
+    for free_bytes, gigabytes, largest, is_large in (
         (4e9, 0.4, 0.4, False),  # small whatever is free
         (4e9, 1.3, 1.3, False),
         (4e9, 1.4, 1.4, True),  # three times as much is not free
@@ -54,7 +52,7 @@ def test_what_memory_holds_stays_there(monkeypatch):
         (64e9, 9.0, 7.5, False),  # two splits
         (1e8, 0.6, 0.6, True),
     ):
-        monkeypatch.setattr(psutil, "virtual_memory", lambda free=available: SimpleNamespace(available=free))
+        monkeypatch.setattr(placement, "available", lambda free=free_bytes: free)
         assert placement.goes_to_disk(q.Config(), gigabytes, largest) is is_large
         assert placement.goes_to_disk(q.Config(store="disk"), gigabytes, largest)
         assert not placement.goes_to_disk(q.Config(store="memory"), gigabytes, largest)

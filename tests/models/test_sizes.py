@@ -12,7 +12,7 @@ import qssl_tf as q
 from qssl_tf.files.checksums import SUMS
 from qssl_tf.models import sizes
 from qssl_tf.models.encoders import BACKBONE_OUTPUTS
-from qssl_tf.quantum import memory, simulators
+from qssl_tf.quantum import simulators
 from qssl_tf.training.fit import build
 from qssl_tf.training.runs import WEIGHTS
 
@@ -129,13 +129,3 @@ def test_the_outputs_of_each_backbone_are_known():
     assert set(BACKBONE_OUTPUTS) == {
         "small_cnn", "vgg_tiny", "vgg_small", "resnet18", "resnet18_cifar"
     }  # fmt: skip
-
-
-def test_memory_of_a_container_counts(tmp_path):
-    machine_bytes = memory.available(tmp_path)
-    assert machine_bytes > 10**8
-    (tmp_path / "memory.max").write_text("max\n")
-    assert memory.available(tmp_path) > 10**8
-    for name, text in (("max", "1000"), ("current", "700"), ("stat", "anon 5\ninactive_file 200\n")):
-        (tmp_path / f"memory.{name}").write_text(text)
-    assert memory.available(tmp_path) == 500
