@@ -64,7 +64,8 @@ def verify(folder: Path) -> None:
         UserError: A file is another than the one that was made; it names each.
     """
     from qssl_tf.data.bar import bar
-    from qssl_tf.data.store.reading import damaged_shards, read_manifest
+    from qssl_tf.data.store.manifest import read_manifest
+    from qssl_tf.data.store.reading import damaged_shards
 
     manifest = read_manifest(folder)
     assert manifest is not None  # it was shown

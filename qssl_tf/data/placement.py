@@ -64,7 +64,9 @@ def store_folder(config: Config, name: str, identity: dict[str, Any]) -> Path:
 def _stores(config: Config) -> Path:
     if config.store_dir is not None:
         return Path(config.store_dir).expanduser()
-    cache = os.environ.get("XDG_CACHE_HOME")
+    cache = os.environ.get("XDG_CACHE_HOME", "")
+    if not os.path.isabs(cache):
+        cache = ""  # as the XDG base directory specification asks: a relative path is passed over
     if not cache and not has_home():
         raise UserError(
             "a store of images must lie somewhere, and there is neither HOME nor a home folder of this user; name a "
@@ -73,9 +75,20 @@ def _stores(config: Config) -> Path:
     return (Path(cache) if cache else Path.home() / ".cache") / "qssl_tf" / "stores"
 
 
-def say(name: str, count: int, gigabytes: float, folder: Path, is_made: bool) -> None:
-    """Print in one line that images are kept on disk, and where."""
-    what = "are read from the store" if is_made else "go to a new store on disk,"
+def say(name: str, count: int, gigabytes: float, folder: Path, manifest: dict[str, Any] | None) -> None:
+    """Print in one line that images are kept on disk, and where.
+
+    Args:
+        name: Name of the data set.
+        count: Number of its images.
+        gigabytes: What they take as pixels.
+        folder: The store.
+        manifest: Its manifest; None where it is to be made.
+    """
+    if manifest and manifest["finished"]:
+        what = "are read from the store"
+    else:
+        what = "go on into the half-made store" if manifest and manifest["shards"] else "go to a new store on disk,"
     print(f"{name}: {count} images, {gigabytes:.3g} GB as pixels, {what} {folder}", flush=True)
 
 

@@ -89,10 +89,18 @@ class TFDSImages:
             count=sum(info.splits[split].num_examples for split in SPLITS),
             items=self._items,
             stamp=lambda start, stop: "",  # a prepared data set does not change in parts
+            size=self._least_bytes,
             dct_method="",  # TFDS decodes by TensorFlow's default
             class_names=info.features[self.label_key].names,
             indexed=True,
         )
+
+    def _least_bytes(self) -> int:
+        """Return what the images take in a store at least: those that may be JPEGs of their size as they are."""
+        pixels = int(sum(map(self.gigabytes, SPLITS)) * 1e9)
+        if self.image_size and self.feature.shape[0] not in (None, self.image_size):
+            return pixels
+        return min(pixels, sum(self.builder.info.splits[split].num_bytes for split in SPLITS))
 
     def _items(self, start: int, stop: int | None) -> Iterator[Callable[[], Item]]:
         """Yield functions that return the images from one place to another, the train split first."""

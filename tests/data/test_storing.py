@@ -11,7 +11,7 @@ import qssl_tf as q
 from qssl_tf.data import placement
 from qssl_tf.data.sources import load
 from qssl_tf.data.store import writing
-from qssl_tf.data.store.reading import read_manifest
+from qssl_tf.data.store.manifest import read_manifest
 from qssl_tf.evaluation.knn import knn_score
 from qssl_tf.plots.projector import sprite
 from qssl_tf.training.runs import open_run

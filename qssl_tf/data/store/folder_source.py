@@ -1,18 +1,19 @@
 """Stores made from a folder of image files, with the pixels that `from_folder` reads."""
 
 import functools
+import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from qssl_tf.data.folders import BrokenFiles, crop_and_resize, different_sizes, file_pixels, shown_file
+from qssl_tf.data.folders import BrokenFiles, crop_and_resize, different_sizes, file_pixels, no_image, shown_file
 from qssl_tf.data.listing import Listing
 from qssl_tf.data.store.source import Item, Source
 from qssl_tf.errors import UserError, pass_on_interrupt, reason
 
 JPEG_SUFFIXES = (".jpg", ".jpeg")
-LOOKED_AT = 10  # files by which the size of all is judged
+LOOKED_AT = 30  # files by which the size of all is judged
 SIDEWAYS = (5, 6, 7, 8)  # EXIF orientations that exchange height and width
 ORIENTATION = 0x0112  # EXIF's tag
 
@@ -47,6 +48,8 @@ def folder_source(
         stamp=listing.stamp,
         channels=lambda: 1 if is_gray() else 3,
         refuse=None if skip_broken_images else functools.partial(_refusal, listing.root),
+        none_left=functools.partial(no_image, listing.root),
+        size=functools.partial(least_bytes, listing, image_size),
         test_fraction=test_fraction,
     )
 
@@ -80,18 +83,36 @@ def look_at_headers(listing: Listing, image_size: int | None) -> bool:
 
 
 def estimated_gigabytes(listing: Listing, image_size: int | None) -> float:
-    """Return what the images of a folder take as pixels, judged by the headers of its first few."""
-    headers = []
-    for path in listing.paths()[:LOOKED_AT]:
-        try:
-            headers.append(read_header(path))
-        except Exception as error:
-            pass_on_interrupt(error)
+    """Return what the images of a folder take as pixels, judged by the headers of a few."""
+    headers = list(_sample(listing).values())
     if not headers:
         return 0.0
     pixels = image_size**2 if image_size else max(height * width for (height, width), _ in headers)
     channels = 1 if all(is_gray for _, is_gray in headers) else 3
     return len(listing) * pixels * channels / 1e9
+
+
+def least_bytes(listing: Listing, image_size: int | None) -> int:
+    """Return what the images of a folder take in a store at least, judged by a few: JPEGs of its size as they are."""
+    headers = _sample(listing)
+    channels, total = 1 if all(is_gray for _, is_gray in headers.values()) else 3, 0
+    for path, ((height, width), _) in headers.items():
+        side = image_size or height
+        pixels = side * side * channels
+        is_kept = height == width == side and path.lower().endswith(JPEG_SUFFIXES)
+        total += min(pixels, os.path.getsize(path)) if is_kept else pixels
+    return len(listing) * total // len(headers) if headers else 0
+
+
+def _sample(listing: Listing) -> dict[str, tuple[tuple[int, int], bool]]:
+    """Return the headers of a few files from all over a folder, by path, without those that cannot be read."""
+    paths, headers = listing.paths(), {}
+    for place in range(0, len(paths), -(-len(paths) // LOOKED_AT)):
+        try:
+            headers[paths[place]] = read_header(paths[place])
+        except Exception as error:
+            pass_on_interrupt(error)
+    return headers
 
 
 def read_header(path: str) -> tuple[tuple[int, int], bool]:

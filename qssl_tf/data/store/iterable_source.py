@@ -14,6 +14,7 @@ from qssl_tf.data.folders import crop_and_resize, file_pixels
 from qssl_tf.data.resizing import center_crop, resize
 from qssl_tf.data.store.source import Item, Source
 from qssl_tf.errors import UserError, reason, shown
+from qssl_tf.markup import printable
 
 JPEG = b"\xff\xd8\xff"  # how such a file begins
 
@@ -39,7 +40,14 @@ def iterable_source(
 
     return Source(
         name=name,
-        identity={"kind": "iterable", "name": name, "image_size": image_size},
+        identity={
+            "kind": "iterable",
+            "name": name,
+            "image_size": image_size,
+            "parts": list(parts),
+            "class_names": None if class_names is None else [printable(str(word)) for word in class_names],
+            "test_fraction": test_fraction,
+        },
         parts=tuple(parts),
         count=_count(parts.values()),
         items=items,
@@ -58,11 +66,13 @@ def _refusal(name: str, examples: Sequence[str], count: int) -> UserError:
 
 
 def _count(parts: Iterable[Any]) -> int | None:
-    """Return the number of elements where all iterables have one."""
-    try:
-        return sum(map(len, parts))
-    except TypeError:
-        return None
+    """Return the number of images where it can be told without reading them: of lists and arrays of single images."""
+    total = 0
+    for part in parts:
+        if not isinstance(part, Sequence | np.ndarray) or (len(part) and len(list(_elements(part[:1]))) != 1):
+            return None
+        total += len(part)
+    return total
 
 
 def _elements(part: Any) -> Iterator[tuple[Any, Any]]:
@@ -107,9 +117,9 @@ def _label(label: Any) -> int | str | None:
     if value is None or (isinstance(value, float) and np.isnan(value)):
         return None
     if isinstance(value, bytes):
-        return value.decode("utf-8", "surrogateescape")
-    if isinstance(value, str):
+        value = value.decode("utf-8", "surrogateescape")
+    if isinstance(value, str) and value.strip():
         return value
-    if isinstance(value, numbers.Integral) and not isinstance(value, bool):
+    if isinstance(value, numbers.Integral) and not isinstance(value, bool) and abs(int(value)) < 1 << 63:
         return None if value == -1 else int(value)
-    raise ValueError(f"its label must be a whole number or a name; got {shown(value)}")
+    raise ValueError(f"its label must be a whole number of 64 bits or a name; got {shown(value)}")

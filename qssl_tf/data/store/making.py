@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from qssl_tf.arguments import checks_arguments
+from qssl_tf.commands import argument
 from qssl_tf.config import Config, checked
 from qssl_tf.data.arrays import check_names
 from qssl_tf.data.images import ImageData
@@ -13,7 +14,7 @@ from qssl_tf.data.placement import say, store_folder
 from qssl_tf.data.store.data_sets import fields_of
 from qssl_tf.data.store.folder_source import folder_source
 from qssl_tf.data.store.iterable_source import iterable_source
-from qssl_tf.data.store.reading import read_manifest
+from qssl_tf.data.store.manifest import read_manifest
 from qssl_tf.data.store.source import Source
 from qssl_tf.data.store.writing import make
 from qssl_tf.errors import UserError
@@ -89,5 +90,5 @@ def from_disk(config: Config, source: Source, gigabytes: float) -> ImageData:
     """Return the images of a source from its store, which is made if there is none, and say so in one line."""
     place = store_folder(config, source.name, source.identity)
     manifest = read_manifest(place)
-    say(printable(source.name), source.count or 0, gigabytes, place, manifest is not None and manifest["finished"])
-    return ImageData(*fields_of(make(place, source)))
+    say(printable(source.name), source.count or 0, gigabytes, place, manifest)
+    return ImageData(*fields_of(make(place, source, argument("store_dir"))))

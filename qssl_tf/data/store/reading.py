@@ -1,7 +1,7 @@
 """Stores: images in a folder on disk as ArrayRecord files, read by row at random and shared by any number of processes.
 
-`manifest.json` says what the store holds and lists its shards: `images-00000.array_record` with a record for each image
-and `images-00000.npz` with their labels and checksums.
+`manifest.json` (see `manifest.py`) lists its shards: `images-00000.array_record` with a record for each image and
+`images-00000.npz` with their labels and checksums.
 """
 
 import functools
@@ -10,93 +10,23 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Lock
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
-from pydantic import Field
+import tensorflow as tf
 
 from qssl_tf.data.store.images import StoredImages, UnreadableImage
+from qssl_tf.data.store.manifest import MANIFEST, damage, details_path, read_manifest
 from qssl_tf.errors import UserError, pass_on_interrupt, reason
+from qssl_tf.files.checksums import digest
 from qssl_tf.files.read import read_arrays
-from qssl_tf.files.schema import Count, Names, Schema, Sha256, Word, read_as
 
-MANIFEST = "manifest.json"
-VERSION = 1  # of the layout
 DIGEST = hashlib.sha256().digest_size
 UNKNOWN = -1  # label of an image of unknown class, where labels are numbers; an empty string where they are names
 READERS = 8  # threads that read the records of a batch
 MAX_DETAILS = 1 << 30  # bytes of labels and checksums of one shard
 # A reader's own buffer, which Grain's reader has too: records are read one by one, so reading ahead is for nothing.
 READER_OPTIONS: dict[str, Any] = {"options": "readahead_buffer_size:0", "file_reader_buffer_size": 32768}
-
-
-Side = Annotated[int, Field(ge=1, le=4096)]  # pixels, or channels
-
-
-class ShardEntry(Schema):
-    """A shard: its files, and which part of the source it covers."""
-
-    file: Annotated[str, Field(pattern=r"^images-[0-9]{5,}\.array_record$")]
-    images: Count
-    first: Count  # place in the source of the first image
-    next: Count  # and of the first one behind it; what lies between and has no record was left out
-    bytes: Count
-    sha256: Sha256
-    details_sha256: Sha256
-    jpegs: Count
-    cropped: Count  # images whose middle square was taken
-    left_out: list[Word]  # the first few that could not be read
-    left_out_count: Count
-    stamp: str | None  # checksum of what the source says of this part without being read
-
-
-class Manifest(Schema):
-    """Schema of `manifest.json`."""
-
-    version: Count
-    name: Word
-    source: dict[str, Any]
-    parts: Annotated[list[Word], Field(min_length=1, max_length=3)]
-    image_shape: Annotated[list[Side], Field(min_length=3, max_length=3)] | None  # unknown until there is an image
-    dct_method: str
-    class_names: Names | None
-    indexed: bool  # labels are indices into the class names, and the parts are splits
-    test_fraction: float | None
-    finished: bool
-    shards: list[ShardEntry]
-
-
-def read_manifest(folder: Path) -> dict[str, Any] | None:
-    """Return the content of a store's `manifest.json`, or None where there is none.
-
-    Raises:
-        UserError: It is damaged, or of a later version.
-    """
-    path = folder / MANIFEST
-    try:
-        manifest = read_as(path, Manifest)
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path} cannot be read ({reason(error)}); restore it, or remove the store.") from None
-    if manifest["version"] != VERSION:
-        raise UserError(f"{path} is of version {manifest['version']} and must be of {VERSION}; make the store again.")
-    return manifest
-
-
-def details_path(shard: Path) -> Path:
-    """Return the file with labels and checksums of a shard."""
-    return shard.with_suffix(".npz")
-
-
-def damage(folder: Path, entry: dict[str, Any]) -> str | None:
-    """Return what is wrong with a shard as far as its files' sizes say, as a clause; None if nothing is."""
-    path = folder / entry["file"]
-    for file in (path, details_path(path)):
-        if not file.is_file():
-            return f"{file} is missing"
-    size = path.stat().st_size
-    return None if size == entry["bytes"] else f"{path} has {size} bytes and must have {entry['bytes']}"
 
 
 def array_record() -> Any:
@@ -225,9 +155,12 @@ def read_details(folder: Path, entry: dict[str, Any]) -> dict[str, np.ndarray]:
     """
     path = details_path(folder / entry["file"])
     try:
+        if digest(path) != entry["details_sha256"]:
+            raise ValueError("it is not the file that was made")
         details = read_arrays(path, MAX_DETAILS)
-        shapes = {name: details[name].shape for name in ("digests", "labels", "part")}
-        if list(shapes.values()) != [(entry["images"], DIGEST), (entry["images"],), (entry["images"],)]:
+        found = [(details[name].shape, details[name].dtype.kind) for name in ("digests", "part", "labels")]
+        rows = (entry["images"],)
+        if found[:2] != [((*rows, DIGEST), "u"), (rows, "u")] or found[2] not in ((rows, "i"), (rows, "U")):
             raise ValueError(f"it must describe {entry['images']} images")
     except (OSError, ValueError, KeyError) as error:
         raise UserError(
@@ -269,7 +202,34 @@ def open_store(folder: Path) -> Store:
     for entry in manifest["shards"]:
         if wrong := damage(folder, entry):
             raise UserError(f"{wrong}; make the store again from its source, which replaces what is damaged.")
-    return Store(folder, manifest)
+    store = Store(folder, manifest)
+    if not _fits(store):
+        raise UserError(
+            f"the images of {folder} are not those that its {MANIFEST} describes; restore that file, or remove the "
+            "store."
+        )
+    return store
+
+
+def _fits(store: Store) -> bool:
+    """Return whether labels, parts and the first image are what the manifest says of them.
+
+    Raises:
+        UserError: That image cannot be read.
+    """
+    manifest, labels = store.manifest, store.labels
+    if store.part.max() >= len(manifest["parts"]):
+        return False
+    if manifest["indexed"]:
+        classes = len(manifest["class_names"])
+        if labels.dtype.kind != "i" or labels.min() < UNKNOWN or labels.max() >= classes:
+            return False
+    try:
+        (pixels,) = next(StoredImages(store, np.arange(1)).chunks())
+    except tf.errors.OpError as error:
+        pass_on_interrupt(error)
+        return False
+    return hashlib.sha256(pixels.tobytes()).digest() == store.digests[0].tobytes()
 
 
 def damaged_shards(

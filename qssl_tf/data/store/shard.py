@@ -15,14 +15,17 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from qssl_tf.data.store.reading import DIGEST, UNKNOWN, array_record, details_path, mixed_labels
+from qssl_tf.data.store.manifest import details_path
+from qssl_tf.data.store.reading import DIGEST, UNKNOWN, array_record, mixed_labels
 from qssl_tf.data.store.source import Item
 from qssl_tf.environment import usable_cores
 from qssl_tf.errors import pass_on_interrupt
 from qssl_tf.files.checksums import digest
+from qssl_tf.files.schema import MAX_WORD
 from qssl_tf.files.write import npz, replacing
 
-AHEAD = 64  # images that are being read while others are written
+AHEAD = 64  # images that are being read while others are written, at most
+AHEAD_BYTES = 1 << 28  # of their pixels, of which there are two copies
 NAMED = 3  # images left out whose names are kept
 # Each image can be read alone. Compression would take time, and neither JPEGs nor pixels of photographs shrink much.
 WRITER_OPTIONS = "group_size:1,uncompressed"
@@ -43,19 +46,24 @@ def encoded(items: Iterator[Callable[[], Item]], dct_method: str) -> Iterator[It
     """Yield an iterator over images as they are stored, in their order; several are read and encoded at a time."""
     pool = ThreadPoolExecutor(usable_cores(), "qssl-make-store")
     try:
-        yield _in_order(pool, items, dct_method)
+        yield _in_order(pool, items, dct_method, usable_cores())
     finally:
         pool.shutdown(cancel_futures=True)
 
 
-def _in_order(pool: ThreadPoolExecutor, items: Iterator[Callable[[], Item]], dct_method: str) -> Iterator[Encoded]:
+def _in_order(
+    pool: ThreadPoolExecutor, items: Iterator[Callable[[], Item]], dct_method: str, workers: int
+) -> Iterator[Encoded]:
     waiting: deque[Future[Encoded]] = deque()
     failure: Exception | None = None
+    ahead = workers  # until it is known how large an image is
     try:
         for read in items:
             waiting.append(pool.submit(_encode, read, dct_method))
-            if len(waiting) >= AHEAD:
-                yield waiting.popleft().result()
+            while len(waiting) >= ahead:
+                image = waiting.popleft().result()
+                ahead = _ahead(image, workers)
+                yield image
     except Exception as error:  # the source's own, of any kind: the images before it are kept
         pass_on_interrupt(error)
         failure = error
@@ -63,6 +71,12 @@ def _in_order(pool: ThreadPoolExecutor, items: Iterator[Callable[[], Item]], dct
         yield waiting.popleft().result()
     if failure is not None:
         raise failure
+
+
+def _ahead(image: Encoded, workers: int) -> int:
+    """Return how many images like this one may wait, so that memory holds them."""
+    size = 0 if image.item.pixels is None else image.item.pixels.nbytes
+    return max(workers, min(AHEAD, AHEAD_BYTES // max(1, size)))
 
 
 def _encode(read: Callable[[], Item], dct_method: str) -> Encoded:
@@ -128,7 +142,7 @@ class ShardWriter:
         self.next = image.item.place + 1
         if image.item.pixels is None:
             self._left_out_count += 1
-            self._left_out += [image.item.problem] if len(self._left_out) < NAMED else []
+            self._left_out += [image.item.problem[:MAX_WORD]] if len(self._left_out) < NAMED else []
             return
         with _told_if_full(self.path):
             if self._writer is None:

@@ -48,6 +48,9 @@ class Source:
         channels: A function that returns how many all images have, where a look at the source tells; None if not.
         refuse: Makes the error for images that cannot be read, given the first few problems and their number; None if
             they are left out.
+        none_left: Makes the error for a source whose images were all left out.
+        size: A function that returns how many bytes its images take on disk at least, by a look at some of them; None
+            if that tells nothing.
         dct_method: How JPEGs are decoded to the same pixels: `dct_method` of `tf.io.decode_jpeg`.
         class_names: Of the labels 0, 1, ...; None if labels are their own names.
         indexed: Labels are indices into `class_names`, and parts are the splits `train` and `test`.
@@ -62,6 +65,8 @@ class Source:
     stamp: Callable[[int, int], str] | None
     channels: Callable[[], int] | None = None
     refuse: Callable[[Sequence[str], int], UserError] | None = None
+    none_left: Callable[[], UserError] | None = None
+    size: Callable[[], int] | None = None
     dct_method: str = "INTEGER_ACCURATE"
     class_names: Sequence[str] | None = None
     indexed: bool = False

@@ -1,49 +1,49 @@
 """Making a store: shard after shard, each whole under its name or not there, so that a killed making goes on."""
 
+import errno
 import itertools
+import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 from qssl_tf.data.bar import bar
-from qssl_tf.data.resizing import not_square
-from qssl_tf.data.store.reading import (
-    MANIFEST,
-    VERSION,
-    Store,
-    array_record,
-    damage,
-    open_store,
-    read_details,
-    read_manifest,
-)
+from qssl_tf.data.store.manifest import MANIFEST, VERSION, Manifest, damage, read_manifest, shard_name
+from qssl_tf.data.store.reading import Store, array_record, open_store, read_details
+from qssl_tf.data.store.room import check_room
+from qssl_tf.data.store.shapes import check_shape
 from qssl_tf.data.store.shard import NAMED, Encoded, ShardWriter, encoded
-from qssl_tf.data.store.source import Item, Source
-from qssl_tf.errors import UserError, pass_on_interrupt
+from qssl_tf.data.store.source import Source
+from qssl_tf.errors import UserError, pass_on_interrupt, shown
 from qssl_tf.files.lock import locked
+from qssl_tf.files.schema import check
 from qssl_tf.files.write import sweep, write_json
 from qssl_tf.markup import printable
 
 SHARD_BYTES = 1 << 28  # of records; what a kill costs at most
 
 
-def make(folder: Path, source: Source) -> Store:
+def make(folder: Path, source: Source, elsewhere: str = "`folder`") -> Store:
     """Return the store of a source: make it, go on where a making was stopped, mend it, or open it if it is whole.
 
     Args:
         folder: Where it lies.
         source: The images.
+        elsewhere: How another folder is named, for messages.
 
     Raises:
-        UserError: The folder holds something else, or a store of another source or of one that has changed since; or an
-            image cannot be read or has another shape than the first.
+        UserError: The folder holds something else, or a store of another source or of one that has changed since; its
+            disk has no room; or an image cannot be read or has another shape than the first.
         OSError: The disk is full, or must not be written to.
     """
     array_record()  # refused before anything is made
-    folder.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+    except FileExistsError:  # a file, whose name another folder's cannot replace
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder.parent)) from None
     with _alone(folder):
-        making = _Making(folder, source)
+        making = _Making(folder, source, elsewhere)
         if not making.is_whole():
             making.run()
     return open_store(folder)
@@ -64,15 +64,16 @@ def _alone(folder: Path) -> Iterator[None]:
 class _Making:
     """A store that is being made: its manifest, rewritten after each shard."""
 
-    def __init__(self, folder: Path, source: Source):
-        self.folder, self.source = folder, source
+    def __init__(self, folder: Path, source: Source, elsewhere: str):
+        self.folder, self.source, self.elsewhere = folder, source, elsewhere
         self.problems: list[str] = []
         self.problem_count = 0
         self.refusal: Exception | None = None
         found = read_manifest(folder)
-        if found is None:
-            if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
-                raise UserError(f"{folder} must be a new folder or a store of images; it holds something else.")
+        if found is None and os.path.lexists(folder) and not (folder.is_dir() and not any(folder.iterdir())):
+            what = "holds something else" if folder.is_dir() else "is no folder"
+            raise UserError(f"{folder} must be a new folder or a store of images; it {what}. Name another.")
+        if found is None or not found["shards"]:  # of another source, it may be: nothing of it is kept
             self.manifest = self._new_manifest()
         else:
             self._check_source(found)
@@ -80,7 +81,7 @@ class _Making:
 
     def _new_manifest(self) -> dict[str, Any]:
         source = self.source
-        return {
+        manifest = {
             "version": VERSION,
             "name": printable(source.name),
             "source": source.identity,
@@ -93,6 +94,10 @@ class _Making:
             "finished": False,
             "shards": [],
         }
+        try:
+            return check(Manifest, manifest)
+        except ValueError as error:
+            raise UserError(f"a store of {shown(source.name)} cannot be read again: {error}; shorten that.") from None
 
     def _check_source(self, found: dict[str, Any]) -> None:
         """Refuse a store of another source; of a half-made one, keep the shards whose part of the source is the same.
@@ -106,6 +111,12 @@ class _Making:
             raise UserError(
                 f"{self.folder} is the store of other images: their {differing[0]} is {old.get(differing[0])!r}, and "
                 f"{new.get(differing[0])!r} was asked for; name another folder."
+            )
+        made = found["shards"][-1]["next"]
+        if found["finished"] and self.source.count not in (None, made) and not differing:
+            raise UserError(
+                f"{self.folder} was made from {made} images of {found['name']}, and there are {self.source.count} now; "
+                "name another folder, or remove this one."
             )
         if differing and found["finished"]:
             raise UserError(
@@ -128,7 +139,14 @@ class _Making:
         return self.manifest["finished"] and not any(damage(self.folder, entry) for entry in self.manifest["shards"])
 
     def run(self) -> None:
-        """Make what is missing, and show how far it is."""
+        """Make what is missing, and show how far it is.
+
+        Raises:
+            UserError: The images do not fit each other or the disk, or some cannot be used.
+        """
+        if self.source.channels:
+            self.source.channels()  # looks at them, and refuses some
+        self._check_room()
         self.folder.mkdir(exist_ok=True)
         sweep(self.folder)
         self._save()
@@ -141,6 +159,17 @@ class _Making:
                 advance(entry["next"] - entry["first"])
             if not self.manifest["finished"]:
                 self._go_on(advance)
+
+    def _check_room(self) -> None:
+        """Refuse what the disk cannot hold, as far as a look at the source tells.
+
+        Raises:
+            UserError: It says how much is needed.
+        """
+        if self.source.size and self.source.count:
+            whole = [entry for entry in self.manifest["shards"] if not damage(self.folder, entry)]
+            kept = sum(entry["next"] - entry["first"] for entry in whole) / self.source.count
+            check_room(self.folder, (1 - kept) * self.source.size(), self.elsewhere)
 
     def _save(self) -> None:
         write_json(self.folder / MANIFEST, self.manifest)
@@ -177,7 +206,7 @@ class _Making:
                 self._compare(itertools.islice(images, compared))
             usable = self._usable(images)
             while True:
-                made = self._write(self.folder / f"images-{len(shards):05d}.array_record", first, usable, advance)
+                made = self._write(self.folder / shard_name(len(shards)), first, usable, advance)
                 entry = made.entry(self._stamp(made.first, made.next))
                 if entry is None:
                     break
@@ -186,7 +215,7 @@ class _Making:
                 first = made.next
         self._raise_refusal()
         if not shards:
-            raise _no_images(self.manifest["name"])
+            raise (self.source.none_left or self._no_images)()
         if made.next > made.first:  # the last images of all were left out
             self._append_left_out(shards[-1], made)
         self.manifest["finished"] = True
@@ -219,32 +248,20 @@ class _Making:
                     self.problem_count += 1
                     self.problems += [image.item.problem] if len(self.problems) < NAMED else []
                 elif not self.problem_count:
-                    self._check_shape(image.item)
+                    check_shape(self.manifest, image.item)
                     yield image
         except Exception as error:
             pass_on_interrupt(error)
             self.refusal = error
-
-    def _check_shape(self, item: Item) -> None:
-        """Refuse an image of another shape than the first.
-
-        Raises:
-            UserError: It says which.
-        """
-        if item.pixels is None:
-            return
-        shape, manifest = list(item.pixels.shape), self.manifest
-        if shape[0] != shape[1]:
-            raise not_square(manifest["name"], *shape[:2])
-        manifest["image_shape"] = manifest["image_shape"] or shape
-        if shape != manifest["image_shape"]:
-            raise _other_shape(manifest, item.place, shape)
 
     def _raise_refusal(self) -> None:
         if self.problem_count and self.source.refuse is not None:
             raise self.source.refuse(self.problems, self.problem_count)
         if self.refusal is not None:
             raise self.refusal
+
+    def _no_images(self) -> UserError:
+        return UserError(f"{self.manifest['name']} must hold images; it has none.")
 
     def _compare(self, images: Iterator[Encoded]) -> None:
         """Hold the images of a source that says nothing about itself against those that are stored already.
@@ -261,17 +278,3 @@ class _Making:
                     f"{self.folder} is half made, and {self.manifest['name']} gives other images than those in it; "
                     "name another folder, or remove this one."
                 )
-
-
-def _other_shape(manifest: dict[str, Any], place: int, shape: list[int]) -> UserError:
-    first = " x ".join(map(str, manifest["image_shape"]))
-    return UserError(
-        f"images of {manifest['name']} must have one size and one number of channels; image {place} is of "
-        f"{' x '.join(map(str, shape))} and those before it of {first}: mend it and make the store again, which goes "
-        "on there."
-    )
-
-
-def _no_images(name: str) -> UserError:
-    """Return the error for a source without any."""
-    return UserError(f"{name} must hold images; it has none.")
