@@ -4,7 +4,8 @@ import errno
 import io
 import os
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from threading import RLock
 from typing import IO, Any
 
@@ -37,7 +38,62 @@ def is_open(number: int) -> bool:
     return True
 
 
-def free_bars() -> None:
+class Bar:
+    """A progress bar that no work depends on.
+
+    Once it cannot be written (the terminal was closed, the reader of a pipe ended, the disk of a log is full), it is no
+    longer shown.
+
+    Args:
+        **options: Of `tqdm`.
+
+    Attributes:
+        shown: The bar of tqdm; None once it cannot be written, or was closed.
+    """
+
+    def __init__(self, **options: Any):
+        """Show it."""
+        from tqdm import tqdm  # imported late to keep `--help` fast
+
+        self.shown: Any = None
+        with self._guard():
+            self.shown = tqdm(dynamic_ncols=True, **options)
+
+    def update(self, count: int = 1, text: str | None = None) -> None:
+        """Move it on.
+
+        Args:
+            count: By so much.
+            text: What stands behind it from now on; None leaves what does.
+        """
+        with self._guard():
+            if self.shown is not None and text is not None:
+                self.shown.set_postfix_str(text, refresh=count == 0)
+            if self.shown is not None and count:
+                self.shown.update(count)
+
+    def close(self) -> None:
+        """Leave it standing as it is."""
+        with self._guard():
+            if self.shown is not None:
+                self.shown.close()
+        self.shown = None
+
+    @contextmanager
+    def _guard(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError:
+            self.shown = None
+            _free_bars()
+
+
+def bar_interval() -> float:
+    """Return after how many seconds a bar on stderr is written again: in a file seldom."""
+    return 0.5 if sys.stderr.isatty() else 10.0
+
+
+def _free_bars() -> None:
     """Let other bars be shown after one could not be written: tqdm leaves its lock locked then, for ever."""
     from tqdm import tqdm
 

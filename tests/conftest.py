@@ -72,6 +72,7 @@ LONG = (
     "data/test_pipeline.py::test_the_shards_of_a_step_are_its_batch[[]4]",
     "data/test_pipeline.py::test_views_made_of_drawn_batches_are_those_made_ahead[[]simclr_blur]",
     "device/test_catalogue.py::test_a_row_says_what_ibms_table_says",
+    "cli/test_store.py::test_a_run_goes_on_and_is_probed_where_its_images_lie_now",
     "data/store/test_going_on.py::test_a_killed_making_goes_on",
     "data/test_storing.py::test_a_run_from_the_store_is_the_run_from_memory",
     "device/test_catalogue.py::test_every_snapshot_is_planned*",

@@ -14,6 +14,7 @@ import h5py
 import pytest
 
 from qssl_tf.config import Config
+from qssl_tf.data.bar import bar
 from qssl_tf.training.callbacks import Progress
 from qssl_tf.training.history import read_history
 from qssl_tf.training.runs import Run, open_run
@@ -111,15 +112,28 @@ def test_a_closed_terminal_stops_no_work_that_ignores_it(tmp_path):
     assert (tmp_path / "closed-done").exists()
 
 
-def test_training_needs_no_bar(monkeypatch, tmp_path):
-    """The log on stderr is on a full disk."""
-    bar = Progress(Run(tmp_path, Config()), Schedule(3, 10, 1), 0)
+def _train(folder):
+    progress = Progress(Run(folder, Config()), Schedule(3, 10, 1), 0)
+    progress.on_train_begin()
+    for step in range(3):
+        progress.after_step(step, {"loss": 1.0, "contrastive_accuracy": 0.5})
+    progress.release()
+    return progress.bar
+
+
+def _read_images(folder):
+    with bar(3, "photos") as advance:
+        for _ in range(3):
+            advance(1)
+    return advance.__self__
+
+
+@pytest.mark.parametrize("work", [_train, _read_images])
+def test_work_needs_no_bar(work, monkeypatch, tmp_path):
+    """The log on stderr is on a full disk; jobs of a device have a test of their own."""
     with open("/dev/full", "w", buffering=1) as full:
         monkeypatch.setattr(sys, "stderr", full)
-        bar.on_train_begin()
-        for step in range(3):
-            bar.after_step(step, {"loss": 1.0, "contrastive_accuracy": 0.5})
-        bar.release()
+        assert work(tmp_path).shown is None
         monkeypatch.undo()
         with contextlib.suppress(OSError):
             full.close()

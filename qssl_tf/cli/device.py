@@ -6,10 +6,9 @@ arXiv:2103.14653, Section 5, classifies 900 unseen images on ibmq_paris.
 import sys
 from argparse import Namespace
 from dataclasses import replace
-from pathlib import Path
 
 from qssl_tf.cli.flags import Parser
-from qssl_tf.cli.runs import add_run_flags, named_run
+from qssl_tf.cli.runs import add_place_flags, add_run_flags, images_there, named_run
 from qssl_tf.device.options import DEFAULT_SHOTS, GATES, LEFT, METHODS, DeviceOptions
 from qssl_tf.errors import UserError, shell
 from qssl_tf.interrupts import how_to_go_on
@@ -20,9 +19,6 @@ def parser() -> Parser:
     flags = Parser(description="Run a trained and probed head on a device.")
     add_run_flags(flags)
     flags.add_argument("--checkpoint", default="last", metavar="STEP", help="the step that was probed (default: last)")
-    flags.add_argument(
-        "--data-dir", type=Path, metavar="DIR", help="where the images lie now (default: as the run's settings say)"
-    )
     flags.add_argument(
         "--backend", default="fake_paris", help="aer, fake_*, a device's name or least_busy (default: fake_paris)"
     )
@@ -61,6 +57,7 @@ def parser() -> Parser:
     flags.add_argument(
         "--image", type=int, metavar="N", help="with --export: at the angles of this test image (of qasm2: default 0)"
     )
+    add_place_flags(flags)
     return flags
 
 
@@ -95,7 +92,7 @@ def main() -> None:
     elif arguments.export:
         from qssl_tf.device.circuit_files import export
 
-        export(run, arguments.checkpoint, arguments.export, arguments.image, _images(run, arguments))
+        export(run, arguments.checkpoint, arguments.export, arguments.image, images_there(run, arguments))
     else:
         start(run, options, arguments)
 
@@ -128,7 +125,7 @@ def show_list(run, options: DeviceOptions, arguments: Namespace) -> None:
     from qssl_tf.device.plan import say
 
     names = catalogue.chosen_names(arguments.list)
-    task = problem(run, arguments.checkpoint, options.images, options.seed, _images(run, arguments))
+    task = problem(run, arguments.checkpoint, options.images, options.seed, images_there(run, arguments))
     shots = options.shots or DEFAULT_SHOTS
     say(
         f"{run.folder}: seconds to run are those of {len(task.labels)} images, {shots} shots each, reckoned from "
@@ -147,19 +144,12 @@ def start(run, options: DeviceOptions, arguments: Namespace) -> None:
     device = device_for(run, options)
     from qssl_tf.device.plan import plan  # late: what is refused above takes no second
 
-    ledger = plan(run, device, options, arguments.checkpoint, _images(run, arguments))
+    ledger = plan(run, device, options, arguments.checkpoint, images_there(run, arguments))
     if arguments.dry_run:
         print(f"dry run: nothing was submitted; go on with --resume {shell(ledger.folder.name)}")
         return
     costs = not device.is_local
     submit(run, ledger, device, costs and not arguments.yes, costs and not arguments.budget)
-
-
-def _images(run, arguments: Namespace):
-    """Return the run's images where they lie now; None where its settings still say it."""
-    from qssl_tf.training.provenance import images_of_run
-
-    return images_of_run(run, data_dir=arguments.data_dir) if arguments.data_dir else None
 
 
 def submit(run, ledger, device, ask: bool, ask_of_much: bool) -> None:

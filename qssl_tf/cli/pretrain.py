@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from qssl_tf.cli.flags import Parser, add_base_flags, add_config_flags, config_from_flags, given_settings
+from qssl_tf.cli.runs import given_places
 from qssl_tf.cli.strategy_flags import add_strategy_flags, read_strategy
 from qssl_tf.commands import command
 from qssl_tf.config import WHERE, Config
@@ -63,7 +64,7 @@ def train(arguments, config: Config, opened: Run | None, options: StrategyOption
     from qssl_tf.training.provenance import images_of_run
     from qssl_tf.training.session import Session, new_session, resumed_session
 
-    data = images_of_run(opened) if opened else load(config)
+    data = images_of_run(opened, places=given_places(arguments)) if opened else load(config)
     if peers:
         peers.agree({"training images": data.train.fingerprint(by_image=True)})  # in memory here, on disk there
     with strategy.scope():
@@ -126,12 +127,15 @@ def begin(run: Run, data, replicas: int, previous_state: bool, complete: bool) -
 
 
 def to_resume(arguments) -> Run | None:
-    """Return the run that --resume names, if it was given; settings beside it are refused, they stand in its folder."""
+    """Return the run that --resume names, if it was given.
+
+    Settings beside it are refused, as they stand in its folder, but for those that say where its images lie now.
+    """
     if arguments.resume is None:
         if arguments.previous_state:
             raise UserError("--previous-state belongs to --resume, which names the run to go on with.")
         return None
-    given = [f"--{name.replace('_', '-')}" for name in given_settings(arguments)]
+    given = [f"--{name.replace('_', '-')}" for name in given_settings(arguments) if name not in WHERE]
     given += [f"--{name}" for name in ("preset", "config", "name") if getattr(arguments, name) is not None]
     if given:
         raise UserError(f"--resume takes every setting from the run folder; leave out {', '.join(given)}.")

@@ -2,7 +2,7 @@
 
 from qssl_tf.cli.flags import Parser, add_config_flags, given_settings
 from qssl_tf.cli.runs import add_run_flags, named_run
-from qssl_tf.config import Config
+from qssl_tf.config import WHERE, Config
 
 
 def parser() -> Parser:
@@ -14,7 +14,7 @@ def parser() -> Parser:
     flags.add_argument(
         "--no-untrained", action="store_true", help="leave out the probe of the untrained network (step 0)"
     )
-    add_config_flags(flags, only=("data_dir", "probe_"))
+    add_config_flags(flags, only=(*WHERE, "probe_"))
     return flags
 
 

@@ -1,10 +1,9 @@
 """`qssl report`: all pictures of a run, and one page with everything."""
 
 from dataclasses import replace
-from pathlib import Path
 
 from qssl_tf.cli.flags import Parser
-from qssl_tf.cli.runs import add_run_flags, named_run
+from qssl_tf.cli.runs import add_place_flags, add_run_flags, images_there, named_run
 
 
 def parser() -> Parser:
@@ -12,9 +11,7 @@ def parser() -> Parser:
     flags = Parser(description="Draw a run and gather what it found on one page.")
     add_run_flags(flags)
     flags.add_argument("--checkpoint", default="last", metavar="STEP", help="whose weights are drawn (default: last)")
-    flags.add_argument(
-        "--data-dir", type=Path, metavar="DIR", help="where the images lie now (default: as the run's settings say)"
-    )
+    add_place_flags(flags)
     return flags
 
 
@@ -25,12 +22,10 @@ def main() -> None:
     from qssl_tf.evaluation.trained_run import load_run
     from qssl_tf.reports.report import write_report
     from qssl_tf.training.metadata import unfinished
-    from qssl_tf.training.provenance import images_of_run
     from qssl_tf.training.runs import open_run, own_folder
 
     run = load_run(named_run(arguments).folder, arguments.checkpoint)
     run = replace(run, folder=own_folder(run.folder, arguments.runs_dir))
     opened = open_run(run.folder)
     print(f"{run.folder}: drawing {unfinished(opened, run.step) or f'step {run.step}'}", flush=True)
-    data = images_of_run(opened, data_dir=arguments.data_dir) if arguments.data_dir else None
-    print(f"report: {write_report(run, data)}")
+    print(f"report: {write_report(run, images_there(opened, arguments))}")

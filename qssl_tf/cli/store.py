@@ -48,7 +48,7 @@ def show(folder: Path) -> None:
     """Print what a store holds."""
     from qssl_tf.data.store.reading import open_store
 
-    store = open_store(folder)
+    store = open_store(folder, looks=False)  # damage is looked for by --verify, which names all of it
     shape, shards = " x ".join(map(str, store.image_shape)), store.manifest["shards"]
     gigabytes = sum(entry["bytes"] for entry in shards) / 1e9
     print(

@@ -10,7 +10,7 @@ from tqdm import tqdm
 
 from qssl_tf.device.ledger import Ledger
 from qssl_tf.errors import pass_on_interrupt
-from qssl_tf.streams import free_bars
+from qssl_tf.streams import Bar
 
 # Whether it is simulated here -> what is counted, and how the bar looks; both fit into 80 columns.
 LOOKS = {
@@ -22,8 +22,6 @@ LOOKS = {
 class JobBar(AbstractContextManager):
     """Shows the jobs of a ledger: of a simulated device the rows that are done, of a real one jobs and their state.
 
-    Jobs do not depend on it: once it cannot be written (the terminal was closed), it is no longer shown.
-
     Args:
         ledger: The device run.
         is_local: Whether it is simulated here.
@@ -33,7 +31,7 @@ class JobBar(AbstractContextManager):
     def __init__(self, ledger: Ledger, is_local: bool, report: Callable[[str], None]):
         """Count what is done already; nothing is shown yet."""
         self.ledger, self.is_local, self.report = ledger, is_local, report
-        self.bar: Any = None
+        self.bar: Bar | None = None
 
     def __enter__(self) -> "JobBar":
         """Show the bar where stderr is a terminal."""
@@ -41,38 +39,37 @@ class JobBar(AbstractContextManager):
             return self
         jobs = range(len(self.ledger.record["jobs"]))
         unit, layout = LOOKS[self.is_local]
-        try:
-            self.bar = tqdm(
-                total=sum(map(self._size, jobs)),
-                initial=sum(map(self._size, set(jobs) - set(self.ledger.missing()))),
-                unit=unit,
-                bar_format=layout,
-                dynamic_ncols=True,
-                mininterval=0.0,  # a job takes seconds
-            )
-        except OSError:
-            free_bars()
+        self.bar = Bar(
+            total=sum(map(self._size, jobs)),
+            initial=sum(map(self._size, set(jobs) - set(self.ledger.missing()))),
+            unit=unit,
+            bar_format=layout,
+            mininterval=0.0,  # a job takes seconds
+        )
         return self
 
     def __exit__(self, *error: object) -> None:
         """Leave the bar standing as it is."""
-        self._on_terminal(lambda bar: bar.close())
+        if self.bar:
+            self.bar.close()
 
     def done(self, number: int) -> None:
         """Count a job whose result is kept."""
-        self._on_terminal(lambda bar: bar.update(self._size(number)))
+        if self.bar:
+            self.bar.update(self._size(number))
 
     def waits(self, job: Any, state: str) -> None:
         """Show the state of a real job, and its position in the queue where the client knows it."""
-        if self.bar is None:
+        if not self._is_shown():
             return
         position = queue_position(job) if state == "QUEUED" else None
         words = f"job {job.job_id()} {state.lower()}{'' if position is None else f', position {position}'}"
-        self._on_terminal(lambda bar: bar.set_postfix_str(words))
+        assert self.bar
+        self.bar.update(0, words)
 
     def passing(self, line: str) -> None:
         """Say what the bar shows, where there is none: also in a file, while the bar is on the terminal."""
-        if self.bar is None or not sys.stdout.isatty():
+        if not self._is_shown() or not sys.stdout.isatty():
             self.report(line)
 
     def line(self, line: str) -> None:
@@ -83,13 +80,8 @@ class JobBar(AbstractContextManager):
     def _size(self, number: int) -> int:
         return len(self.ledger.record["jobs"][number]["rows"]) if self.is_local else 1
 
-    def _on_terminal(self, change: Callable[[Any], object]) -> None:
-        if self.bar is not None:
-            try:
-                change(self.bar)
-            except OSError:
-                self.bar = None
-                free_bars()
+    def _is_shown(self) -> bool:
+        return self.bar is not None and self.bar.shown is not None
 
 
 def is_terminal() -> bool:

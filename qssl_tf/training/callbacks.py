@@ -2,7 +2,6 @@
 
 import os
 import signal
-import sys
 import threading
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -12,13 +11,12 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
-from tqdm import tqdm
 
 from qssl_tf.distributed.peers import Peers
 from qssl_tf.errors import UserError
 from qssl_tf.interrupts import STOPPING
 from qssl_tf.quantum.hilbert_space import PairGeometry, encoded_states, pair_geometry
-from qssl_tf.streams import free_bars
+from qssl_tf.streams import Bar, bar_interval
 from qssl_tf.training.checkpoints import (
     check_finite,
     save_state,
@@ -237,43 +235,27 @@ class StateGeometry(StepCallback):
 
 
 class Progress(StepCallback):
-    """A progress bar with loss, contrastive accuracy, speed and remaining time, which fits into 80 columns.
-
-    Training does not depend on it: once it cannot be written (the terminal was closed, the reader of a pipe ended, the
-    disk of a log is full), it is no longer shown.
-    """
+    """A progress bar with loss, contrastive accuracy, speed and remaining time, which fits into 80 columns."""
 
     layout = "{percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}, {rate_fmt}{postfix}]"
+    bar: Bar | None = None
 
     def on_train_begin(self, logs=None):
         """Open the bar."""
-        try:
-            self.bar = tqdm(
-                total=self.schedule.steps,
-                initial=self.start,
-                unit="step",
-                bar_format=self.layout,
-                dynamic_ncols=True,
-                mininterval=0.5 if sys.stderr.isatty() else 10.0,
-            )
-        except OSError:
-            free_bars()
+        self.bar = Bar(
+            total=self.schedule.steps,
+            initial=self.start,
+            unit="step",
+            bar_format=self.layout,
+            mininterval=bar_interval(),
+        )
 
     def after_step(self, step, logs):
         """Update the bar."""
-        if hasattr(self, "bar"):
-            text = f"loss {logs['loss']:.3f}, top-1 {logs['contrastive_accuracy']:.3f}"
-            try:
-                self.bar.set_postfix_str(text, refresh=False)
-                self.bar.update(1)
-            except OSError:
-                del self.bar
-                free_bars()
+        if self.bar:
+            self.bar.update(1, f"loss {logs['loss']:.3f}, top-1 {logs['contrastive_accuracy']:.3f}")
 
     def release(self):
         """Close the bar."""
-        if hasattr(self, "bar"):
-            try:
-                self.bar.close()
-            except OSError:
-                free_bars()
+        if self.bar:
+            self.bar.close()

@@ -2,8 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import keras
@@ -20,13 +19,13 @@ from qssl_tf.training.runs import Run
 SPLITS = ("train", "validation", "test")
 
 
-def images_of_run(run: Run, data: ImageData | None = None, data_dir: str | Path | None = None) -> ImageData:
+def images_of_run(run: Run, data: ImageData | None = None, places: Mapping[str, str | None] | None = None) -> ImageData:
     """Return the images of a run, prepared as its settings say.
 
     Args:
         run: The run.
         data: The images, if they were passed to `pretrain`; None loads those that the settings name.
-        data_dir: Their folder, if it is not that of the settings.
+        places: Where they lie now, by the settings of `WHERE`; what is None or missing is as the run's settings say.
 
     Raises:
         UserError: They are not the images that the run was trained on, or cannot be found.
@@ -41,7 +40,8 @@ def images_of_run(run: Run, data: ImageData | None = None, data_dir: str | Path 
                 f"{run.folder} was trained on images of your own ('{dataset_name}'); pass them as `data`, or register "
                 "the data set first (on a command line with --plugin FILE)."
             )
-        images = load(Config.from_dict(run.config.to_dict() | ({"data_dir": str(data_dir)} if data_dir else {})))
+        now = {name: place for name, place in (places or {}).items() if place is not None}
+        images = load(Config.from_dict(run.config.to_dict() | now))
     check_images(run, images)
     return images
 

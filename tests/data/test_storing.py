@@ -1,6 +1,7 @@
 """The choice between memory and disk, and whole runs from a store, judged by the same runs from memory."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -71,8 +72,6 @@ def test_a_folder_that_is_too_large_goes_to_disk_and_one_line_says_so(settings, 
 
 
 def open_stores(settings):
-    from pathlib import Path
-
     return sorted(Path(settings.store_dir).iterdir())
 
 
@@ -81,6 +80,10 @@ def test_the_default_folder_is_the_cache_of_the_user(settings, monkeypatch, tmp_
     load(replace(settings, store="disk", store_dir=None))
     (place,) = (path for path in (tmp_path / "cache" / "qssl_tf" / "stores").iterdir() if path.is_dir())
     assert place.name.startswith("photos-") and shards(place)
+    for cache in ("", "cache", "~/cache"):  # relative ones are passed over, by the specification of these names
+        monkeypatch.setenv("XDG_CACHE_HOME", cache)
+        default = placement.store_folder(replace(settings, store_dir=None), "photos", {})
+        assert default.parent == Path.home() / ".cache" / "qssl_tf" / "stores"
     monkeypatch.delenv("XDG_CACHE_HOME")
     monkeypatch.setattr(placement, "has_home", lambda: False)
     with pytest.raises(q.UserError) as error:

@@ -156,10 +156,10 @@ def test_jobs_need_no_bar(terminal):
         def closed(*given):
             raise OSError(28, "No space left on device")  # tqdm itself bears with a terminal that was closed
 
-        bar.bar.update = closed
+        bar.bar.shown.update = closed
         bar.done(1)
         bar.done(2)
-    assert bar.bar is None
+    assert bar.bar.shown is None
 
 
 def test_a_bar_that_cannot_be_written_locks_no_bar_of_another_thread(monkeypatch):
@@ -174,7 +174,7 @@ def test_a_bar_that_cannot_be_written_locks_no_bar_of_another_thread(monkeypatch
     ledger = SimpleNamespace(record={"jobs": [{"rows": [0, 1]}]}, missing=lambda: [0])
     with JobBar(ledger, True, print) as shown:
         shown.done(0)
-    assert shown.bar is None
+    assert shown.bar.shown is None
     with ThreadPoolExecutor(1) as pool:
         assert pool.submit(tqdm.get_lock().acquire, timeout=10).result()
         pool.submit(tqdm.get_lock().release).result()
