@@ -1,5 +1,6 @@
 """The choice between memory and disk, and whole runs from a store, judged by the same runs from memory."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -69,6 +70,9 @@ def test_a_folder_that_is_too_large_goes_to_disk_and_one_line_says_so(settings, 
         (line,) = [line for line in capsys.readouterr().out.splitlines() if "store" in line]
         (place,) = [path for path in (open_stores(settings)) if path.is_dir()]
         assert line == f"photos: 48 images, 3.69e-05 GB as pixels, {what} {place}"
+    (place / "manifest.json").write_text(json.dumps(read_manifest(place) | {"finished": False}))
+    assert_same(load(settings), memory)
+    assert f"as pixels, go on into the half-made store {place}\n" in capsys.readouterr().out
 
 
 def open_stores(settings):
