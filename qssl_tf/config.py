@@ -22,6 +22,7 @@ MAX_LENGTH = 4096  # characters of a text, or entries of a list
 # Settings that say where the images of a run lie; its results do not depend on them, and other machines have others.
 WHERE = ("data_dir", "store", "store_dir")
 MAX_UNITS = 65_536  # of a layer of the projector
+OWN_FEATURES = ("trigonometric", "fourier", "cosines", "mlp")  # heads that take `head_features`
 
 
 def setting(
@@ -89,6 +90,14 @@ class Config:
         None, "measurements an expectation is estimated from (none: exact)", low=1, high=10_000_000
     )
     encoding: str = setting("angle", "how the encoder's numbers enter the circuit")
+    head_features: int | None = setting(
+        None, "features of the heads trigonometric (none: twice the width), fourier, cosines and mlp (none: the width)",
+        low=1, high=4096,
+    )  # fmt: skip
+    head_hidden: int = setting(32, "units of each hidden layer of the head mlp", low=1, high=4096)
+    head_bandwidth: float = setting(
+        1.414, "length scale in radians of the Gaussian kernel that the head fourier approaches", low=1e-3, high=1e3
+    )
     train_head: bool = setting(True, "train the head's weights, or leave them as they were drawn")
     observables: str = setting("z", "what is measured: z, z_zz, or products in one basis such as Z0,X1X2")
     gradient: str = setting("adjoint", "how the circuit is differentiated")
@@ -164,6 +173,7 @@ class Config:
                 "`angle_bound` must be sigmoid for the quantum head, as its angles lie in [0, pi]; "
                 f"got {self.angle_bound!r}."
             )
+        self._check_head_features()
         if any(not 1 <= units <= MAX_UNITS for units in self.projector) or len(self.projector) > 16:
             raise UserError(
                 f"`projector` must be up to 16 widths from 1 to {MAX_UNITS}, or none; "
@@ -171,6 +181,22 @@ class Config:
             )
         if len(self.classes) == 1:
             raise UserError(f"`classes` must name at least two labels, or none for all; got {list(self.classes)}.")
+
+    def _check_head_features(self) -> None:
+        """Refuse a number of features that the head cannot have."""
+        if self.head_features is None:
+            return
+        if self.head not in OWN_FEATURES:
+            raise UserError(
+                f"`head_features` must be none for the head {self.head}, whose features are counted by other settings; "
+                f"got {self.head_features}; heads with such a number are {', '.join(OWN_FEATURES)}."
+            )
+        most = 2 * self.width**2  # cosine and sine of each angle, and the products of two of other angles
+        if self.head == "trigonometric" and self.head_features > most:
+            raise UserError(
+                f"`head_features` must be at most {most} for the head trigonometric at `width` {self.width}, which has "
+                f"no more products of two; got {self.head_features}."
+            )
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "Config":

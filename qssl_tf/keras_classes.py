@@ -23,6 +23,7 @@ CLASSES = {
     "CentredAngle": "models.encoders",
     "Conv2D": "models.convolution",
     "DecoupledContrastive": "objectives.contrastive",
+    "FourierFeatures": "models.fourier",
     "MoCo": "objectives.queue",
     "NTXent": "objectives.contrastive",
     "OwnObjective": "objectives.custom",
@@ -38,7 +39,8 @@ CLASSES = {
     "SimSiam": "objectives.predictive",
     "SupervisedContrastive": "objectives.contrastive",
     "TargetNetwork": "models.target",
-    "TrigonometricFeatures": "models.heads",
+    "TrainedCosines": "models.fourier",
+    "TrigonometricFeatures": "models.trigonometric",
     "VICReg": "objectives.redundancy",
 }
 

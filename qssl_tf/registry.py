@@ -43,7 +43,7 @@ WORDS = {
     "augmentation": Words(("auto", "digits", "simclr", "simclr_blur")),
     "encoder": Words(("small_cnn", "vgg_tiny", "vgg_small", "resnet18", "resnet18_cifar"), remedy=UNLOADED),
     "angle_bound": Words(("sigmoid", "centred", "none")),
-    "head": Words(("quantum", "classical", "trigonometric", "identity")),
+    "head": Words(("quantum", "classical", "trigonometric", "fourier", "cosines", "mlp", "identity")),
     "ansatz": Words(
         (
             "ring",

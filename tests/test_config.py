@@ -83,7 +83,22 @@ def test_shot_presets_estimate_gradients_from_shots_too():
         ({"observables": 3}, "`observables` must be a string; got 3."),
         ({"partial_measurement": "yes"}, "`partial_measurement` must be true or false; got 'yes'."),
         ({"noise_level": "gates"}, "`noise_level` must be one of gate, layer; got 'gates'. Did you mean 'gate'?"),
-        ({"head": "none"}, "`head` must be one of quantum, classical, trigonometric, identity; got 'none'."),
+        (
+            {"head": "none"},
+            "`head` must be one of quantum, classical, trigonometric, fourier, cosines, mlp, identity; got 'none'.",
+        ),
+        (
+            {"head_features": 36},
+            "`head_features` must be none for the head quantum, whose features are counted by other settings; got 36; "
+            "heads with such a number are trigonometric, fourier, cosines, mlp.",
+        ),
+        (
+            {"head": "trigonometric", "width": 4, "head_features": 33},
+            "`head_features` must be at most 32 for the head trigonometric at `width` 4, which has no more products of "
+            "two; got 33.",
+        ),
+        ({"head_bandwidth": 0}, "`head_bandwidth` must be at least 0.001 and at most 1000.0; got 0.0."),
+        ({"head_hidden": 0}, "`head_hidden` must be at least 1 and at most 4096; got 0."),
     ],
 )
 def test_bad_values_are_refused_in_one_sentence(values, sentence):

@@ -12,10 +12,11 @@ from qssl_tf.models.batch_norm import BatchNormalization
 from qssl_tf.models.build import build_simclr
 from qssl_tf.models.convolution import Conv2D
 from qssl_tf.models.encoders import BoundedAngle, CentredAngle
-from qssl_tf.models.heads import TrigonometricFeatures
+from qssl_tf.models.fourier import FourierFeatures, TrainedCosines
 from qssl_tf.models.optimizers import AdamL2, SharedLossScale
 from qssl_tf.models.quantum_head import QuantumHead
 from qssl_tf.models.simclr import SimCLR
+from qssl_tf.models.trigonometric import TrigonometricFeatures
 from qssl_tf.objectives.contrastive import DecoupledContrastive, NTXent, SupervisedContrastive
 from qssl_tf.objectives.custom import OwnObjective, register_objective
 from qssl_tf.objectives.predictive import BYOL, SimSiam
@@ -45,7 +46,9 @@ INSTANCES = {
     "Conv2D": lambda: Conv2D(5, 3, 2),
     "BoundedAngle": lambda: BoundedAngle(),
     "CentredAngle": lambda: CentredAngle(),
-    "TrigonometricFeatures": lambda: TrigonometricFeatures(),
+    "FourierFeatures": lambda: FourierFeatures(5, bandwidth=0.7, seed=3),
+    "TrainedCosines": lambda: TrainedCosines(5),
+    "TrigonometricFeatures": lambda: TrigonometricFeatures(7),
     "NTXent": lambda: NTXent(0.3),
     "DecoupledContrastive": lambda: DecoupledContrastive(0.3),
     "SupervisedContrastive": lambda: SupervisedContrastive(0.3),

@@ -18,7 +18,9 @@ def parser() -> Parser:
         "--resume", nargs="?", const="", metavar="SEARCH", help="continue a search (default: the newest)"
     )
     flags.add_argument(
-        "--space", metavar="NAME", help="what varies: circuit (default), shots, encoder, recipe, objective or all"
+        "--space",
+        metavar="NAME",
+        help="what varies: circuit (default), rivals, shots, encoder, recipe, objective or all",
     )
     flags.add_argument(
         "--vary", action="append", metavar="NAME=VALUES", help="vary a setting: width=4,6,8 or temperature=0.05:1:log"

@@ -16,7 +16,7 @@ from qssl_tf.errors import UserError
 from qssl_tf.evaluation.scores import score
 from qssl_tf.files.lock import locked
 from qssl_tf.files.write import sweep, write_json
-from qssl_tf.models.sizes import head_features
+from qssl_tf.models.heads import head_features
 from qssl_tf.plots.run import confusion
 from qssl_tf.training.runs import Run
 

@@ -6,7 +6,9 @@ import keras
 
 from qssl_tf.config import Config
 from qssl_tf.errors import unknown_name
+from qssl_tf.models.fourier import FourierFeatures, TrainedCosines
 from qssl_tf.models.initializers import SeedStream, dense
+from qssl_tf.models.trigonometric import TrigonometricFeatures
 
 
 def quantum(config: Config) -> keras.layers.Layer:
@@ -45,33 +47,50 @@ def identity(config: Config) -> keras.layers.Layer:
     return keras.layers.Identity(name="head")
 
 
-@keras.saving.register_keras_serializable(package="qssl_tf")
-class TrigonometricFeatures(keras.layers.Layer):
-    """The cosines of all angles, then their sines: the functions that a circuit combines, without any weights.
-
-    Input: angles in radians, shape (n, width). Output: shape (n, 2 * width).
-    """
-
-    def call(self, inputs):
-        """Return cosines and sines."""
-        return keras.ops.concatenate([keras.ops.cos(inputs), keras.ops.sin(inputs)], axis=1)
-
-    def compute_output_shape(self, input_shape):
-        """Return (n, 2 * width)."""
-        return (input_shape[0], 2 * input_shape[1])
-
-
 def trigonometric(config: Config) -> keras.layers.Layer:
     """Return fixed features of the angles: a baseline with the circuit's functions but none of its weights."""
-    return TrigonometricFeatures(name="head")
+    return TrigonometricFeatures(config.head_features, name="head")
+
+
+def fourier(config: Config) -> keras.layers.Layer:
+    """Return random Fourier features of the angles, drawn with the run's seed and never trained."""
+    seed = SeedStream(config.seed, part=1).next()
+    return FourierFeatures(head_features(config), config.head_bandwidth, seed, name="head")
+
+
+def cosines(config: Config) -> keras.layers.Layer:
+    """Return cosines whose frequencies and phases are trained: 72 parameters for 8 features of 8 angles."""
+    return TrainedCosines(head_features(config), name="head")
+
+
+def mlp(config: Config) -> keras.layers.Layer:
+    """Return `layers` Dense layers with ReLU between them, `head_hidden` units in all but the last."""
+    seeds, inputs = SeedStream(config.seed, part=1), config.width
+    stack: list[keras.layers.Layer] = [keras.Input((inputs,))]
+    for _ in range(config.layers - 1):
+        stack += [dense(config.head_hidden, inputs, seeds), keras.layers.ReLU()]
+        inputs = config.head_hidden
+    return keras.Sequential([*stack, dense(head_features(config), inputs, seeds)], name="head")
 
 
 HEADS: dict[str, Callable[[Config], keras.layers.Layer]] = {
     "quantum": quantum,
     "classical": classical,
     "trigonometric": trigonometric,
+    "fourier": fourier,
+    "cosines": cosines,
+    "mlp": mlp,
     "identity": identity,
 }
+
+
+def head_features(config: Config) -> int:
+    """Return the number of features that the head returns."""
+    width = config.width
+    if config.head != "quantum":
+        return config.head_features or (2 * width if config.head == "trigonometric" else width)
+    counts = {"z": width, "z_zz": width * (width + 1) // 2}
+    return counts.get(config.observables, config.observables.count(",") + 1)
 
 
 def head_inputs(config: Config) -> int:

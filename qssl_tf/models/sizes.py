@@ -13,7 +13,7 @@ from qssl_tf.config import Config
 from qssl_tf.errors import UserError, shown
 from qssl_tf.memory import available
 from qssl_tf.models.encoders import BACKBONE_OUTPUTS
-from qssl_tf.models.heads import head_inputs
+from qssl_tf.models.heads import head_features, head_inputs
 from qssl_tf.objectives.table import OBJECTIVES, projector_widths
 
 FLOAT_BYTES = 4  # of a float32
@@ -27,15 +27,24 @@ SIZE_SETTINGS = {
     "projector": ("projector",),
     "queue": ("queue_size",),
 }
+# Head -> the same, where it is not as above.
+HEAD_SIZE_SETTINGS = {
+    "mlp": ("head_hidden", "layers"),
+    "fourier": ("width", "head_features"),
+    "cosines": ("width", "head_features"),
+}
 
 
-def head_features(config: Config) -> int:
-    """Return the number of features that the head returns."""
-    width = config.width
-    if config.head != "quantum":
-        return 2 * width if config.head == "trigonometric" else width
-    counts = {"z": width, "z_zz": width * (width + 1) // 2}
-    return counts.get(config.observables, config.observables.count(",") + 1)
+def head_weights(config: Config) -> int:
+    """Return the number of weights of a head without a circuit, as `configured_weights` counts them."""
+    hidden = (config.head_hidden,) * (config.layers - 1)
+    widths = {
+        "classical": (config.width,) * (config.layers + 1),
+        "mlp": (config.width, *hidden, head_features(config)),
+        "fourier": (config.width, head_features(config)),
+        "cosines": (config.width, head_features(config)),
+    }
+    return sum(before * after for before, after in pairwise(widths.get(config.head, ())))
 
 
 def configured_weights(config: Config) -> dict[str, int]:
@@ -49,7 +58,7 @@ def configured_weights(config: Config) -> dict[str, int]:
     queue = {"queue": config.queue_size * embeddings} if OBJECTIVES[config.objective].queue else {}
     return {
         "encoder": BACKBONE_OUTPUTS.get(config.encoder, 1) * inputs,
-        "head": config.layers * config.width**2 if config.head == "classical" else 0,
+        "head": head_weights(config),
         "projector": sum(before * after for before, after in pairwise(widths)),
         **queue,
     }
@@ -149,8 +158,10 @@ def _largest_settings(config: Config) -> str:
     """Return the settings that determine the size of the largest part, with their values."""
     weights: Mapping[str, int] = configured_weights(config)
     largest = max(weights, key=lambda part: weights[part])
-    values = config.to_dict()
-    return " and ".join(f"`{name}` {shown(values[name])}" for name in SIZE_SETTINGS[largest])
+    values, names = config.to_dict(), SIZE_SETTINGS[largest]
+    if largest == "head":
+        names = HEAD_SIZE_SETTINGS.get(config.head, names)
+    return " and ".join(f"`{name}` {shown(values[name])}" for name in names)
 
 
 def _size(count: int) -> str:

@@ -104,10 +104,16 @@ CIRCUIT: dict[str, Parameter] = {
     "ansatz": Choice(
         ("ring", "all_to_all", "sim13", "sim14", "sim15", "sim19", "tdcnot", "strongly_entangling"), QUANTUM
     ),
-    "layers": Choice((1, 2, 3)),
+    "layers": Choice((1, 2, 3), {"head": ("quantum", "classical", "mlp")}),
     "width": Choice((4, 6, 8)),
     "encoding": Choice(("angle", "angle_y", "zz", "reuploading", "amplitude"), QUANTUM),
     "observables": Choice(("z", "z_zz"), QUANTUM),
+}
+# What heads without a circuit have to choose; trials of these cost what trials of a circuit do.
+RIVALS: dict[str, Parameter] = {
+    "layers": CIRCUIT["layers"],
+    "head_hidden": Choice((4, 8, 16, 32, 64, 128), {"head": ("mlp",), "layers": (2, 3)}),
+    "head_bandwidth": Range(0.25, 8.0, log=True, when={"head": ("fourier",)}),
 }
 SHOTS: dict[str, Parameter] = {
     "shots": Choice((None, 10, 100, 1000), QUANTUM),
@@ -141,11 +147,12 @@ OBJECTIVE: dict[str, Parameter] = {
 }
 SPACES: dict[str, dict[str, Parameter]] = {
     "circuit": CIRCUIT,
+    "rivals": RIVALS,
     "shots": SHOTS,
     "encoder": ENCODER,
     "recipe": RECIPE,
     "objective": OBJECTIVE,
-    "all": CIRCUIT | SHOTS | ENCODER | RECIPE,
+    "all": CIRCUIT | RIVALS | SHOTS | ENCODER | RECIPE,
 }
 
 # What a trial is judged on or with: a search over it would compare different questions, or pick the luckiest draw.

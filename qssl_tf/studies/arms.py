@@ -1,5 +1,7 @@
 """ARMS: the heads that the paper compares, and the controls that its critics ask for (arXiv:2403.07059)."""
 
+import functools
+import operator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -56,6 +58,52 @@ NOISE_ARMS: dict[str, Arm] = {
 }
 
 
+# Two expectations for each qubit, from the same shots: Z of it, and of it with its neighbour in the ring.
+RING_16 = ",".join([*(f"Z{qubit}" for qubit in range(8)), *(f"Z{qubit}Z{(qubit + 1) % 8}" for qubit in range(8))])
+
+
+def _rivals(features: int) -> dict[str, Arm]:
+    """Return the heads without a circuit that give so many features of the same eight angles."""
+    count = {"head_features": features}
+    return {
+        f"cosines_{features}": Arm(
+            f"{features} cosines of sums of the angles, frequencies and phases trained", {"head": "cosines"} | count
+        ),
+        f"fourier_{features}": Arm(
+            f"{features} random Fourier features of the angles, not trained", {"head": "fourier"} | count
+        ),
+        f"mlp_{features}": Arm(
+            f"dense layers of 32 and {features} units, ReLU between them", {"head": "mlp", "head_hidden": 32} | count
+        ),
+    }
+
+
+# Equal features, equal budget: a linear probe reads more of more features, so a circuit is compared with rivals that
+# give as many. Number of features -> name -> arm, the circuit first; arms of the studies `features-8`, `-16` and `-36`.
+FEATURE_ARMS: dict[int, dict[str, Arm]] = {
+    8: {
+        "ring": ARMS["ring"],
+        "trigonometric_8": Arm("8 cosines of the angles, no weights", {"head": "trigonometric", "head_features": 8}),
+        **_rivals(8),
+    },
+    16: {
+        "ring_16": Arm("ring, Z of each qubit and ZZ of neighbours: 16 observables", {"observables": RING_16}),
+        "trigonometric": ARMS["trigonometric"],
+        **_rivals(16),
+    },
+    36: {
+        "ring_36": Arm("ring, Z of each qubit and ZZ of each pair: 36 observables", {"observables": "z_zz"}),
+        "trigonometric_36": Arm(
+            "cosines, sines and 20 products of two of neighbouring angles, no weights",
+            {"head": "trigonometric", "head_features": 36},
+        ),
+        **_rivals(36),
+    },
+}
+
+
+# All arms that come with the package.
+LIBRARY: dict[str, Arm] = functools.reduce(operator.or_, FEATURE_ARMS.values(), ARMS | NOISE_ARMS)
 PLUGIN_SETTINGS = ("ansatz", "encoder")  # what a user registers for these settings becomes an arm as well
 
 
@@ -67,7 +115,7 @@ def registered_arms() -> dict[str, Arm]:
     arms: dict[str, Arm] = {}
     for setting in PLUGIN_SETTINGS:
         for word in WORDS[setting].own:
-            name = word if word not in ARMS and word not in arms else f"{setting}_{word}"
+            name = word if word not in LIBRARY and word not in arms else f"{setting}_{word}"
             arms[name] = Arm(f"own {setting} {word}", {setting: word})
     return arms
 
@@ -78,7 +126,7 @@ def arm(name: str) -> Arm:
     Raises:
         UserError: There is none; the message lists the valid names.
     """
-    arms = registered_arms() | ARMS | NOISE_ARMS
+    arms = LIBRARY | registered_arms()
     if name not in arms:
         raise unknown_name("arm", name, arms)
     return arms[name]

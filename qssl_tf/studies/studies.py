@@ -11,7 +11,7 @@ from typing import Any
 from qssl_tf.config import Config
 from qssl_tf.errors import UserError, unknown_name
 from qssl_tf.presets import preset
-from qssl_tf.studies.arms import ARMS, NOISE_ARMS, arm, arm_config, registered_arms
+from qssl_tf.studies.arms import ARMS, FEATURE_ARMS, NOISE_ARMS, arm, arm_config, registered_arms
 
 # The paper probes after every 13th batch of each of its two epochs of 97 batches, starting with the first.
 PUBLISHED_BATCHES = (*range(1, 97, 13), *range(98, 194, 13))
@@ -102,6 +102,21 @@ def _digits() -> tuple[Condition, ...]:
     )
 
 
+def _equal_features(features: int) -> Study:
+    """Return a study of a circuit and its rivals that give as many features of the same angles, on the paper's terms.
+
+    Runs of the circuit of the paper and of `trigonometric` are those of the study `paper`, records included.
+    """
+    arms = FEATURE_ARMS[features]
+    return Study(
+        f"equal features, equal budget: {features} of eight angles",
+        tuple(Condition(name, name, None, arm_config(name, 0), SEEDS) for name in arms),
+        (TABLE_BATCH, LAST_BATCH),
+        TABLE_BATCH,
+        baseline=next(iter(arms)),
+    )
+
+
 NOISE_SEEDS = {"noise": 3, "noise-digits": 6}
 
 
@@ -159,6 +174,7 @@ STUDIES: dict[str, Study] = {
         LONG_BATCHES,
         LONG_EPOCHS * 97,
     ),
+    **{f"features-{features}": _equal_features(features) for features in FEATURE_ARMS},
     "noise": Study(
         "trained for a noisy device, and read on it", _noise(digits=False), (LAST_BATCH,), LAST_BATCH, on_devices=True
     ),

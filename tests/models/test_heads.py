@@ -19,6 +19,32 @@ def test_parameter_counts_of_the_paper(name, count):
     assert parameters(head) == count
 
 
+@pytest.mark.parametrize(
+    ("settings", "count"),
+    [
+        ({"head": "trigonometric", "head_features": 36}, 0),
+        ({"head": "fourier", "head_features": 36}, 0),
+        ({"head": "cosines", "head_features": 36}, 8 * 36 + 36),
+        ({"head": "mlp", "head_features": 36}, 8 * 32 + 32 + 32 * 36 + 36),
+        ({"head": "mlp", "head_hidden": 5, "layers": 3}, 8 * 5 + 5 + 5 * 5 + 5 + 5 * 8 + 8),
+        ({"head": "mlp", "layers": 1}, 8 * 8 + 8),
+    ],
+)
+def test_parameter_counts_of_the_rivals(settings, count):
+    config = Config(**settings)
+    head = build_head(config)
+    assert head(np.zeros((2, 8), np.float32)).shape == (2, config.head_features or 8)
+    assert parameters(head) == count
+
+
+def test_the_mlp_is_linear_relu_linear():
+    head = build_head(Config(head="mlp", width=3, head_hidden=4, head_features=2))
+    x = np.random.default_rng(0).normal(size=(5, 3)).astype(np.float32)
+    first, first_bias, second, second_bias = head.get_weights()
+    np.testing.assert_allclose(head(x), np.maximum(x @ first + first_bias, 0) @ second + second_bias, atol=1e-6)
+    assert np.abs(first).max() <= 3**-0.5 and np.abs(second).max() <= 4**-0.5  # PyTorch's, as the other dense layers
+
+
 @pytest.mark.parametrize("name", HEADS)
 def test_heads_keep_the_width(name):
     head = build_head(Config(head=name, width=5))

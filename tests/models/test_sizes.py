@@ -27,6 +27,7 @@ def folder(tmp_path):
 WIDE = [
     {"projector": [65536, 65536]},
     {"head": "classical", "width": 4096, "layers": 64},
+    {"head": "mlp", "head_hidden": 4096, "layers": 64},
     {"width": 24, "encoding": "amplitude"},
     {"projector": [65536] * 16},
 ]
@@ -60,10 +61,10 @@ def test_settings_beyond_memory_are_refused_in_one_line(settings, here, tmp_path
     monkeypatch.setattr(sizes, "available", lambda: 2 * 10**9)
     flags = []
     for name, value in settings.items():
-        flags += [f"--{name}", ",".join(map(str, value)) if isinstance(value, list) else str(value)]
+        flags += [f"--{name.replace('_', '-')}", ",".join(map(str, value)) if isinstance(value, list) else str(value)]
     result = here("trainers/pretrain.py", "--runs-dir", tmp_path, *flags)
     assert result.returncode == 2 and result.stderr.count("\n") == 1
-    first = next(name for name in ("projector", "encoding", "width") if name in settings)
+    first = next(name for name in ("projector", "encoding", "width", "head_hidden") if name in settings)
     assert result.stderr.startswith(f"error: `{first}` ") and "; 2.0 GB are left on this machine;" in result.stderr
     assert not list(tmp_path.iterdir())
 
@@ -76,6 +77,10 @@ def test_settings_beyond_memory_are_refused_in_one_line(settings, here, tmp_path
         {"width": 3, "observables": "Z0,Z1Z2", "encoder": "vgg_small"},
         {"head": "classical", "width": 6, "layers": 3},
         {"head": "trigonometric", "width": 4},
+        {"head": "trigonometric", "width": 4, "head_features": 11},
+        {"head": "fourier", "width": 4, "head_features": 7},
+        {"head": "cosines", "width": 4},
+        {"head": "mlp", "width": 4, "layers": 3, "head_hidden": 5, "head_features": 6},
         {"head": "identity", "width": 5, "project": False},
         {"width": 3, "encoding": "amplitude", "encoder": "vgg_small"},
     ],

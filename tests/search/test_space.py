@@ -56,6 +56,14 @@ def test_conditions_leave_out_what_does_not_matter():
     assert "gradient" in reachable({"gradient": shots["gradient"]}, Config(shots=100))
 
 
+def test_rivals_vary_what_they_have():
+    rivals = SPACES["rivals"]
+    assert set(reachable(rivals, Config(head="mlp"))) == {"layers", "head_hidden"}
+    assert set(reachable(rivals, Config(head="fourier"))) == {"head_bandwidth"}
+    assert drawn(rivals, Config(head="mlp"), layers=3, head_hidden=64) == {"layers": 3, "head_hidden": 64}
+    assert drawn(rivals, Config(head="mlp"), layers=1, head_hidden=64) == {"layers": 1}  # nothing is hidden
+
+
 def test_defaults_are_the_bases_values_where_they_fit():
     base = Config(width=6, temperature=0.5, learning_rate=0.5)
     space = declare(SPACES["circuit"] | SPACES["recipe"], base)
@@ -91,5 +99,6 @@ def test_unknown_space():
     with pytest.raises(UserError) as caught:
         subspace("circiut")
     assert str(caught.value) == (
-        "`space` must be one of circuit, shots, encoder, recipe, objective, all; got 'circiut'. Did you mean 'circuit'?"
+        "`space` must be one of circuit, rivals, shots, encoder, recipe, objective, all; got 'circiut'. "
+        "Did you mean 'circuit'?"
     )

@@ -24,7 +24,7 @@ def test_arms_with_equal_seeds_begin_with_the_same_encoder_and_the_same_data():
     """The data of a step depend on these settings alone; weights are compared as they are built."""
     data_settings = ("dataset", "classes", "augmentation", "crop_area", "jitter", "batch_size", "steps", "epochs")
     first = None
-    for name in ARMS:
+    for name in (*ARMS, "fourier_36", "mlp_8"):
         config = arm_config(name, 3)
         assert [getattr(config, part) for part in data_settings] == [
             getattr(arm_config("ring", 3), part) for part in data_settings

@@ -1,4 +1,5 @@
 from dataclasses import replace
+from pathlib import Path
 
 import cirq
 import pytest
@@ -7,10 +8,14 @@ from qssl_tf.data.sources import load
 from qssl_tf.errors import UserError
 from qssl_tf.evaluation.published import published_accuracies
 from qssl_tf.models.custom_encoder import register_encoder
+from qssl_tf.models.heads import build_head
 from qssl_tf.quantum.custom_ansatz import register_ansatz
-from qssl_tf.studies.arms import ARMS, NOISE_ARMS
+from qssl_tf.studies.arms import ARMS, FEATURE_ARMS, LIBRARY
+from qssl_tf.studies.records import read_record
 from qssl_tf.studies.studies import STUDIES, probe_batches, run_specs, study
 from qssl_tf.training.schedule import schedule
+
+RESULTS = Path(__file__).resolve().parents[2] / "docs" / "results"
 
 
 def test_the_papers_batches_are_the_published_ones():
@@ -32,7 +37,7 @@ def test_every_batch_that_is_probed_is_kept(name):
 def test_names_are_different_and_the_baseline_is_there(name):
     conditions = STUDIES[name].conditions
     assert len({condition.name for condition in conditions}) == len(conditions)
-    assert STUDIES[name].baseline in {condition.series for condition in conditions} <= ARMS.keys() | NOISE_ARMS.keys()
+    assert STUDIES[name].baseline in {condition.series for condition in conditions} <= LIBRARY.keys()
 
 
 def test_the_paper_study_has_all_arms_with_enough_seeds():
@@ -40,6 +45,25 @@ def test_the_paper_study_has_all_arms_with_enough_seeds():
     assert set(seeds) == set(ARMS)
     six_seeds = {"ring", "classical", "all_to_all", "identity", "ring_100_shots"}
     assert {name for name, count in seeds.items() if count >= 6} == six_seeds and min(seeds.values()) >= 3
+
+
+@pytest.mark.parametrize("features", FEATURE_ARMS)
+def test_arms_of_equal_features_have_them(features):
+    """Counted by the heads that are built; the circuit comes first, and stands for the baseline."""
+    study = STUDIES[f"features-{features}"]
+    assert study.baseline == study.conditions[0].name and study.conditions[0].config.head == "quantum"
+    for condition in study.conditions:
+        assert build_head(condition.config).compute_output_shape((None, 8)) == (None, features), condition.name
+    heads = {condition.config.head for condition in study.conditions}
+    assert heads == {"quantum", "trigonometric", "cosines", "fourier", "mlp"}
+
+
+def test_runs_of_the_paper_serve_the_study_of_eight_features():
+    ring = STUDIES["paper"].conditions[0]
+    assert STUDIES["features-8"].conditions[0].with_seed(4) == ring.with_seed(4)
+    specs = run_specs(STUDIES["features-8"], seeds=[0])
+    record = read_record(RESULTS, next(spec for spec in specs if spec.condition.name == "ring"))
+    assert record.unprobed(STUDIES["features-8"].batches, "cached") == []
 
 
 def test_runs_go_seed_by_seed_so_that_pairs_are_complete_early():
