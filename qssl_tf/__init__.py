@@ -34,6 +34,7 @@ _HOMES = {
     "augmentation": "qssl_tf.data.augment",
     "build_encoder": "qssl_tf.models.encoders",
     "build_projector": "qssl_tf.models.build",
+    "compare": "qssl_tf.studies.compare",
     "draw_circuit": "qssl_tf.device.draw",
     "draw_run": "qssl_tf.reports.figures",
     "load_pretrained": "qssl_tf.evaluation.trained_run",

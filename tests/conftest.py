@@ -190,6 +190,7 @@ LONG = (
     "search/test_strangers.py::*",
     "search/test_trials.py::test_a_folder_that_was_killed_before_its_settings_is_begun_anew",
     "search/test_trials.py::test_every_figure_is_logged_and_true",
+    "studies/test_compare.py::test_a_killed_comparison_goes_on_to_the_same_tables",
     "studies/test_device.py::test_what_a_study_keeps_is_what_the_device_run_found",
     "studies/test_noise.py::test_damaged_readings_are_refused",
     "studies/test_noise.py::test_every_device_is_read_and_more_noise_is_a_larger_error",

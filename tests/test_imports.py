@@ -23,7 +23,7 @@ LAYERS = [
     ("models",),
     ("training",),
     ("evaluation",),
-    ("device", "search", "sharing"),
+    ("comparison", "device", "search", "sharing"),
     ("api", "reports", "studies"),
     ("cli",),
     ("__main__", "ibmq_infer"),

@@ -38,7 +38,8 @@ class Parser(argparse.ArgumentParser):
     def format_help(self) -> str:
         """Return the help, with a usage of one line: flags by the dozen are below, and stand in groups there."""
         places = [action for action in self._actions if not action.option_strings]
-        names = [f"[{a.metavar or a.dest}]" if a.nargs == "?" else str(a.metavar or a.dest) for a in places]
+        optional = {"?": "[{}]", "*": "[{} ...]"}
+        names = [optional.get(str(a.nargs), "{}").format(a.metavar or a.dest) for a in places]
         self.usage = " ".join(["%(prog)s", *names, "[flags]"])
         return super().format_help()
 

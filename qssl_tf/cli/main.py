@@ -24,6 +24,7 @@ COMMANDS = {
     "predict": "name the classes of a folder of new images",
     "share": "write a run as a self-contained folder with a model card",
     "search": "try settings, and judge each on held-out training images",
+    "compare": "compare runs seed by seed, or train arms with the same seeds and compare them",
     "reproduce": "train and judge the paper's arms and their controls",
     "store": "keep images on disk that are larger than memory, ahead of a run, and look at them",
     "circuit": "draw, count and measure a circuit",

@@ -3,16 +3,8 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from qssl_tf.evaluation.statistics import (
-    T_TEST_MIN_PAIRS,
-    WILCOXON_MIN_PAIRS,
-    PairedDifference,
-    Summary,
-    holm,
-    paired_difference,
-    summary,
-    welch,
-)
+from qssl_tf.comparison.paired import Comparisons, compare_arms
+from qssl_tf.evaluation.statistics import Summary, summary, welch
 from qssl_tf.studies.records import Record
 
 
@@ -87,51 +79,14 @@ def compare_with_published(ours: Summary, published: Summary) -> PublishedCompar
     return PublishedComparison(a[0] <= b[1] and b[0] <= a[1], welch(ours, published))
 
 
-@dataclass(frozen=True)
-class Comparisons:
-    """Conditions against a baseline, seed by seed.
-
-    Attributes:
-        baseline: Name of the baseline's condition.
-        differences: Condition -> its accuracy minus the baseline's.
-        adjusted: Condition -> p of the paired t test, corrected for multiple tests (Holm).
-        omissions: Sentences that say which tests were omitted, and why.
-    """
-
-    baseline: str
-    differences: dict[str, PairedDifference]
-    adjusted: dict[str, float]
-    omissions: list[str]
-
-
 def compare_with_baseline(
     records: Sequence[Record], baseline: str, conditions: Sequence[str], batch: int, protocol: str = "cached"
 ) -> Comparisons:
     """Compare last-epoch accuracies of `conditions` with those of `baseline` on the seeds they share."""
-    differences: dict[str, PairedDifference] = {}
-    omissions: list[str] = []
-    base = accuracies(records, baseline, batch, protocol)
-    for condition in conditions:
-        other = accuracies(records, condition, batch, protocol)
-        if condition == baseline or other is None:
-            continue
-        if base is None or not base.last.keys() & other.last.keys():
-            omissions.append(f"{condition} is not compared: it shares no finished seed with {baseline}.")
-            continue
-        differences[condition] = paired_difference(other.last, base.last, 100 / base.test_images)
-    without_t = [condition for condition, pair in differences.items() if pair.p_t is None]
-    without_wilcoxon = [condition for condition, pair in differences.items() if pair.p_wilcoxon is None]
-    omissions += _omitted_test("t", f"{T_TEST_MIN_PAIRS} pairs", without_t)
-    omissions += _omitted_test("Wilcoxon", f"{WILCOXON_MIN_PAIRS} pairs that differ", without_wilcoxon)
-    adjusted = holm({condition: pair.p_t for condition, pair in differences.items() if pair.p_t is not None})
-    return Comparisons(baseline, differences, adjusted, omissions)
-
-
-def _omitted_test(test: str, requirement: str, conditions: Sequence[str]) -> list[str]:
-    if not conditions:
-        return []
-    names = ", ".join(conditions)
-    return [f"No {test} test of {names}: it needs {requirement}, and differences that are not all equal."]
+    found = {name: accuracies(records, name, batch, protocol) for name in dict.fromkeys((baseline, *conditions))}
+    probed = {name: by_seed for name, by_seed in found.items() if by_seed is not None}
+    images = next((by_seed.test_images for by_seed in probed.values()), 1)
+    return compare_arms({name: by_seed.last for name, by_seed in probed.items()}, baseline, 100 / images)
 
 
 @dataclass(frozen=True)

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from qssl_tf.comparison.table import markdown
 from qssl_tf.evaluation.statistics import paired_difference, summary
 from qssl_tf.markup import plain
 from qssl_tf.plots.style import PAGE, class_style, save_figure, styled, subplots
 from qssl_tf.studies.studies import RunSpec
-from qssl_tf.studies.tables import markdown
 
 Readings = Mapping[RunSpec, Mapping[str, Any]]
 # Field of a reading -> its heading.

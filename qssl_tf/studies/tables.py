@@ -1,40 +1,17 @@
 """The tables of a report, in Markdown."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
+from qssl_tf.comparison.paired import Comparisons
+from qssl_tf.comparison.table import interval, markdown, p_value, spread
 from qssl_tf.evaluation.published import published_accuracies
-from qssl_tf.evaluation.statistics import PairedDifference, Summary, summary
+from qssl_tf.evaluation.statistics import PairedDifference, summary
 from qssl_tf.markup import plain
 from qssl_tf.quantum.gradient_rules import training_circuits
 from qssl_tf.studies.arms import arm
-from qssl_tf.studies.comparisons import Accuracies, Comparisons, accuracies, compare_with_published
+from qssl_tf.studies.comparisons import Accuracies, accuracies, compare_with_published
 from qssl_tf.studies.records import Record
 from qssl_tf.studies.studies import Study
-
-
-def markdown(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
-    """Return the lines of a table without its empty columns; [] if nothing is left."""
-    columns = [column for column in zip(head, *rows, strict=True) if set(column[1:]) - {"", "-"}]
-    if not columns:
-        return []
-    header, *body = zip(*columns, strict=True)
-    lines = [f"| {' | '.join(header)} |", f"|{'---|' * len(header)}"]
-    return [*lines, *(f"| {' | '.join(row)} |" for row in body)]
-
-
-def spread(values: Summary) -> str:
-    """Return a mean and its sample standard deviation, as in 46.51 ± 1.50."""
-    return f"{values.mean:.2f}" if values.sd is None else f"{values.mean:.2f} ± {values.sd:.2f}"
-
-
-def _interval(values: Summary) -> str:
-    return "-" if values.interval is None else "{:.1f} to {:.1f}".format(*values.interval)
-
-
-def _p(value: float | None) -> str:
-    if value is None:
-        return "-"
-    return "< .001" if value < 0.001 else f"{value:.3f}".removeprefix("0")
 
 
 def published_table(records: Sequence[Record], study: Study, protocol: str) -> list[str]:
@@ -48,9 +25,9 @@ def published_table(records: Sequence[Record], study: Study, protocol: str) -> l
         published = published_accuracies(condition.series)[study.table_batch]
         comparison = compare_with_published(best, published)
         rows.append([
-            condition.name, str(best.n), spread(last), spread(best), _interval(best),
-            f"{spread(published)} ({published.n})", _interval(published),
-            {True: "yes", False: "**no**", None: "-"}[comparison.overlap], _p(comparison.p),
+            condition.name, str(best.n), spread(last), spread(best), interval(best),
+            f"{spread(published)} ({published.n})", interval(published),
+            {True: "yes", False: "**no**", None: "-"}[comparison.overlap], p_value(comparison.p),
         ])  # fmt: skip
     head = ["arm", "seeds", "last epoch (%)", "best epoch (%)", "its 95 %", "published, best epoch (runs)", "its 95 %",
             "overlap", "Welch p"]  # fmt: skip
@@ -66,16 +43,14 @@ def arms_table(records: Sequence[Record], study: Study, batch: int) -> list[str]
             continue
         stats = summary(list(by_seed.last.values()))
         values = ", ".join(f"{value:.1f}" for value in by_seed.last.values())
-        rows.append(
-            [condition.name, arm(condition.series).about, str(stats.n), spread(stats), _interval(stats), values]
-        )
+        rows.append([condition.name, arm(condition.series).about, str(stats.n), spread(stats), interval(stats), values])
     return markdown(["arm", "what it is", "seeds", "last epoch (%)", "95 % of the mean", "each seed"], rows)
 
 
 def comparison_table(comparisons: Comparisons) -> list[str]:
     """Return conditions against the baseline; [] if there is nothing to compare."""
     rows = [
-        [condition, *_paired_columns(difference), _p(comparisons.adjusted.get(condition))]
+        [condition, *_paired_columns(difference), p_value(comparisons.adjusted.get(condition))]
         for condition, difference in comparisons.differences.items()
     ]
     head = ["arm", "pairs", f"minus {comparisons.baseline} (points)", "95 %", "p (t)", "p (Wilcoxon)", "detectable",
@@ -84,9 +59,9 @@ def comparison_table(comparisons: Comparisons) -> list[str]:
 
 
 def _paired_columns(pair: PairedDifference) -> list[str]:
-    interval = "-" if pair.low is None or pair.high is None else f"{pair.low:+.1f} to {pair.high:+.1f}"
+    ends = "-" if pair.low is None or pair.high is None else f"{pair.low:+.1f} to {pair.high:+.1f}"
     detectable = "-" if pair.detectable is None else f"{pair.detectable:.1f}"
-    return [str(pair.n), f"{pair.difference:+.2f}", interval, _p(pair.p_t), _p(pair.p_wilcoxon), detectable]
+    return [str(pair.n), f"{pair.difference:+.2f}", ends, p_value(pair.p_t), p_value(pair.p_wilcoxon), detectable]
 
 
 def curve_table(records: Sequence[Record], study: Study) -> list[str]:

@@ -1,0 +1,122 @@
+"""The arms of a comparison: their runs, trained and probed where that is left to do, as the comparison sees them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import keras
+import tensorflow as tf
+
+from qssl_tf.commands import argument
+from qssl_tf.comparison.comparison import MIN_PAIRS, Comparison, compared
+from qssl_tf.comparison.observations import Observation, own_parts
+from qssl_tf.config import WHERE, Config
+from qssl_tf.errors import UserError, shown, unknown_name
+from qssl_tf.files.lock import locked
+from qssl_tf.studies.arms import arm
+from qssl_tf.studies.records import Record, read_record, record_path
+from qssl_tf.studies.run import complete_comparison_run
+from qssl_tf.studies.storage import Storage, existing_run
+from qssl_tf.studies.studies import Condition, RunSpec
+from qssl_tf.training.metadata import read_image_metadata
+from qssl_tf.training.runs import check_plain_name
+
+
+def named_arms(names: Sequence[str], base: Config) -> dict[str, Config]:
+    """Return the settings of arms of `studies.arms`: `base`, but for what makes the arm.
+
+    Raises:
+        UserError: An unknown arm, or settings that do not go together.
+    """
+    return {name: replace(base, **arm(name).settings) for name in names}
+
+
+def comparison_specs(arms: Mapping[str, Config], seeds: Sequence[int]) -> list[RunSpec]:
+    """Return the runs of a comparison, seed by seed, so that pairs are complete early.
+
+    Raises:
+        UserError: Fewer than two seeds, or bad ones; fewer than two arms, or a name that no folder can have.
+    """
+    numbers = [int(seed) for seed in seeds]
+    if len(set(numbers)) != len(numbers) or len(numbers) < MIN_PAIRS or min(numbers) < 0:
+        raise UserError(
+            f"{argument('seeds')} must be at least {MIN_PAIRS} different numbers of at least 0, since one pair has no "
+            f"spread; got {shown(numbers)}."
+        )
+    if len(arms) < 2:
+        raise UserError(f"a comparison needs at least two arms; got {', '.join(arms) or 'none'}.")
+    for name in arms:
+        check_plain_name(name)
+    conditions = [Condition(name, name, None, replace(config, seed=0), len(numbers)) for name, config in arms.items()]
+    return [RunSpec(condition, seed) for seed in numbers for condition in conditions]
+
+
+def compare_trained(
+    specs: Sequence[RunSpec], storage: Storage, baseline: str | None, margin: float, batch: int | None = None
+) -> Comparison:
+    """Train and probe what is left of some runs, and compare them.
+
+    Args:
+        specs: The runs.
+        storage: Where runs and records are kept; images are where the settings of each run say.
+        baseline: The arm that others are compared with; None takes the first.
+        margin: Percentage points below which a difference counts as none.
+        batch: Training batches after which runs are probed; None takes the last.
+
+    Raises:
+        UserError: As `compare.compare` says.
+        KeyboardInterrupt: Ctrl-C; what was done is kept.
+    """
+    names = list(dict.fromkeys(spec.condition.name for spec in specs))
+    if baseline is not None and baseline not in names:
+        raise unknown_name("baseline", baseline, names)
+    usable, omissions = _usable(specs, storage)
+    for sentence in omissions:
+        print(sentence, flush=True)
+    storage.folder.mkdir(parents=True, exist_ok=True)
+    tf.get_logger().setLevel("ERROR")  # each run has a model of its own, whose functions it would take for one
+    observations = []
+    for spec in usable:
+        with locked(storage.folder / spec.name):
+            try:
+                record = complete_comparison_run(spec, replace(storage, data_dir=spec.config.data_dir), batch)
+            finally:
+                keras.utils.clear_session()  # or each run would leave its model behind
+        observations.append(_observed(spec, storage, record, batch))
+        print(f"{spec.condition.name} seed {spec.seed}: {observations[-1].accuracy:.2f} %", flush=True)
+    return compared(observations, baseline or names[0], margin, omissions)
+
+
+def _usable(specs: Sequence[RunSpec], storage: Storage) -> tuple[list[RunSpec], list[str]]:
+    """Return the runs whose records and folders are theirs, and a sentence about each of the others."""
+    usable, sentences = [], []
+    for spec in specs:
+        try:
+            if read_record(storage.results, spec) is None:
+                existing_run(spec, storage.folder)
+            usable.append(spec)
+        except UserError as error:
+            sentences.append(f"{spec.condition.name} seed {spec.seed} is left out: {error}")
+    return usable, sentences
+
+
+def _observed(spec: RunSpec, storage: Storage, record: Record, batch: int | None) -> Observation:
+    """Return a recorded run as a comparison sees it."""
+    protocol, folder = spec.config.probe_protocol, storage.folder / spec.name
+    accuracy = record.accuracy(batch or record.steps, protocol)
+    if accuracy is None:  # a record is returned once it has that probe
+        raise RuntimeError(f"{folder} has no {protocol} probe of batch {batch or record.steps}.")
+    run = existing_run(spec, storage.folder)
+    metadata = (read_image_metadata(run) if run else None) or {}
+    left_out = ("seed", *WHERE)
+    settings = {name: value for name, value in spec.config.to_dict().items() if name not in left_out}
+    return Observation(
+        arm=spec.condition.name,
+        seed=spec.seed,
+        accuracy=accuracy,
+        source=str(record_path(storage.results, spec)),
+        data=(record.versions.get("dataset", spec.config.dataset), record.test_images, tuple(record.class_names)),
+        test_sha256=metadata.get("test_sha256"),
+        settings=settings | own_parts(record.versions),
+        versions=record.versions,
+        probe=f"{protocol} probe of {f'batch {batch}' if batch else 'the last step'}",
+    )
