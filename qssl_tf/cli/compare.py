@@ -77,7 +77,7 @@ def _check_together(arguments: argparse.Namespace) -> None:
     if arguments.runs and given:
         raise UserError(f"runs that are there have their own settings; leave out {', '.join(given)}, or the runs.")
     if not arguments.runs and not (arguments.arms or arguments.arm):
-        raise UserError("a comparison needs run folders, or --arms with --seeds; got neither.")
+        raise UserError("what is compared must be run folders, or --arms with --seeds; got neither.")
     if not arguments.runs and arguments.seeds is None:
         raise UserError("--seeds must say which seeds to train the arms with, such as 0-9; got none.")
     if "--seed" in given:

@@ -155,7 +155,7 @@ def compared(
         raise unknown_name("baseline", baseline, names)
     if len(names) < 2:
         raise UserError(
-            f"a comparison needs at least two arms; got {names[0] if names else 'none'}"
+            f"a comparison must have at least two arms; got {names[0] if names else 'none'}"
             f"{'; ' + ' '.join(omissions) if omissions else '.'}"
         )
     arms, left_out = comparable(observations)
@@ -163,10 +163,11 @@ def compared(
     sentences = [*(omissions or []), *left_out, *unpaired(arms, first)]
     pairs = {name: len(arms[first].keys() & by_seed.keys()) for name, by_seed in arms.items() if name != first}
     if max(pairs.values()) < MIN_PAIRS:
+        counts = ", ".join(f"{count} of {name}" for name, count in pairs.items())
         why = f": {' '.join(sentences)}" if sentences else "."
         raise UserError(
-            f"a comparison needs at least {MIN_PAIRS} seeds that an arm shares with {first}, since one pair has no "
-            f"spread; got {', '.join(f'{count} of {name}' for name, count in pairs.items())}{why}"
+            f"an arm must share at least {MIN_PAIRS} seeds with {first}, since one pair has no spread; "
+            f"got {counts}{why}"
         )
     data = observations[0].data
     filled = {name: by_seed for name, by_seed in arms.items() if by_seed}

@@ -43,7 +43,7 @@ def comparison_specs(arms: Mapping[str, Config], seeds: Sequence[int]) -> list[R
             f"spread; got {shown(numbers)}."
         )
     if len(arms) < 2:
-        raise UserError(f"a comparison needs at least two arms; got {', '.join(arms) or 'none'}.")
+        raise UserError(f"a comparison must have at least two arms; got {', '.join(arms) or 'none'}.")
     for name in arms:
         check_plain_name(name)
     conditions = [Condition(name, name, None, replace(config, seed=0), len(numbers)) for name, config in arms.items()]

@@ -112,13 +112,13 @@ def test_other_test_images_are_refused(runs, changes, sentence):
 
 
 def test_one_arm_or_one_seed_is_no_comparison(runs):
-    with pytest.raises(UserError, match=r"^a comparison needs at least two arms; got ring\.$"):
+    with pytest.raises(UserError, match=r"^a comparison must have at least two arms; got ring\.$"):
         compared(runs[:6], None, 1.5)
     with pytest.raises(UserError) as caught:
         compared([runs[0], runs[6], runs[7]], None, 1.5)
     assert str(caught.value) == (
-        "a comparison needs at least 2 seeds that an arm shares with ring, since one pair has no spread; got 1 of "
-        "identity: identity has seed 1 and ring has not: no pair."
+        "an arm must share at least 2 seeds with ring, since one pair has no spread; got 1 of identity: "
+        "identity has seed 1 and ring has not: no pair."
     )
     with pytest.raises(UserError, match=r"^`baseline` must be one of ring, identity; got 'rnig'\. Did you mean 'ring'"):
         compared(runs, "rnig", 1.5)

@@ -85,7 +85,7 @@ def test_runs_on_other_images_are_refused(folders, tmp_path):
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        ((), "a comparison needs run folders, or --arms with --seeds; got neither."),
+        ((), "what is compared must be run folders, or --arms with --seeds; got neither."),
         (("--arms", "ring,classical"), "--seeds must say which seeds to train the arms with, such as 0-9; got none."),
         (
             ("--arms", "ring,clasical", "--seeds", "0-2"),
@@ -95,7 +95,7 @@ def test_runs_on_other_images_are_refused(folders, tmp_path):
             ("--arms", "ring,classical", "--seeds", "3"),
             "--seeds must be at least 2 different numbers of at least 0, since one pair has no spread; got [3].",
         ),
-        (("--arms", "ring", "--seeds", "0-2"), "a comparison needs at least two arms; got ring."),
+        (("--arms", "ring", "--seeds", "0-2"), "a comparison must have at least two arms; got ring."),
         (
             ("--arms", "ring,classical", "--seeds", "0-2", "--margin", "0"),
             "--margin must be above 0 percentage points; got 0.0.",

@@ -26,6 +26,7 @@ SHORT = {
     "tuning/search.py": ("--trials 1 --steps 2 --batch-size 64 --probe-epochs 1", ("--resume",)),
     "qssl pretrain": ("--steps 2 --batch-size 32 --width 2", ("--resume",)),
     "qssl probe": ("--probe-epochs 2 --probe-passes 1", ()),
+    "qssl compare": ("--steps 2 --batch-size 64 --probe-epochs 1", ()),
     "qssl device": ("--images 20 --shots 100 --mitigation none", ("--status", "--resume", "--export", "--list")),
     "qssl_tf.ibmq_infer": ("--images 20 --shots 100 --mitigation none", ("--status", "--resume", "--export")),
 }
