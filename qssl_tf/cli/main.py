@@ -19,6 +19,7 @@ from qssl_tf.distributed.rendezvous import end_process  # noqa: E402
 COMMANDS = {
     "pretrain": "train encoder and head by contrastive learning, or go on with a run",
     "probe": "judge a run by a linear classifier on its frozen features",
+    "evaluate": "judge a run by probes with few labels, neighbours, fine-tuning and more, in one table",
     "report": "draw a run and gather what it found on one page",
     "device": "run a trained and probed head on a device, or on a snapshot of one",
     "predict": "name the classes of a folder of new images",

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterable
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -40,11 +41,14 @@ def features_of(model: SimCLR, batches: Iterable[tf.Tensor]) -> np.ndarray:
     Raises:
         UserError: As `angles_of` and `check_finite`.
     """
-    angles = angles_of(model, batches)
-    is_quantum = isinstance(model.head, QuantumHead)
-    features = model.head.predict(angles) if is_quantum else model.head(angles, training=False).numpy()
+    features = head_outputs(model.head, angles_of(model, batches))
     check_finite(features)
     return features
+
+
+def head_outputs(head: keras.layers.Layer, angles: np.ndarray) -> np.ndarray:
+    """Return what a head makes of the encoder's output, shape (n, features), in inference mode."""
+    return head.predict(angles) if isinstance(head, QuantumHead) else head(angles, training=False).numpy()
 
 
 def angles_of(model: SimCLR, batches: Iterable[tf.Tensor]) -> np.ndarray:

@@ -1,5 +1,7 @@
 """Classification by nearest neighbours in feature space: a first look at a representation, without any training."""
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from qssl_tf.data.images import ImageData
@@ -14,23 +16,70 @@ TRAIN_IMAGES, JUDGED_IMAGES = 100_000, 30_000
 
 
 def knn_labels(
-    train_features: np.ndarray, train_labels: np.ndarray, features: np.ndarray, neighbours: int = NEIGHBOURS
+    train_features: np.ndarray,
+    train_labels: np.ndarray,
+    features: np.ndarray,
+    neighbours: int = NEIGHBOURS,
+    temperature: float | None = None,
 ) -> np.ndarray:
-    """Return the majority label among the nearest training rows, by cosine distance, of each row; shape (m,).
+    """Return the label with most votes among the nearest training rows, by cosine, of each row; shape (m,).
 
     Args:
         train_features: Shape (n, d).
         train_labels: Shape (n,).
         features: Shape (m, d).
-        neighbours: How many rows vote, with equal weights; all n where there are fewer.
+        neighbours: How many rows vote; all n where there are fewer.
+        temperature: Votes weigh exp(cosine / temperature) (arXiv:1805.01978, Section 3.4); None weighs all alike.
     """
     from sklearn.neighbors import KNeighborsClassifier
     from sklearn.preprocessing import normalize
 
+    def votes(distances: np.ndarray) -> np.ndarray:
+        """Return exp((cosine - 1) / temperature), as |a - b|^2 = 2 - 2 cosine on unit vectors; none is too large."""
+        return np.exp(-(distances**2) / (2 * temperature))
+
     # On unit vectors Euclidean and cosine distance give the same order, and scikit-learn need not store all distances.
-    classifier = KNeighborsClassifier(min(neighbours, len(train_labels)), algorithm="brute", metric="euclidean")
+    classifier = KNeighborsClassifier(
+        min(neighbours, len(train_labels)),
+        weights="uniform" if temperature is None else votes,
+        algorithm="brute",
+        metric="euclidean",
+    )
     classifier.fit(normalize(train_features), train_labels)
     return classifier.predict(normalize(features))
+
+
+@dataclass(frozen=True)
+class Neighbourhood:
+    """Features of labelled training images, and of the images that they classify.
+
+    Attributes:
+        train_features: Shape (n, d).
+        train_labels: Shape (n,).
+        features: Shape (m, d).
+        labels: Shape (m,).
+        drawn: A clause that says how many images were drawn where there are too many; else empty.
+    """
+
+    train_features: np.ndarray
+    train_labels: np.ndarray
+    features: np.ndarray
+    labels: np.ndarray
+    drawn: str
+
+    def predicted(self, neighbours: int = NEIGHBOURS, temperature: float | None = None) -> np.ndarray:
+        """Return the label of each judged image, as `knn_labels` does."""
+        return knn_labels(self.train_features, self.train_labels, self.features, neighbours, temperature)
+
+
+def neighbourhood(model: SimCLR, data: ImageData, split: Split) -> Neighbourhood:
+    """Return the features by which the labelled training images classify those of `split`."""
+    labelled = data.train.labelled()
+    train, judged = _drawn(labelled, TRAIN_IMAGES), _drawn(split, JUDGED_IMAGES)
+    parts = ((train, labelled, "training images"), (judged, split, "judged"))
+    drawn = [f"{len(part)} of {len(whole)} {what}" for part, whole, what in parts if len(part) < len(whole)]
+    train_features, features = frozen_features(model, train.images), frozen_features(model, judged.images)
+    return Neighbourhood(train_features, train.labels, features, judged.labels, ", ".join(drawn))
 
 
 def knn_score(model: SimCLR, data: ImageData, split: Split) -> tuple[Score, int, str]:
@@ -39,14 +88,9 @@ def knn_score(model: SimCLR, data: ImageData, split: Split) -> tuple[Score, int,
     Returns:
         The score, the number of features, and a clause that says how many images were drawn where there are too many.
     """
-    labelled = data.train.labelled()
-    train, judged = _drawn(labelled, TRAIN_IMAGES), _drawn(split, JUDGED_IMAGES)
-    parts = ((train, labelled, "training images"), (judged, split, "judged"))
-    drawn = [f"{len(part)} of {len(whole)} {what}" for part, whole, what in parts if len(part) < len(whole)]
-    train_features, features = frozen_features(model, train.images), frozen_features(model, judged.images)
-    predicted = knn_labels(train_features, train.labels, features)
-    scored = score(confusion_matrix(judged.labels, predicted, len(data.class_names)))
-    return scored, features.shape[1], f" ({', '.join(drawn)})" if drawn else ""
+    found = neighbourhood(model, data, split)
+    scored = score(confusion_matrix(found.labels, found.predicted(), len(data.class_names)))
+    return scored, found.features.shape[1], f" ({found.drawn})" if found.drawn else ""
 
 
 def _drawn(split: Split, count: int) -> Split:

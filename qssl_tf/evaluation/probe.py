@@ -128,14 +128,8 @@ def probe_steps(
         UserError: No such split, no images were held out for validation, or none has a label.
         RuntimeError: Encoder or head changed while they should have been frozen.
     """
-    if config.probe_protocol not in PROTOCOLS:
-        raise unknown_name("probe_protocol", config.probe_protocol, PROTOCOLS)
-    check_split(split, config)
-    evaluated, train, start = SPLITS[split](data), data.train.labelled(), time.perf_counter()
-    if not data.class_names or not len(evaluated) or not len(train):
-        need = f"labelled {split} images" if len(train) else "labelled training images"
-        need = need if data.class_names else "labels"
-        raise UserError(f"a linear probe needs {need}, and {data.name} has none; train on images that have them.")
+    train, evaluated = labelled_splits(data, config, split)
+    start = time.perf_counter()
     fingerprints: list[set[str]] = [set() for _ in steps]
     load_if_new = functools.lru_cache(maxsize=1)(load)
 
@@ -150,17 +144,8 @@ def probe_steps(
         return np.stack(by_step)
 
     evaluated_features = features(image_batches(evaluated.images, BATCH))
-    fits = fit_linear(
-        _training_passes(features, train, config, len(steps)),
-        train.labels,
-        evaluated_features,
-        evaluated.labels,
-        classes=len(data.class_names),
-        epochs=config.probe_epochs,
-        batch_size=config.probe_batch_size,
-        learning_rate=config.probe_learning_rate,
-        seed=config.seed,
-    )
+    passes = training_passes(features, train, config, len(steps))
+    fits = fit_probes(passes, train.labels, evaluated_features, evaluated.labels, len(data.class_names), config)
     if any(len(hashes) > 1 for hashes in fingerprints):
         raise RuntimeError("encoder or head changed during the probe; they must stay frozen.")
     seconds = (time.perf_counter() - start) / len(steps)
@@ -217,10 +202,65 @@ def check_split(split: str, config: Config) -> None:
         )
 
 
-def _training_passes(
-    features: Callable[[Iterable], np.ndarray], train: Split, config: Config, steps: int
+def labelled_splits(data: ImageData, config: Config, split: str) -> tuple[Split, Split]:
+    """Return the labelled training images, and those that a probe is scored on.
+
+    Raises:
+        UserError: No such protocol or split, no images were held out for validation, or none has a label.
+    """
+    if config.probe_protocol not in PROTOCOLS:
+        raise unknown_name("probe_protocol", config.probe_protocol, PROTOCOLS)
+    check_split(split, config)
+    evaluated, train = SPLITS[split](data), data.train.labelled()
+    if not data.class_names or not len(evaluated) or not len(train):
+        need = f"labelled {split} images" if len(train) else "labelled training images"
+        need = need if data.class_names else "labels"
+        raise UserError(f"a linear probe needs {need}, and {data.name} has none; train on images that have them.")
+    return train, evaluated
+
+
+def fit_probes(
+    passes: Callable[[int], np.ndarray],
+    train_labels: np.ndarray,
+    features: np.ndarray,
+    labels: np.ndarray,
+    classes: int,
+    config: Config,
+) -> list[LinearFit]:
+    """Train the classifiers of k probes side by side, as the `probe_*` settings say.
+
+    Args:
+        passes: Function (epoch, from 0) -> features of the training images, shape (k, n, features).
+        train_labels: Shape (n,).
+        features: Of the evaluated images, shape (k, m, features).
+        labels: Shape (m,).
+        classes: Number of classes.
+        config: The run's settings.
+    """
+    return fit_linear(
+        passes,
+        train_labels,
+        features,
+        labels,
+        classes=classes,
+        epochs=config.probe_epochs,
+        batch_size=config.probe_batch_size,
+        learning_rate=config.probe_learning_rate,
+        seed=config.seed,
+    )
+
+
+def training_passes(
+    features: Callable[[Iterable], np.ndarray], train: Split, config: Config, steps: int = 1
 ) -> Callable[[int], np.ndarray]:
-    """Return epoch -> features of one pass, augmented or not; passes that later epochs reuse are cached."""
+    """Return epoch -> features of one pass, augmented or not; passes that later epochs reuse are cached.
+
+    Args:
+        features: From batches of images to features, shape (k, n, features).
+        train: The training images.
+        config: The run's settings; their protocol says how often images are augmented anew.
+        steps: How often `features` goes through the batches.
+    """
     passes = PROTOCOLS[config.probe_protocol](config)
     augment = augmentation(config, train.images.shape[1:], probing=True) if passes else None
     cache: dict[int, np.ndarray] = {}
