@@ -37,6 +37,7 @@ _HOMES = {
     "compare": "qssl_tf.studies.compare",
     "draw_circuit": "qssl_tf.device.draw",
     "draw_run": "qssl_tf.reports.figures",
+    "evaluate": "qssl_tf.api",
     "load_pretrained": "qssl_tf.evaluation.trained_run",
     "linear_probe": "qssl_tf.api",
     "load_run": "qssl_tf.evaluation.trained_run",

@@ -1,6 +1,6 @@
-"""The package in Python, as the commands do it: `pretrain`, `resume`, `linear_probe`, `run_on_device`."""
+"""The package in Python, as the commands do it: `pretrain`, `resume`, `linear_probe`, `evaluate`, `run_on_device`."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,8 @@ from qssl_tf.data.sources import load, prepare
 from qssl_tf.device.options import DeviceOptions
 from qssl_tf.errors import UserError
 from qssl_tf.evaluation.checkpoints import probe_run
+from qssl_tf.evaluation.evaluate import Evaluation, evaluate_run
+from qssl_tf.evaluation.evaluation_options import EvaluationOptions
 from qssl_tf.evaluation.probe import ProbeResult, check_split
 from qssl_tf.evaluation.run_summary import finish_run
 from qssl_tf.evaluation.trained_run import TrainedRun, as_run, images_of
@@ -98,13 +100,75 @@ def linear_probe(
     Raises:
         UserError: The images have no labels, a setting is none of the probe's, or the run cannot be read.
     """
-    _check_probe_settings(settings)
+    _check_probe_settings("linear_probe", settings, ("run", "data", "split"))
     opened = open_run(run.folder if isinstance(run, TrainedRun) else Path(run))
     config = Config.from_dict(opened.config.to_dict() | settings)
     check_split(split, config)
     step = run.step if isinstance(run, TrainedRun) else choose_step(opened, "last")[0]
     images = images_of(run, data) if isinstance(run, TrainedRun) else images_of_run(opened, data)
     return probe_run(opened, config, [step], split, images).newest
+
+
+@checks_arguments
+def evaluate(
+    run: TrainedRun | str | Path,
+    data: ImageData | None = None,
+    *,
+    judges: Sequence[str] | None = None,
+    split: str = "test",
+    fractions: Sequence[float] = (0.01, 0.1),
+    images_per_class: Sequence[int] = (1, 5, 10),
+    draws: int = 5,
+    finetune_epochs: int = 20,
+    finetune_learning_rate: float = 1e-3,
+    probe_dataset: ImageData | str | None = None,
+    probe_data_dir: str | Path | None = None,
+    cka_with: TrainedRun | str | Path | None = None,
+    seeds: Any = (),
+    **settings: Any,
+) -> Evaluation:
+    """Judge a trained run in several ways, in one table, as `qssl evaluate` does.
+
+    `evaluation.json` and `evaluation.csv` in the run's folder keep the newest word of each judge. The run itself, and
+    its probe, stay as they are.
+
+    Args:
+        run: A run, or its folder (then its last checkpoint). What comes of one that comes with the package goes to a
+            copy, `runs/NAME`.
+        data: The images, where they were given to `pretrain`; None takes the run's own.
+        judges: Their names: `linear`, `knn`, `few`, `fractions`, `alignment`, `rank`, `head`, `finetune`, `transfer`
+            and `cka`, or `all`. None takes the first six, leaving out those that cannot judge the run, and whoever an
+            option below is for.
+        split: `test`, or `validation` where something is to be chosen.
+        fractions: Parts of the labels that probes and fine-tuning get, above 0 and below 1.
+        images_per_class: Images of each class that probes get.
+        draws: Of few labels, and of weights of a head; at least 2.
+        finetune_epochs: Epochs of fine-tuning.
+        finetune_learning_rate: Adam's first learning rate in fine-tuning.
+        probe_dataset: Other images, or the name of their data set, for the judge `transfer`.
+        probe_data_dir: Folder of that data set.
+        cka_with: Another run, or its folder, for the judge `cka`.
+        seeds: Runs that differ from this one in their seed alone, or their folders, for the judge `head`.
+        **settings: Fields of Config whose names begin with `probe_`, in place of the run's.
+
+    Returns:
+        The evaluation: `readings[judge][name]` has `value` (percent for accuracies), `low` and `high` of its 95 %
+        interval, `balanced` and `majority`; `table()` is all of it as text.
+
+    Raises:
+        UserError: A judge that was named cannot judge this run, an option is out of range, or the run cannot be read.
+    """
+    options = EvaluationOptions(
+        fractions, images_per_class, draws, finetune_epochs, finetune_learning_rate, probe_dataset, probe_data_dir,
+        cka_with, seeds,
+    )  # fmt: skip
+    takes = [name for name in EvaluationOptions.__dataclass_fields__]
+    _check_probe_settings("evaluate", settings, ("run", "data", "judges", "split", *takes))
+    trained = as_run(run)
+    opened = open_run(own_folder(trained.folder))
+    config = Config.from_dict(opened.config.to_dict() | settings)
+    check_split(split, config)
+    return evaluate_run(opened, config, trained.step, judges, options, split, images_of(trained, data))
 
 
 @checks_arguments
@@ -179,15 +243,15 @@ def run_on_device(
     return execute(opened, ledger, device)
 
 
-def _check_probe_settings(names: Iterable[str]) -> None:
-    """Refuse settings that are not the probe's."""
+def _check_probe_settings(function: str, names: Iterable[str], takes: Iterable[str]) -> None:
+    """Refuse settings that are not the probe's, for a function that takes other arguments besides."""
     known = [item.name for item in fields(Config)]
     probes = [name for name in known if name.startswith("probe_")]
     for name in names:
         if name in known and name not in probes:
             raise UserError(f"`{name}` is the run's and stands; a probe takes settings that begin with probe_.")
         if name not in probes:
-            raise unknown_argument("linear_probe", name, ["run", "data", "split", *probes])
+            raise unknown_argument(function, name, [*takes, *probes])
 
 
 def _train(session: Session, previous_state: bool = False) -> TrainedRun:

@@ -77,7 +77,6 @@ def main() -> None:
     run = open_run(own_folder(named_run(arguments).folder, arguments.runs_dir))
     config = Config.from_dict(run.config.to_dict() | given_settings(arguments))
     (step,) = choose_step(run, arguments.checkpoint)
-    print(f"{run.folder}: step {step}, {arguments.split} images, {config.probe_protocol} probes", flush=True)
     found = evaluate_run(
         run, config, step, arguments.judges, options, arguments.split, report=lambda line: print(line, flush=True)
     )

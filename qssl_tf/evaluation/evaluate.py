@@ -8,7 +8,7 @@ from pathlib import Path
 from qssl_tf.config import Config
 from qssl_tf.data.images import ImageData
 from qssl_tf.errors import UserError
-from qssl_tf.evaluation.evaluation_files import HEADS, NAME, aligned, read_evaluation, rows, write_evaluation
+from qssl_tf.evaluation.evaluation_files import HEADS, aligned, read_evaluation, rows, write_evaluation
 from qssl_tf.evaluation.evaluation_options import EvaluationOptions
 from qssl_tf.evaluation.evaluators import EVALUATORS, chosen
 from qssl_tf.evaluation.features import fingerprint
@@ -60,7 +60,8 @@ def evaluate_run(
     """Ask judges about a run, and keep what they say as `evaluation.json` and `evaluation.csv` in its folder.
 
     The files keep the newest word of each judge; they are written after each, so that a stopped evaluation keeps what
-    was done. The run itself, and the probe in its folder, stay as they are.
+    was done. Names of files tell another split or earlier weights. The run itself, and the probe in its folder, stay as
+    they are.
 
     Args:
         run: The run.
@@ -77,13 +78,14 @@ def evaluate_run(
             another process is evaluating it.
     """
     options = options or EvaluationOptions()
-    names, path = chosen(judges, options), run.folder / NAME
+    names, suffix = chosen(judges, options), _suffix(run, step, split)
     check_split(split, config)
-    figure = run.figure("head")
+    path, figure = run.folder / f"evaluation{suffix}.json", run.figure(f"head{suffix}")
     refuse_listed(run.folder, [path, path.with_suffix(".csv"), figure, figure.with_suffix(".svg")], "evaluation")
     with locked(path):
         kept = read_evaluation(path)
         data = data or images_of_run(run, data_dir=config.data_dir)
+        report(f"{run.folder}: step {step}, {split} images, {config.probe_protocol} probes")
         if note := unfinished(run, step):
             report(f"note: {note}")
         subject = Subject(run, config, step, opened_model(run, config, data, step), data, split, options)
@@ -97,6 +99,12 @@ def evaluate_run(
     return found
 
 
+def _suffix(run: Run, step: int, split: str) -> str:
+    """Return what stands in the names of files of another split than `test`, or of weights before the last."""
+    of_split = "" if split == "test" else f"-{split}"
+    return of_split if step == run.checkpoint_steps()[-1] else f"{of_split}-step-{step:06d}"
+
+
 def _asked(
     subject: Subject, names: Sequence[str], lenient: bool, kept: dict, path: Path, report: Callable[[str], None]
 ) -> Evaluation:
@@ -105,7 +113,7 @@ def _asked(
     begun: dict[str, Readings] = {}
 
     def refused(name: str, error: UserError) -> None:
-        if not lenient:
+        if not (lenient and EVALUATORS[name].quick):
             raise error
         found.left_out[name] = str(error)
 

@@ -12,7 +12,6 @@ from qssl_tf.files.schema import Count, Measured, Percent, Schema, Seconds, Word
 from qssl_tf.files.spreadsheet import cell, csv_text
 from qssl_tf.files.write import write_json, write_text
 
-NAME = "evaluation.json"
 HEADS = ("judge", "name", "value", "95 % interval", "balanced", "largest class", "of")
 COLUMNS = (
     "judge", "step", "split", "name", "value", "unit", "low", "high", "over", "balanced", "majority", "note",

@@ -26,8 +26,8 @@ class EvaluationOptions:
         finetune_learning_rate: Adam's first learning rate in fine-tuning.
         probe_dataset: Data set that a transfer is judged on, by name or as ImageData.
         probe_data_dir: Folder of its images, or of prepared TFDS data; None takes the run's.
-        cka_with: Folder of the run that features are compared with.
-        seeds: Folders of runs that differ in their seed alone, for the judge of the head.
+        cka_with: The run that features are compared with, or its folder.
+        seeds: Runs that differ from the judged one in their seed alone, or their folders, for the judge of the head.
 
     Raises:
         UserError: A value of the wrong type or out of range.
@@ -40,8 +40,8 @@ class EvaluationOptions:
     finetune_learning_rate: float = 1e-3
     probe_dataset: Any = None
     probe_data_dir: str | Path | None = None
-    cka_with: str | Path | None = None
-    seeds: Sequence[str | Path] = ()
+    cka_with: Any = None
+    seeds: Sequence[Any] = ()
 
     def __post_init__(self):
         """Refuse what no evaluation can do."""
@@ -62,6 +62,8 @@ class EvaluationOptions:
         rate = self.finetune_learning_rate
         if not _is_number(rate) or not rate > 0:
             raise UserError(f"`finetune_learning_rate` must be a number above 0; got {shown(rate)}.")
+        if isinstance(self.seeds, str) or not isinstance(self.seeds, Sequence):
+            raise UserError(f"`seeds` must be a list of runs or of their folders; got {shown(self.seeds)}.")
         if self.probe_data_dir is not None and self.probe_dataset is None:
             raise UserError("`probe_data_dir` must come with `probe_dataset`, whose images lie there; name it.")
 

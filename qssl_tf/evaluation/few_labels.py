@@ -11,6 +11,9 @@ from qssl_tf.evaluation.readings import Readings, judged_labels, mean_accuracy
 from qssl_tf.evaluation.subject import Subject
 
 STREAM = 11  # of random numbers, mixed into the seed: the draws
+# Rows to which few images are repeated at most, that an epoch has as many steps as with all labels: an epoch of one
+# step would leave the probe untrained, as 100 epochs of Adam are then 100 steps.
+EPOCH_ROWS = 10_000
 
 
 def few(subject: Subject) -> Readings:
@@ -111,6 +114,9 @@ def _probed(subject: Subject, sizes: dict[str, np.ndarray]) -> Readings:
 def probed_draws(subject: Subject, counts: np.ndarray) -> tuple[Iterator[np.ndarray], np.ndarray]:
     """Train a linear probe on each draw of so many images of each class.
 
+    Epochs, learning rate and views are the probe's. An epoch takes each image several times, that it has as many steps
+    as with all labels.
+
     Returns:
         Predicted labels of the images that judge, by draw, and the true ones, both shape (m,).
     """
@@ -122,11 +128,13 @@ def probed_draws(subject: Subject, counts: np.ndarray) -> tuple[Iterator[np.ndar
     passes = training_passes(
         lambda batches: features_of(subject.model, batches)[np.newaxis], train.take(used), subject.config
     )
+    times = max(1, min(len(train), EPOCH_ROWS) // rows.shape[1])
+    places = np.tile(places, times)
     features = subject.judging_features
     repeated = np.broadcast_to(features, (draws, *features.shape))
     fits = fit_probes(
         lambda epoch: passes(epoch)[0][places],
-        train.labels[rows[0]],
+        np.tile(train.labels[rows[0]], times),
         repeated,
         judged.labels,
         subject.classes,

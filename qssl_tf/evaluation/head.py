@@ -176,16 +176,19 @@ def _of_seeds(subjects: Sequence[Subject]) -> Readings:
         steps.append(100 / len(labels) / one.options.draws)
         for name, found in probed_parts(one).items():
             by_draw = [judged_labels(labels, predicted, one.classes) for predicted in found.predicted]
-            means = (float(np.mean([getattr(each, part) for each in by_draw])) for part in Score.__annotations__)
+            means = (
+                float(np.mean([getattr(each, part) for each in by_draw]))
+                for part in ("accuracy", "balanced", "majority")
+            )
             scores.setdefault(name, {})[one.config.seed] = Score(*means)
     for name, by_seed in scores.items():
         yield name, mean_accuracy(list(by_seed.values()), "seeds", f"{len(by_seed)} seeds")
     accuracies = {name: {seed: one.accuracy for seed, one in by_seed.items()} for name, by_seed in scores.items()}
     for name in list(accuracies)[1:]:
-        found = paired_difference(accuracies[HEAD], accuracies[name], min(steps))
-        p = "" if found.p_t is None else f", paired t test p {found.p_t:.2g}"
-        note = f"{found.n} pairs{p}"
-        yield f"{HEAD} minus {name}", Reading(found.difference, POINTS, found.low, found.high, "seeds", note=note)
+        paired = paired_difference(accuracies[HEAD], accuracies[name], min(steps))
+        p = "" if paired.p_t is None else f", paired t test p {paired.p_t:.2g}"
+        note = f"{paired.n} pairs{p}"
+        yield f"{HEAD} minus {name}", Reading(paired.difference, POINTS, paired.low, paired.high, "seeds", note=note)
 
 
 def _others(subject: Subject) -> list[Subject]:

@@ -1,6 +1,7 @@
 """Classification by nearest neighbours in feature space: a first look at a representation, without any training."""
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -34,19 +35,20 @@ def knn_labels(
     from sklearn.neighbors import KNeighborsClassifier
     from sklearn.preprocessing import normalize
 
-    def votes(distances: np.ndarray) -> np.ndarray:
-        """Return exp((cosine - 1) / temperature), as |a - b|^2 = 2 - 2 cosine on unit vectors; none is too large."""
-        return np.exp(-(distances**2) / (2 * temperature))
-
     # On unit vectors Euclidean and cosine distance give the same order, and scikit-learn need not store all distances.
     classifier = KNeighborsClassifier(
         min(neighbours, len(train_labels)),
-        weights="uniform" if temperature is None else votes,
+        weights="uniform" if temperature is None else partial(_votes, temperature=temperature),
         algorithm="brute",
         metric="euclidean",
     )
     classifier.fit(normalize(train_features), train_labels)
     return classifier.predict(normalize(features))
+
+
+def _votes(distances: np.ndarray, temperature: float) -> np.ndarray:
+    """Return exp((cosine - 1) / temperature), as |a - b|^2 = 2 - 2 cosine on unit vectors; none is too large."""
+    return np.exp(-(distances**2) / (2 * temperature))
 
 
 @dataclass(frozen=True)

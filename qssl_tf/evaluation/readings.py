@@ -65,7 +65,7 @@ def accuracy(labels: np.ndarray, predicted: np.ndarray, classes: int, note: str 
 
 
 def mean_accuracy(scores: Sequence[Score], over: str, note: str = "") -> Reading:
-    """Return the mean of accuracies with Student's interval over draws or seeds.
+    """Return the mean of accuracies with Student's interval over draws or seeds, cut off at 0 and 100 %.
 
     Args:
         scores: Of each draw or seed, of the same images.
@@ -73,7 +73,7 @@ def mean_accuracy(scores: Sequence[Score], over: str, note: str = "") -> Reading
         note: What else is to be known.
     """
     accuracies = summary([one.accuracy for one in scores])
-    low, high = accuracies.interval or (None, None)
+    low, high = np.clip(accuracies.interval, 0.0, 100.0).tolist() if accuracies.interval else (None, None)
     balanced = float(np.mean([one.balanced for one in scores]))
     majority = float(np.mean([one.majority for one in scores]))
     return Reading(accuracies.mean, PERCENT, low, high, over, balanced, majority, note)

@@ -8,6 +8,7 @@ from typing import Any
 from qssl_tf.arguments import checks_arguments
 from qssl_tf.data.images import ImageData
 from qssl_tf.device.results import read_result
+from qssl_tf.evaluation.evaluation_files import HEADS, read_evaluation, readings_of, rows
 from qssl_tf.evaluation.probe_files import read_probe
 from qssl_tf.evaluation.trained_run import TrainedRun, as_run
 from qssl_tf.files.checksums import refuse_listed
@@ -25,6 +26,7 @@ DEVICE_FIELDS = (
     "backend", "images", "shots", "mitigation", "two_qubit_gates", "accuracy", "accuracy_exact", "balanced_accuracy",
     "majority_share", "rms_error",
 )  # fmt: skip
+HEAD_CAPTION = "what the head adds: the same probe on what stands in for it, and the paired differences"
 PERCENT_PREFIXES = ("accuracy", "balanced_accuracy", "majority_share")  # fields with these prefixes are in percent
 
 
@@ -72,11 +74,13 @@ def write_page(run: TrainedRun, sources: Mapping[str, Path | str]) -> Path:
         "accuracy of the checkpoints": figures_folder / "accuracy.png",
     }
     results = [path for path in sorted(folder.glob("ibmq/*/result.json")) if not path.parent.is_symlink()]
+    evaluation = read_evaluation(folder / "evaluation.json")
     devices = [read_result(result) | {"run": result.parent.name} for result in results]
     sections = {
         "Images": table(_rows(facts, [name for name in facts if not name.endswith("_sha256")])),
         "Training": figures(training_figures),
         "Linear probe": table(_rows(probe, PROBE_FIELDS)) + figures(probe_figures) if probe else text("not probed yet"),
+        "Evaluation": _evaluation_table(evaluation) + figures({HEAD_CAPTION: figures_folder / "head.png"}),
         "Representation": figures(sources),
         "Devices": _device_table(devices),
         "Settings": settings_table(run.config),
@@ -85,6 +89,13 @@ def write_page(run: TrainedRun, sources: Mapping[str, Path | str]) -> Path:
     progress = unfinished(opened, run.step) or f"step {run.step}"
     write_text(path, page(f"{folder.name}: {progress}", sections))
     return path
+
+
+def _evaluation_table(judges: Mapping[str, Any]) -> str:
+    """Return what each judge said of the run, and of which step."""
+    said = {name: readings_of(entry) for name, entry in judges.items()}
+    cells = [[*row, judges[row[0]]["step"]] for row in rows(said)]
+    return table(cells, (*HEADS, "step"))
 
 
 def _device_table(devices: Iterable[dict[str, Any]]) -> str:
