@@ -5,6 +5,7 @@ from pathlib import Path
 from qssl_tf.cli.flags import Parser, add_config_flags, given_settings
 from qssl_tf.cli.runs import add_run_flags, named_run
 from qssl_tf.config import Config
+from qssl_tf.errors import UserError
 from qssl_tf.evaluation.evaluation_options import EvaluationOptions
 from qssl_tf.evaluation.evaluators import ALL, EVALUATORS, left_out
 
@@ -74,6 +75,8 @@ def main() -> None:
     from qssl_tf.evaluation.evaluate import evaluate_run
     from qssl_tf.training.runs import choose_step, open_run, own_folder
 
+    if arguments.checkpoint == "all":
+        raise UserError("--checkpoint must be last or a step, for one set of weights; got 'all'.")
     run = open_run(own_folder(named_run(arguments).folder, arguments.runs_dir))
     config = Config.from_dict(run.config.to_dict() | given_settings(arguments))
     (step,) = choose_step(run, arguments.checkpoint)

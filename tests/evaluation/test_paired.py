@@ -41,4 +41,4 @@ def test_mcnemar_is_the_binomial_sum():
     first, second = int(np.sum(right & ~other)), int(np.sum(~right & other))
     fewer, both = min(first, second), first + second
     judge = min(1.0, 2 * sum(math.comb(both, k) for k in range(fewer + 1)) / 2**both)
-    assert 0 < fewer and mcnemar(right, other) == pytest.approx(judge)
+    assert fewer > 0 and mcnemar(right, other) == pytest.approx(judge)
