@@ -18,6 +18,7 @@ from qssl_tf.config import Config
 from qssl_tf.device.ledger import Ledger, checksum
 from qssl_tf.distributed.cluster import from_tf_config
 from qssl_tf.errors import UserError
+from qssl_tf.evaluation.evaluation_files import read_evaluation
 from qssl_tf.evaluation.probe_files import read_probe
 from qssl_tf.files.read import read_arrays
 from qssl_tf.search.plan import read_plan, write_plan
@@ -32,6 +33,10 @@ TOKENS = [
     b'{"a": ' * 200, b"0.1", b'""', b"[]", b"{}", b"-0", b"1e-400", b"inf", b"\\", b":", b"[[[[]]]]",
 ]  # fmt: skip
 
+EVALUATION = {"judges": {"knn": {"step": 5, "split": "test", "protocol": "cached", "seconds": 1.5, "readings": [
+    {"name": "20 neighbours", "value": 75.0, "unit": "%", "low": 47.0, "high": 91.0, "over": "images",
+     "balanced": 75.0, "majority": 58.0, "note": ""},
+]}}}  # fmt: skip
 PROBE = {
     "split": "test", "protocol": "cached", "step": 25, "features": 8, "n_train": 1437, "n_test": 66,
     "accuracy_last": 88.3, "accuracy_best_epoch": 89.1, "per_class_accuracy": {"0": 90.0, "1": 80.5},
@@ -70,6 +75,7 @@ def written(read, name):
 KINDS = {
     "config": (written(lambda folder, path: Config.from_json(path), "config.json"), json.dumps(Config().to_dict())),
     "probe": (written(lambda folder, path: read_probe(path), "probe.json"), json.dumps(PROBE)),
+    "evaluation": (written(lambda folder, path: read_evaluation(path), "evaluation.json"), json.dumps(EVALUATION)),
     "ledger": (written(lambda folder, path: Ledger.open(folder), "record.json"), json.dumps(RECORD)),
     "history": (written(lambda folder, path: read_history(path), "history.csv"), HISTORY),
     "search": (written(lambda folder, path: read_plan(folder), "search.json"), None),

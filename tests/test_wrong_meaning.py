@@ -24,6 +24,7 @@ from qssl_tf.device.results import judged, outcome, read_result
 from qssl_tf.device.run import check_fits
 from qssl_tf.errors import UserError
 from qssl_tf.evaluation.classifier import LinearFit
+from qssl_tf.evaluation.evaluation_files import read_evaluation, write_evaluation
 from qssl_tf.evaluation.probe_files import read_classifier, read_probe, save_classifier
 from qssl_tf.evaluation.scores import score
 from qssl_tf.models.sizes import configured_weights
@@ -56,6 +57,10 @@ PROBE = {
     "confusion": [[5, 2], [1, 4]], "class_names": ["cat", "dog"], "frozen_sha256": "cd" * 32, "seconds": 1.5,
     "checkpoints": [{"step": 5, "accuracy_last": 75.0, "accuracy_best_epoch": 80.0, "seconds": 1.5}],
 }  # fmt: skip
+READING = {"name": "accuracy", "value": 75.0, "unit": "%", "low": 47.0, "high": 91.0, "over": "images"}
+READING |= {"balanced": 75.0, "majority": 58.0, "note": "12 test images"}
+JUDGED = {"step": 5, "split": "test", "protocol": "cached", "seconds": 1.5, "readings": [READING]}
+EVALUATION = {"judges": {"linear": JUDGED, "rank": JUDGED | {"readings": []}}}
 SETTINGS = {
     "backend": "aer", "shots": 10, "mitigation": "affine", "seed": 3, "step": 5, "two_qubit_gates": 0, "depth": 1,
     "layout": [0, 1], "initial_layout": [0, 1], "estimated_success": 0.5, "contrast": [1.0, 0.9], "calibration": 3,
@@ -81,6 +86,7 @@ def place(tmp_path_factory, made_up_record):
     fit = LinearFit(np.ones((2, 2), np.float32), np.zeros(2, np.float32), [])
     run.probe.write_text(json.dumps(PROBE | {"classifier_sha256": fit.fingerprint()}))
     save_classifier(run.probe.with_suffix(".npz"), fit, 5)
+    (run.folder / "evaluation.json").write_text(json.dumps(EVALUATION))
     circuit = QuantumCircuit(2)
     for qubit in (0, 1):
         circuit.rx(Parameter(f"x_00{qubit}"), qubit)
@@ -169,6 +175,13 @@ def used_probe(folder):
     return read_probe(run.probe)
 
 
+def used_evaluation(folder):
+    run = page(folder)
+    found = read_evaluation(run.folder / "evaluation.json")
+    write_evaluation(folder / "again.json", found)
+    return {"judges": found}
+
+
 def used_ledger(folder):
     run = open_run(folder / "run")
     show_status(run.folder / "ibmq")
@@ -239,6 +252,7 @@ KINDS = {
     "data": ("run/data.json", used_facts),
     "versions": ("run/versions.json", used_versions),
     "probe": ("run/probe.json", used_probe),
+    "evaluation": ("run/evaluation.json", used_evaluation),
     "device run": ("run/ibmq/one/record.json", used_ledger),
     "device result": ("run/ibmq/one/result.json", used_result),
     "search": ("search/search.json", used_plan),

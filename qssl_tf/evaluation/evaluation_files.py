@@ -4,11 +4,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from pydantic import model_validator
+
 from qssl_tf.errors import UserError, reason
 from qssl_tf.evaluation.evaluators import EVALUATORS
 from qssl_tf.evaluation.readings import PERCENT, Reading
 from qssl_tf.files.read import read_json
-from qssl_tf.files.schema import Count, Measured, Percent, Schema, Seconds, Word, check
+from qssl_tf.files.schema import ROUNDING, Count, Measured, Percent, Schema, Seconds, Word, check
 from qssl_tf.files.spreadsheet import cell, csv_text
 from qssl_tf.files.write import write_json, write_text
 
@@ -30,6 +32,17 @@ class ReadingEntry(Schema):
     balanced: Percent | None
     majority: Percent | None
     note: Word
+
+    @model_validator(mode="after")
+    def _check_consistency(self) -> "ReadingEntry":
+        if (self.low is None) != (self.high is None):
+            raise ValueError(f"its interval of {self.name} must have two ends, or none")
+        ends = [end for end in (self.low, self.high) if end is not None]
+        if ends != sorted(ends):
+            raise ValueError(f"its interval of {self.name} must go from low to high")
+        if self.unit == PERCENT and not all(-ROUNDING <= value <= 100 + ROUNDING for value in (self.value, *ends)):
+            raise ValueError(f"its {self.name} must be from 0 to 100 %")
+        return self
 
 
 class JudgeEntry(Schema):

@@ -25,6 +25,7 @@ SHORT = {
     "ansatz=ring,brick": ("--trials 2 --steps 2 --batch-size 64 --probe-epochs 1", ()),
     "tuning/search.py": ("--trials 1 --steps 2 --batch-size 64 --probe-epochs 1", ("--resume",)),
     "qssl pretrain": ("--steps 2 --batch-size 32 --width 2", ("--resume",)),
+    "qssl evaluate": ("--probe-epochs 2 --probe-passes 1 --draws 2", ()),
     "qssl probe": ("--probe-epochs 2 --probe-passes 1", ()),
     "qssl compare": ("--steps 2 --batch-size 64 --probe-epochs 1", ()),
     "qssl device": ("--images 20 --shots 100 --mitigation none", ("--status", "--resume", "--export", "--list")),

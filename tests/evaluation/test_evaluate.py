@@ -4,6 +4,7 @@ import csv
 import dataclasses
 import json
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -219,6 +220,14 @@ def test_a_damaged_file_is_one_line(run, tmp_path):
 def test_the_table_of_judges_names_functions():
     assert all(callable(judge.load()) and judge.about for judge in EVALUATORS.values())
     assert [name for name, judge in EVALUATORS.items() if judge.quick] == QUICK
+
+
+def test_the_page_has_the_same_table():
+    page = (Path(__file__).resolve().parents[2] / "docs" / "how-to" / "evaluate.md").read_text(encoding="utf-8")
+    asked = {name: "yes" if one.quick else f"with `--{one.needs.replace('_', '-')}`" if one.needs else "no"
+             for name, one in EVALUATORS.items()}  # fmt: skip
+    rows = [f"| `{name}` | {asked[name]} | {judge.about} |" for name, judge in EVALUATORS.items()]
+    assert "\n".join(rows) in page
 
 
 def test_who_is_asked():
