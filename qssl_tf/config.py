@@ -237,6 +237,10 @@ class Config:
         """Return plain values that `from_dict` turns back into an equal config."""
         return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
 
+    def places(self) -> dict[str, Any]:
+        """Return where the images of the run lie: the settings of WHERE."""
+        return {name: getattr(self, name) for name in WHERE}
+
     def differences(self, other: "Config") -> list[str]:
         """Name each setting in which `other` differs, with both values."""
         mine, theirs = self.to_dict(), other.to_dict()

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from qssl_tf.cli.flags import Parser, add_config_flags, given_settings
 from qssl_tf.cli.runs import add_run_flags, named_run
-from qssl_tf.config import Config
+from qssl_tf.config import WHERE, Config
 from qssl_tf.errors import UserError
 from qssl_tf.evaluation.evaluation_options import EvaluationOptions
 from qssl_tf.evaluation.evaluators import ALL, EVALUATORS, left_out
@@ -34,7 +34,7 @@ def parser() -> Parser:
     flags.add_argument(
         "--seeds", nargs="+", type=Path, default=[], metavar="RUN", help="runs of other seeds, for the judge head"
     )
-    add_config_flags(flags, only=("data_dir", "probe_"))
+    add_config_flags(flags, only=(*WHERE, "probe_"))
     return flags
 
 

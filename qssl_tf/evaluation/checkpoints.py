@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from qssl_tf.config import WHERE, Config
+from qssl_tf.config import Config
 from qssl_tf.data.images import ImageData
 from qssl_tf.evaluation.probe import FittedProbe, ProbeResult, check_split, probe_steps
 from qssl_tf.evaluation.probe_files import save_classifier
@@ -55,7 +55,7 @@ def probe_checkpoints(
     """
     check_open_to_probes(run)
     check_simulator(run)
-    data = data or images_of_run(run, places={name: getattr(settings, name) for name in WHERE})
+    data = data or images_of_run(run, places=settings.places())
     model = build_for_use(settings, data, run.checkpoint(steps[-1]))
     results = probe_steps(model, lambda step: load_weights(run, model, step), data, settings, steps, split)
     for result, _ in results:

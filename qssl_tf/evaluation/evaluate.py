@@ -84,7 +84,7 @@ def evaluate_run(
     refuse_listed(run.folder, [path, path.with_suffix(".csv"), figure, figure.with_suffix(".svg")], "evaluation")
     with locked(path):
         kept = read_evaluation(path)
-        data = data or images_of_run(run, data_dir=config.data_dir)
+        data = data or images_of_run(run, places=config.places())
         report(f"{run.folder}: step {step}, {split} images, {config.probe_protocol} probes")
         if note := unfinished(run, step):
             report(f"note: {note}")

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from qssl_tf.commands import argument
-from qssl_tf.config import WHERE, Config
+from qssl_tf.config import Config
 from qssl_tf.data.pipeline import image_batches
 from qssl_tf.errors import UserError
 from qssl_tf.evaluation.features import BATCH, angles_of, check_finite, head_outputs
@@ -210,7 +210,7 @@ def _check_same(subject: Subject, other: TrainedRun, taken: set[int]) -> None:
     Raises:
         UserError: It names what differs.
     """
-    free = {"seed": subject.run.config.seed} | {name: getattr(subject.run.config, name) for name in WHERE}
+    free = {"seed": subject.run.config.seed} | subject.run.config.places()
     kept = {
         name: getattr(subject.run.config, name) for name in Config.__dataclass_fields__ if name.startswith("probe_")
     }

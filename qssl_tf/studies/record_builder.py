@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from qssl_tf.config import WHERE, Config
+from qssl_tf.config import Config
 from qssl_tf.data.images import ImageData
 from qssl_tf.environment import usable_cores
 from qssl_tf.evaluation.probe import FittedProbe
@@ -37,7 +37,7 @@ def build_record(
     return Record(
         condition=spec.condition.name,
         seed=spec.seed,
-        config=run.config.to_dict() | {name: getattr(Config(), name) for name in WHERE},
+        config=run.config.to_dict() | Config().places(),
         versions=_versions(run),
         train_images=len(data.train),
         test_images=len(data.test),

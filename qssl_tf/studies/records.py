@@ -7,7 +7,7 @@ from typing import Annotated, Any, get_type_hints
 
 from pydantic import ConfigDict, Field, create_model, model_validator
 
-from qssl_tf.config import WHERE, Config
+from qssl_tf.config import Config
 from qssl_tf.errors import UserError, reason
 from qssl_tf.files.schema import (
     Confusion,
@@ -170,7 +170,7 @@ def refuse_other_settings(path: Path, config: Config, spec: RunSpec) -> None:
     Raises:
         UserError: They differ; the message lists each difference.
     """
-    expected = Config.from_dict(spec.config.to_dict() | {name: getattr(config, name) for name in WHERE})
+    expected = Config.from_dict(spec.config.to_dict() | config.places())
     differences = expected.differences(config)
     if differences:
         raise UserError(
