@@ -9,6 +9,8 @@ from qssl_tf.config import checked
 from qssl_tf.errors import UserError
 from qssl_tf.objectives.rows import check_views, normalised
 
+ROWS_AT_ONCE = 2048  # of cosines with all others, where only the nearest is wanted
+
 
 def contrastive_logits(z_a: tf.Tensor, z_b: tf.Tensor, temperature: float) -> tf.Tensor:
     """Return the cosine similarities of all 2n embeddings, divided by the temperature, with the diagonal masked.
@@ -173,5 +175,29 @@ class SupervisedContrastive(NTXent):
 
 def contrastive_accuracy(z_a: tf.Tensor, z_b: tf.Tensor) -> tf.Tensor:
     """Return, for each of the 2n views, whether the nearest other view is its positive; float32, shape (2n,)."""
-    nearest = tf.argmax(contrastive_logits(z_a, z_b, 1.0), axis=1, output_type=tf.int32)
-    return tf.cast(tf.equal(nearest, positives(tf.shape(z_a)[0])), tf.float32)
+    z = normalised(tf.concat([z_a, z_b], axis=0))  # (2n, d)
+    n, count = tf.shape(z_a)[0], z.shape[0]
+    if count is None or count <= ROWS_AT_ONCE:
+        nearest = _nearest_others(z, z, tf.range(2 * n))
+    else:  # beside the loss, whose own (2n, 2n) cosines are most of what a large batch takes behind the encoder
+        padding = -count % ROWS_AT_ONCE
+        blocks = tf.reshape(tf.pad(z, [[0, padding], [0, 0]]), (-1, ROWS_AT_ONCE, z.shape[1]))
+        rows = tf.reshape(tf.range(count + padding), (-1, ROWS_AT_ONCE))
+        found = tf.map_fn(
+            lambda part: _nearest_others(z, *part), (blocks, rows), fn_output_signature=tf.int32, parallel_iterations=1
+        )
+        nearest = tf.reshape(found, [-1])[:count]
+    return tf.cast(tf.equal(nearest, positives(n)), tf.float32)
+
+
+def _nearest_others(z: tf.Tensor, queries: tf.Tensor, rows: tf.Tensor) -> tf.Tensor:
+    """Return the row of `z` with the largest cosine to each query other than itself, int32.
+
+    Args:
+        z: Normalised, shape (2n, d).
+        queries: Some of its rows.
+        rows: Which.
+    """
+    cosines = tf.matmul(queries, z, transpose_b=True)
+    itself = tf.equal(rows[:, tf.newaxis], tf.range(tf.shape(z)[0]))
+    return tf.argmax(tf.where(itself, cosines.dtype.min, cosines), axis=1, output_type=tf.int32)

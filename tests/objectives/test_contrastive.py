@@ -132,6 +132,24 @@ def test_contrastive_accuracy_counts_nearest_positives():
     assert np.mean(contrastive_accuracy(a, shuffled)) == 0.5
 
 
+@pytest.mark.parametrize("n", [300, 1500])
+def test_contrastive_accuracy_of_many_rows_is_that_of_all_cosines_at_once(n):
+    """NumPy is the judge, in float64; 2n rows are taken at once, or in blocks of which the last is not full."""
+    rng = np.random.default_rng(n)
+    a = rng.normal(size=(n, 5)).astype(np.float32)
+    b = a + rng.normal(scale=0.2, size=a.shape).astype(np.float32)
+    z = np.concatenate([a, b]).astype(float)
+    z /= np.linalg.norm(z, axis=1, keepdims=True)
+    cosines = z @ z.T
+    np.fill_diagonal(cosines, -2)
+    expected = cosines.argmax(1) == np.roll(np.arange(2 * n), n)
+    found = tf.function(contrastive_accuracy)(a, b).numpy()
+    first, second = np.sort(cosines, 1)[:, [-1, -2]].T
+    sure = first - second > 1e-6  # nearer ones are told apart by float64 alone
+    assert sure.mean() > 0.99 and 0.1 < expected.mean() < 0.9
+    np.testing.assert_array_equal(found[sure], expected[sure])
+
+
 def test_it_reloads():
     loss = NTXent(0.3)
     again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(loss))
