@@ -38,14 +38,17 @@ def make(folder: Path, source: Source, elsewhere: str = "`folder`") -> Store:
         OSError: The disk is full, or must not be written to.
     """
     array_record()  # refused before anything is made
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-    except FileExistsError:  # a file, whose name another folder's cannot replace
-        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder.parent)) from None
-    with _alone(folder):
-        making = _Making(folder, source, elsewhere)
-        if not making.is_whole():
-            making.run()
+    found = read_manifest(folder)
+    # A whole store may lie where nothing can be written; any other is looked at by whoever holds it.
+    if not (found and found["finished"] and _Making(folder, source, elsewhere).is_whole()):
+        try:
+            folder.parent.mkdir(parents=True, exist_ok=True)
+        except FileExistsError:  # a file, whose name another folder's cannot replace
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder.parent)) from None
+        with _alone(folder):
+            making = _Making(folder, source, elsewhere)  # as whoever held the folder left it
+            if not making.is_whole():
+                making.run()
     return open_store(folder)
 
 

@@ -1,5 +1,6 @@
 """Stores whose making was stopped: by a kill, a full disk, another process or a source that changed."""
 
+import errno
 import json
 import os
 import resource
@@ -140,3 +141,18 @@ def test_a_second_process_waits_for_the_first(tmp_path, capsys):
         assert not (tmp_path / "store").exists()
     thread.join()
     assert_same(made[0], q.ImageData.from_arrays(ARRAYS))
+
+
+def test_a_whole_store_is_opened_where_nothing_can_be_written(photos, tmp_path, monkeypatch):
+    """As on a volume that is mounted for reading: no lock can be taken there."""
+    memory, store = q.make_store(photos, tmp_path / "store"), tmp_path / "store"
+
+    def read_only(*given, **options):
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(store))
+
+    monkeypatch.setattr(writing, "locked", read_only)
+    stored = q.make_store(photos, store)
+    assert stored.train.fingerprint() == memory.train.fingerprint()
+    shards(store)[0].unlink()
+    with pytest.raises(OSError, match="Read-only file system"):
+        q.make_store(photos, store)
