@@ -14,6 +14,7 @@ from qssl_tf.quantum.spec import CircuitSpec, circuit_spec
 BINS = 75  # of arXiv:1905.10876
 CHUNK = 2048
 CHUNK_BYTES = 2**29  # of states whose gradient is taken at once
+OVERLAP_BYTES = 2**26  # of overlaps with all views; those of 4,096 pairs with each other take 0.5 GB
 _simulations: dict[tuple, Simulation] = {}
 
 
@@ -80,16 +81,21 @@ def pair_geometry(view_a: np.ndarray, view_b: np.ndarray) -> PairGeometry:
         view_a: States of the first views, shape (n, 2^width), n at least 2.
         view_b: States of the second views, likewise.
     """
-    n = len(view_a)
-    views = np.concatenate([view_a, view_b])  # (2n, 2^width)
-    overlaps = np.abs(views @ views.conj().T) ** 2  # (2n, 2n)
-    blocks = overlaps.reshape(2, n, 2, n).sum(axis=(0, 2))  # (n, n): sums over the views of two images
-    own, total = np.diag(blocks), blocks.sum()
-    with_others = blocks.sum(axis=1) - own
+    n, views = len(view_a), np.concatenate([view_a, view_b])  # (2n, 2^width)
+    rows = max(1, OVERLAP_BYTES // (4 * n * views.itemsize))  # images at a time
+    positive, own, with_all, total = np.empty(n), np.empty(n), np.empty(n), 0.0
+    for start in range(0, n, rows):
+        part = slice(start, min(start + rows, n))
+        overlaps = np.abs(np.concatenate([view_a[part], view_b[part]]) @ views.conj().T) ** 2  # (2 rows, 2n)
+        blocks = overlaps.reshape(2, -1, 2, n).sum(axis=(0, 2))  # (rows, n): sums over the views of two images
+        positive[part] = np.diag(overlaps[: len(blocks), n + start :])
+        own[part], with_all[part] = np.diag(blocks[:, start:]), blocks.sum(axis=1)
+        total += blocks.sum()
+    with_others = with_all - own
     among_others = total - 2 * with_others - own
     pair, cross, others = own / 4, with_others / (4 * (n - 1)), among_others / (4 * (n - 1) ** 2)
     return PairGeometry(
-        positive_overlap=float(np.mean(np.diag(overlaps[:n, n:]))),
+        positive_overlap=float(np.mean(positive)),
         hilbert_schmidt_distance=float(np.mean(pair + others - 2 * cross)),
         purity_pair=float(np.mean(pair)),
         purity_others=float(np.mean(others)),

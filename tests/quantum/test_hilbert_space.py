@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from judges.cirq_values import symbol_values
 
+from qssl_tf.quantum import hilbert_space
 from qssl_tf.quantum.hilbert_space import (
     encoded_states,
     entangling_capability,
@@ -32,7 +33,9 @@ def test_states_are_cirqs():
         np.testing.assert_allclose(row, judge, atol=1e-5)
 
 
-def test_pair_geometry_is_its_definition_with_density_matrices():
+@pytest.mark.parametrize("rows", [1, 2, 5])
+def test_pair_geometry_is_its_definition_with_density_matrices(rows, monkeypatch):
+    monkeypatch.setattr(hilbert_space, "OVERLAP_BYTES", rows * 4 * 5 * 16)  # as complex128
     a, b = random_states(5, 4, 1), random_states(5, 4, 2)
     rhos = [(np.outer(x, x.conj()) + np.outer(y, y.conj())) / 2 for x, y in zip(a, b, strict=True)]
     distances, pair, others = [], [], []
