@@ -90,6 +90,7 @@ LONG = (
     "distributed/test_strategies.py::test_twenty_steps_end_in_the_same_weights*",
     "docs/test_pages.py::*[[]README*]",
     "docs/test_pages.py::*[[]cluster]",
+    "docs/test_pages.py::*[[]compare]",
     "docs/test_pages.py::*[[]comparing]",
     "docs/test_pages.py::*[[]contrastive]",
     "docs/test_pages.py::*[[]evaluate]",

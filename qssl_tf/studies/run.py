@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from qssl_tf.commands import argument
+from qssl_tf.config import Config
 from qssl_tf.data.images import ImageData
 from qssl_tf.data.sources import load
 from qssl_tf.errors import UserError
@@ -35,14 +36,15 @@ def complete_run(study: Study, spec: RunSpec, storage: Storage, batches: str) ->
     trained = _trained(spec, storage)
     run, _, _ = trained
     require_weights(run, missing)
-    _probe_and_record(spec, storage, trained, "cached", missing, steps[-1], record)
+    settings = replace(run.config, probe_protocol="cached", probe_passes=CURVE_PASSES)
+    _probe_and_record(spec, storage, trained, settings, missing, steps[-1], record)
     if not storage.keep_weights:
         for step in set(run.checkpoint_steps()) - {0, study.table_batch, steps[-1]}:
             run.checkpoint(step).unlink()
 
 
 def complete_comparison_run(spec: RunSpec, storage: Storage, batch: int | None = None) -> Record:
-    """Do what is left of a run that is compared: training steps, one probe by its own protocol, its record.
+    """Do what is left of a run that is compared: training steps, one probe by its own settings, its record.
 
     Args:
         spec: The run.
@@ -62,14 +64,15 @@ def complete_comparison_run(spec: RunSpec, storage: Storage, batch: int | None =
             f"{argument('batch')} must be one after which {trained[0].folder} keeps its weights "
             f"({', '.join(map(str, kept))}); got {batch}."
         )
-    return _probe_and_record(spec, storage, trained, protocol, [batch or kept[-1]], kept[-1], record)
+    settings = replace(trained[0].config, data_dir=storage.data_dir or trained[0].config.data_dir)
+    return _probe_and_record(spec, storage, trained, settings, [batch or kept[-1]], kept[-1], record)
 
 
 def _probe_and_record(
     spec: RunSpec,
     storage: Storage,
     trained: TrainedParts,
-    protocol: str,
+    settings: Config,
     batches: Sequence[int],
     last: int,
     record: Record | None,
@@ -80,13 +83,12 @@ def _probe_and_record(
         spec: The run.
         storage: Where it is kept.
         trained: Its folder, images and model.
-        protocol: Of the probe.
+        settings: The run's, with those of the probe.
         batches: Those without a probe.
         last: The batch whose classifier stays in the run folder.
         record: Its record; None if there is none.
     """
     run, data, model = trained
-    settings = replace(run.config, probe_protocol=protocol, probe_passes=CURVE_PASSES)
     probes = probe_checkpoints(run, settings, batches, report=_print)
     if probes[-1][0].step == last:  # device runs use the classifier of the newest weights
         write_probes(run, probes)

@@ -1,7 +1,9 @@
 """The arms of a comparison: their runs, trained and probed where that is left to do, as the comparison sees them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 
 import keras
 import tensorflow as tf
@@ -73,17 +75,27 @@ def compare_trained(
     for sentence in omissions:
         print(sentence, flush=True)
     storage.folder.mkdir(parents=True, exist_ok=True)
-    tf.get_logger().setLevel("ERROR")  # each run has a model of its own, whose functions it would take for one
     observations = []
     for spec in usable:
-        with locked(storage.folder / spec.name):
-            try:
-                record = complete_comparison_run(spec, replace(storage, data_dir=spec.config.data_dir), batch)
-            finally:
-                keras.utils.clear_session()  # or each run would leave its model behind
+        with _on_its_own(storage.folder / spec.name):
+            record = complete_comparison_run(spec, replace(storage, data_dir=spec.config.data_dir), batch)
         observations.append(_observed(spec, storage, record, batch))
         print(f"{spec.condition.name} seed {spec.seed}: {observations[-1].accuracy:.2f} %", flush=True)
     return compared(observations, baseline or names[0], margin, omissions)
+
+
+@contextmanager
+def _on_its_own(folder: Path) -> Iterator[None]:
+    """Hold a run's folder, and leave nothing of its model behind in this process."""
+    logger = tf.get_logger()
+    level = logger.level
+    logger.setLevel("ERROR")  # each run has a model of its own, whose functions TensorFlow takes for one
+    try:
+        with locked(folder):
+            yield
+    finally:
+        keras.utils.clear_session()
+        logger.setLevel(level)
 
 
 def _usable(specs: Sequence[RunSpec], storage: Storage) -> tuple[list[RunSpec], list[str]]:
