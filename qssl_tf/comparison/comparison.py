@@ -1,6 +1,6 @@
 """A comparison of arms: what was compared, what came of it, and the tables that show it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -82,17 +82,17 @@ class Comparison:
         }
         return row
 
-    def arms_table(self) -> tuple[list[str], list[list[str]]]:
-        """Return head and rows of the table of accuracies."""
+    def arms_table(self, shown: Callable[[str], str] = str) -> tuple[list[str], list[list[str]]]:
+        """Return head and rows of the table of accuracies; `shown` makes of a name what the table's kind can hold."""
         rows = []
         for row in self.rows:
             values = self.summary(row["arm"])
             seeds = ", ".join(f"{value:.1f}" for value in row["accuracies"])
-            rows.append([row["arm"], str(values.n), spread(values), interval(values), seeds])
+            rows.append([shown(row["arm"]), str(values.n), spread(values), interval(values), seeds])
         return ["arm", "seeds", "accuracy (%)", "95 % of the mean", "each seed"], rows
 
-    def differences_table(self) -> tuple[list[str], list[list[str]]]:
-        """Return head and rows of the table of paired differences."""
+    def differences_table(self, shown: Callable[[str], str] = str) -> tuple[list[str], list[list[str]]]:
+        """Return head and rows of the table of paired differences; `shown` as for `arms_table`."""
         rows = []
         for row in self.rows:
             if row["pairs"] is None:
@@ -105,20 +105,19 @@ class Comparison:
             difference = f"{mean.mean:+.2f}" + ("" if mean.sd is None else f" ± {mean.sd:.2f}")
             tests = [p_value(row[name]) for name in ("p_t", "p_t_holm", "p_wilcoxon", "p_equivalence_holm")]
             detectable = "-" if row["detectable"] is None else f"{row['detectable']:.1f}"
-            rows.append([row["arm"], str(mean.n), difference, *ranges, *tests, detectable, row["verdict"] or "-"])
+            rows.append(
+                [shown(row["arm"]), str(mean.n), difference, *ranges, *tests, detectable, row["verdict"] or "-"]
+            )
         head = [
-            "arm", "pairs", f"minus {self.baseline} (points)", "95 %", "90 %", "p (t)", "p (t, Holm)", "p (Wilcoxon)",
-            f"p (within ±{self.margin:g}, Holm)", "detectable", "verdict",
+            "arm", "pairs", f"minus {shown(self.baseline)} (points)", "95 %", "90 %", "p (t)", "p (t, Holm)",
+            "p (Wilcoxon)", f"p (within ±{self.margin:g}, Holm)", "detectable", "verdict",
         ]  # fmt: skip
         return head, rows
 
     @property
     def markdown(self) -> str:
         """Both tables in Markdown, and what was left out."""
-        parts = []
-        for head, rows in (self.arms_table(), self.differences_table()):
-            cells = [[plain(row[0]), *row[1:]] for row in rows]
-            parts.append("\n".join(markdown([plain(word) for word in head], cells)))
+        parts = ["\n".join(markdown(*table)) for table in (self.arms_table(plain), self.differences_table(plain))]
         if self.omissions:
             parts.append("\n".join(f"- {plain(sentence)}" for sentence in self.omissions))
         return "\n\n".join(part for part in parts if part)

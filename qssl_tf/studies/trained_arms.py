@@ -80,7 +80,8 @@ def compare_trained(
         with _on_its_own(storage.folder / spec.name):
             record = complete_comparison_run(spec, replace(storage, data_dir=spec.config.data_dir), batch)
         observations.append(_observed(spec, storage, record, batch))
-        print(f"{spec.condition.name} seed {spec.seed}: {observations[-1].accuracy:.2f} %", flush=True)
+        done = f"{len(observations)} of {len(usable)}"
+        print(f"{spec.condition.name} seed {spec.seed}: {observations[-1].accuracy:.2f} %, {done}", flush=True)
     return compared(observations, baseline or names[0], margin, omissions)
 
 
