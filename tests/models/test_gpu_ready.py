@@ -22,6 +22,8 @@ ARMS = {
     "paper": ("paper", {}),
     "best": ("best", {}),
     "classical": ("digits", {"head": "classical"}),
+    "fourier": ("digits", {"head": "fourier"}),
+    "products": ("digits", {"head": "trigonometric", "head_features": 36}),
     "shots": ("digits", {"shots": 100, "gradient": "parameter_shift"}),
     "noise": ("digits", {"noise": "depolarizing=0.01"}),
     "bfloat16": ("best", {"precision": "bfloat16"}),
