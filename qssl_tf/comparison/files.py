@@ -14,9 +14,9 @@ STEM = "comparison"
 EXPLANATION = (
     "Accuracies are those after the probe's last epoch, with their sample standard deviation; intervals are Student's. "
     "Runs of equal seed share data order and views, and the initial encoder where arms have the same one, so arms are "
-    "compared in pairs. Both p values that say Holm are corrected for the number of arms. `different` and `equivalent` are what these say at 5 %, `open` is "
-    "neither: no evidence of a difference, and none of equality. The detectable difference is the one that the t test "
-    "finds in 80 of 100 such experiments."
+    "compared in pairs. Both p values that say Holm are corrected for the number of arms. `different` and `equivalent` "
+    "are what these say at 5 %, `open` is neither: no evidence of a difference, and none of equality. The detectable "
+    "difference is the one that the t test finds in 80 of 100 such experiments."
 )
 
 
