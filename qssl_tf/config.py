@@ -125,7 +125,7 @@ class Config:
     target_rate: float = setting(
         0.99, "part of its weights that the target network of byol and moco keeps in a step", low=0.0, below=1.0
     )
-    queue_size: int = setting(1024, "keys that the queue of moco holds as negatives", low=2, high=2**22)
+    queue_size: int = setting(512, "keys that the queue of moco holds as negatives", low=2, high=2**22)
     batch_size: int = setting(256, "images a step; each gives two views", low=2)
     batch_statistics: str = setting(
         "global", "rows that batch norm normalises together where replicas share a batch: all, or each replica's own"

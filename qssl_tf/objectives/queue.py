@@ -43,7 +43,7 @@ class Queue(keras.layers.Layer):
         UserError: An argument of the wrong type or out of range.
     """
 
-    def __init__(self, queue_size: int = 1024, seed: int = 0, **kwargs: Any):
+    def __init__(self, queue_size: int = 512, seed: int = 0, **kwargs: Any):
         """Store the size; rows are made once it is known how long they are."""
         super().__init__(trainable=False, **kwargs)
         self.queue_size, self.seed = checked("queue_size", queue_size), checked("seed", seed)

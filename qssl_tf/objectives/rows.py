@@ -46,4 +46,4 @@ def check_views(name: str, z_a: tf.Tensor, z_b: tf.Tensor, at_least: int = 1) ->
             f"{tuple(z_b.shape)}."
         )
     if z_a.shape[0] is not None and z_a.shape[0] < at_least:
-        raise UserError(f"{name} compares images of a batch and needs at least {at_least}; got {z_a.shape[0]}.")
+        raise UserError(f"{name} must be given at least {at_least} images, which it compares; got {z_a.shape[0]}.")

@@ -55,15 +55,17 @@ class Objective:
     def __post_init__(self):
         """Check that the needs go together."""
         if self.queue and not self.target:
-            raise UserError("`queue` needs `target`, whose embeddings it keeps; got queue=True and target=False.")
+            raise UserError(
+                "`queue` must come with `target`, whose embeddings it keeps; got queue=True and target=False."
+            )
         if self.labels and (self.predictor or self.target):
             raise UserError(
-                "`labels` go with neither `predictor` nor `target`: the loss gets labels in place of other embeddings; "
-                f"got predictor={self.predictor} and target={self.target}."
+                "`labels` must come without `predictor` and `target`, since the loss gets labels in place of other "
+                f"embeddings; got predictor={self.predictor} and target={self.target}."
             )
 
 
-WIDE = (64, 64)  # losses without negatives keep dimensions apart, of which eight are too few
+WIDE = (64, 64)  # losses without negatives of the same batch need more dimensions than the head's eight
 
 OBJECTIVES: dict[str, Objective] = {
     "nt_xent": Objective(
@@ -87,6 +89,7 @@ OBJECTIVES: dict[str, Objective] = {
         "MoCo loss (nats)",
         target=True,
         queue=True,
+        projector=WIDE,
         equal_loss=lambda config: math.log(config.queue_size + 1),
     ),
     "supervised": Objective(

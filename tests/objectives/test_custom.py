@@ -75,7 +75,7 @@ def test_a_function_that_does_something_else_is_one_line(case, tmp_path):
 def test_names_and_needs_are_checked_before_anything_is_kept():
     with pytest.raises(q.UserError, match=r"^`objective` 'byol' is one of the library's; choose another name"):
         q.register_objective("byol")(lambda a, b: a)
-    with pytest.raises(q.UserError, match="^`queue` needs `target`"):
+    with pytest.raises(q.UserError, match="^`queue` must come with `target`"):
         q.register_objective("mine", queue=True)(lambda a, b: a)
     assert "mine" not in OBJECTIVES
 

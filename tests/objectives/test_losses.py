@@ -184,7 +184,7 @@ WRONG = {
     "other shapes": (lambda: BarlowTwins()(np.ones((4, 3)), np.ones((4, 2))), "BarlowTwins must be given two views' "),
     "one image": (
         lambda: DecoupledContrastive(0.2)(np.ones((1, 3)), np.ones((1, 3))),
-        "DecoupledContrastive compares images of a batch and needs at least 2; got 1.",
+        "DecoupledContrastive must be given at least 2 images, which it compares; got 1.",
     ),
     "no queue": (
         lambda: MoCo(0.2)(np.ones((4, 3)), np.ones((4, 3))),

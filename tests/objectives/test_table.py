@@ -69,12 +69,12 @@ def test_the_loss_of_equal_embeddings_is_the_logarithm_of_what_is_compared(objec
 NEEDS = {
     "a queue without a target": (
         {"queue": True},
-        "`queue` needs `target`, whose embeddings it keeps; got queue=True and target=False.",
+        "`queue` must come with `target`, whose embeddings it keeps; got queue=True and target=False.",
     ),
     "labels and a predictor": (
         {"labels": True, "predictor": True},
-        "`labels` go with neither `predictor` nor `target`: the loss gets labels in place of other embeddings; got "
-        "predictor=True and target=False.",
+        "`labels` must come without `predictor` and `target`, since the loss gets labels in place of other embeddings; "
+        "got predictor=True and target=False.",
     ),
 }
 
@@ -107,3 +107,25 @@ def test_labels_change_nothing_for_those_who_take_none():
     for data in (batch(2), batch(2).map(lambda a, b, labels: (a, b))):
         losses.append(learner(head="classical").fit(data, verbose=0).history["loss"])
     assert losses[0] == losses[1]
+
+
+# Setting -> how far its losses may be from those of the plain step, relative.
+WAYS = {
+    "xla_step": ({"xla_step": True}, 1e-3),
+    "recompute_blocks": ({"recompute_blocks": True}, 1e-3),
+    "chunks of a view": ({"chunk_size": 8}, 1e-3),
+    "bfloat16": ({"precision": "bfloat16"}, 0.1),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("objective", ["byol", "moco", "supervised"])
+def test_other_ways_take_the_same_steps(objective, way):
+    """Of predictor, target network, queue and labels, by the plain step's losses before and after a step."""
+    settings, tolerance = WAYS[way]
+    losses = []
+    for changes in ({}, settings):
+        model = learner(objective=objective, head="classical", width=4, learning_rate=1e-4, **changes)
+        model.step_logs = True
+        losses.append([model.fit(batch(), verbose=0).history["loss"][0] for _ in range(2)])
+    np.testing.assert_allclose(losses[1], losses[0], rtol=tolerance, atol=tolerance / 10)

@@ -62,3 +62,12 @@ def test_no_search(tmp_path):
     assert str(caught.value) == (
         f"{tmp_path / 'other'} is no search (it holds no search.json); searches in {tmp_path}: none."
     )
+
+
+def test_losses_of_different_objectives_are_not_compared():
+    with pytest.raises(UserError) as caught:
+        Plan(BASE, SPACES["objective"], "random", 3, "loss", 0)
+    assert str(caught.value) == (
+        "`goal` must be another than loss where `objective` varies, whose losses cannot be compared."
+    )
+    assert "supervised" not in Plan(BASE, SPACES["objective"], "random", 3, "seconds", 0).parameters["objective"].values

@@ -12,6 +12,7 @@ import pytest
 import qssl_tf as q
 from qssl_tf.files.checksums import check_sums, listed
 from qssl_tf.reports.report import write_page
+from qssl_tf.sharing.card import CardContent, card
 from qssl_tf.sharing.folder import share
 
 SETTINGS = q.Config(width=2, layers=1, steps=5, batch_size=16, probe_epochs=2, data_dir="/home/somebody/secret")
@@ -175,3 +176,20 @@ def test_the_command_says_what_it_wrote(runs, here, tmp_path):
     assert again.returncode == 2 and again.stderr == (
         f"error: {tmp_path / 'out'} exists already; name another folder with --output.\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("objective", "words"),
+    [
+        ("nt_xent", "trained together without labels by contrastive learning as in Jaderberg"),
+        ("byol", "trained together without labels for the objective `byol` in place of the contrastive one"),
+        ("supervised", "trained together with labels for the objective `supervised` in place of the contrastive one"),
+    ],
+)
+def test_a_card_says_what_was_trained_for(objective, words):
+    data = {"name": "a", "image_shape": [8, 8, 1], "train_images": 9, "test_images": 3, "class_names": ["b", "c"]}
+    config = dataclasses.replace(SETTINGS, objective=objective)
+    content = CardContent("net", config, data | {"train_sha256": "0"}, {}, 5, None, {}, "CC0-1.0")
+    text = " ".join(card(content).split())
+    assert words in text
+    assert f"9 training images, used {'with' if objective == 'supervised' else 'without'} labels" in text
