@@ -123,7 +123,7 @@ class Config:
     )
     predictor: int = setting(32, "units of the predictor's hidden layer in simsiam and byol", low=1, high=MAX_UNITS)
     target_rate: float = setting(
-        0.99, "part of its weights that the target network of byol and moco keeps in a step", low=0.0, below=1.0
+        0.9, "part of its weights that the target network of byol and moco keeps in a step", low=0.0, below=1.0
     )
     queue_size: int = setting(512, "keys that the queue of moco holds as negatives", low=2, high=2**22)
     batch_size: int = setting(256, "images a step; each gives two views", low=2)

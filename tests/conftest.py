@@ -161,7 +161,7 @@ LONG = (
     "objectives/test_table.py::test_a_step_reaches_every_weight_and_files_keep_all[[]*-classical]",
     "objectives/test_table.py::test_a_step_reaches_every_weight_and_files_keep_all[[][bdnsv]*-quantum]",
     "objectives/test_table.py::test_other_ways_take_the_same_steps[[][bm]*",
-    "objectives/test_table.py::test_other_ways_take_the_same_steps[[]*-[cx]*",
+    "objectives/test_table.py::test_other_ways_take_the_same_steps[[]*-[crx]*",
     "quantum/test_hilbert_space.py::test_controlled_x_rotations_beat_controlled_z_rotations*",
     "quantum/test_hilbert_space.py::test_layers_cover_more_states_until_they_saturate",
     "quantum/test_inputs.py::*[[]bfloat16-*",

@@ -113,4 +113,9 @@ def test_examples_run(own_words, tmp_path, monkeypatch, name, code):
 
 
 def test_there_are_examples():
-    assert {name for name, _ in EXAMPLES} >= {"register_ansatz", "register_dataset", "register_encoder"}
+    assert {name for name, _ in EXAMPLES} >= {
+        "register_ansatz",
+        "register_dataset",
+        "register_encoder",
+        "register_objective",
+    }

@@ -35,7 +35,7 @@ class TargetNetwork(layers.Layer):
         encoder: keras.Model,
         head: layers.Layer,
         projector: keras.Model,
-        target_rate: float = 0.99,
+        target_rate: float = 0.9,
         **kwargs: Any,
     ):
         """Store the parts and the rate."""

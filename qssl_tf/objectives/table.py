@@ -65,7 +65,7 @@ class Objective:
             )
 
 
-WIDE = (64, 64)  # losses without negatives of the same batch need more dimensions than the head's eight
+WIDE = (128, 128)  # losses without negatives of the same batch need more dimensions than the head's eight
 
 OBJECTIVES: dict[str, Objective] = {
     "nt_xent": Objective(

@@ -78,7 +78,7 @@ def write_page(run: TrainedRun, sources: Mapping[str, Path | str]) -> Path:
     devices = [read_result(result) | {"run": result.parent.name} for result in results]
     sections = {
         "Images": table(_rows(facts, [name for name in facts if not name.endswith("_sha256")])),
-        "Training": figures(training_figures),
+        "Training": text(f"objective: {run.config.objective}") + figures(training_figures),
         "Linear probe": table(_rows(probe, PROBE_FIELDS)) + figures(probe_figures) if probe else text("not probed yet"),
         "Evaluation": _evaluation_table(evaluation) + figures({HEAD_CAPTION: figures_folder / "head.png"}),
         "Representation": figures(sources),
