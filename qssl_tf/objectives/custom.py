@@ -28,9 +28,9 @@ def register_objective(
         return distances - tf.math.reduce_std(z_a) - tf.math.reduce_std(z_b)
     ```
 
-    The function is called as `loss(y_true, y_pred)`: with nothing asked for, these are the embeddings of first and second
-    views, shape (n, d) each; `objectives.table.Objective` lists the others. It returns a loss for each row, or one for
-    the batch; their mean is trained on.
+    The function is called as `loss(y_true, y_pred)`: where nothing is asked for, with the embeddings of first and of
+    second views, shape (n, d) each; `objectives.table.Objective` lists the others. It returns a loss for each row, or
+    one for the batch; their mean is trained on.
 
     Args:
         name: The new name: lowercase letters, digits and underscores.
