@@ -22,7 +22,7 @@ def few(subject: Subject) -> Readings:
     Raises:
         UserError: A class has fewer images.
     """
-    train, _ = subject.labelled()
+    train, _ = subject.labelled
     sizes = {
         f"{count} a class": per_class(train.labels, subject.data.class_names, count)
         for count in subject.options.images_per_class
@@ -36,7 +36,7 @@ def fractions(subject: Subject) -> Readings:
     Raises:
         UserError: A part leaves a class without an image.
     """
-    train, _ = subject.labelled()
+    train, _ = subject.labelled
     sizes = {
         f"{percent(part)} of the labels": part_of_each(train.labels, subject.data.class_names, part)
         for part in subject.options.fractions
@@ -120,7 +120,7 @@ def probed_draws(subject: Subject, counts: np.ndarray) -> tuple[Iterator[np.ndar
     Returns:
         Predicted labels of the images that judge, by draw, and the true ones, both shape (m,).
     """
-    train, judged = subject.labelled()
+    train, judged = subject.labelled
     seed, draws = subject.config.seed, subject.options.draws
     rows = np.stack([drawn_rows(train.labels, counts, seed, draw) for draw in range(draws)])  # (draws, n)
     used, places = np.unique(rows, return_inverse=True)  # features are made of the images that are in some draw

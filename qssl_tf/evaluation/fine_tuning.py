@@ -26,7 +26,7 @@ def finetune(subject: Subject) -> Readings:
     Raises:
         UserError: A part leaves a class without an image.
     """
-    train, judged = subject.labelled()
+    train, judged = subject.labelled
     seed, names = subject.config.seed, subject.data.class_names
     rows = {"all labels": np.arange(len(train))}
     for part in subject.options.fractions:

@@ -13,7 +13,7 @@ from qssl_tf.data.pipeline import image_batches
 from qssl_tf.errors import UserError
 from qssl_tf.evaluation.features import BATCH, angles_of, check_finite, head_outputs
 from qssl_tf.evaluation.paired import mcnemar, paired_interval
-from qssl_tf.evaluation.probe import PROTOCOLS, fit_probes, training_passes
+from qssl_tf.evaluation.probe import PROTOCOLS, fit_probes, labelled_splits, training_passes
 from qssl_tf.evaluation.readings import Reading, Readings, accuracy, judged_labels, mean_accuracy
 from qssl_tf.evaluation.scores import Score
 from qssl_tf.evaluation.statistics import paired_difference
@@ -57,13 +57,14 @@ def head(subject: Subject) -> Readings:
     Raises:
         UserError: The run has no head to speak of, or one of `seeds` differs in more than its seed.
     """
-    subject.labelled()
     if len(parts(subject.model.head, subject.config, draws=2)) < 3:
         raise UserError(
             f"the judge 'head' must have a head that changes what the encoder gives, and that of {subject.run.folder} "
             f"is '{subject.config.head}'; leave the judge out, or name a run with another head."
         )
     subjects = [subject, *_others(subject)]
+    for one in subjects:
+        labelled_splits(one.data, one.config, one.split)  # refuses images without labels
     return _of_one(subject) if len(subjects) == 1 else _of_seeds(subjects)
 
 
@@ -119,7 +120,7 @@ def without_entangling_gates(head: QuantumHead, config: Config) -> QuantumHead |
 
 def probed_parts(subject: Subject) -> dict[str, PartProbe]:
     """Probe each representation of a run on the same images, with the same views."""
-    (train, judged), config = subject.labelled(), subject.config
+    (train, judged), config = subject.labelled, subject.config
     angles = angles_of(subject.model, image_batches(judged.images, BATCH))
     passes = training_passes(lambda batches: angles_of(subject.model, batches)[np.newaxis], train, config)
     different = max(1, PROTOCOLS[config.probe_protocol](config))
@@ -148,7 +149,7 @@ def probed_parts(subject: Subject) -> dict[str, PartProbe]:
 
 def _of_one(subject: Subject) -> Readings:
     """Yield the accuracies of one run, with intervals over images."""
-    labels = subject.labelled()[1].labels
+    labels = subject.labelled[1].labels
     probes = probed_parts(subject)
     for name, found in probes.items():
         note = f"{found.features} features of spread {found.spread:.2g}"
@@ -172,7 +173,7 @@ def _of_seeds(subjects: Sequence[Subject]) -> Readings:
     scores: dict[str, dict[int, Score]] = {}
     steps = []  # the smallest step between accuracies, in percent
     for one in subjects:
-        labels = one.labelled()[1].labels
+        labels = one.labelled[1].labels
         steps.append(100 / len(labels) / one.options.draws)
         for name, found in probed_parts(one).items():
             by_draw = [judged_labels(labels, predicted, one.classes) for predicted in found.predicted]

@@ -27,7 +27,7 @@ RANKED_IMAGES = 25_600  # as RankMe's authors take
 
 def linear(subject: Subject) -> Readings:
     """Yield the accuracy of the linear probe that `qssl probe` trains."""
-    train, judged = subject.labelled()
+    train, judged = subject.labelled
 
     def readings() -> Readings:
         _, fit = probe(subject.model, subject.data, subject.config, subject.step, subject.split)
@@ -39,7 +39,7 @@ def linear(subject: Subject) -> Readings:
 
 def neighbours(subject: Subject) -> Readings:
     """Yield the accuracy of nearest neighbours, with equal votes and with weighted ones."""
-    _, judged = subject.labelled()
+    _, judged = subject.labelled
     return _neighbour_readings(subject, subject.data, judged)
 
 

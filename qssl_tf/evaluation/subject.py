@@ -45,8 +45,9 @@ class Subject:
         """Number of classes."""
         return len(self.data.class_names)
 
+    @cached_property
     def labelled(self) -> tuple[Split, Split]:
-        """Return the labelled training images and those that judge.
+        """The labelled training images and those that judge.
 
         Raises:
             UserError: The images have no labels.
@@ -56,7 +57,7 @@ class Subject:
     @cached_property
     def judging_features(self) -> np.ndarray:
         """Features of the labelled images that judge, float32, shape (m, features)."""
-        return frozen_features(self.model, self.labelled()[1].images)
+        return frozen_features(self.model, self.labelled[1].images)
 
     def judging_images(self) -> Split:
         """Return the images that judge, with or without labels; training images where there are no others.

@@ -14,6 +14,16 @@ def run(tmp_path):
     return folder
 
 
+def test_judges_that_are_named_are_asked(run, here):
+    done = here("-m", "qssl_tf", "evaluate", run, "--judges", "rank,knn")
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert lines[0].startswith(f"{run}: step ") and lines[-1] == f"result: {run / 'evaluation.json'}"
+    heads = lines.index("") + 1
+    assert [line.split()[0] for line in lines[heads:-2]] == ["judge", *["knn"] * 5, *["rank"] * 4]
+    assert "not asked" not in done.stdout
+
+
 def test_one_command_prints_one_table(run, here):
     done = here("-m", "qssl_tf", "evaluate", run, "--images-per-class", "1", "--fractions", "0.1", "--draws", 2, *FLAGS)
     assert done.returncode == 0, done.stderr

@@ -41,7 +41,8 @@ def data():
 
 @pytest.fixture(scope="module")
 def run(folder, data):
-    return q.pretrain(data, q.Config(width=3, layers=1, steps=4, batch_size=32), runs_dir=folder, name="one")
+    config = q.Config(head="classical", width=3, layers=1, steps=4, batch_size=32)  # quick to compile
+    return q.pretrain(data, config, runs_dir=folder, name="one")
 
 
 @pytest.fixture(scope="module")
