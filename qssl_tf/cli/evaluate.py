@@ -15,7 +15,7 @@ DEFAULTS = EvaluationOptions()
 def parser() -> Parser:
     """Return the command line."""
     told = "; ".join(f"{name}: {judge.about}" for name, judge in EVALUATORS.items())
-    flags = Parser(description=f"Judge a trained run, in one table. Judges: {told}.".replace("%", "%%"))
+    flags = Parser(description=f"Judge a trained run, in one table. Judges: {told}.")
     add_run_flags(flags)
     quick = ",".join(name for name, judge in EVALUATORS.items() if judge.quick)
     flags.add_argument(

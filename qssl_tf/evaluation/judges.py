@@ -48,8 +48,9 @@ def _neighbour_readings(subject: Subject, data: ImageData, judged: Split) -> Rea
     classes, count = len(data.class_names), len(found.train_labels)
     for votes, temperature in ((NEIGHBOURS, None), *WEIGHTED):
         name = f"{votes} neighbours" + ("" if temperature is None else f", temperature {temperature}")
-        fewer = [] if votes <= count else [f"all {count} training images vote"]
-        note = ", ".join([*fewer, *([found.drawn] if found.drawn else [])])
+        fewer = [] if votes <= count else ["all of them vote"]
+        about = f"{len(found.labels)} images, {found.features.shape[1]} features, {count} labels"
+        note = ", ".join([about, *fewer, *([found.drawn] if found.drawn else [])])
         predicted = found.predicted(votes, temperature)
         yield name, accuracy(found.labels, predicted, classes, note)
 
