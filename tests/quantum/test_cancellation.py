@@ -50,4 +50,5 @@ def test_a_circuit_whose_weights_all_cancel_is_refused_with_the_reason():
         refuse_cancelled(circuit_spec(3, layers=1, encoding="reuploading"))
     refuse_cancelled(circuit_spec(3, encoding="reuploading"))
     refuse_cancelled(circuit_spec(3), (0, 1))
-    refuse_cancelled(circuit_spec(3, "none"))  # there is nothing to train
+    with pytest.raises(UserError, match="all gates with weights that reach the kept qubits stand behind"):
+        refuse_cancelled(circuit_spec(3, "none"), (0, 1))  # nothing entangles the kept qubits with the other
