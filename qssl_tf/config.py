@@ -116,7 +116,7 @@ class Config:
     # Training
     objective: str = setting("nt_xent", "loss that encoder and head are trained for")
     temperature: float = setting(
-        0.2, "temperature of the objectives nt_xent, decoupled, moco and supervised", above=0.0
+        0.2, "temperature of the objectives nt_xent, decoupled, moco, supervised and fidelity", above=0.0
     )
     redundancy_weight: float | None = setting(
         None, "weight of redundant dimensions in barlow_twins and vicreg (none: 0.005 and 1, as published)", low=0.0
@@ -126,6 +126,10 @@ class Config:
         0.9, "part of its weights that the target network of byol and moco keeps in a step", low=0.0, below=1.0
     )
     queue_size: int = setting(512, "keys that the queue of moco holds as negatives", low=2, high=2**22)
+    overlap_qubits: tuple[int, ...] = setting(
+        (), "qubits whose states the objective fidelity compares, such as 0,1 (none: all)"
+    )
+    overlap_test: str = setting("inversion", "how the objective fidelity takes overlaps from shots")
     batch_size: int = setting(256, "images a step; each gives two views", low=2)
     batch_statistics: str = setting(
         "global", "rows that batch norm normalises together where replicas share a batch: all, or each replica's own"
@@ -152,6 +156,9 @@ class Config:
         False, "make the views within the training step, for a GPU that waits for the processor; else ahead of it"
     )
     # Probe
+    online_probe: bool = setting(
+        False, "train a linear classifier on the features of each batch as well, which leaves the run as it is"
+    )
     probe_protocol: str = setting("cached", "how the linear probe sees the training images")
     probe_passes: int = setting(2, "augmented passes whose features the cached protocol reuses", low=1)
     probe_epochs: int = setting(100, "epochs of the linear probe", low=1, high=1_000_000)

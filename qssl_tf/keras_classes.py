@@ -23,6 +23,7 @@ CLASSES = {
     "CentredAngle": "models.encoders",
     "Conv2D": "models.convolution",
     "DecoupledContrastive": "objectives.contrastive",
+    "Fidelity": "objectives.fidelity",
     "FourierFeatures": "models.fourier",
     "MoCo": "objectives.queue",
     "NTXent": "objectives.contrastive",

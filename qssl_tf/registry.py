@@ -67,8 +67,10 @@ WORDS = {
     "simulator": Words(("auto", "tfq", "xla", "pauli")),
     "precision": Words(("float32", "bfloat16", "float16")),
     "objective": Words(
-        ("nt_xent", "decoupled", "barlow_twins", "vicreg", "simsiam", "byol", "moco", "supervised"), remedy=UNLOADED
+        ("nt_xent", "decoupled", "barlow_twins", "vicreg", "simsiam", "byol", "moco", "supervised", "fidelity"),
+        remedy=UNLOADED,
     ),
+    "overlap_test": Words(("inversion", "swap", "destructive_swap")),
     "batch_statistics": Words(("global", "local")),
     "schedule": Words(("constant", "cosine")),
     "probe_protocol": Words(("cached", "paper", "clean")),

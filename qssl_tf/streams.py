@@ -88,6 +88,16 @@ class Bar:
             _free_bars()
 
 
+def write_above_bars(line: str) -> None:
+    """Write a line to stderr above the bars that are shown there, if it can be written to."""
+    from tqdm import tqdm
+
+    try:
+        tqdm.write(line, file=sys.stderr)
+    except OSError:
+        _free_bars()
+
+
 def bar_interval() -> float:
     """Return after how many seconds a bar on stderr is written again: in a file seldom."""
     return 0.5 if sys.stderr.isatty() else 10.0

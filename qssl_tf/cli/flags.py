@@ -17,7 +17,7 @@ from qssl_tf.quantum.tfq_availability import obstacle, refuse_absent
 from qssl_tf.registry import closed_words
 
 # First setting of a group -> what the group is called; the groups follow each other as Config has them.
-GROUPS = {"dataset": "images", "encoder": "model", "objective": "training", "probe_protocol": "probe"}
+GROUPS = {"dataset": "images", "encoder": "model", "objective": "training", "online_probe": "probe"}
 SETTINGS_ABOUT = "each replaces what the preset, file or run says; 'none' where a value may be none"
 
 

@@ -37,10 +37,12 @@ class Outputs:
     Attributes:
         embeddings: Of each view, shape (replicas * n, d).
         predictions: What the predictor makes of each, likewise; none without one.
+        features: What the head makes of each view of this replica, shape (n, features).
     """
 
     embeddings: Views
     predictions: Views = ()
+    features: Views = ()
 
 
 def unpack(
@@ -77,12 +79,16 @@ def _are_labels(values: Any) -> bool:
 
 
 def outputs(
-    network: Callable[..., tf.Tensor], predictor: keras.Model | None, views: Views, training: bool, is_local: bool
+    network: Callable[..., tuple[tf.Tensor, tf.Tensor]],
+    predictor: keras.Model | None,
+    views: Views,
+    training: bool,
+    is_local: bool,
 ) -> Outputs:
     """Return embeddings and predictions of all replicas' views.
 
     Args:
-        network: From views to embeddings.
+        network: From views to features and embeddings.
         predictor: From embeddings to embeddings; None if there is none.
         views: What the network takes, n rows each.
         training: Whether layers are in training.
@@ -90,8 +96,8 @@ def outputs(
     """
 
     def of(rows: tf.Tensor) -> Views:
-        z = network(rows, training=training)
-        return (z,) if predictor is None else (z, predictor(z, training=training))
+        features, z = network(rows, training=training)
+        return (features, z) if predictor is None else (features, z, predictor(z, training=training))
 
     if is_local or replica_count() == 1:
         with local_statistics(is_local):
@@ -100,8 +106,9 @@ def outputs(
         with stacked_views(len(views)):  # one forward pass for both views halves the messages of batch norm
             stacked = of(tf.concat(views, axis=0))
         found = list(zip(*(tf.split(part, len(views)) for part in stacked), strict=True))
-    parts, count = gather_each([part for each in found for part in each]), len(found[0])
-    return Outputs(parts[::count], () if count == 1 else parts[1::count])
+    features, *rows = zip(*found, strict=True)  # each of all views
+    parts = gather_each([part for each in rows for part in each])
+    return Outputs(parts[: len(views)], parts[len(views) :], features)
 
 
 def compared(

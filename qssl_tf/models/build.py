@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -24,6 +25,7 @@ from qssl_tf.models.optimizers import AdamL2, SharedLossScale
 from qssl_tf.models.precision import at_least_float32, built_in, scales_loss
 from qssl_tf.models.simclr import SimCLR
 from qssl_tf.models.sizes import refuse_batch_beyond_memory, refuse_beyond_file, refuse_beyond_memory
+from qssl_tf.models.states import refuse_untrainable
 from qssl_tf.models.target import TargetNetwork
 from qssl_tf.models.whole_step import compile_by_xla
 from qssl_tf.objectives.queue import Queue, refuse_short_queue
@@ -80,7 +82,7 @@ def _projector(config: Config, features: int) -> keras.Model:
     Where a predictor follows, embeddings are normalised over the batch, each dimension on its own, as in
     arXiv:2011.10566, Section 3: otherwise all of them soon become equal.
     """
-    if not config.project:
+    if not config.project or OBJECTIVES[config.objective].states:
         return keras.Sequential([keras.Input((features,)), layers.Identity(name="as_is")], name="projector")
     projector = build_projector(features, config.seed, projector_widths(config))
     if OBJECTIVES[config.objective].predictor:
@@ -177,8 +179,12 @@ def build_simclr(
     if weights is None:
         refuse_batch_beyond_memory(config, encoder)
     how = {name: getattr(config, name) for name in ("batch_statistics", "chunk_size", "recompute_blocks")}
-    extras = _extras(config, view_shape, (encoder, head, projector))
+    extras: dict[str, Any] = dict(_extras(config, view_shape, (encoder, head, projector)))
+    if OBJECTIVES[config.objective].states:
+        extras["overlap_qubits"] = config.overlap_qubits
     model = SimCLR(encoder, head, projector, name="simclr", **how, **extras)
+    if weights is None and model.overlap_qubits is not None:
+        refuse_untrainable(head, config)
     if weights is None and model.cache() is not None:
         rows = config.batch_size // tf.distribute.get_strategy().num_replicas_in_sync
         refuse_chunks(encoder, rows, **how)

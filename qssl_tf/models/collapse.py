@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from qssl_tf.models.losses import normalised
+from qssl_tf.objectives.rows import normalised
 
 SMALLEST = 1e-12  # of a summed variance of unit vectors, below which rounding is all there is
 

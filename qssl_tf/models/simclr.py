@@ -1,6 +1,6 @@
 """SimCLR as a Keras model: encoder, head and projector, with a training step on pairs of views."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -14,7 +14,10 @@ from qssl_tf.errors import UserError
 from qssl_tf.models.batch_norm import BATCH_STATISTICS, average_statistics
 from qssl_tf.models.batches import Batch, Outputs, Views, compared, outputs, unpack
 from qssl_tf.models.gradient_cache import GradientCache, refuse_chunks
+from qssl_tf.models.judges import Figures, judged
+from qssl_tf.models.online_probe import OnlineProbe
 from qssl_tf.models.parts import build_part, check_extras, image_shape
+from qssl_tf.models.states import head_states
 from qssl_tf.models.target import TargetNetwork
 from qssl_tf.objectives.contrastive import contrastive_accuracy
 from qssl_tf.objectives.queue import Queue
@@ -35,7 +38,8 @@ class SimCLR(keras.Model):
     Compile it with an optimizer and `NTXent`, or another loss of `objectives` with the parts that it needs, and fit it
     on pairs (view_a, view_b), also as `validation_data`, with integer labels behind them where the loss takes them;
     sample weights and further metrics are refused. Batch statistics are computed per view. The logs hold `loss` and
-    `contrastive_accuracy` (top-1): means over the epoch so far, as in Keras, or of each step if `step_logs` is True.
+    `contrastive_accuracy` (top-1): means over the epoch so far, as in Keras, or of each step if `step_logs` is True,
+    which then has the figures of `judges` as well.
 
     Built in the scope of a `tf.distribute` strategy, it learns from the global batch: replicas share the pairs and
     exchange embeddings and batch statistics, and the step equals that of a single replica with all pairs. With
@@ -68,6 +72,8 @@ class SimCLR(keras.Model):
         predictor: Layer from embeddings to embeddings, for losses that predict one view from the other.
         target: Moving average of encoder, head and projector, which then embeds the other view.
         queue: Keys of earlier batches as negatives; only first views are trained on then. It needs a target.
+        overlap_qubits: Qubits of a QuantumHead whose states are the embeddings, for the loss `Fidelity`; () are all.
+            None has the projector make them.
 
     Raises:
         UserError: A part is not a layer or does not accept its input, or the encoder's image shape is unknown.
@@ -84,6 +90,7 @@ class SimCLR(keras.Model):
         predictor: keras.Model | None = None,
         target: TargetNetwork | None = None,
         queue: Queue | None = None,
+        overlap_qubits: Sequence[int] | None = None,
         **kwargs: Any,
     ):
         """Store the parts."""
@@ -94,9 +101,10 @@ class SimCLR(keras.Model):
         self.recompute_blocks = checked("recompute_blocks", recompute_blocks)
         self.encoder, self.head, self.projector = encoder, head, projector
         self.predictor, self.target, self.queue = predictor, target, queue
-        self.loss_mean = keras.metrics.Mean(name="loss")
-        self.accuracy_mean = keras.metrics.Mean(name="contrastive_accuracy")
+        self.overlap_qubits = None if overlap_qubits is None else checked("overlap_qubits", tuple(overlap_qubits))
+        self.loss_mean, self.accuracy_mean = map(keras.metrics.Mean, ("loss", "contrastive_accuracy"))
         self.step_logs = False
+        self.online_probe: OnlineProbe | None = None  # learns in steps with `step_logs`, from batches with labels
         self._cache: GradientCache | None = None
         self._compiled_encoder: Callable[[tf.Tensor], tf.Tensor] | None = None
         self.make_views: Callable[..., tuple[tf.Tensor, tf.Tensor]] | None = None  # of what is fitted, in the step
@@ -109,6 +117,7 @@ class SimCLR(keras.Model):
         angles = self.encoder.output_shape
         features = build_part("head", self.head, angles)
         embeddings = build_part("projector", self.projector, features)
+        self._states = None if self.overlap_qubits is None else head_states(self.head, self.overlap_qubits)
         check_extras(self.encoder.input_shape, embeddings, self.predictor, self.target, self.queue)
         self.built = True
 
@@ -134,7 +143,7 @@ class SimCLR(keras.Model):
 
     def uncompiled(self) -> "SimCLR":
         """Return an uncompiled model that shares the parts, to save or load weights without the optimizer."""
-        return SimCLR(**self._parts(), name=self.name, **self._settings())
+        return SimCLR(**self._parts(), name=self.name, **self._settings(), **self._compared())
 
     def _parts(self) -> dict[str, layers.Layer]:
         """Return the parts that there are, by the constructor's names."""
@@ -143,6 +152,9 @@ class SimCLR(keras.Model):
     def _settings(self) -> dict[str, Any]:
         names = ("batch_statistics", "chunk_size", "recompute_blocks")
         return {name: getattr(self, name) for name in names}
+
+    def _compared(self) -> dict[str, Any]:
+        return {} if self.overlap_qubits is None else {"overlap_qubits": list(self.overlap_qubits)}
 
     def cache(self) -> GradientCache | None:
         """Return the encoder in chunks or blocks, or None if activations are kept.
@@ -155,11 +167,16 @@ class SimCLR(keras.Model):
 
     def call(self, images, training=False):
         """Return the embeddings of `images`, shape (n, d)."""
-        return self._embed(self.encoder(images, training=training), training=training)
+        return self._through(images, training)[1]
 
-    def _embed(self, angles: tf.Tensor, training: bool) -> tf.Tensor:
-        """Return the embeddings of what the encoder made of images."""
-        return self.projector(self.head(angles, training=training), training=training)
+    def _through(self, images: tf.Tensor, training: bool) -> tuple[tf.Tensor, tf.Tensor]:
+        """Return features and embeddings of images."""
+        return self._embed(self.encoder(images, training=training), training)
+
+    def _embed(self, angles: tf.Tensor, training: bool) -> tuple[tf.Tensor, tf.Tensor]:
+        """Return features and embeddings of what the encoder made of images."""
+        features = self.head(angles, training=training)
+        return features, self.projector(features, training=training) if self._states is None else self._states(angles)
 
     @property
     def metrics(self):
@@ -198,7 +215,7 @@ class SimCLR(keras.Model):
         """Return loss and contrastive accuracy of a pair of views without training."""
         with within_xla(self.jit_compile):
             batch = self._batch(data, training=False)
-            outputs = self._outputs(self, batch.views, training=False)
+            outputs = self._outputs(self._through, batch.views, training=False)
         return self._log(self._loss(outputs, batch), outputs, batch)
 
     def _batch(self, data: Any, training: bool) -> Batch:
@@ -221,8 +238,8 @@ class SimCLR(keras.Model):
             targets = [self.target(view, **how) for view in views[::-1][: len(seen)]]
         return Batch(seen, gather_each(targets), labels)
 
-    def _outputs(self, network: Callable[..., tf.Tensor], views: Views, training: bool) -> Outputs:
-        """Return embeddings and predictions of the global batch; `network` makes embeddings of what `views` holds."""
+    def _outputs(self, network: Callable[..., tuple[tf.Tensor, tf.Tensor]], views: Views, training: bool) -> Outputs:
+        """Return what the loss needs of the global batch; `network` makes features and embeddings of `views`."""
         return outputs(network, self.predictor, views, training, BATCH_STATISTICS[self.batch_statistics])
 
     def _loss(self, outputs: Outputs, batch: Batch) -> tf.Tensor:
@@ -233,7 +250,7 @@ class SimCLR(keras.Model):
     def _gradients(self, batch: Batch) -> tuple[tf.Tensor, Outputs, list[tf.Tensor]]:
         """Return the loss, what it was taken of, and the gradients of all weights."""
         with tf.GradientTape() as tape:
-            outputs = self._outputs(self, batch.views, training=True)
+            outputs = self._outputs(self._through, batch.views, training=True)
             loss = self._loss(outputs, batch)
             scaled_loss = self.optimizer.scale_loss(loss)
         if BATCH_STATISTICS[self.batch_statistics]:
@@ -269,17 +286,17 @@ class SimCLR(keras.Model):
 
     def _hits(self, outputs: Outputs, batch: Batch) -> tf.Tensor:
         """Return for each view whether its positive is the nearest, shape (2 * replicas * n,)."""
-        return contrastive_accuracy(*(*outputs.embeddings, *batch.targets)[:2])  # query and key where there is a queue
+        z_a, z_b = (*outputs.embeddings, *batch.targets)[:2]  # a query and its key where there is a queue
+        return contrastive_accuracy(z_a, z_b, getattr(self.loss, "exact_logits", None))
 
-    def _step_log(self, loss: tf.Tensor, outputs: Outputs, batch: Batch) -> dict[str, tf.Tensor]:
+    def _step_log(self, loss: tf.Tensor, outputs: Outputs, batch: Batch) -> Figures:
         """Return the logs of this step, which all replicas compute alike."""
+        accuracy = tf.reduce_mean(self._hits(outputs, batch))
         # Keras divides the loss by the number of replicas.
-        return {
-            "loss": loss * replica_count(),
-            "contrastive_accuracy": tf.reduce_mean(self._hits(outputs, batch)),
-        }
+        figures = {"loss": loss * replica_count(), "contrastive_accuracy": accuracy}
+        return figures | judged(outputs, batch, self.online_probe)
 
-    def _log(self, loss: tf.Tensor, outputs: Outputs, batch: Batch) -> dict[str, tf.Tensor]:
+    def _log(self, loss: tf.Tensor, outputs: Outputs, batch: Batch) -> Figures:
         """Return the means over the epoch so far; workers send a message for each number that a metric keeps."""
         self.loss_mean.update_state(loss * replica_count())
         self.accuracy_mean.update_state(self._hits(outputs, batch))
@@ -290,7 +307,7 @@ class SimCLR(keras.Model):
     def get_config(self):
         """Return the parts, serialized."""
         serialized = {name: keras.saving.serialize_keras_object(part) for name, part in self._parts().items()}
-        return {"name": self.name, **serialized, **self._settings()}
+        return {"name": self.name, **serialized, **self._settings(), **self._compared()}
 
     @classmethod
     def from_config(cls, config, custom_objects=None):

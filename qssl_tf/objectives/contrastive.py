@@ -1,5 +1,6 @@
 """Losses that compare the two views of an image with those of all others: NT-Xent, decoupled and supervised."""
 
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -24,7 +25,12 @@ def contrastive_logits(z_a: tf.Tensor, z_b: tf.Tensor, temperature: float) -> tf
         Shape (2n, 2n), with the lowest float on the diagonal.
     """
     z = normalised(tf.concat([z_a, z_b], axis=0))  # (2n, d)
-    logits = tf.matmul(z, z, transpose_b=True) / temperature  # (2n, 2n)
+    return masked_logits(tf.matmul(z, z, transpose_b=True), temperature)
+
+
+def masked_logits(similarities: tf.Tensor, temperature: float) -> tf.Tensor:
+    """Return similarities of all 2n views, divided by the temperature, with the lowest float on the diagonal."""
+    logits = similarities / temperature  # (2n, 2n)
     return tf.linalg.set_diag(logits, tf.fill(tf.shape(logits)[:1], logits.dtype.min))
 
 
@@ -66,11 +72,14 @@ class NTXent(keras.losses.Loss):
         Raises:
             UserError: The arguments are not two arrays of the same shape (n, d).
         """
-        check_views("NTXent", y_true, y_pred)
-        logits = contrastive_logits(y_true, y_pred, self.temperature)
-        n = tf.shape(y_true)[0]
+        check_views(type(self).__name__, y_true, y_pred)
+        n, logits = tf.shape(y_true)[0], self.logits(y_true, y_pred)
         losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=positives(n), logits=logits)  # (2n,)
         return (losses[:n] + losses[n:]) / 2
+
+    def logits(self, z_a: tf.Tensor, z_b: tf.Tensor) -> tf.Tensor:
+        """Return the similarities of all 2n views over the temperature, see `contrastive_logits`."""
+        return contrastive_logits(z_a, z_b, self.temperature)
 
     def get_config(self):
         """Return the constructor's arguments."""
@@ -173,11 +182,21 @@ class SupervisedContrastive(NTXent):
         return (losses[:n] + losses[n:]) / 2
 
 
-def contrastive_accuracy(z_a: tf.Tensor, z_b: tf.Tensor) -> tf.Tensor:
-    """Return, for each of the 2n views, whether the nearest other view is its positive; float32, shape (2n,)."""
+def contrastive_accuracy(
+    z_a: tf.Tensor, z_b: tf.Tensor, logits: Callable[[tf.Tensor, tf.Tensor, float], tf.Tensor] | None = None
+) -> tf.Tensor:
+    """Return, for each of the 2n views, whether the nearest other view is its positive; float32, shape (2n,).
+
+    Args:
+        z_a: Embeddings of the first views, shape (n, d).
+        z_b: Embeddings of the second views, likewise.
+        logits: What compares them, called as `contrastive_logits`; None takes cosines.
+    """
     z = normalised(tf.concat([z_a, z_b], axis=0))  # (2n, d)
     n, count = tf.shape(z_a)[0], z.shape[0]
-    if count is None or count <= ROWS_AT_ONCE:
+    if logits is not None:
+        nearest = tf.argmax(logits(z_a, z_b, 1.0), axis=1, output_type=tf.int32)
+    elif count is None or count <= ROWS_AT_ONCE:
         nearest = _nearest_others(z, z, tf.range(2 * n))
     else:  # beside the loss, whose own (2n, 2n) cosines are most of what a large batch takes behind the encoder
         padding = -count % ROWS_AT_ONCE

@@ -9,6 +9,7 @@ import keras
 from qssl_tf.config import Config
 from qssl_tf.errors import UserError
 from qssl_tf.objectives.contrastive import DecoupledContrastive, NTXent, SupervisedContrastive
+from qssl_tf.objectives.fidelity import Fidelity
 from qssl_tf.objectives.predictive import BYOL, SimSiam
 from qssl_tf.objectives.queue import MoCo
 from qssl_tf.objectives.redundancy import BarlowTwins, VICReg
@@ -24,6 +25,7 @@ class Objective:
     | labels | labels, (n,), -1 where unknown | embeddings of both views, (n, 2, d) |
     | predictor or target | of the other view, without gradient, (2n, d) | of this view, predicted, (2n, d) |
     | target and queue | keys of second views, then the queue, (n + queue_size, d) | of first views, (n, d) |
+    | states | states of the first views, (n, size) | of the second views, (n, size) |
 
     With a target network the other view is what that makes of it, without one what the trained network does. Rows are
     those of the global batch, first views before second ones. The loss returns a number for each row, or one for the
@@ -37,6 +39,8 @@ class Objective:
         queue: Whether the target's newest embeddings are kept as negatives. Only first views are trained on then.
         labels: Whether batches bring labels.
         projector: Widths of the projector where the settings name none; if empty, the head's twice.
+        states: Whether states of the quantum head, as rows of `quantum.overlaps.state_rows`, take the place of the
+            projector's embeddings.
         equal_loss: Function of the settings that returns the loss if all embeddings are equal; None if it says little.
 
     Raises:
@@ -50,6 +54,7 @@ class Objective:
     queue: bool = False
     labels: bool = False
     projector: tuple[int, ...] = ()
+    states: bool = False
     equal_loss: Callable[[Config], float] | None = None
 
     def __post_init__(self):
@@ -66,6 +71,18 @@ class Objective:
 
 
 WIDE = (128, 128)  # losses without negatives of the same batch need more dimensions than the head's eight
+
+
+def _fidelity(config: Config) -> Fidelity:
+    return Fidelity(
+        config.temperature,
+        config.width,
+        config.overlap_qubits,
+        config.overlap_test,
+        config.shots,
+        config.seed,
+    )
+
 
 OBJECTIVES: dict[str, Objective] = {
     "nt_xent": Objective(
@@ -96,6 +113,12 @@ OBJECTIVES: dict[str, Objective] = {
         lambda config: SupervisedContrastive(config.temperature),
         "supervised contrastive loss (nats)",
         labels=True,
+        equal_loss=lambda config: math.log(2 * config.batch_size - 1),
+    ),
+    "fidelity": Objective(
+        _fidelity,
+        "NT-Xent loss of overlaps (nats)",
+        states=True,
         equal_loss=lambda config: math.log(2 * config.batch_size - 1),
     ),
 }

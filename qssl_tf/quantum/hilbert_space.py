@@ -5,8 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import tensorflow as tf
 
-from qssl_tf.quantum.batched_states import RE_IM, wires_to_front
-from qssl_tf.quantum.observables import observables
+from qssl_tf.quantum.overlaps import amplitudes, state_simulation
 from qssl_tf.quantum.simulation import Simulation, simulation
 from qssl_tf.quantum.simulators import refuse_states_beyond_memory
 from qssl_tf.quantum.spec import CircuitSpec, circuit_spec
@@ -22,8 +21,7 @@ def _run(spec: CircuitSpec, weights_by_row: bool) -> Simulation:
     """Return a circuit without a basis change, so that it ends in its state."""
     key = (*spec.key[:-1], weights_by_row)
     if key not in _simulations:
-        in_z = replace(spec, observables=observables("z", spec.qubits))
-        _simulations[key] = simulation(in_z, in_z.circuit, None, weights_by_row)
+        _simulations[key] = state_simulation(spec, weights_by_row)
     return _simulations[key]
 
 
@@ -44,10 +42,7 @@ def states(spec: CircuitSpec, inputs: np.ndarray, weights: np.ndarray) -> np.nda
 
 def _states(run: Simulation, inputs: np.ndarray, weights: np.ndarray) -> np.ndarray:
     angles = run.angles(tf.constant(inputs, tf.float32), tf.constant(weights, tf.float32))
-    batch, wires = run.states(*angles), tuple(range(run.program.width))
-    is_complex = RE_IM in batch.order
-    parts = wires_to_front(batch, (RE_IM, *wires) if is_complex else wires).values[:, 0].numpy()
-    real, imaginary = np.split(parts, 2) if is_complex else (parts, 0 * parts)
+    real, imaginary = np.split(amplitudes(run.states(*angles)).numpy(), 2)
     rows = (real + 1j * imaginary).T.astype(np.complex64)
     return np.broadcast_to(rows, (len(inputs), rows.shape[1]))  # a circuit without angles has one state for all
 

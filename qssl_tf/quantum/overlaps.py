@@ -17,8 +17,10 @@ from qssl_tf.quantum.batched_states import RE_IM, BatchedStates, wires_to_front
 from qssl_tf.quantum.observables import observables
 from qssl_tf.quantum.simulation import Simulation, simulation
 from qssl_tf.quantum.spec import CircuitSpec
+from qssl_tf.xla import compiled
 
 StateRows = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
+_compiled: dict[tuple, StateRows] = {}
 
 
 def check_kept(kept: Sequence[int], width: int) -> tuple[int, ...]:
@@ -59,8 +61,29 @@ def state_rows(spec: CircuitSpec, kept: Sequence[int] = ()) -> StateRows:
     return rows
 
 
-def state_simulation(spec: CircuitSpec) -> Simulation:
+def compiled_state_rows(spec: CircuitSpec, kept: Sequence[int] = ()) -> StateRows:
+    """Return what `state_rows` does, compiled by XLA, one function for all equal circuits.
+
+    Raises:
+        UserError: As `state_rows`.
+    """
+    key = (*spec.key[:-1], check_kept(kept, len(spec.qubits)))
+    if key not in _compiled:
+        _compiled[key] = compiled(state_rows(spec, kept))
+    return _compiled[key]
+
+
+def row_size(kept: int, width: int) -> int:
+    """Return the length of a state's row, for `kept` of `width` qubits."""
+    return 2 * 2**width if kept == width else 2 * 4**kept
+
+
+def state_simulation(spec: CircuitSpec, weights_by_row: bool = False) -> Simulation:
     """Return a circuit compiled without a basis change, so that it ends in its state.
+
+    Args:
+        spec: The circuit.
+        weights_by_row: Whether each row has weights of its own.
 
     Raises:
         UserError: The circuit measures between layers, so that its states are mixed.
@@ -70,7 +93,7 @@ def state_simulation(spec: CircuitSpec) -> Simulation:
             "`partial_measurement` must be false for overlaps of states, as it leaves mixed states; got true."
         )
     in_z = replace(spec, observables=observables("z", spec.qubits))
-    return simulation(in_z, in_z.circuit, None)
+    return simulation(in_z, in_z.circuit, None, weights_by_row)
 
 
 def amplitudes(states: BatchedStates) -> tf.Tensor:
@@ -148,6 +171,6 @@ def bytes_of_overlaps(run: Simulation, rows: int, kept: int) -> int:
         kept: Number of compared qubits.
     """
     width = run.program.width
-    size = 2 * 2**width if kept == width else 2 * 4**kept
+    size = row_size(kept, width)
     matrices = 8 * 4 * rows * rows  # both parts of the products, overlaps, logits, and the gradient of each
     return math.ceil(rows * (run.bytes_per_row + 4 * 4 * size) + matrices)

@@ -117,6 +117,20 @@ def refuse_states_beyond_memory(width: int, rows: int) -> None:
     _refuse(width, 2 * 8 * rows * 2**width, f"for {rows} states at a time", "take fewer qubits")
 
 
+def refuse_overlaps_beyond_memory(width: int, rows: int, needed_bytes: int) -> None:
+    """Refuse to compare more states with each other than fit into the available memory.
+
+    Args:
+        width: Qubits.
+        rows: States.
+        needed_bytes: Of the states and their overlaps, from `overlaps.bytes_of_overlaps`.
+
+    Raises:
+        UserError: With the estimate.
+    """
+    _refuse(width, needed_bytes, f"for the overlaps of {rows} states", "take fewer qubits or a smaller batch")
+
+
 def refuse_training_beyond_memory(width: int, states: int) -> None:
     """Refuse to train a circuit if a single row with its gradient does not fit into the available memory.
 

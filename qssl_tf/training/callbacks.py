@@ -25,7 +25,7 @@ from qssl_tf.training.checkpoints import (
     state_of,
     write_state,
 )
-from qssl_tf.training.history import append_history, start_history
+from qssl_tf.training.history import JUDGES, append_history, start_history
 from qssl_tf.training.runs import Run
 from qssl_tf.training.schedule import Schedule
 
@@ -58,7 +58,8 @@ class HistoryLog(StepCallback):
     def on_train_begin(self, logs=None):
         """Truncate the history to the resumed step, and open TensorBoard's file."""
         assert self.model.step_logs
-        start_history(self.run.history, self.start)
+        judges = JUDGES if self.model.online_probe is not None else JUDGES[:2]
+        self.columns = start_history(self.run.history, self.start, judges=judges)
         folder = os.fsencode(self.run.folder / "tensorboard")  # the path may not be UTF-8
         self.writer = tf.summary.create_file_writer(folder)
         self.clock = time.perf_counter()
@@ -77,6 +78,7 @@ class HistoryLog(StepCallback):
             "contrastive_accuracy": np.float32(logs["contrastive_accuracy"]),
             "learning_rate": self.rate,
             "seconds": round(now - self.clock, 4),
+            **{name: np.float32(logs[name]) for name in JUDGES if name in logs},
         }
         self.clock = now
         if not np.isfinite(row["loss"]):
@@ -84,10 +86,11 @@ class HistoryLog(StepCallback):
                 f"the loss became {row['loss']} at step {step}; "
                 f"the last kept weights are in {self.run.folder / 'checkpoints'}; {smaller_steps()}."
             )
-        append_history(self.run.history, row)
+        append_history(self.run.history, {name: row[name] for name in self.columns})
         with self.writer.as_default():
-            for name in ("loss", "contrastive_accuracy", "learning_rate"):
-                tf.summary.scalar(name, row[name], step=step)
+            for name in ("loss", "contrastive_accuracy", "learning_rate", *JUDGES):
+                if name in row:
+                    tf.summary.scalar(name, row[name], step=step)
 
     def release(self):
         """Close TensorBoard's file."""
@@ -253,7 +256,10 @@ class Progress(StepCallback):
     def after_step(self, step, logs):
         """Update the bar."""
         if self.bar:
-            self.bar.update(1, f"loss {logs['loss']:.3f}, top-1 {logs['contrastive_accuracy']:.3f}")
+            text = f"loss {logs['loss']:.3f}, top-1 {logs['contrastive_accuracy']:.3f}"
+            if "online_accuracy" in logs:
+                text += f", probe {logs['online_accuracy']:.3f}"
+            self.bar.update(1, text)
 
     def release(self):
         """Close the bar."""

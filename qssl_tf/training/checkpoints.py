@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 import h5py
+import keras
 import numpy as np
 
 from qssl_tf.commands import argument, resumption
@@ -27,13 +28,21 @@ def smaller_steps() -> str:
     return f"lower {argument('learning_rate')} or {argument('weight_decay')}, or raise {argument('temperature')}"
 
 
+def state_variables(model: SimCLR) -> list[keras.Variable]:
+    """Return everything that the next step depends on, in the order in which states keep it."""
+    seeds = getattr(model.loss, "seeds", None)  # of a loss that is estimated from shots
+    further = [] if seeds is None else [seeds.state]
+    judges = [] if model.online_probe is None else model.online_probe.variables
+    return [*model.variables, *model.optimizer.variables, *further, *judges]
+
+
 def check_finite(run: Run, model: SimCLR, step: int) -> None:
     """Refuse to save weights or optimizer state with NaN or infinity, from which training cannot recover.
 
     Raises:
         UserError: With the first such variable and the last saved step.
     """
-    for variable in (*model.variables, *model.optimizer.variables):
+    for variable in state_variables(model):
         if not _is_finite(variable.numpy()):
             last_step = max(run.checkpoint_steps(), default=None)
             where = "no weights were kept" if last_step is None else f"the last kept weights are of step {last_step}"
@@ -145,7 +154,7 @@ def state_of(run: Run, model: SimCLR, step: int) -> dict[str, np.ndarray]:
 
     The record contains a checksum of the history up to this step.
     """
-    variables = [*model.variables, *model.optimizer.variables]
+    variables = state_variables(model)
     record = {"step": step, "config": run.config.to_dict(), "history": history_checksum(run.history, step)}
     arrays = {f"{index:04d}": variable.numpy() for index, variable in enumerate(variables)}
     return {"record": np.array(json.dumps(record)), **arrays}
@@ -192,7 +201,7 @@ def restore_state(run: Run, model: SimCLR) -> int:
         check_same_config(run.state, json.dumps(record["config"]), run.config)
         if not model.optimizer.built:  # Keras's loss scaling would make its variables once more
             model.optimizer.build(model.trainable_variables)
-        variables = [*model.variables, *model.optimizer.variables]
+        variables = state_variables(model)
         if len(variables) != len(arrays):
             raise ValueError(f"{len(arrays)} arrays for {len(variables)} variables")
         step = int(record["step"])

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import tensorflow as tf
@@ -15,6 +16,7 @@ from qssl_tf.data.store.images import plain_errors
 from qssl_tf.distributed.peers import Peers
 from qssl_tf.errors import UserError
 from qssl_tf.models.build import build_simclr
+from qssl_tf.models.online_probe import OnlineProbe
 from qssl_tf.models.precision import in_float32
 from qssl_tf.models.simclr import SimCLR
 from qssl_tf.models.whole_step import refuse_uncompilable
@@ -30,6 +32,8 @@ from qssl_tf.training.callbacks import (
     TrainingStopped,
 )
 from qssl_tf.training.checkpoints import restore_state
+from qssl_tf.training.collapse_alarm import CollapseAlarm
+from qssl_tf.training.online_test import OnlineTest, held_out
 from qssl_tf.training.provenance import check_images
 from qssl_tf.training.runs import Run
 from qssl_tf.training.schedule import Schedule, schedule
@@ -45,16 +49,25 @@ def build(config: Config, data: ImageData, weights: Path | None = None) -> tuple
 
     Raises:
         UserError: Settings with more weights than that file, or this machine, can hold; that cannot be combined; or an
-            objective that needs labels, and images without any.
+            objective or an online probe that needs labels, and images without any.
     """
     if weights is None and OBJECTIVES[config.objective].labels and not len(data.train.labelled()):
         raise UserError(
             f"{argument('objective', config.objective)} needs labels, and the images of {data.name} have none; take "
             "images with labels, or another objective."
         )
+    if weights is None and config.online_probe and not (data.class_names and len(data.train.labelled())):
+        raise UserError(
+            f"{argument('online_probe', True)} needs labels, and the images of {data.name} have none; take images with "
+            f"labels, or {argument('online_probe', False)}."
+        )
     augment = augmentation(config, data.image_shape)
     steps = schedule(config, len(data.train)).steps
-    return build_simclr(config, data.image_shape, augment, steps, weights), augment
+    model = build_simclr(config, data.image_shape, augment, steps, weights)
+    if config.online_probe and data.class_names:
+        features = model.head.compute_output_shape(model.encoder.output_shape)[-1]
+        model.online_probe = OnlineProbe(features, len(data.class_names), config.seed)
+    return model, augment
 
 
 def build_for_use(config: Config, data: ImageData, weights: Path) -> SimCLR:
@@ -65,7 +78,7 @@ def build_for_use(config: Config, data: ImageData, weights: Path) -> SimCLR:
     Raises:
         UserError: As `build`.
     """
-    return build(in_float32(config), data, weights)[0]
+    return build(replace(in_float32(config), online_probe=False), data, weights)[0]
 
 
 @contextmanager
@@ -157,12 +170,16 @@ def reporting_callbacks(
     run: Run, data: ImageData, augment: Augmentation, plan: Schedule, start: int
 ) -> list[StepCallback]:
     """Return the callbacks that show and record the progress of a run."""
-    callbacks: list[StepCallback] = [Progress(run, plan, start), HistoryLog(run, plan, start)]
+    callbacks: list[StepCallback] = [
+        Progress(run, plan, start), HistoryLog(run, plan, start), CollapseAlarm(run, plan, start),
+    ]  # fmt: skip
     config = run.config
     if config.head == "quantum" and not config.partial_measurement:  # mixed states have no overlaps
         with plain_errors():
             first = next(iter(view_pairs(data.train.images, augment, config.batch_size, config.seed, steps=1)))
         callbacks.append(StateGeometry(run, plan, start, first))
+    if config.online_probe and len(images := held_out(data, config)):
+        callbacks.append(OnlineTest(run, plan, start, images))
     return callbacks
 
 
@@ -171,11 +188,11 @@ def shared_pairs(
 ) -> tf.data.Dataset | tf.distribute.DistributedDataset:
     """Return the pairs of views, or what the step makes them of, with each batch in one shard per replica, in order.
 
-    Labels come third where the objective needs them.
+    Labels come third where the objective or an online probe needs them.
     """
     batches = drawn_batches if config.views_in_step else view_pairs
     replicas, arguments = strategy.num_replicas_in_sync, (data.train.images, augment, config.batch_size, config.seed)
-    labels = data.train.labels if OBJECTIVES[config.objective].labels else None
+    labels = data.train.labels if OBJECTIVES[config.objective].labels or config.online_probe else None
     if replicas == 1:
         return batches(*arguments, steps, start, labels=labels)
 
