@@ -1,7 +1,5 @@
 """The online probe scored on images that the run does not train on, at each checkpoint."""
 
-from typing import Any
-
 import numpy as np
 import tensorflow as tf
 
@@ -44,7 +42,7 @@ class OnlineTest(StepCallback):
     def after_step(self, step, logs):
         """Append a row if the step is a checkpoint."""
         if self.schedule.keeps(step):
-            accuracy: Any = np.float32(np.mean(self._predicted() == self.images.labels))
+            accuracy = float(np.mean(self._predicted() == self.images.labels))
             append_history(self.path, {"step": step, "accuracy": accuracy})
 
     def _predicted(self) -> np.ndarray:
@@ -55,4 +53,4 @@ class OnlineTest(StepCallback):
             features = model.head(model.encode(as_float(tf.constant(np.asarray(self.images.images)))), training=False)
         for variable, value in zip(states, before, strict=True):
             variable.assign(value)
-        return np.argmax(model.online_probe.layer(tf.cast(features, tf.float32)), axis=1)
+        return model.online_probe.classify(features).numpy()
