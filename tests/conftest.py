@@ -100,6 +100,8 @@ LONG = (
     "docs/test_pages.py::*[[]ibm-device]",
     "docs/test_pages.py::*[[]large-batches]",
     "docs/test_pages.py::*[[]noise*",
+    "docs/test_pages.py::*[[]judges]",
+    "docs/test_pages.py::*[[]overlaps]",
     "docs/test_pages.py::*[[]own-*]",
     "docs/test_pages.py::*[[]search]",
     "docs/test_pages.py::*[[]share]",

@@ -77,6 +77,7 @@ WRONG = {
     ("SimCLR", "recompute_blocks"): (learner, ("yes", 1, None, [])),
     ("SimCLR", "predictor"): (learner, (3, "mlp", layers.Dense, projector(4), projector(2).layers[0].__class__)),
     ("SimCLR", "target"): (learner, (3, 0.99, TargetNetwork, projector(3), encoder(), target(projector=projector(4)))),
+    ("SimCLR", "overlap_qubits"): (learner, ("0", 1, True, [0.5], [7], [0, 0], {"a": 1})),
     ("SimCLR", "queue"): (learner, (3, 1024, Queue, Queue(4), layers.Identity())),
 }
 KERAS = {"reduction", "name", "dtype", "kwargs"}  # checked by Keras, in sentences of its own

@@ -155,6 +155,7 @@ def test_choices_are_the_tables():
     from qssl_tf.quantum.encodings import ENCODINGS
     from qssl_tf.quantum.measurement import GRADIENTS
     from qssl_tf.quantum.noise import LEVELS
+    from qssl_tf.quantum.overlap_tests import OVERLAP_TESTS
     from qssl_tf.quantum.simulators import SIMULATORS
 
     tables = {
@@ -171,6 +172,7 @@ def test_choices_are_the_tables():
         "schedule": SCHEDULES,
         "precision": PRECISIONS,
         "objective": OBJECTIVES,
+        "overlap_test": OVERLAP_TESTS,
         "batch_statistics": BATCH_STATISTICS,
         "noise_level": LEVELS,
         "probe_protocol": PROTOCOLS,

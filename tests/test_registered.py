@@ -19,6 +19,7 @@ from qssl_tf.models.simclr import SimCLR
 from qssl_tf.models.trigonometric import TrigonometricFeatures
 from qssl_tf.objectives.contrastive import DecoupledContrastive, NTXent, SupervisedContrastive
 from qssl_tf.objectives.custom import OwnObjective, register_objective
+from qssl_tf.objectives.fidelity import Fidelity
 from qssl_tf.objectives.predictive import BYOL, SimSiam
 from qssl_tf.objectives.queue import MoCo, Queue
 from qssl_tf.objectives.redundancy import BarlowTwins, VICReg
@@ -56,6 +57,7 @@ INSTANCES = {
     "VICReg": lambda: VICReg(0.3),
     "SimSiam": lambda: SimSiam("sum"),
     "BYOL": lambda: BYOL("sum"),
+    "Fidelity": lambda: Fidelity(0.3, 4, (0, 1), "swap", 20, 7),
     "MoCo": lambda: MoCo(0.3),
     "OwnObjective": own_objective,
     "Queue": lambda: Queue(7, 3),

@@ -6,8 +6,10 @@ from qssl_tf.models.batches import Batch, Outputs
 from qssl_tf.models.collapse import effective_rank, relative_std
 from qssl_tf.models.online_probe import OnlineProbe
 
+Figures = dict[str, tf.Tensor]
 
-def judged(outputs: Outputs, batch: Batch, probe: OnlineProbe | None) -> dict[str, tf.Tensor]:
+
+def judged(outputs: Outputs, batch: Batch, probe: OnlineProbe | None) -> Figures:
     """Return the figures of a step by name, alike on all replicas; the probe learns from it.
 
     Args:

@@ -101,7 +101,7 @@ class SimCLR(keras.Model):
         self.recompute_blocks = checked("recompute_blocks", recompute_blocks)
         self.encoder, self.head, self.projector = encoder, head, projector
         self.predictor, self.target, self.queue = predictor, target, queue
-        self.overlap_qubits = None if overlap_qubits is None else checked("overlap_qubits", tuple(overlap_qubits))
+        self.overlap_qubits = None if overlap_qubits is None else checked("overlap_qubits", overlap_qubits)
         self.loss_mean, self.accuracy_mean = map(keras.metrics.Mean, ("loss", "contrastive_accuracy"))
         self.step_logs = False
         self.online_probe: OnlineProbe | None = None  # learns in steps with `step_logs`, from batches with labels
@@ -150,8 +150,7 @@ class SimCLR(keras.Model):
         return {name: part for name in PARTS if (part := getattr(self, name)) is not None}
 
     def _settings(self) -> dict[str, Any]:
-        names = ("batch_statistics", "chunk_size", "recompute_blocks")
-        return {name: getattr(self, name) for name in names}
+        return {name: getattr(self, name) for name in ("batch_statistics", "chunk_size", "recompute_blocks")}
 
     def _compared(self) -> dict[str, Any]:
         return {} if self.overlap_qubits is None else {"overlap_qubits": list(self.overlap_qubits)}
@@ -216,7 +215,7 @@ class SimCLR(keras.Model):
         with within_xla(self.jit_compile):
             batch = self._batch(data, training=False)
             outputs = self._outputs(self._through, batch.views, training=False)
-        return self._log(self._loss(outputs, batch), outputs, batch)
+        return self._log(self._loss(outputs, batch), outputs, batch, {})
 
     def _batch(self, data: Any, training: bool) -> Batch:
         """Return what the trained network sees of a batch, and what the target network makes of it.

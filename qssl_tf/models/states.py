@@ -35,7 +35,8 @@ def head_states(head: Any, overlap_qubits: Sequence[int]) -> Callable[[tf.Tensor
         overlap_qubits: Those that are compared; none given are all.
 
     Raises:
-        UserError: Another head, or one whose states are mixed or cannot be had.
+        UserError: Another head, one whose states are mixed or cannot be had, or one that is to be trained and has no
+            weight that overlaps depend on.
     """
     if not isinstance(head, QuantumHead):
         raise UserError(
@@ -48,7 +49,10 @@ def head_states(head: Any, overlap_qubits: Sequence[int]) -> Callable[[tf.Tensor
                 f"`{name}` must be {' or '.join(str(value).lower() for value in values)} where states are compared: "
                 f"{WHY[name]}; got {str(getattr(head, name)).lower()}."
             )
-    of_angles = compiled_state_rows(head.spec, overlap_qubits)
+    kept = check_kept(overlap_qubits, head.width)
+    if head.trainable:
+        refuse_cancelled(head.spec, overlap_qubits)
+    of_angles = compiled_state_rows(head.spec, kept)
 
     def rows(inputs: tf.Tensor) -> tf.Tensor:
         x = tf.cast(inputs, tf.float32)
@@ -60,19 +64,16 @@ def head_states(head: Any, overlap_qubits: Sequence[int]) -> Callable[[tf.Tensor
 
 
 def refuse_untrainable(head: QuantumHead, config: Config) -> None:
-    """Refuse to train by overlaps what gets no gradient from them, or does not fit into memory.
+    """Refuse to train by overlaps what they do not reach, or what does not fit into memory.
 
     Raises:
-        UserError: All weights of the head cancel; there are layers behind the head; or the overlaps of a batch need
-            more memory than is left.
+        UserError: There are layers behind the head, or the overlaps of a batch need more memory than is left.
     """
     if config.projector:
         raise UserError(
             f"`projector` must be none with {argument('objective', config.objective)}, which compares the states in "
             f"front of it; got {list(config.projector)}."
         )
-    if head.trainable:
-        refuse_cancelled(head.spec, config.overlap_qubits)
     kept = len(check_kept(config.overlap_qubits, config.width))
     run = state_simulation(head.spec)
     refuse_overlaps_beyond_memory(

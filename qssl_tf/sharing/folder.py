@@ -17,10 +17,15 @@ from qssl_tf.training.callbacks import StateGeometry
 from qssl_tf.training.checkpoints import save_weights
 from qssl_tf.training.history import COLUMNS, read_history
 from qssl_tf.training.metadata import read_image_metadata, read_versions, unfinished
+from qssl_tf.training.online_test import OnlineTest
 from qssl_tf.training.runs import Run, open_run
 
-TABLES: dict[str, Sequence[str]] = {"history.csv": COLUMNS, "geometry.csv": StateGeometry.columns}
-OPTIONAL_FILES = ("history.csv", "geometry.csv", "figures")  # not needed to use the weights
+TABLES: dict[str, Sequence[str]] = {
+    "history.csv": COLUMNS,
+    "geometry.csv": StateGeometry.columns,
+    "online.csv": OnlineTest.columns,
+}
+OPTIONAL_FILES = ("history.csv", "geometry.csv", "online.csv", "figures")  # not needed to use the weights
 
 
 def share(

@@ -13,10 +13,13 @@ from qssl_tf.objectives.table import OBJECTIVES, Objective
 SHAPE = (8, 8, 1)
 AUGMENTATION = AUGMENTATIONS["digits"](8)
 SMALL = {"width": 2, "layers": 1, "batch_size": 8, "queue_size": 12}
+# Settings that an objective needs: overlaps reach weights between data alone, and only circuits have states.
+NEEDED = {"fidelity": {"head": "quantum", "encoding": "reuploading", "layers": 2}}
 
 
 def learner(**settings):
-    return build_simclr(q.Config(**SMALL | settings), SHAPE, AUGMENTATION)
+    needed = NEEDED.get(settings.get("objective", ""), {})
+    return build_simclr(q.Config(**SMALL | settings | needed), SHAPE, AUGMENTATION)
 
 
 def batch(steps=1):
