@@ -215,7 +215,7 @@ class SimCLR(keras.Model):
         with within_xla(self.jit_compile):
             batch = self._batch(data, training=False)
             outputs = self._outputs(self._through, batch.views, training=False)
-        return self._log(self._loss(outputs, batch), outputs, batch, {})
+        return self._log(self._loss(outputs, batch), outputs, batch)
 
     def _batch(self, data: Any, training: bool) -> Batch:
         """Return what the trained network sees of a batch, and what the target network makes of it.
