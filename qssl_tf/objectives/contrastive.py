@@ -78,7 +78,7 @@ class NTXent(keras.losses.Loss):
         return (losses[:n] + losses[n:]) / 2
 
     def logits(self, z_a: tf.Tensor, z_b: tf.Tensor) -> tf.Tensor:
-        """Return the similarities of all 2n views over the temperature, see `contrastive_logits`."""
+        """Return the similarities of all 2n views over the temperature, shape (2n, 2n), see `contrastive_logits`."""
         return contrastive_logits(z_a, z_b, self.temperature)
 
     def get_config(self):

@@ -51,12 +51,13 @@ def build(config: Config, data: ImageData, weights: Path | None = None) -> tuple
         UserError: Settings with more weights than that file, or this machine, can hold; that cannot be combined; or an
             objective or an online probe that needs labels, and images without any.
     """
-    if weights is None and OBJECTIVES[config.objective].labels and not len(data.train.labelled()):
+    has_labels = bool(data.class_names) and len(data.train.labelled()) > 0
+    if weights is None and OBJECTIVES[config.objective].labels and not has_labels:
         raise UserError(
             f"{argument('objective', config.objective)} needs labels, and the images of {data.name} have none; take "
             "images with labels, or another objective."
         )
-    if weights is None and config.online_probe and not (data.class_names and len(data.train.labelled())):
+    if weights is None and config.online_probe and not has_labels:
         raise UserError(
             f"{argument('online_probe', True)} needs labels, and the images of {data.name} have none; take images with "
             f"labels, or {argument('online_probe', False)}."
@@ -160,7 +161,8 @@ def pretrain(
                 peers.pause()  # if a worker has failed, its message ends this process in one line
             raise
         finally:
-            model.make_views = None  # whoever has the model next gives it views
+            # Whoever has the model next gives it views, and wants the means over an epoch that Keras logs.
+            model.make_views, model.step_logs, model.train_function = None, False, None
             for callback in [*callbacks, signal_callback]:
                 callback.release()
     return signal_callback.stopped_by

@@ -10,7 +10,7 @@ from qssl_tf.objectives.custom import OwnObjective
 from qssl_tf.objectives.table import OBJECTIVES
 
 pytestmark = pytest.mark.usefixtures("own_words")
-SMALL = {"width": 2, "layers": 1, "batch_size": 32, "steps": 2, "head": "classical"}
+SMALL = {"width": 2, "layers": 1, "batch_size": 32, "steps": 2, "head": "classical", "projector": (4, 4)}
 
 
 def test_ten_lines_train_and_are_probed(tmp_path):
@@ -47,7 +47,7 @@ def test_labels_arrive(tmp_path):
         return tf.reduce_sum(z**2, axis=(1, 2)) * (labels + 1)
 
     q.pretrain(config=q.Config(objective="labelled", **SMALL), runs_dir=tmp_path)
-    assert seen[0] == ((32,), (32, 2, 2))
+    assert seen[0] == ((32,), (32, 2, 4))
 
 
 def fails(z_a, z_b):
@@ -58,7 +58,7 @@ WRONG = {
     "fails": (fails, "the function of `objective` 'mine' failed with RuntimeError: no such luck."),
     "a table": (
         lambda z_a, z_b: z_a - z_b,
-        "`objective` 'mine' must return a number for each row, or one for the batch; got shape (32, 2).",
+        "`objective` 'mine' must return a number for each row, or one for the batch; got shape (32, 4).",
     ),
 }
 
