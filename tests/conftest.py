@@ -102,6 +102,7 @@ LONG = (
     "docs/test_pages.py::*[[]noise*",
     "docs/test_pages.py::*[[]judges]",
     "docs/test_pages.py::*[[]overlaps]",
+    "docs/test_pages.py::*[[]objectives]",
     "docs/test_pages.py::*[[]own-*]",
     "docs/test_pages.py::*[[]search]",
     "docs/test_pages.py::*[[]share]",
