@@ -1,8 +1,9 @@
 """What an online probe costs a training step, and how near its accuracy ends to that of the probe afterwards.
 
 `python benchmarks/online_probe.py cost` times whole steps with and without it, each on batches that bring labels, in
-turn; `accuracy` trains the preset `digits` with seeds 0, 1, 2 and probes each run. Both print one JSON object a line.
-Processor time is told beside wall time: on a machine that others use as well it is the steadier of the two.
+turn; `alone` times what the probe adds, as a function of its own; `accuracy` trains the preset `digits` with seeds 0, 1,
+2 and probes each run. All print one JSON object a line. Processor time is told beside wall time: on a machine that
+others use as well it is the steadier of the two.
 """
 
 import argparse
@@ -12,6 +13,7 @@ import tempfile
 import time
 from dataclasses import replace
 
+import cirq
 import numpy as np
 import tensorflow as tf
 from timing import ROUNDS, machine
@@ -20,10 +22,12 @@ import qssl_tf as q
 from qssl_tf.data.augment import augmentation
 from qssl_tf.models.build import build_simclr
 from qssl_tf.models.online_probe import OnlineProbe
+from qssl_tf.quantum.observables import observables
 from qssl_tf.training.history import read_history
 from qssl_tf.training.online_test import OnlineTest
 
 CLASSES = 5
+CALLS = 20  # of what takes about a millisecond
 IMAGE = {"digits": (8, 8, 1), "best": (32, 32, 3), "paper": (32, 32, 3)}
 
 
@@ -65,6 +69,25 @@ def cost(preset: str, rounds: int) -> dict[str, object]:
     return found
 
 
+def alone(preset: str, rounds: int) -> dict[str, object]:
+    """Return median wall and processor seconds of the probe's own operations on features of a preset's batch."""
+    config = q.PRESETS[preset]
+    features = len(observables(config.observables, cirq.LineQubit.range(config.width)))
+    probe, shape = OnlineProbe(features, CLASSES, seed=0), (config.batch_size, features)
+    views = [tf.random.stateless_uniform(shape, (view, 0), -1.0, 1.0) for view in (1, 2)]
+    labels = tf.constant(np.arange(config.batch_size) % CLASSES, tf.int32)
+    step = tf.function(lambda: probe.step(views, labels), autograph=False)
+    step()  # traces
+    seconds = []
+    for _ in range(rounds):
+        start, used = time.perf_counter(), time.process_time()
+        for _ in range(CALLS):
+            step().numpy()
+        seconds.append(((time.perf_counter() - start) / CALLS, (time.process_time() - used) / CALLS))
+    wall, processor = (statistics.median(values) for values in zip(*seconds, strict=True))
+    return {"what": f"online probe alone, preset {preset}", "rounds": rounds, "wall_s": wall, "processor_s": processor}
+
+
 def accuracy(seed: int) -> dict[str, object]:
     """Return the accuracies in percent that one run of the preset `digits` ends with."""
     with tempfile.TemporaryDirectory() as folder:
@@ -80,15 +103,16 @@ def accuracy(seed: int) -> dict[str, object]:
 def main() -> None:
     """Print what was asked for."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", choices=("cost", "accuracy"))
-    parser.add_argument("--presets", default="digits,best,paper", help="of cost")
+    parser.add_argument("what", choices=("cost", "alone", "accuracy"))
+    parser.add_argument("--presets", default="digits,best,paper", help="of cost and alone")
     parser.add_argument("--seeds", default="0,1,2", help="of accuracy")
-    parser.add_argument("--rounds", type=int, default=ROUNDS, help="of cost")
+    parser.add_argument("--rounds", type=int, default=ROUNDS, help="of cost and alone")
     options = parser.parse_args()
     print(json.dumps(machine()), flush=True)
-    if options.what == "cost":
+    if options.what in ("cost", "alone"):
+        measure = cost if options.what == "cost" else alone
         for preset in options.presets.split(","):
-            print(json.dumps(cost(preset, options.rounds)), flush=True)
+            print(json.dumps(measure(preset, options.rounds)), flush=True)
     else:
         for seed in map(int, options.seeds.split(",")):
             print(json.dumps(accuracy(seed)), flush=True)
