@@ -29,7 +29,7 @@ from qssl_tf.models.states import refuse_untrainable
 from qssl_tf.models.target import TargetNetwork
 from qssl_tf.models.whole_step import compile_by_xla
 from qssl_tf.objectives.queue import Queue, refuse_short_queue
-from qssl_tf.objectives.table import OBJECTIVES, projector_widths
+from qssl_tf.objectives.table import OBJECTIVES, projector_widths, projects
 from qssl_tf.quantum.simulators import refuse_training_beyond_memory
 
 
@@ -82,7 +82,7 @@ def _projector(config: Config, features: int) -> keras.Model:
     Where a predictor follows, embeddings are normalised over the batch, each dimension on its own, as in
     arXiv:2011.10566, Section 3: otherwise all of them soon become equal.
     """
-    if not config.project or OBJECTIVES[config.objective].states:
+    if not projects(config):
         return keras.Sequential([keras.Input((features,)), layers.Identity(name="as_is")], name="projector")
     projector = build_projector(features, config.seed, projector_widths(config))
     if OBJECTIVES[config.objective].predictor:

@@ -14,7 +14,7 @@ from qssl_tf.errors import UserError, shown
 from qssl_tf.memory import available
 from qssl_tf.models.encoders import BACKBONE_OUTPUTS
 from qssl_tf.models.heads import head_features, head_inputs
-from qssl_tf.objectives.table import OBJECTIVES, projector_widths
+from qssl_tf.objectives.table import OBJECTIVES, projector_widths, projects
 
 FLOAT_BYTES = 4  # of a float32
 COPIES_PER_WEIGHT = 4  # the weight, its gradient, and Adam's two moments
@@ -53,7 +53,7 @@ def configured_weights(config: Config) -> dict[str, int]:
     The encoder's backbone is not counted, nor are biases, batch norms and a circuit's angles, which are few.
     """
     inputs, features = head_inputs(config), head_features(config)
-    widths = (features, *(projector_widths(config) or (features, features))) if config.project else ()
+    widths = (features, *(projector_widths(config) or (features, features))) if projects(config) else ()
     embeddings = widths[-1] if widths else features
     queue = {"queue": config.queue_size * embeddings} if OBJECTIVES[config.objective].queue else {}
     return {
@@ -87,7 +87,7 @@ def batch_activations(config: Config) -> dict[str, int]:
 
     Both views of each image pass the layers that `configured_weights` counts, and each is compared with all others.
     """
-    widths = (head_inputs(config), head_features(config), *(projector_widths(config) if config.project else ()))
+    widths = (head_inputs(config), head_features(config), *(projector_widths(config) if projects(config) else ()))
     compared = 2 * config.batch_size
     if OBJECTIVES[config.objective].queue:
         compared += config.queue_size

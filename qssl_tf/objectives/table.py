@@ -124,6 +124,11 @@ OBJECTIVES: dict[str, Objective] = {
 }
 
 
+def projects(config: Config) -> bool:
+    """Return whether there is a projector: the settings may leave it out, and states are compared without one."""
+    return config.project and not OBJECTIVES[config.objective].states
+
+
 def projector_widths(config: Config) -> tuple[int, ...]:
     """Return the widths of the projector: the settings', or the objective's; if empty, the head's twice."""
     return config.projector or OBJECTIVES[config.objective].projector
