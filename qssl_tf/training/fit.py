@@ -162,7 +162,8 @@ def pretrain(
             raise
         finally:
             # Whoever has the model next gives it views, and wants the means over an epoch that Keras logs.
-            model.make_views, model.step_logs, model.train_function = None, False, None
+            model.make_views, model.step_logs = None, False
+            model.make_train_function(force=True)
             for callback in [*callbacks, signal_callback]:
                 callback.release()
     return signal_callback.stopped_by
