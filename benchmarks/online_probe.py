@@ -1,8 +1,8 @@
 """What an online probe costs a training step, and how near its accuracy ends to that of the probe afterwards.
 
 `python benchmarks/online_probe.py cost` times whole steps with and without it, each on batches that bring labels, in
-turn; `alone` times what the probe adds, as a function of its own; `accuracy` trains the preset `digits` with seeds 0, 1,
-2 and probes each run. All print one JSON object a line. Processor time is told beside wall time: on a machine that
+turn; `alone` times what the probe adds, as a function of its own; `accuracy` trains the preset `digits` with seeds 0,
+1, 2 and probes each run. All print one JSON object a line. Processor time is told beside wall time: on a machine that
 others use as well it is the steadier of the two.
 """
 
