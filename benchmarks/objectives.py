@@ -8,16 +8,18 @@ without one the comparison is left out, and the file says why.
 
 import argparse
 import json
+import statistics
 import subprocess
 import sys
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from timing import OWN, machine, medians
+from timing import OWN, ROUNDS, machine
 
 from qssl_tf.config import Config
 from qssl_tf.data.augment import augmentation
@@ -76,10 +78,28 @@ def step_call(objective: str) -> Callable[[], object]:
     return lambda: step()["loss"].numpy()
 
 
-def seconds() -> dict[str, dict[str, float]]:
-    """Return the median seconds of a step of each objective, all in turn, and their ratio to NT-Xent's."""
-    found = medians({name: step_call(name) for name in OBJECTIVES})
-    return {name: {"seconds": each, "ratio": each / found["nt_xent"]} for name, each in found.items()}
+def seconds(names: Sequence[str]) -> dict[str, dict[str, float]]:
+    """Return median seconds of a step of each objective, all in turn, and their ratios to the first one's.
+
+    Beside those of the clock stand those of the processor, of all threads, which other work changes less.
+    """
+    calls = {name: step_call(name) for name in names}
+    clocks: dict[str, Callable[[], float]] = {"seconds": time.perf_counter, "processor_seconds": time.process_time}
+    found: dict[str, dict[str, list[float]]] = {name: {clock: [] for clock in clocks} for name in names}
+    for call in calls.values():
+        call()  # compiles
+    for _ in range(ROUNDS):
+        for name, call in calls.items():
+            call()  # memory and threads are cold after another has run
+            before = {clock: read() for clock, read in clocks.items()}
+            call()
+            for clock, read in clocks.items():
+                found[name][clock].append(read() - before[clock])
+    steps = {name: {clock: statistics.median(each) for clock, each in one.items()} for name, one in found.items()}
+    first = steps[names[0]]
+    for one in steps.values():
+        one |= {f"{clock}_ratio": one[clock] / first[clock] for clock in clocks}
+    return steps
 
 
 def main() -> None:
@@ -88,11 +108,12 @@ def main() -> None:
     flags.add_argument("--environment", type=Path, metavar="FOLDER", help="virtual environment with torch and lightly")
     flags.add_argument("--results", type=Path, metavar="FILE", help="file to keep the figures in")
     flags.add_argument("--values-only", action="store_true", help="time nothing")
+    flags.add_argument("--objectives", nargs="+", default=list(OBJECTIVES), metavar="NAME", help="which are timed")
     arguments = flags.parse_args()
     found: dict[str, Any] = {"machine": machine(), "versions": {name: version(name) for name in OWN}}
     found["values"] = values(arguments.environment)
     if not arguments.values_only:
-        found["steps"] = seconds()
+        found["steps"] = seconds(arguments.objectives)
     print(json.dumps(found, indent=1))
     if arguments.results is not None:
         write_json(arguments.results, found)

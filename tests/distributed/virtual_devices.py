@@ -326,7 +326,7 @@ def compare_objective(objective, batch_statistics="global"):
     judge, _, expected = stepped(tf.distribute.get_strategy(), tf.constant)
     way = max(distance(a, b) for a, b in zip(judge.get_weights(), start, strict=True))
     parts = [distance(a, b) / way for a, b in zip(model.get_weights(), judge.get_weights(), strict=True)]
-    each = [abs(float(rows(mine)[0]) / float(its) - 1) for mine, its in zip(losses, expected, strict=True)]
+    each = [abs(float(rows(mine)[0]) - float(its)) for mine, its in zip(losses, expected, strict=True)]
     return found | {"losses": each, "weights and what is kept": max(parts)}
 
 
