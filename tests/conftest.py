@@ -169,6 +169,7 @@ LONG = (
     "models/test_whole_step.py::test_the_compiled_step_learns_as_the_other[[]classical]",
     "models/test_whole_step.py::test_the_compiled_step_learns_as_the_other[[]noise]",
     "plots/test_pictures.py::test_angles_have_one_panel_a_qubit_in_radians[[]11]",
+    "objectives/test_fidelity.py::test_a_run_with_shots_goes_on_to_the_same_bits",
     "objectives/test_custom.py::test_labels_arrive",
     "objectives/test_table.py::test_a_step_reaches_every_weight_and_files_keep_all[[]*-classical]",
     "objectives/test_table.py::test_a_step_reaches_every_weight_and_files_keep_all[[][bdnsv]*-quantum]",

@@ -32,6 +32,7 @@ from qssl_tf.distributed.worker_step import worker_step  # noqa: E402
 from qssl_tf.models.batch_norm import BatchNormalization  # noqa: E402
 from qssl_tf.models.build import build_simclr  # noqa: E402
 from qssl_tf.models.convolution import Conv2D  # noqa: E402
+from qssl_tf.models.online_probe import OnlineProbe  # noqa: E402
 from qssl_tf.models.optimizers import AdamL2, SharedLossScale  # noqa: E402
 from qssl_tf.models.quantum_head import QuantumHead  # noqa: E402
 from qssl_tf.models.simclr import SimCLR  # noqa: E402
@@ -330,6 +331,26 @@ def compare_objective(objective, batch_statistics="global"):
     return found | {"losses": each, "weights and what is kept": max(parts)}
 
 
+def compare_online_probe():
+    """Three steps of the online probe on replicas beside those of one process: accuracies, and all that it keeps."""
+    views, labels = RNG.normal(size=(3, 2, 16, 3)).astype("f"), np.array([0, 1, 2, -1] * 4, np.int32)
+
+    def stepped(strategy, give):
+        with strategy.scope():
+            probe = OnlineProbe(3, 3, seed=0)
+        step = tf.function(lambda pair, known: probe.step(pair, known)[tf.newaxis])
+        found = [strategy.run(step, args=([give(view) for view in pair], give(labels))) for pair in views]
+        return [variable.numpy() for variable in probe.variables], [rows(part)[0] for part in found]
+
+    (mine, accuracies), (its, expected) = (
+        stepped(STRATEGY, shares), stepped(tf.distribute.get_strategy(), tf.constant)
+    )  # fmt: skip
+    return {
+        "accuracies": distance(np.array(accuracies), np.array(expected)),
+        "variables": max(distance(a, b) for a, b in zip(mine, its, strict=True)),
+    }
+
+
 def compare_training():
     """20 steps of the digits preset beside those of one process."""
     config = Config(batch_size=64, steps=20, learning_rate=2e-5, **json.loads(sys.argv[2]))
@@ -355,6 +376,7 @@ COMPARED = {
         name: compare_objective(name) for name in ("simsiam", "byol", "moco", "supervised", "vicreg")
     },
     "local objectives": lambda: {name: compare_objective(name, "local") for name in ("byol", "moco")},
+    "online probe": compare_online_probe,
     "training": compare_training,
 }
 print(json.dumps({name: COMPARED[name]() for name in sys.argv[3:] or COMPARED}))
