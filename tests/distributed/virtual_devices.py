@@ -301,21 +301,26 @@ def compare_views(settings):
 def compare_objective(objective, batch_statistics="global"):
     """Two steps of SGD on the replicas beside those of one process: weights, statistics, target network and queue.
 
-    With statistics of their own, the replicas are compared with each other alone.
+    How far the one process parts from itself is measured too: with weights moved to neighbouring floats, and with one
+    other image in each batch (see judges/rounding.py). With statistics of their own, the replicas are compared with
+    each other alone.
     """
     settings = {"objective": objective, "head": "classical", "width": 3, "batch_size": 16, "queue_size": 24}
     config = Config(**settings, target_rate=0.5, batch_statistics=batch_statistics)
     lights = RNG.uniform(size=(4, 16, 1, 1, 1))  # of images that are too alike, batch norms would show the rounding
     views, labels = (lights * RNG.uniform(size=(4, 16, 8, 8, 1))).astype("f"), np.array([0, 1, 2, -1] * 4, np.int32)
 
-    def stepped(strategy, give):
+    def stepped(strategy, give, images=views, is_moved=False):
         with strategy.scope():
             model = build_simclr(config, (8, 8, 1), AUGMENTATIONS["digits"](8))
             model.compile(keras.optimizers.SGD(0.05), loss=model.loss)
             model.optimizer.build(model.trainable_variables)
         start, step, losses = model.get_weights(), tf.function(model.train_step), []
+        for variable in model.trainable_variables if is_moved else ():
+            side = RNG.choice(np.float32([-np.inf, np.inf]), variable.shape)
+            variable.assign(np.nextafter(variable.numpy(), side))
         model.step_logs = True
-        for pair in (views[:2], views[2:]):
+        for pair in (images[:2], images[2:]):
             losses.append(strategy.run(step, args=((*map(give, pair), give(labels)),))["loss"])
         return model, start, losses
 
@@ -324,11 +329,18 @@ def compare_objective(objective, batch_statistics="global"):
     found = {"between replicas": max(distance(copy, copies[0]) for copy in copies)}
     if batch_statistics == "local":
         return found
-    judge, _, expected = stepped(tf.distribute.get_strategy(), tf.constant)
+    alone, other = tf.distribute.get_strategy(), views.copy()
+    other[:, 0] = RNG.uniform(size=other[:, 0].shape)
+    judge, _, expected = stepped(alone, tf.constant)
+    moved, one_image = stepped(alone, tf.constant, is_moved=True), stepped(alone, tf.constant, other)
     way = max(distance(a, b) for a, b in zip(judge.get_weights(), start, strict=True))
-    parts = [distance(a, b) / way for a, b in zip(model.get_weights(), judge.get_weights(), strict=True)]
-    each = [abs(float(rows(mine)[0]) - float(its)) for mine, its in zip(losses, expected, strict=True)]
-    return found | {"losses": each, "weights and what is kept": max(parts)}
+    values = [STRATEGY.experimental_local_results(each)[0] for each in losses]
+    others = {"": (model, start, values), "rounding: ": moved, "one image: ": one_image}
+    for name, (its, _, values) in others.items():
+        parts = [distance(a, b) / way for a, b in zip(its.get_weights(), judge.get_weights(), strict=True)]
+        found[f"{name}weights and what is kept"] = max(parts)
+        found[f"{name}losses"] = distance(np.array(values, float), np.array(expected, float))
+    return found
 
 
 def compare_online_probe():
