@@ -138,7 +138,7 @@ def test_earlier_weights_have_files_of_their_own(run):
 
 def test_what_the_head_adds_is_drawn_and_stands_on_the_page(run, folder, data):
     other = q.pretrain(data, dataclasses.replace(run.config, seed=1), runs_dir=folder, name="two")
-    found = q.evaluate(run, judges=["head"], draws=2, seeds=[other], **SHORT)
+    found = q.evaluate(run, judges=["head", "rank"], draws=2, seeds=[other], **SHORT)
     whole, encoder = (found.readings["head"][name] for name in ("head", "encoder without head"))
     difference = found.readings["head"]["head minus encoder without head"]
     assert difference.over == "seeds" and difference.value == pytest.approx(whole.value - encoder.value)

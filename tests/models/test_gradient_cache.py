@@ -1,6 +1,7 @@
 """Steps in chunks, judged by Keras's own layers with all chunks on one tape; steps by blocks, by the step at once."""
 
 from dataclasses import replace
+from functools import partial
 
 import keras
 import numpy as np
@@ -77,17 +78,16 @@ def test_dropout_draws_the_same_in_both_passes(recompute_blocks):
 
 def test_a_resnet_in_blocks_has_the_gradient_of_all_at_once():
     """Of 64 images; a single product differs in its last bits, by which a ReLU may switch, so norms are compared."""
-    views = tuple(tf.random.stateless_uniform((64, 32, 32, 3), (5, view)) for view in (0, 1))
+    batch = Batch(tuple(tf.random.stateless_uniform((64, 32, 32, 3), (5, view)) for view in (0, 1)))
     found = []
     for recompute_blocks in (False, True):
         config = q.Config(encoder="resnet18", batch_size=64, width=4, seed=3, recompute_blocks=recompute_blocks)
         model = build_simclr(config, (32, 32, 3), augmentation(config, (32, 32, 3)))
-        taken = tf.function(model._gradients, autograph=False)
+        take = model._gradients
         if recompute_blocks:
-            taken = tf.function(
-                lambda batch, model=model: model._cached_gradients(batch, model.cache()), autograph=False
-            )
-        found.append([part.numpy().ravel() for part in taken(Batch(views))[2]])
+            take = partial(model._cached_gradients, cache=model.cache())
+        gradients = tf.function(lambda take=take: take(batch)[2], autograph=False)()
+        found.append([part.numpy().ravel() for part in gradients])
     once, again = (np.concatenate(parts) for parts in found)
     assert np.linalg.norm(again - once) < 1e-5 * np.linalg.norm(once)
 

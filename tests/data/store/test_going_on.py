@@ -21,6 +21,7 @@ from qssl_tf.data.store import writing
 from qssl_tf.data.store.manifest import read_manifest
 from qssl_tf.files.lock import locked
 
+MANY = 300  # so that some are written while others are still to come
 SLOW = """
 import sys, time, numpy as np, qssl_tf as q
 from qssl_tf.data.store import writing
@@ -28,7 +29,7 @@ sys.path.insert(0, sys.argv[3])
 from judges.stores import photo
 writing.SHARD_BYTES = 4000
 def images():
-    for number in range(40):
+    for number in range(int(sys.argv[4])):
         time.sleep(float(sys.argv[2]))
         yield photo(number), number % 2
 data = q.make_store(images(), sys.argv[1], name="slow")
@@ -37,7 +38,7 @@ print(len(data.train))
 
 
 def test_a_killed_making_goes_on(tmp_path):
-    command = [sys.executable, "-c", SLOW, str(tmp_path / "store"), "0.1", str(Path(__file__).parents[2])]
+    command = [sys.executable, "-c", SLOW, str(tmp_path / "store"), "0.01", str(Path(__file__).parents[2]), str(MANY)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     while process.poll() is None and len(shards(tmp_path / "store")) < 3:
         time.sleep(0.05)
@@ -48,12 +49,12 @@ def test_a_killed_making_goes_on(tmp_path):
     with pytest.raises(q.UserError, match="is half made, with .* images so far; go on by making it from the same"):
         q.ImageData.from_store(tmp_path / "store")
     listed = {tmp_path / "store" / entry["file"] for entry in read_manifest(tmp_path / "store")["shards"]}
-    made = q.make_store(((photo(n), n % 2) for n in range(40)), tmp_path / "store", name="slow")
-    assert_same(made, q.ImageData.from_arrays(np.stack([photo(n) for n in range(40)]), np.arange(40) % 2))
+    made = q.make_store(((photo(n), n % 2) for n in range(MANY)), tmp_path / "store", name="slow")
+    assert_same(made, q.ImageData.from_arrays(np.stack([photo(n) for n in range(MANY)]), np.arange(MANY) % 2))
     assert all(path.stat().st_mtime_ns == kept[path] for path in listed)
     assert not list((tmp_path / "store").glob(".*"))
     at_once = tmp_path / "at once"
-    q.make_store(((photo(n), n % 2) for n in range(40)), at_once, name="slow")
+    q.make_store(((photo(n), n % 2) for n in range(MANY)), at_once, name="slow")
     assert {path.name: path.read_bytes() for path in shards(at_once)} == {
         path.name: path.read_bytes() for path in shards(tmp_path / "store")
     }
