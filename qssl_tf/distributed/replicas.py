@@ -21,17 +21,25 @@ def stacked_views(count: int) -> Iterator[None]:
 
 
 @contextmanager
+def _within(name: str, value: bool) -> Iterator[None]:
+    """Set an attribute of this thread, unless it is set already, and put back what it was."""
+    before = getattr(_here, name, False)
+    setattr(_here, name, value or before)
+    try:
+        yield
+    finally:
+        setattr(_here, name, before)
+
+
+@contextmanager
 def local_statistics(is_local: bool = True) -> Iterator[None]:
     """Let the batch norms called inside take mean and variance of their replica's own rows, and send nothing.
 
     Args:
         is_local: If False, the block changes nothing.
     """
-    before, _here.local = statistics_are_local(), is_local or statistics_are_local()
-    try:
+    with _within("local", is_local):
         yield
-    finally:
-        _here.local = before
 
 
 def statistics_are_local() -> bool:
@@ -46,11 +54,8 @@ def borrowed_statistics(are_borrowed: bool = True) -> Iterator[None]:
     Args:
         are_borrowed: If False, the block changes nothing.
     """
-    before, _here.borrowed = statistics_are_borrowed(), are_borrowed or statistics_are_borrowed()
-    try:
+    with _within("borrowed", are_borrowed):
         yield
-    finally:
-        _here.borrowed = before
 
 
 def statistics_are_borrowed() -> bool:

@@ -19,7 +19,10 @@ def test_36_features_of_8_angles_by_hand():
     """8 cosines, 8 sines, of neighbours in the ring 8 products of cosines, 8 of sines, and 4 of a cosine and a sine."""
     x = angles(5, 8)
     c, s = np.cos(x), np.sin(x)
-    after = lambda values: np.roll(values, -1, axis=1)  # noqa: E731
+
+    def after(values):
+        return np.roll(values, -1, axis=1)
+
     judge = np.concatenate([c, s, c * after(c), s * after(s), (c * after(s))[:, :4]], axis=1)
     head = build_head(Config(head="trigonometric", head_features=36))
     np.testing.assert_allclose(head(x), judge, atol=1e-6)
