@@ -86,10 +86,39 @@ def sum_over_replicas(values: tf.Tensor) -> tf.Tensor:
 
 def average_over_replicas(variables: Sequence[Any]) -> None:
     """Give all replicas the mean of each variable, of floating numbers, by one message for all of them."""
-    if replica_count() == 1 or not variables:
-        return
-    parts = [tf.reshape(tf.cast(variable, tf.float32), [-1]) for variable in variables]
-    means = tf.split(sum_over_replicas(tf.concat(parts, 0)) / replica_count(), [part.shape[0] for part in parts])
+    if replica_count() > 1 and variables:
+        _assign_means(variables, sum_over_replicas(_joined(variables)))
+
+
+@contextmanager
+def averaged_beside(variables: Sequence[Any]) -> Iterator[None]:
+    """Give all replicas the mean of each variable by the message of the first `sum_of_each` inside, or by one more."""
+    _here.waiting = list(variables) if replica_count() > 1 else []
+    try:
+        yield
+        average_over_replicas(_here.waiting)
+    finally:
+        _here.waiting = []
+
+
+def sum_of_each(parts: Sequence[tf.Tensor]) -> list[tf.Tensor]:
+    """Return the sums over replicas of some arrays, by one message for all of them; see also `averaged_beside`."""
+    waiting, _here.waiting = getattr(_here, "waiting", []), []
+    context, more = tf.distribute.get_replica_context(), [_joined(waiting)] if waiting else []
+    sums = context.all_reduce(tf.distribute.ReduceOp.SUM, [*parts, *more])
+    if waiting:
+        _assign_means(waiting, sums[-1])
+    return sums[: len(parts)]
+
+
+def _joined(variables: Sequence[Any]) -> tf.Tensor:
+    """Return the values of all variables, one after the other, float32."""
+    return tf.concat([tf.reshape(tf.cast(variable, tf.float32), [-1]) for variable in variables], 0)
+
+
+def _assign_means(variables: Sequence[Any], sums: tf.Tensor) -> None:
+    """Set each variable to its mean over replicas, whose `_joined` values sum to `sums`."""
+    means = tf.split(sums / replica_count(), [variable.shape.num_elements() for variable in variables])
     for variable, mean in zip(variables, means, strict=True):
         variable.assign(tf.cast(tf.reshape(mean, variable.shape), variable.dtype))
 

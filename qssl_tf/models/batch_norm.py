@@ -2,13 +2,14 @@
 
 import functools
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from typing import Any
 
 import keras
 import tensorflow as tf
 
 from qssl_tf.distributed.replicas import (
-    average_over_replicas,
+    averaged_beside,
     replica_count,
     statistics_are_borrowed,
     statistics_are_local,
@@ -96,12 +97,16 @@ class BatchNormalization(keras.layers.BatchNormalization):
         return y, mean, variance * (count - 1) / count  # the kernel's variance is the unbiased one
 
 
-def average_statistics(model: keras.layers.Layer) -> None:
-    """Give all replicas the mean of their running statistics, of batch norms of any class, by one message.
+def average_statistics(model: keras.layers.Layer, batch_statistics: str) -> AbstractContextManager[None]:
+    """Let all replicas get the mean of their running statistics, of batch norms of any class, with the gradients.
 
     PyTorch's DistributedDataParallel keeps those of the first replica; their mean has seen all rows.
+
+    Args:
+        model: A model whose gradients are summed over replicas inside the block.
+        batch_statistics: Whose rows were normalised together; with `global`, there is nothing to average.
     """
-    average_over_replicas(running_statistics(model))
+    return averaged_beside(running_statistics(model) if BATCH_STATISTICS[batch_statistics] else [])
 
 
 def running_statistics(model: keras.layers.Layer) -> list[keras.Variable]:

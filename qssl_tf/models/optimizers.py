@@ -5,7 +5,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from qssl_tf.distributed.replicas import replica_count, sum_over_replicas
+from qssl_tf.distributed.replicas import replica_count, sum_of_each
 from qssl_tf.errors import UserError
 
 
@@ -71,10 +71,9 @@ class AdamL2(keras.optimizers.Adam):
         own = getattr(self, "_trainable_variables", variables)
         active_taps = [getattr(own[self._get_variable_index(variable)], "active_taps", None) for variable in variables]
         parts = [gradient[taps] if taps else gradient for gradient, taps in zip(gradients, active_taps, strict=True)]
-        sums = tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, parts)
         full_gradients = [
             _pad_taps(part, taps, gradient.shape) if taps else part
-            for part, taps, gradient in zip(sums, active_taps, gradients, strict=True)
+            for part, taps, gradient in zip(sum_of_each(parts), active_taps, gradients, strict=True)
         ]
         return list(zip(full_gradients, variables, strict=True))
 
@@ -96,7 +95,7 @@ class SharedLossScale(keras.optimizers.LossScaleOptimizer):
         finite = super().check_finite(grads)
         if replica_count() == 1:
             return finite
-        return sum_over_replicas(tf.cast(tf.logical_not(finite), tf.float32)) == 0.0
+        return sum_of_each([tf.cast(tf.logical_not(finite), tf.float32)])[0] == 0.0
 
 
 def _pad_taps(part: tf.Tensor, taps: tuple[slice, slice], shape: tf.TensorShape) -> tf.Tensor:

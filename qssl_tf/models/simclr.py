@@ -199,7 +199,8 @@ class SimCLR(keras.Model):
         with within_xla(self.jit_compile):
             batch, cache = self._batch(data, training=True), self.cache()
             loss, outputs, gradients = self._gradients(batch) if cache is None else self._cached_gradients(batch, cache)
-        self.optimizer.apply_gradients(zip(gradients, self.trainable_variables, strict=True))
+        with average_statistics(self, self.batch_statistics):
+            self.optimizer.apply_gradients(zip(gradients, self.trainable_variables, strict=True))
         self._follow(batch)
         return self._step_log(loss, outputs, batch) if self.step_logs else self._log(loss, outputs, batch)
 
@@ -252,16 +253,13 @@ class SimCLR(keras.Model):
             outputs = self._outputs(self._through, batch.views, training=True)
             loss = self._loss(outputs, batch)
             scaled_loss = self.optimizer.scale_loss(loss)
-        if BATCH_STATISTICS[self.batch_statistics]:
-            average_statistics(self)
         return loss, outputs, tape.gradient(scaled_loss, self.trainable_variables)
 
     def _cached_gradients(self, batch: Batch, cache: GradientCache) -> tuple[tf.Tensor, Outputs, list[tf.Tensor]]:
         """Return what `_gradients` does, without keeping the encoder's activations."""
-        is_local = BATCH_STATISTICS[self.batch_statistics]
         behind = [part for part in (self.head, self.projector, self.predictor) if part is not None]
         weights = [variable for part in behind for variable in part.trainable_variables]
-        with local_statistics(is_local):
+        with local_statistics(BATCH_STATISTICS[self.batch_statistics]):
             angles, kept = cache.angles(batch.views)
             with tf.GradientTape() as tape:
                 tape.watch(angles)
@@ -270,8 +268,6 @@ class SimCLR(keras.Model):
                 scaled_loss = self.optimizer.scale_loss(loss)
             by_angles, by_weights = tape.gradient(scaled_loss, [angles, weights])
             gradients = [*cache.gradients(batch.views, by_angles, kept), *by_weights]
-        if is_local:
-            average_statistics(self)  # behind the second pass, which leaves those of this replica
         variables = [*self.encoder.trainable_variables, *weights]
         by_variable = {id(variable): gradient for variable, gradient in zip(variables, gradients, strict=True)}
         return loss, outputs, [by_variable[id(variable)] for variable in self.trainable_variables]

@@ -128,23 +128,33 @@ def compare_batch_norm(shape):
     }
 
 
-def compare_local(chunks=1):
+def first_adam_step(before, after):
+    """Return the weights that Adam makes of those that SGD, with a rate of 0.1, made (arXiv:1412.6980, Algorithm 1)."""
+    gradient = (before - after) / 0.1
+    return before - 0.1 * gradient / (np.abs(gradient) + ADAM_EPSILON / np.sqrt(1 - 0.999))
+
+
+def compare_local(chunks=1, optimizer=None):
     """A step with local statistics beside Keras's own layers on each shard of each view, and on all rows at once.
 
     Args:
         chunks: In how many chunks the rows of a replica pass the encoder.
+        optimizer: Makes what trains by Adam, or None for SGD.
     """
     chunk_size = 16 // REPLICAS // chunks if chunks > 1 else None
     views = [RNG.uniform(size=(16, 6, 6, 1)).astype("f") for _ in range(2)]
     with STRATEGY.scope():
         encoder, projector = plain_parts(BatchNormalization)
         model = SimCLR(encoder, keras.layers.Identity(), projector, "local", chunk_size)
-        model.compile(keras.optimizers.SGD(0.1), loss=NTXent(0.2))
+        model.compile(optimizer() if optimizer else keras.optimizers.SGD(0.1), loss=NTXent(0.2))
         model.optimizer.build(model.trainable_variables)
     start = model.get_weights()
     logs = STRATEGY.run(tf.function(model.train_step), args=((shares(views[0]), shares(views[1])),))
     loss, expected = plain_step(start, views, chunks * REPLICAS, REPLICAS)
     other_loss, others = plain_step(start, views, 1)
+    if optimizer:
+        steps = zip(model.weights, start, expected, strict=True)
+        expected = [first_adam_step(a, b) if variable.trainable else b for variable, a, b in steps]
     copies = [
         np.concatenate([local(variable, number).numpy().ravel() for variable in model.weights])
         for number in range(REPLICAS)
@@ -373,12 +383,22 @@ def compare_training():
     return {"parts": alone.parts(arrays), "rounding": alone.rounding, "one image": alone.one_image}
 
 
+ADAM_EPSILON = 0.01  # so large that a step depends smoothly on the gradient
+
+
+def adam():
+    """Return the package's Adam, whose message takes the running statistics along."""
+    return AdamL2(0.1, epsilon=ADAM_EPSILON)
+
+
 COMPARED = {
     "nt-xent": compare_loss,
     "images": lambda: compare_batch_norm((64, 6, 5, 3)),
     "vectors": lambda: compare_batch_norm((64, 7)),
     "local": compare_local,
     "chunks": lambda: compare_local(chunks=2),
+    "adam": lambda: compare_local(optimizer=adam),
+    "scaled adam": lambda: compare_local(optimizer=lambda: SharedLossScale(adam(), initial_scale=8.0)),
     "worker step": compare_worker_step,
     "kernels": compare_kernels,
     "scaled": compare_scaled,
