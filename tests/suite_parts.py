@@ -5,6 +5,7 @@ parts, two at a time; `make profile` measures how long the files take, and keeps
 """
 
 import collections
+import fcntl
 import json
 from pathlib import Path
 
@@ -100,7 +101,11 @@ class Stopwatch:
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self):
-        """Add the files that were run to those of other parts."""
-        before = json.loads(self.kept.read_text(encoding="utf-8")) if self.kept.exists() else {}
-        rounded = {name: round(took, 1) for name, took in (before | self.took).items()}
-        self.kept.write_text(json.dumps(dict(sorted(rounded.items())), indent=1) + "\n", encoding="utf-8")
+        """Add the files that were run to those of other parts, which may end at the same time."""
+        with open(self.kept, "a+", encoding="utf-8") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            file.seek(0)
+            before = json.loads(file.read() or "{}")
+            rounded = {name: round(took, 1) for name, took in (before | self.took).items()}
+            file.truncate(0)
+            file.write(json.dumps(dict(sorted(rounded.items())), indent=1) + "\n")
