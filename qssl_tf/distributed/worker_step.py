@@ -16,7 +16,7 @@ def worker_step(model: keras.Model) -> Callable[[Iterator[Any]], dict[str, tf.Te
     """Return a function from batches to the logs of a step on the next one, those of the first replica here.
 
     Keras sums each number that a metric keeps over workers, and averages each logged one, by two messages: eight a step
-    for loss and accuracy, where embeddings, gradients and statistics take three (docs/scaling.md). None is needed where
+    for loss and accuracy, where embeddings and gradients take two (docs/scaling.md). None is needed where
     all replicas log the same.
 
     Args:
