@@ -13,8 +13,8 @@ def parser() -> Parser:
     """Return the command line."""
     flags = Parser(description="Train and judge the paper's arms and their controls.")
     flags.add_argument("study", nargs="?", default="paper", help="paper (default), states, or what varies: width, "
-                      "training-size, layers, epochs; features-8, features-16, features-36; noise, noise-digits; "
-                      "digits as a trial")  # fmt: skip
+                      "training-size, layers, epochs; other-classes, digits-heads, merlin; features-8, features-16, "
+                      "features-36; noise, noise-digits; digits as a trial")  # fmt: skip
     flags.add_argument("--arms", metavar="NAMES", help="such as ring,classical, or names of --list (default: all)")
     flags.add_argument("--seeds", metavar="SEEDS", help="such as 0-5 or 0,2 (default: 0-5; 0-2 for controls)")
     flags.add_argument(

@@ -16,7 +16,7 @@ from qssl_tf.studies.arms import ARMS, FEATURE_ARMS, NOISE_ARMS, arm, arm_config
 # The paper probes after every 13th batch of each of its two epochs of 97 batches, starting with the first.
 PUBLISHED_BATCHES = (*range(1, 97, 13), *range(98, 194, 13))
 TABLE_BATCH, LAST_BATCH = 176, 194
-SEEDS, CONTROL_SEEDS = 6, 3
+SEEDS, CONTROL_SEEDS, REGISTERED_SEEDS = 6, 3, 10
 
 
 @dataclass(frozen=True)
@@ -110,10 +110,41 @@ def _equal_features(features: int) -> Study:
     arms = FEATURE_ARMS[features]
     return Study(
         f"equal features, equal budget: {features} of eight angles",
-        tuple(Condition(name, name, None, arm_config(name, 0), SEEDS) for name in arms),
+        tuple(Condition(name, name, None, arm_config(name, 0), REGISTERED_SEEDS) for name in arms),
         (TABLE_BATCH, LAST_BATCH),
         TABLE_BATCH,
         baseline=next(iter(arms)),
+    )
+
+
+HEADS = ("ring", "classical", "identity", "trigonometric")
+
+
+def _unseen(prefix: str, base: Config) -> tuple[Condition, ...]:
+    """Return the heads of the main question on images that no setting was chosen on."""
+    return tuple(
+        Condition(f"{prefix}-{name}", name, None, replace(base, **ARMS[name].settings), REGISTERED_SEEDS)
+        for name in HEADS
+    )
+
+
+# Settings of another reproduction of the paper, merlinquantum/reproduced_papers, papers/qSSL, as far as there are such
+# settings here: its InfoNCE leaves the positive out of the denominator, and its projector ends in 128 dimensions. It
+# also clips gradients to a norm of 1, keeps the last, smaller batch of an epoch, and its circuits take 100 shots.
+MERLIN: dict[str, Any] = {
+    "objective": "decoupled",
+    "temperature": 0.07,
+    "projector": (8, 128),
+    "epochs": 5,
+    "checkpoint_every": 193,  # the first batch, and every 193rd from there: 194 is the end of the second epoch
+}
+
+
+def _merlin() -> tuple[Condition, ...]:
+    """Return the arms of that reproduction, and no head: one run of five epochs holds its run of two."""
+    arms = ("ring", "ring_100_shots", "classical", "identity")
+    return tuple(
+        Condition(f"merlin-{name}", name, None, replace(arm_config(name, 0), **MERLIN), CONTROL_SEEDS) for name in arms
     )
 
 
@@ -173,6 +204,21 @@ STUDIES: dict[str, Study] = {
         ),
         LONG_BATCHES,
         LONG_EPOCHS * 97,
+    ),
+    "other-classes": Study(
+        "classes 5 to 9 of CIFAR-10, which no setting was chosen on",
+        _unseen("other-classes", replace(preset("paper"), classes=(5, 6, 7, 8, 9))),
+        (TABLE_BATCH, LAST_BATCH),
+        TABLE_BATCH,
+    ),
+    "digits-heads": Study(
+        "four heads on handwritten digits",
+        _unseen("digits-heads", replace(preset("digits"), augmentation="digits")),
+        (500,),
+        500,
+    ),
+    "merlin": Study(
+        "the settings of another reproduction, after two and five epochs", _merlin(), (LAST_BATCH, 5 * 97), LAST_BATCH
     ),
     **{f"features-{features}": _equal_features(features) for features in FEATURE_ARMS},
     "noise": Study(

@@ -2,11 +2,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import cirq
+import keras
 import pytest
 
+from qssl_tf.data.augment import AUGMENTATIONS
 from qssl_tf.data.sources import load
 from qssl_tf.errors import UserError
 from qssl_tf.evaluation.published import published_accuracies
+from qssl_tf.models.build import build_simclr
 from qssl_tf.models.custom_encoder import register_encoder
 from qssl_tf.models.heads import build_head
 from qssl_tf.quantum.custom_ansatz import register_ansatz
@@ -25,7 +28,7 @@ def test_the_papers_batches_are_the_published_ones():
 
 @pytest.mark.parametrize("name", STUDIES)
 def test_every_batch_that_is_probed_is_kept(name):
-    images = {"paper": 25_000, "states": 10_000, "digits": 1437}
+    images = {"paper": 25_000, "states": 10_000, "digits": 1437, "digits-heads": 1437}
     study = STUDIES[name]
     for condition in study.conditions:
         plan = schedule(condition.config, condition.config.train_images or images.get(name, 25_000))
@@ -64,6 +67,27 @@ def test_runs_of_the_paper_serve_the_study_of_eight_features():
     specs = run_specs(STUDIES["features-8"], seeds=[0])
     record = read_record(RESULTS, next(spec for spec in specs if spec.condition.name == "ring"))
     assert record.unprobed(STUDIES["features-8"].batches, "cached") == []
+
+
+def test_images_that_nothing_was_chosen_on_are_others_in_the_same_protocol():
+    """But for the classes, settings are those of the paper's arms; the heads are those of the main question."""
+    paper = {condition.name: condition.config for condition in STUDIES["paper"].conditions}
+    for condition in STUDIES["other-classes"].conditions:
+        assert set(condition.config.classes) == set(range(10)) - set(paper[condition.series].classes)
+        assert replace(condition.config, classes=paper[condition.series].classes) == paper[condition.series]
+    series = {"ring", "classical", "identity", "trigonometric"}
+    for name in ("other-classes", "digits-heads"):
+        assert {condition.series for condition in STUDIES[name].conditions} == series
+        assert {condition.seeds for condition in STUDIES[name].conditions} == {10}
+
+
+def test_the_other_reproductions_projector_and_loss():
+    """papers/qSSL of merlinquantum/reproduced_papers: lib/model.py (`proj`, `InfoNCELoss`) and configs/qiskit.json."""
+    config = STUDIES["merlin"].conditions[0].config
+    assert (config.objective, config.temperature, config.batch_size, config.width) == ("decoupled", 0.07, 256, 8)
+    model = build_simclr(config, (32, 32, 3), AUGMENTATIONS["simclr"](32))
+    widths = [layer.units for layer in model.projector.layers if isinstance(layer, keras.layers.Dense)]
+    assert widths == [8, 128]
 
 
 def test_runs_go_seed_by_seed_so_that_pairs_are_complete_early():

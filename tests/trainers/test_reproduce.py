@@ -73,8 +73,9 @@ def test_arms_of_a_plugin(here, own_words, tmp_path):
 @pytest.mark.parametrize(
     ("flags", "sentence"),
     [
-        (("papr",), "error: `study` must be one of paper, states, width, training-size, layers, epochs, features-8, "
-                    "features-16, features-36, noise, noise-digits, digits; got 'papr'. Did you mean 'paper'?"),
+        (("papr",), "error: `study` must be one of paper, states, width, training-size, layers, epochs, "
+                    "other-classes, digits-heads, merlin, features-8, features-16, features-36, noise, noise-digits, "
+                    "digits; got 'papr'. Did you mean 'paper'?"),
         (("--arms", "rign"), "got 'rign'. Did you mean 'ring'?"),
         (("--seeds", "x"), "error: --seeds must be numbers or ranges such as 0-5 or 0,2; got 'x'."),
         (("--budget", "soon"), "error: --budget must be a time such as 90m, 8h or 600s; got 'soon'."),
