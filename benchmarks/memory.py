@@ -72,7 +72,7 @@ def difference(way: str, batch_size: int) -> dict[str, object]:
             loss = model.loss(*z)
         return tape.gradient(loss, model.trainable_variables)
 
-    cached = tf.function(lambda: model._cached_gradients(Batch(views), model.cache())[2], autograph=False)
+    cached = tf.function(lambda: model._gradients(Batch(views))[2], autograph=False)
     found = [np.concatenate([part.numpy().ravel() for part in call()]) for call in (tf.function(once), cached)]
     apart = float(np.linalg.norm(found[1] - found[0]) / np.linalg.norm(found[0]))
     return {"way": way, "batch": batch_size, "gradient_apart": apart}

@@ -12,6 +12,7 @@ from qssl_tf.errors import UserError
 from qssl_tf.models.parts import shape_of
 
 Views = tuple[tf.Tensor, ...]
+Network = Callable[..., tuple[tf.Tensor, tf.Tensor]]  # called with rows and `training`: features and embeddings
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ def _are_labels(values: Any) -> bool:
 
 
 def outputs(
-    network: Callable[..., tuple[tf.Tensor, tf.Tensor]],
+    network: Network,
     predictor: keras.Model | None,
     views: Views,
     training: bool,

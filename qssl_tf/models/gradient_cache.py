@@ -7,6 +7,7 @@ again, and its gradient is added to the others'.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import keras
 import tensorflow as tf
@@ -15,7 +16,10 @@ from qssl_tf.commands import argument
 from qssl_tf.distributed.replicas import replica_count
 from qssl_tf.errors import UserError
 from qssl_tf.models.batch_norm import BATCH_STATISTICS, has_batch_norm, running_statistics
+from qssl_tf.models.batches import Views
 from qssl_tf.models.blocks import blocks_of
+
+Result = TypeVar("Result")
 
 
 @dataclass
@@ -76,6 +80,35 @@ class GradientCache:
         found, *moved = tf.map_fn(of_chunk, self._chunks(view), parallel_iterations=1, fn_output_signature=signature)
         _assign(self.statistics, [tf.reduce_mean(each, 0) for each in moved])
         return tf.reshape(found, (-1, *self.encoder.output_shape[1:]))
+
+    def differentiate(
+        self,
+        loss_of_angles: Callable[[Views], tuple[tf.Tensor, Result]],
+        views: Views,
+        variables: Sequence[keras.Variable],
+    ) -> tuple[Result, list[tf.Tensor]]:
+        """Differentiate a loss of the encoder's outputs, without keeping the encoder's activations.
+
+        Args:
+            loss_of_angles: Function of the angles of each view, shape (n, width) each, with the loss and whatever else
+                is to be returned.
+            views: Images of each view, of the encoder's input shape.
+            variables: All trainable variables that the loss depends on, those of the encoder among them.
+
+        Returns:
+            What `loss_of_angles` gave beside the loss, and the gradient for each of `variables`.
+        """
+        of_encoder = self.encoder.trainable_variables
+        ids = {id(variable) for variable in of_encoder}
+        behind = [variable for variable in variables if id(variable) not in ids]
+        angles, kept = self.angles(views)
+        with tf.GradientTape() as tape:
+            tape.watch(angles)
+            loss, result = loss_of_angles(tuple(angles))
+        by_angles, by_behind = tape.gradient(loss, [angles, behind])
+        gradients = [*self.gradients(views, by_angles, kept), *by_behind]
+        by_variable = {id(variable): each for variable, each in zip([*of_encoder, *behind], gradients, strict=True)}
+        return result, [by_variable[id(variable)] for variable in variables]
 
     def gradients(self, views: Sequence[tf.Tensor], angle_gradients: Sequence[tf.Tensor], kept: Kept) -> list:
         """Return the gradient of each trainable variable of the encoder, over all chunks of all views.

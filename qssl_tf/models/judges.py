@@ -1,12 +1,27 @@
-"""What is judged of a step beside its loss: whether embeddings collapse, and what a linear classifier makes of them."""
+"""Metrics of a step beside its loss: contrastive accuracy, figures of collapse, and the accuracy of an online probe."""
+
+from typing import Any
 
 import tensorflow as tf
 
 from qssl_tf.models.batches import Batch, Outputs
 from qssl_tf.models.collapse import effective_rank, relative_std
 from qssl_tf.models.online_probe import OnlineProbe
+from qssl_tf.objectives.contrastive import contrastive_accuracy
 
 Figures = dict[str, tf.Tensor]
+
+
+def positives_nearest(outputs: Outputs, batch: Batch, loss: Any) -> tf.Tensor:
+    """Return for each view whether its positive is the nearest of all others, 0 or 1, shape (2 * replicas * n,).
+
+    Args:
+        outputs: What the trained network made of the batch.
+        batch: The batch.
+        loss: Of the model; where it has `exact_logits`, these take the place of cosines.
+    """
+    z_a, z_b = (*outputs.embeddings, *batch.targets)[:2]  # a query and its key where there is a queue
+    return contrastive_accuracy(z_a, z_b, getattr(loss, "exact_logits", None))
 
 
 def judged(outputs: Outputs, batch: Batch, probe: OnlineProbe | None) -> Figures:

@@ -1,6 +1,7 @@
 """SimCLR as a Keras model: encoder, head and projector, with a training step on pairs of views."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import keras
@@ -12,14 +13,13 @@ from qssl_tf.distributed.replicas import gather_each, local_statistics, replica_
 from qssl_tf.distributed.worker_step import has_workers, worker_step
 from qssl_tf.errors import UserError
 from qssl_tf.models.batch_norm import BATCH_STATISTICS, average_statistics
-from qssl_tf.models.batches import Batch, Outputs, Views, compared, outputs, unpack
+from qssl_tf.models.batches import Batch, Network, Outputs, Views, compared, outputs, unpack
 from qssl_tf.models.gradient_cache import GradientCache, refuse_chunks
-from qssl_tf.models.judges import Figures, judged
+from qssl_tf.models.judges import Figures, judged, positives_nearest
 from qssl_tf.models.online_probe import OnlineProbe
 from qssl_tf.models.parts import build_part, check_extras, image_shape
 from qssl_tf.models.states import head_states
 from qssl_tf.models.target import TargetNetwork
-from qssl_tf.objectives.contrastive import contrastive_accuracy
 from qssl_tf.objectives.queue import Queue
 from qssl_tf.registry import check_word
 from qssl_tf.xla import within_xla
@@ -197,8 +197,8 @@ class SimCLR(keras.Model):
     def train_step(self, data):
         """Take one optimizer step on a pair of views."""
         with within_xla(self.jit_compile):
-            batch, cache = self._batch(data, training=True), self.cache()
-            loss, outputs, gradients = self._gradients(batch) if cache is None else self._cached_gradients(batch, cache)
+            batch = self._batch(data, training=True)
+            loss, outputs, gradients = self._gradients(batch)
         with average_statistics(self, self.batch_statistics):
             self.optimizer.apply_gradients(zip(gradients, self.trainable_variables, strict=True))
         self._follow(batch)
@@ -238,9 +238,9 @@ class SimCLR(keras.Model):
             targets = [self.target(view, **how) for view in views[::-1][: len(seen)]]
         return Batch(seen, gather_each(targets), labels)
 
-    def _outputs(self, network: Callable[..., tuple[tf.Tensor, tf.Tensor]], views: Views, training: bool) -> Outputs:
-        """Return what the loss needs of the global batch; `network` makes features and embeddings of `views`."""
-        return outputs(network, self.predictor, views, training, BATCH_STATISTICS[self.batch_statistics])
+    def _outputs(self, network: Network, rows: Views, training: bool) -> Outputs:
+        """Return what the loss needs of the global batch; `network` makes features and embeddings of `rows`."""
+        return outputs(network, self.predictor, rows, training, BATCH_STATISTICS[self.batch_statistics])
 
     def _loss(self, outputs: Outputs, batch: Batch) -> tf.Tensor:
         """Return the loss, which Keras divides by the number of replicas."""
@@ -248,29 +248,21 @@ class SimCLR(keras.Model):
         return self.compute_loss(y=y_true, y_pred=y_pred)
 
     def _gradients(self, batch: Batch) -> tuple[tf.Tensor, Outputs, list[tf.Tensor]]:
-        """Return the loss, what it was taken of, and the gradients of all weights."""
-        with tf.GradientTape() as tape:
-            outputs = self._outputs(self._through, batch.views, training=True)
-            loss = self._loss(outputs, batch)
-            scaled_loss = self.optimizer.scale_loss(loss)
-        return loss, outputs, tape.gradient(scaled_loss, self.trainable_variables)
+        """Return the loss, what it was taken of, and its gradient for each trainable variable."""
 
-    def _cached_gradients(self, batch: Batch, cache: GradientCache) -> tuple[tf.Tensor, Outputs, list[tf.Tensor]]:
-        """Return what `_gradients` does, without keeping the encoder's activations."""
-        behind = [part for part in (self.head, self.projector, self.predictor) if part is not None]
-        weights = [variable for part in behind for variable in part.trainable_variables]
-        with local_statistics(BATCH_STATISTICS[self.batch_statistics]):
-            angles, kept = cache.angles(batch.views)
+        def forward(network: Network, rows: Views) -> tuple[tf.Tensor, tuple[tf.Tensor, Outputs]]:
+            outputs = self._outputs(network, rows, training=True)
+            loss = self._loss(outputs, batch)
+            return self.optimizer.scale_loss(loss), (loss, outputs)
+
+        cache, variables = self.cache(), self.trainable_variables
+        if cache is None:
             with tf.GradientTape() as tape:
-                tape.watch(angles)
-                outputs = self._outputs(self._embed, tuple(angles), training=True)
-                loss = self._loss(outputs, batch)
-                scaled_loss = self.optimizer.scale_loss(loss)
-            by_angles, by_weights = tape.gradient(scaled_loss, [angles, weights])
-            gradients = [*cache.gradients(batch.views, by_angles, kept), *by_weights]
-        variables = [*self.encoder.trainable_variables, *weights]
-        by_variable = {id(variable): gradient for variable, gradient in zip(variables, gradients, strict=True)}
-        return loss, outputs, [by_variable[id(variable)] for variable in self.trainable_variables]
+                scaled_loss, (loss, outputs) = forward(self._through, batch.views)
+            return loss, outputs, tape.gradient(scaled_loss, variables)
+        with local_statistics(BATCH_STATISTICS[self.batch_statistics]):
+            (loss, outputs), gradients = cache.differentiate(partial(forward, self._embed), batch.views, variables)
+        return loss, outputs, gradients
 
     def _follow(self, batch: Batch) -> None:
         """Move the target network towards the trained one, and put its newest embeddings into the queue."""
@@ -279,14 +271,9 @@ class SimCLR(keras.Model):
         if self.queue is not None:
             self.queue.push(batch.targets[0])
 
-    def _hits(self, outputs: Outputs, batch: Batch) -> tf.Tensor:
-        """Return for each view whether its positive is the nearest, shape (2 * replicas * n,)."""
-        z_a, z_b = (*outputs.embeddings, *batch.targets)[:2]  # a query and its key where there is a queue
-        return contrastive_accuracy(z_a, z_b, getattr(self.loss, "exact_logits", None))
-
     def _step_log(self, loss: tf.Tensor, outputs: Outputs, batch: Batch) -> Figures:
         """Return the logs of this step, which all replicas compute alike."""
-        accuracy = tf.reduce_mean(self._hits(outputs, batch))
+        accuracy = tf.reduce_mean(positives_nearest(outputs, batch, self.loss))
         # Keras divides the loss by the number of replicas.
         figures = {"loss": loss * replica_count(), "contrastive_accuracy": accuracy}
         return figures | judged(outputs, batch, self.online_probe)
@@ -294,7 +281,7 @@ class SimCLR(keras.Model):
     def _log(self, loss: tf.Tensor, outputs: Outputs, batch: Batch) -> Figures:
         """Return the means over the epoch so far; workers send a message for each number that a metric keeps."""
         self.loss_mean.update_state(loss * replica_count())
-        self.accuracy_mean.update_state(self._hits(outputs, batch))
+        self.accuracy_mean.update_state(positives_nearest(outputs, batch, self.loss))
         logs = {metric.name: metric.result() for metric in self.metrics}
         # With several workers, Keras averages over the first axis.
         return logs if replica_count() == 1 else {name: value[tf.newaxis] for name, value in logs.items()}
