@@ -18,6 +18,11 @@ def shown(value: object) -> str:
     return text if len(text) <= 100 else f"{text[:97]}..."
 
 
+def counted(count: int, noun: str) -> str:
+    """Return a number with its noun, such as "1 image" and "2 images"; the noun takes an s for more than one."""
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
 def shell(*words: object) -> str:
     """Return words, such as a path with spaces, as they can be copied from a message into a shell."""
     return shlex.join(map(str, words))

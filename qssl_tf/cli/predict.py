@@ -4,7 +4,7 @@ from pathlib import Path
 
 from qssl_tf.cli.flags import Parser
 from qssl_tf.cli.runs import add_run_flags, named_run
-from qssl_tf.errors import UserError
+from qssl_tf.errors import UserError, counted
 
 
 def parser() -> Parser:
@@ -42,4 +42,4 @@ def main() -> None:
         rows.append([name, likeliest, f"{row.max():.4f}", *(f"{value:.4f}" for value in row)])
     output = arguments.output or own_folder(run.folder, arguments.runs_dir) / "predictions.csv"
     write_text(output, csv_text(head, rows))
-    print(f"{len(files)} images: {output}")
+    print(f"{counted(len(files), 'image')}: {output}")

@@ -13,7 +13,7 @@ from qssl_tf.config import WHERE, Config
 from qssl_tf.distributed.options import StrategyOptions
 from qssl_tf.distributed.peers import Peers
 from qssl_tf.distributed.rendezvous import joined
-from qssl_tf.errors import UserError
+from qssl_tf.errors import UserError, counted
 from qssl_tf.files.checksums import digest
 from qssl_tf.files.latest import point_newest
 from qssl_tf.files.lock import locked
@@ -164,7 +164,7 @@ def finish(run, model, data, seconds: float | None) -> None:
     from qssl_tf.evaluation.run_summary import finish_run
     from qssl_tf.training.history import read_history
 
-    steps = f"{read_history(run.history)[-1]['step']} steps"
+    steps = counted(read_history(run.history)[-1]["step"], "step")
     done = f"finished already: {steps}" if seconds is None else f"done: {steps} in {seconds:.0f} s"
     found, judged = finish_run(run, model, data), data.class_names and len(data.test)
     print(

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from qssl_tf.cli.flags import Parser, add_config_flags, given_settings
 from qssl_tf.config import Config
-from qssl_tf.errors import UserError
+from qssl_tf.errors import UserError, counted
 
 SETTINGS = ("dataset", "data_dir", "skip_broken_images", "image_size", "store_dir")
 
@@ -52,8 +52,8 @@ def show(folder: Path) -> None:
     shape, shards = " x ".join(map(str, store.image_shape)), store.manifest["shards"]
     gigabytes = sum(entry["bytes"] for entry in shards) / 1e9
     print(
-        f"{folder}: {len(store)} images of {store.manifest['name']}, {shape}, {store.jpegs} of them JPEGs; "
-        f"{gigabytes:.3g} GB in {len(shards)} files"
+        f"{folder}: {counted(len(store), 'image')} of {store.manifest['name']}, {shape}, {store.jpegs} of them JPEGs; "
+        f"{gigabytes:.3g} GB in {counted(len(shards), 'file')}"
     )
 
 

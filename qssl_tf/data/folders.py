@@ -25,7 +25,7 @@ from qssl_tf.data.listing import (
 )
 from qssl_tf.data.resizing import center_crop, report_crops
 from qssl_tf.data.splits import MEMORY_LIMIT_GB, ImageDataFields
-from qssl_tf.errors import UserError, reason
+from qssl_tf.errors import UserError, counted, reason
 from qssl_tf.markup import printable
 
 
@@ -181,11 +181,13 @@ class BrokenFiles:
     def error(self, can_skip: bool = True) -> UserError:
         """Return the error that refuses them; it offers to skip them if that is possible."""
         skipping = f", or leave them out with {argument('skip_broken_images', True)}" if can_skip else ""
-        return UserError(f"{self.count} images in {self.folder} cannot be read: {self}; mend or remove them{skipping}.")
+        return UserError(
+            f"{counted(self.count, 'image')} in {self.folder} cannot be read: {self}; mend or remove them{skipping}."
+        )
 
     def left_out(self) -> str:
         """Return the line that says that they are skipped."""
-        return f"left out {self.count} images in {self.folder} that cannot be read: {self}"
+        return f"left out {counted(self.count, 'image')} in {self.folder} that cannot be read: {self}"
 
 
 def shown_file(folder: Path, path: str, message: str) -> str:

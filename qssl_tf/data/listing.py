@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from qssl_tf.errors import UserError
+from qssl_tf.errors import UserError, counted
 from qssl_tf.markup import printable
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
@@ -112,7 +112,7 @@ def _labelled_files(folder: Path, skipped: list[str]) -> Files:
         class_files = [file.path for file in _walk(entry.path, set()) if _is_image(file, other_suffixes)]
         files += [(path, entry.name) for path in class_files]
         skipped += [] if class_files else [f"the folder {entry.name} without images"]
-    skipped += [f"{count} files{f' {suffix}' if suffix else ''}" for suffix, count in other_suffixes.items()]
+    skipped += [f"{counted(count, 'file')}{f' {suffix}' if suffix else ''}" for suffix, count in other_suffixes.items()]
     unlabelled = [path for path, label in files if label is None]
     if unlabelled and len(unlabelled) < len(files):
         raise UserError(

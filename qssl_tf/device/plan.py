@@ -22,7 +22,7 @@ from qssl_tf.device.ledger import Ledger, planned
 from qssl_tf.device.options import AFFINE_ROWS, CALIBRATION_ROWS, DEFAULT_SHOTS, DeviceOptions
 from qssl_tf.device.own_backend import begin_again, is_own
 from qssl_tf.device.suppression import check_circuits
-from qssl_tf.errors import UserError
+from qssl_tf.errors import UserError, counted
 from qssl_tf.files.latest import point_newest
 from qssl_tf.files.write import first_free
 from qssl_tf.interrupts import how_to_go_on
@@ -75,7 +75,7 @@ def plan(
     settings |= {"shots": shots, "device_seconds": None}
     if not chosen.is_local:
         settings["device_seconds"] = busy = cost.seconds(rows, len(jobs), really)
-        say(f"{len(jobs)} jobs, {rows * really * count:,} shots, about {busy:.0f} s of device time")
+        say(f"{counted(len(jobs), 'job')}, {rows * really * count:,} shots, about {busy:.0f} s of device time")
     stem = f"{chosen.name.replace(':', '-')}-{time.strftime('%Y%m%d-%H%M%S')}"
     ledger = first_free(
         run.folder / "ibmq" / stem, lambda folder: Ledger.create(folder, settings, circuits, stored, jobs)
@@ -113,7 +113,7 @@ def _say_beforehand(run: Run, chosen: Device, options: DeviceOptions, task: Prob
     which = unfinished(run, task.step) or f"step {task.step}"
     if options.budget is None:
         shots = options.shots or DEFAULT_SHOTS
-        say(f"{run.folder}: {which}, {len(task.labels)} test images on {chosen.name}, {shots} shots each")
+        say(f"{run.folder}: {which}, {counted(len(task.labels), 'test image')} on {chosen.name}, {shots} shots each")
     else:
         say(f"{run.folder}: {which}, up to {len(task.labels)} test images on {chosen.name}")
 

@@ -11,7 +11,7 @@ import keras_tuner
 
 from qssl_tf.commands import argument, command
 from qssl_tf.distributed.secret import find_secret
-from qssl_tf.errors import UserError
+from qssl_tf.errors import UserError, counted
 from qssl_tf.files.lock import locked
 from qssl_tf.search.chief import Desk, serve
 from qssl_tf.search.client import Client
@@ -128,7 +128,7 @@ def _finish(folder: Path, plan: Plan, oracle: Kept) -> None:
     write_results(folder, plan, rows)
     figures = draw_search(folder, plan, rows)
     failed = sum(row.state == "failed" for row in rows)
-    print(f"{len(rows)} trials, {failed} failed: {folder / TABLE}")
+    print(f"{counted(len(rows), 'trial')}, {failed} failed: {folder / TABLE}")
     if plan.trials is not None and len(rows) < plan.trials:
         print("there are no more combinations to try")
     for path in figures:

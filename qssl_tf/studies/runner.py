@@ -5,7 +5,7 @@ from pathlib import Path
 from qssl_tf.commands import argument
 from qssl_tf.durations import duration
 from qssl_tf.environment import usable_cores
-from qssl_tf.errors import UserError
+from qssl_tf.errors import UserError, counted
 from qssl_tf.studies.costs import expected_seconds, megabytes, typical_cost
 from qssl_tf.studies.jobs import Job, remaining_jobs
 from qssl_tf.studies.options import StudyOptions
@@ -30,7 +30,7 @@ def run_study(options: StudyOptions) -> int:
 
     tasks = _tasks(options, options.records())
     if not tasks:
-        print(f"nothing is left to do: {len(options.specs)} runs are finished", flush=True)
+        print(f"nothing is left to do: {counted(len(options.specs), 'run')} finished", flush=True)
         return 0
     print(_workload(options, tasks), flush=True)
     try:
@@ -48,7 +48,8 @@ def run_study(options: StudyOptions) -> int:
     skipped = [task for task in tasks if task.state == "left out"]
     if skipped:
         seconds = sum(task.expected for task in skipped)
-        print(f"{len(skipped)} jobs ({duration(seconds)}) did not fit the budget; the same command goes on with them")
+        jobs = counted(len(skipped), "job")
+        print(f"{jobs} ({duration(seconds)}) did not fit the budget; the same command goes on with them")
     for task in tasks:
         if task.state == "failed":
             print(f"failed: {task.name}: {task.message}")

@@ -65,7 +65,7 @@ def test_a_file_whose_name_is_a_formula_is_text(digits, here, tmp_path):
     [
         (["--images", "nowhere"], "the folder of images nowhere does not exist; name one that does."),
         (["--images", "empty"], "empty must hold images (.png, .jpg,"),
-        (["--images", "broken"], "1 images in broken cannot be read: bad.png ("),
+        (["--images", "broken"], "1 image in broken cannot be read: bad.png ("),
         ([], "the following arguments are required: --images"),
     ],
 )

@@ -25,7 +25,7 @@ def test_a_store_is_made_shown_verified_and_mended(here, photos, tmp_path):
     done = here("-m", "qssl_tf", *words)
     (folder,) = (path for path in (tmp_path / "stores").iterdir() if path.is_dir())
     size = sum(path.stat().st_size for path in shards(folder)) / 1e9
-    held = f"{folder}: 12 images of photos, 16 x 16 x 3, 12 of them JPEGs; {size:.3g} GB in 1 files\n"
+    held = f"{folder}: 12 images of photos, 16 x 16 x 3, 12 of them JPEGs; {size:.3g} GB in 1 file\n"
     assert done.returncode == 0 and done.stdout.endswith(held), done.stderr
     assert_same(q.ImageData.from_store(folder), q.ImageData.from_folder(photos))
     done = here("-m", "qssl_tf", "store", folder, "--verify")

@@ -52,7 +52,7 @@ def test_other_files_are_skipped_in_one_line(classes, tmp_path, capsys):
         (tmp_path / "cat" / name).write_text("no image")
     (tmp_path / "cat" / ".hidden").write_text("nothing")
     assert len(ImageData.from_folder(tmp_path, test_fraction=0).train) == 20
-    assert capsys.readouterr().out == f"left out of {tmp_path}: 1 files, 2 files .heic\n"
+    assert capsys.readouterr().out == f"left out of {tmp_path}: 1 file, 2 files .heic\n"
 
 
 def test_folders_beside_train_and_test_are_named(tmp_path, capsys):

@@ -53,7 +53,7 @@ def test_killed_twice_it_ends_with_the_same_report(here, tmp_path):
     assert numbers(killed) == numbers(whole)
 
     nothing = here(*SMALL, "--folder", killed)
-    assert nothing.stdout.splitlines()[0] == "nothing is left to do: 1 runs are finished"
+    assert nothing.stdout.splitlines()[0] == "nothing is left to do: 1 run finished"
 
 
 def test_costs_are_shown_before_anything_is_done(here, tmp_path):

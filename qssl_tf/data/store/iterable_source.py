@@ -13,7 +13,7 @@ from qssl_tf.data.datasets import element_parts
 from qssl_tf.data.folders import crop_and_resize, file_pixels
 from qssl_tf.data.resizing import center_crop, resize
 from qssl_tf.data.store.source import Item, Source
-from qssl_tf.errors import UserError, reason, shown
+from qssl_tf.errors import UserError, counted, reason, shown
 from qssl_tf.markup import printable
 
 JPEG = b"\xff\xd8\xff"  # how such a file begins
@@ -60,8 +60,8 @@ def iterable_source(
 
 def _refusal(name: str, examples: Sequence[str], count: int) -> UserError:
     return UserError(
-        f"{count} images of {name} cannot be used, first: {'; '.join(examples)}. Mend or leave them out, and make the "
-        "store again, which goes on there."
+        f"{counted(count, 'image')} of {name} cannot be used, first: {'; '.join(examples)}. Mend or leave them out, "
+        "and make the store again, which goes on there."
     )
 
 

@@ -149,12 +149,12 @@ def test_an_iterable_has_test_and_unlabelled_images(tmp_path):
         ),
         (
             b"no image",
-            "1 images of mine cannot be used, first: image 7 (cannot identify image file <_io.BytesIO object>). Mend "
+            "1 image of mine cannot be used, first: image 7 (cannot identify image file <_io.BytesIO object>). Mend "
             "or leave them out, and make the store again, which goes on there.",
         ),
         (
             np.full((16, 16, 3), 2.5),
-            "1 images of mine cannot be used, first: image 7 (`image` of type float64 must lie from 0 to 1; got 2.5 to "
+            "1 image of mine cannot be used, first: image 7 (`image` of type float64 must lie from 0 to 1; got 2.5 to "
             "2.5). Mend or leave them out, and make the store again, which goes on there.",
         ),
     ],
@@ -174,8 +174,8 @@ def test_an_image_that_does_not_fit_is_named_and_nothing_lost(odd, sentence, tmp
     [
         ({"train": 3}, "`train` must be a folder or an iterable of images; got a int."),
         ({"train": []}, "store must hold images; it has none."),
-        ({"train": ["x", photo(1)]}, "1 images of store cannot be used, first: image 0 ("),
-        ({"train": [(photo(1), 1.5)]}, "1 images of store cannot be used, first: image 0 (its label must be a whole"),
+        ({"train": ["x", photo(1)]}, "1 image of store cannot be used, first: image 0 ("),
+        ({"train": [(photo(1), 1.5)]}, "1 image of store cannot be used, first: image 0 (its label must be a whole"),
         ({"train": [(photo(1), 1), (photo(2), "b")]}, "labels of a store must be whole numbers or names; got both."),
         (
             {"train": [photo(1)[:8]]},
