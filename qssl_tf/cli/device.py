@@ -50,7 +50,7 @@ def parser() -> Parser:
     )
     flags.add_argument("--status", action="store_true", help="list the run's device runs and their jobs")
     flags.add_argument(
-        "--resume", nargs="?", const="", metavar="ID", help="continue a device run (default: the newest)"
+        "--resume", nargs="?", const="", metavar="ID", help="continue a device run (default: the newest unfinished)"
     )
     flags.add_argument("--cancel", metavar="ID", help="cancel the waiting jobs of a device run")
     flags.add_argument("--export", choices=("qasm2", "qasm3", "qpy"), help="write the trained circuit and stop")

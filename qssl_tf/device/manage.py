@@ -1,5 +1,6 @@
 """The device runs in a run folder: open one by its name, list them, resume or cancel one."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from qssl_tf.commands import argument, command
@@ -10,20 +11,38 @@ from qssl_tf.device.ledger import Ledger
 from qssl_tf.device.own_backend import begin_again, is_own
 from qssl_tf.device.plan import say
 from qssl_tf.device.results import billed
-from qssl_tf.errors import UserError
+from qssl_tf.errors import UserError, counted
 from qssl_tf.files.links import LATEST, pointed
+
+RESULT = "result.json"
 
 
 def chosen(folder: Path, name: str) -> Ledger:
-    """Open the device run called `name`, or the newest."""
+    """Open the device run called `name`, or the newest that is unfinished and can go on.
+
+    Raises:
+        UserError: There is none.
+    """
     if name:
         return named(folder, name)
     paths = records(folder)
     if not paths:
         raise UserError(f"{folder} holds no device run; start one without {argument('resume')}.")
-    newest = folder / LATEST  # runs of older versions have no such link
-    last = pointed(folder) if newest.is_dir() else max(paths, key=lambda path: path.stat().st_mtime).parent
-    return Ledger.open(last)
+    for path in _newest_first(folder, paths):
+        if not (path.parent / RESULT).exists():
+            ledger = Ledger.open(path.parent)
+            if not (is_own(ledger.record["backend"]) and ledger.missing()):
+                return ledger
+    raise UserError(
+        f"{folder} holds no device run that is unfinished and can go on; `{command('device', '--status')}` lists all, "
+        f"and {argument('resume')} with a name takes any."
+    )
+
+
+def _newest_first(folder: Path, paths: Sequence[Path]) -> list[Path]:
+    """Return records by their last change, but first that of the newest device run, where `latest` says which it is."""
+    newest = pointed(folder) if (folder / LATEST).is_dir() else None  # runs of older versions have no such link
+    return sorted(paths, key=lambda path: (path.parent == newest, path.stat().st_mtime), reverse=True)
 
 
 def named(folder: Path, name: str) -> Ledger:
@@ -66,17 +85,25 @@ def show_status(folder: Path) -> None:
         say(f"{folder} holds no device run")
     for path in paths:
         ledger = Ledger.open(path.parent)
-        done = len(ledger.record["jobs"]) - len(ledger.missing())
-        remedy = argument("resume", path.parent.name)
-        if is_own(ledger.record["backend"]) and ledger.missing():
-            remedy = begin_again(ledger.record["backend"])
-        ended = "result written" if (path.parent / "result.json").exists() else remedy
-        say(f"{path.parent.name}: {done}/{len(ledger.record['jobs'])} jobs done; {ended}")
+        say(f"{path.parent.name}: {_progress(ledger)}")
         for number, entry in enumerate(ledger.record["jobs"]):
             price = f", billed {entry['billed']:.0f} s" if entry.get("billed") else ""
-            say(f"  job {number}: {entry['id'] or '-'}, {entry['state']}, {len(entry['rows'])} rows{price}")
+            say(f"  job {number}: {entry['id'] or '-'}, {entry['state']}, {counted(len(entry['rows']), 'row')}{price}")
         if (seconds := billed(ledger.record)) is not None and ledger.record.get("device_seconds"):
             say(f"  device time: billed {seconds:.0f} s, estimated {ledger.record['device_seconds']:.0f} s")
+
+
+def _progress(ledger: Ledger) -> str:
+    """Return how far a device run has come, and what goes on with it."""
+    jobs, missing, name = ledger.record["jobs"], ledger.missing(), ledger.record["backend"]
+    done = f"{len(jobs) - len(missing)}/{len(jobs)} jobs done"
+    if (ledger.folder / RESULT).exists():
+        return f"{done}; result written"
+    if is_own(name) and missing:
+        return f"{done}; {begin_again(name)}"
+    if all(entry["state"] == "planned" for entry in jobs):
+        done += f", none begun, as after {argument('dry_run')}"
+    return f"{done}; {argument('resume', ledger.folder.name)}"
 
 
 def cancel(folder: Path, name: str) -> None:
@@ -86,4 +113,4 @@ def cancel(folder: Path, name: str) -> None:
         raise UserError(f"{name} runs on this machine, where Ctrl-C stops it; only real jobs are cancelled.")
     from qssl_tf.device.service import service
 
-    say(f"{cancel_jobs(ledger, service())} jobs cancelled")
+    say(f"{counted(cancel_jobs(ledger, service()), 'job')} cancelled")
