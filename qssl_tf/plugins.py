@@ -52,6 +52,7 @@ def _run(path: Path) -> None:
     sys.modules[spec.name] = module  # where classes of the file are looked for
     try:
         spec.loader.exec_module(module)
+        _note_policy(path)
     except UserError as error:
         raise UserError(f"plugin {path}: {error}") from None
     except KeyboardInterrupt:
@@ -60,3 +61,15 @@ def _run(path: Path) -> None:
         reached = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
         where = f"line {error.lineno if isinstance(error, SyntaxError) else reached[-1]}"
         raise UserError(f"plugin {path} failed in {where} with {type(error).__name__}: {reason(error)}.") from error
+
+
+def _note_policy(path: Path) -> None:
+    """Print one line where a file left Keras with another dtype policy than float32, by which no run is built."""
+    keras = sys.modules.get("keras")  # a file that sets it has imported it
+    policy = keras.config.dtype_policy().name if keras is not None else "float32"
+    if policy != "float32":
+        print(
+            f"note: Keras's dtype policy is {policy} after plugin {path}; runs do not follow it, choose --precision.",
+            file=sys.stderr,
+            flush=True,
+        )

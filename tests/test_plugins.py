@@ -2,6 +2,7 @@
 
 import os
 
+import keras
 import pytest
 
 from qssl_tf import plugins
@@ -41,6 +42,20 @@ def test_a_failing_file_is_one_line(none_loaded, tmp_path, text, sentence):
     with pytest.raises(UserError) as error:
         plugins.load_plugins([str(path)])
     assert str(error.value).startswith(sentence.format(path)) and "\n" not in str(error.value)
+
+
+def test_a_dtype_policy_of_a_file_is_not_taken_silently(none_loaded, tmp_path, capsys):
+    (tmp_path / "plain.py").write_text("import keras")
+    (tmp_path / "mixed.py").write_text("import keras\nkeras.config.set_dtype_policy('mixed_bfloat16')")
+    before = keras.config.dtype_policy()
+    try:
+        plugins.load_plugins([str(tmp_path / "plain.py")])
+        assert capsys.readouterr().err == ""
+        plugins.load_plugins([str(tmp_path / "mixed.py")])
+    finally:
+        keras.config.set_dtype_policy(before)
+    said = capsys.readouterr().err
+    assert said.startswith("note: Keras's dtype policy is mixed_bfloat16 after plugin ") and said.count("\n") == 1
 
 
 @pytest.mark.parametrize("name", ["nowhere.py", "text.txt", ""])

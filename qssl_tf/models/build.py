@@ -22,7 +22,7 @@ from qssl_tf.models.heads import build_head, head_inputs
 from qssl_tf.models.initializers import SeedStream, dense
 from qssl_tf.models.learning_rates import SCHEDULES
 from qssl_tf.models.optimizers import AdamL2, SharedLossScale
-from qssl_tf.models.precision import at_least_float32, built_in, scales_loss
+from qssl_tf.models.precision import at_least_float32, built_in, refuse_other_floatx, scales_loss
 from qssl_tf.models.simclr import SimCLR
 from qssl_tf.models.sizes import refuse_batch_beyond_memory, refuse_beyond_file, refuse_beyond_memory
 from qssl_tf.models.states import refuse_untrainable
@@ -171,6 +171,7 @@ def build_simclr(
         refuse_beyond_file(config, weights)
     refuse_beyond_memory(config, training=weights is None)
     refuse_single_rows(config)
+    refuse_other_floatx()
     tf32.switch_off()  # classical heads and the loss are compared with circuits
     view_shape = augmentation.compute_output_shape((None, *image_shape))[1:]
     encoder, head, projector = _network(config, view_shape)

@@ -11,6 +11,7 @@ from qssl_tf.arguments import checks_arguments
 from qssl_tf.errors import UserError, reason
 from qssl_tf.models.encoders import ENCODERS
 from qssl_tf.models.initializers import SeedStream
+from qssl_tf.models.precision import unchanged_defaults
 from qssl_tf.registry import claim, own_code
 
 EncoderFactory = Callable[[tuple[int, int, int]], keras.Model]
@@ -32,7 +33,8 @@ def register_encoder(name: str) -> Callable[[EncoderFactory], EncoderFactory]:
     and returns vectors, shape (n, outputs), or feature maps, shape (n, height, width, channels), which are averaged
     over height and width. The library then adds the compression to angles.
 
-    Keras's random seed is set from that of the run before each call, so equal seeds give equal weights.
+    Keras's random seed is set from that of the run before each call, so equal seeds give equal weights. Layers compute
+    as `precision` says unless they have a `dtype` of their own; a function that sets Keras's dtype policy is refused.
 
     Args:
         name: The new name: lowercase letters, digits and underscores.
@@ -60,7 +62,7 @@ def _apply_encoder(name: str, factory: EncoderFactory, x: Any, seeds: SeedStream
     """
     keras.utils.set_random_seed(seeds.next())
     shape = tuple(x.shape[1:])
-    with own_code(f"the function of `encoder` '{name}'"):
+    with unchanged_defaults(f"`encoder` '{name}'"), own_code(f"the function of `encoder` '{name}'"):
         model = factory(shape)
     if not isinstance(model, layers.Layer):
         raise UserError(f"`encoder` '{name}' must return a Keras model or layer; got a {type(model).__name__}.")

@@ -9,7 +9,9 @@ from pathlib import Path
 import keras
 import tensorflow as tf
 
+from qssl_tf.commands import argument
 from qssl_tf.config import Config
+from qssl_tf.errors import UserError
 
 # Setting -> Keras's dtype policy of encoder and projector. All of them keep weights in float32, and so do checkpoints.
 PRECISIONS = {"float32": "float32", "bfloat16": "mixed_bfloat16", "float16": "mixed_float16"}
@@ -32,6 +34,47 @@ def built_in(precision: str) -> Iterator[None]:
         yield
     finally:
         keras.config.set_dtype_policy(before)
+
+
+@contextmanager
+def unchanged_defaults(what: str) -> Iterator[None]:
+    """Refuse a block that leaves Keras with another dtype policy or `floatx` than before, and put both back.
+
+    They would decide in what numbers the layers behind are built, where `precision` does.
+
+    Args:
+        what: Whose code runs in the block.
+
+    Raises:
+        UserError: It names what was set.
+    """
+    policy, floatx = keras.config.dtype_policy(), keras.config.floatx()
+    before = {"the dtype policy": policy.name, "floatx": floatx}
+    try:
+        yield
+        found = {"the dtype policy": keras.config.dtype_policy().name, "floatx": keras.config.floatx()}
+    finally:
+        keras.config.set_dtype_policy(policy)
+        keras.config.set_floatx(floatx)
+    changed = [f"{name} to {value}" for name, value in found.items() if value != before[name]]
+    if changed:
+        raise UserError(
+            f"{what} must leave Keras's dtype policy and floatx as they are; it set {' and '.join(changed)}; choose "
+            f"{argument('precision')} for encoder and projector, or give layers of your own a `dtype`."
+        )
+
+
+def refuse_other_floatx() -> None:
+    """Refuse another type of Keras's numbers than float32, which losses, metrics and optimizers take by default.
+
+    Raises:
+        UserError: With its name.
+    """
+    if keras.config.floatx() != "float32":
+        raise UserError(
+            f"Keras's floatx must be float32 where a run's model is built; got {keras.config.floatx()}; leave out "
+            f"keras.config.set_floatx, and choose {argument('precision')}."
+        )
 
 
 def at_least_float32() -> str:

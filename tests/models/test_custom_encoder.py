@@ -65,6 +65,35 @@ def test_invalid_encoders_are_refused_in_one_line(own_words, factory, sentence):
     assert str(error.value).startswith(sentence) and "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize(
+    ("set_default", "said"),
+    [
+        (lambda: keras.config.set_dtype_policy("mixed_float16"), "it set the dtype policy to mixed_float16; choose "),
+        (lambda: keras.config.set_dtype_policy("float64"), "it set the dtype policy to float64; choose "),
+        (lambda: keras.config.set_floatx("float64"), "it set floatx to float64; choose "),
+    ],
+)
+def test_a_function_that_sets_keras_defaults_is_refused_and_undone(own_words, set_default, said):
+    before = keras.config.dtype_policy().name, keras.config.floatx()
+
+    @register_encoder("mine")
+    def mine(shape):
+        set_default()
+        return stack(keras.layers.Flatten())
+
+    with pytest.raises(UserError) as error:
+        build_encoder("mine", SHAPE, 2, seed=0)
+    assert said + "`precision`" in str(error.value) and "\n" not in str(error.value)
+    assert (keras.config.dtype_policy().name, keras.config.floatx()) == before
+
+
+def test_layers_may_have_a_dtype_of_their_own(own_words):
+    register_encoder("mine")(lambda shape: stack(keras.layers.Flatten(), keras.layers.Dense(3, dtype="mixed_bfloat16")))
+    encoder = build_encoder("mine", SHAPE, 2, seed=0)
+    assert encoder.output.dtype == "float32"
+    assert {variable.dtype for variable in encoder.variables} == {"float32"}
+
+
 def test_builtin_names_cannot_be_replaced(own_words):
     with pytest.raises(UserError, match="`encoder` 'resnet18' is one of the library's"):
         register_encoder("resnet18")(lambda shape: stack())

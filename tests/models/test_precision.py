@@ -120,6 +120,15 @@ def test_settings_count_and_not_the_policy_of_the_users_own_models():
     np.testing.assert_array_equal(model(views()[0]), small_model()(views()[0]))
 
 
+def test_another_floatx_is_refused():
+    keras.config.set_floatx("float64")
+    try:
+        with pytest.raises(UserError, match=r"^Keras's floatx must be float32 .*; got float64; leave out "):
+            small_model()
+    finally:
+        keras.config.set_floatx("float32")
+
+
 def test_a_scaled_loss_takes_the_steps_of_the_loss(digits_data):
     plain, scaled = small_model(), small_model()
     scaled.optimizer = keras.optimizers.LossScaleOptimizer(AdamL2(1e-3, l2=1e-6, epsilon=1e-8))
