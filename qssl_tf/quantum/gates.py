@@ -16,6 +16,7 @@ from qssl_tf.errors import UserError
 from qssl_tf.quantum.controls import split_controls
 from qssl_tf.quantum.gatewise import GatewiseCircuit
 from qssl_tf.quantum.noise import DEPHASING
+from qssl_tf.quantum.tfq_availability import or_tfq
 
 
 @dataclass(frozen=True)
@@ -120,8 +121,8 @@ def instructions(
             yield fixed_gate(cirq.unitary(operation), wires)
         else:
             raise UserError(
-                f"`simulator` must be tfq (or auto) for the channel {operation.gate}: xla knows no noise but "
-                "`partial_measurement`; got 'xla'."
+                "`simulator` xla knows no channel but the full dephasing of `partial_measurement`; got "
+                f"{operation.gate}; {or_tfq('leave it out')}."
             )
 
 
@@ -134,8 +135,8 @@ def _check_phase(operation: cirq.Operation) -> None:
     sub_operation, controls, _ = split_controls(operation)
     if controls and sub_operation.gate.global_shift != -0.5:
         raise UserError(
-            f"`simulator` must be tfq (or auto) for {operation!r}: xla takes controlled rotations such as "
-            "cirq.rx(angle).controlled(), whose global_shift is -0.5; got 'xla'."
+            "`simulator` xla takes controlled rotations such as cirq.rx(angle).controlled(), whose global_shift is "
+            f"-0.5; got {operation!r}; {or_tfq('write it as one of them')}."
         )
 
 

@@ -83,3 +83,8 @@ def refuse_absent(simulator: str, why: str | None) -> None:
 def or_trajectories(remedy: str) -> str:
     """Return a remedy, with TensorFlow Quantum's trajectories as another one where they can be had."""
     return f"{remedy}, or channels with `shots` and a `gradient` other than adjoint" if why_absent() is None else remedy
+
+
+def or_tfq(remedy: str) -> str:
+    """Return a remedy, with the simulator of TensorFlow Quantum as another one where it can be had."""
+    return f"{remedy}, or take `simulator` tfq" if why_absent() is None else remedy

@@ -14,6 +14,7 @@ from qssl_tf.quantum.statevector_gradients import (
     with_shift_gradient,
     with_spsa_gradient,
 )
+from qssl_tf.quantum.tfq_availability import why_absent
 from qssl_tf.xla import compiled
 
 Expectations = Callable[[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor], tf.Tensor]
@@ -33,9 +34,10 @@ def xla_expectations(spec: CircuitSpec, measurement: Measurement) -> Expectation
         UserError: A channel that this simulator does not support.
     """
     if measurement.is_noisy:
+        others = "pauli" if why_absent() else "pauli or tfq"
         raise UserError(
-            "`simulator` must be pauli or tfq (or auto) with `noise`: xla knows no channels but "
-            f"`partial_measurement`; got 'xla' and {measurement.noise!r}."
+            f"`simulator` must be {others} (or auto) with `noise`: xla knows no channels but `partial_measurement`; "
+            f"got 'xla' and {measurement.noise!r}."
         )
     key = (spec.key, measurement)
     if key not in _compiled:

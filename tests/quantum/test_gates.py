@@ -6,6 +6,7 @@ import pytest
 import sympy
 
 from qssl_tf.errors import UserError
+from qssl_tf.quantum import tfq_availability
 from qssl_tf.quantum.gates import Dephasing, Gate, RowRotation, embed, instructions
 from qssl_tf.quantum.gatewise import gatewise
 
@@ -72,11 +73,13 @@ def test_operations_at_the_front_can_be_skipped():
     assert remaining.angle == 1
 
 
-def test_operations_that_only_tfq_supports_are_refused():
+@pytest.mark.parametrize(
+    ("absence", "remedy"), [(None, "leave it out, or take `simulator` tfq"), ("no", "leave it out")]
+)
+def test_operations_that_only_tfq_supports_are_refused(absence, remedy, monkeypatch):
+    monkeypatch.setattr(tfq_availability, "why_absent", lambda: absence)
     noisy = gatewise(cirq.Circuit(cirq.depolarize(0.1)(QUBITS[0])), ())
-    with pytest.raises(
-        UserError, match=r"`simulator` must be tfq \(or auto\) for the channel depolarize\(p=0.1\): xla"
-    ):
+    with pytest.raises(UserError, match=rf"`partial_measurement`; got depolarize\(p=0.1\); {remedy}\.$"):
         list(instructions(noisy, QUBITS, ()))
     x_power = cirq.XPowGate(exponent=T / sympy.pi)(QUBITS[0])  # cirq.rx(T) up to a phase, which matters under control
     phased = gatewise(cirq.Circuit(cirq.ControlledOperation([QUBITS[1]], x_power)), (T,))

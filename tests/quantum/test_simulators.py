@@ -7,6 +7,7 @@ import pytest
 
 from qssl_tf.errors import UserError
 from qssl_tf.models.quantum_head import QuantumHead
+from qssl_tf.quantum import xla_simulator
 from qssl_tf.quantum.ansatze import ANSATZE
 from qssl_tf.quantum.measurement import Measurement
 from qssl_tf.quantum.simulators import choose_simulator
@@ -29,9 +30,11 @@ def test_names_are_checked():
         QuantumHead(2, simulator="xlb")
 
 
-def test_xla_says_who_can_do_noise():
+@pytest.mark.parametrize(("absence", "others"), [(None, "pauli or tfq"), ("no", "pauli")])
+def test_xla_says_who_can_do_noise(absence, others, monkeypatch):
+    monkeypatch.setattr(xla_simulator, "why_absent", lambda: absence)
     sentence = (
-        "`simulator` must be pauli or tfq (or auto) with `noise`: xla knows no channels but `partial_measurement`; "
+        f"`simulator` must be {others} (or auto) with `noise`: xla knows no channels but `partial_measurement`; "
         "got 'xla' and 'depolarizing=0.01'."
     )
     with pytest.raises(UserError, match=re.escape(sentence)):
