@@ -1,5 +1,6 @@
 """Data sets from arrays."""
 
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,6 +15,7 @@ from qssl_tf.markup import printable
 
 TEST_FRACTION = 0.2
 SPLIT_SEED = 0  # equal arrays give equal test images
+DARK = 31  # of 255: a brightest pixel at or below it is rather one of numbers with fewer bits, such as 0 to 16
 
 
 @checks_arguments
@@ -53,6 +55,7 @@ def from_arrays(
     if (labels is None) != (test_labels is None) and test_images is not None:
         raise UserError("`labels` and `test_labels` must be given both or neither.")
     pixels = as_bytes(images, "images")
+    _note_if_dark(pixels, "images")
     check_names(class_names)
     indices, names = _class_indices(labels, len(pixels), "labels", class_names)
     if unlabelled_images is not None:
@@ -62,6 +65,7 @@ def from_arrays(
         train, test = _split_rows(indices, names, TEST_FRACTION if test_fraction is None else test_fraction, name)
         return (name, dataset.take(train), dataset.take(test[:0]), dataset.take(test), names)
     test_pixels = as_bytes(test_images, "test_images")
+    _note_if_dark(test_pixels, "test_images")
     if test_pixels.shape[1:] != pixels.shape[1:]:
         raise UserError(
             f"`test_images` must have the shape of `images`, {pixels.shape[1:]}; got {test_pixels.shape[1:]}."
@@ -75,6 +79,7 @@ def _with_unlabelled(
 ) -> tuple[Images, np.ndarray]:
     """Return labelled images and their class indices, followed by unlabelled ones."""
     unlabelled = as_bytes(images, "unlabelled_images")
+    _note_if_dark(unlabelled, "unlabelled_images")
     if not names:
         raise UserError("`unlabelled_images` must come beside labelled ones; without labels give them all as `images`.")
     if unlabelled.shape[1:] != pixels.shape[1:]:
@@ -121,6 +126,17 @@ def as_bytes(images: Any, argument: str) -> Images:
     if not (low >= 0 and high <= top):
         raise UserError(f"`{argument}` of type {pixels.dtype} must lie from 0 to {top}; got {low} to {high}.")
     return np.round(pixels * (255 / top)).astype(np.uint8)
+
+
+def _note_if_dark(pixels: Images, argument: str) -> None:
+    """Print one line where images are all so dark that their numbers may have been on another scale."""
+    if isinstance(pixels, np.ndarray) and 0 < (brightest := int(pixels.max())) <= DARK:
+        print(
+            f"note: the brightest pixel of `{argument}` is {brightest} of 255, almost black; if they are on another "
+            "scale, divide them by its end and give fractions from 0 to 1.",
+            file=sys.stderr,
+            flush=True,
+        )
 
 
 def check_names(names: Sequence[str] | None) -> None:

@@ -30,6 +30,17 @@ def test_fractions_and_whole_numbers_become_the_same_bytes(dtype):
     assert data.train.images.dtype == np.uint8 and (data.train.images == BYTES).all() and not len(data.test)
 
 
+@pytest.mark.parametrize(
+    ("images", "brightest"), [(BYTES // 15, 17), ((BYTES // 15).astype(int), 17), (BYTES * 0, None), (BYTES, None)]
+)
+def test_whole_numbers_of_another_scale_are_said(images, brightest, capsys):
+    for name, given in (("images", {"images": images}), ("test_images", {"images": BYTES, "test_images": images})):
+        ImageData.from_arrays(**given)
+        said = capsys.readouterr().err
+        assert said.startswith(f"note: the brightest pixel of `{name}` is {brightest} of 255") == bool(brightest)
+        assert said.count("\n") == bool(brightest)
+
+
 def test_gray_images_get_a_channel_axis():
     assert ImageData.from_arrays(BYTES[..., 0], LABELS).image_shape == (6, 6, 1)
 
