@@ -9,7 +9,7 @@ import numpy as np
 from qssl_tf.config import Config
 from qssl_tf.data.images import ImageData
 from qssl_tf.evaluation.probe import FittedProbe, ProbeResult, check_split, probe_steps
-from qssl_tf.evaluation.probe_files import save_classifier
+from qssl_tf.evaluation.probe_files import keep_earlier, save_classifier
 from qssl_tf.evaluation.scores import score
 from qssl_tf.files.checksums import refuse_listed
 from qssl_tf.files.lock import locked
@@ -114,15 +114,24 @@ def probe_run(
         if note := unfinished(run, steps[-1]):
             report(f"note: {note}")
         results = probe_checkpoints(run, settings, steps, report, split, data)
-        write_probes(run, results)
+        if kept := write_probes(run, results, keeps_earlier=True):
+            report(f"the earlier result is kept as {kept}")
         newest = max((result for result, _ in results), key=lambda result: result.step)
         return ProbeOutputs(newest, result_path(run, newest), draw_probes(run, results))
 
 
-def write_probes(run: Run, results: Sequence[FittedProbe]) -> None:
+def write_probes(run: Run, results: Sequence[FittedProbe], keeps_earlier: bool = False) -> Path | None:
     """Write `probe.json` (the newest step's result, and a short entry for each step) and `probe.npz` (its classifier).
 
     A probe scored on validation images goes to `probe-validation.json`, which nothing else reads.
+
+    Args:
+        run: The run.
+        results: Of its checkpoints.
+        keeps_earlier: Whether another result that has the name is kept as `probe-1.json`, and so on.
+
+    Returns:
+        Where an earlier result is kept; None if there was none, or the same.
     """
     newest, fit = max(results, key=lambda pair: pair[0].step)
     path = result_path(run, newest)
@@ -131,9 +140,11 @@ def write_probes(run: Run, results: Sequence[FittedProbe]) -> None:
         for result, _ in sorted(results, key=lambda pair: pair[0].step)
     ]
     values = newest.to_dict() | {"checkpoints": entries, "classifier_sha256": fit.fingerprint()}
+    kept = keep_earlier(path, values) if keeps_earlier else None
     with replacing(path.with_suffix(".npz")) as temporary:
         save_classifier(temporary, fit, newest.step)
         write_json(path, values)  # before the classifier takes its name: a full disk leaves both as they were
+    return kept
 
 
 def result_path(run: Run, result: ProbeResult) -> Path:

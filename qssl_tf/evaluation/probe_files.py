@@ -1,6 +1,11 @@
 """The files of a probe in a run folder: `probe.json`, the result, and `probe.npz`, the classifier."""
 
+import itertools
+import shutil
+from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from pydantic import model_validator
@@ -24,7 +29,7 @@ from qssl_tf.files.schema import (
     check_confusion,
     check_finite_arrays,
 )
-from qssl_tf.files.write import npz
+from qssl_tf.files.write import npz, replacing
 
 
 class CheckpointEntry(Schema):
@@ -70,6 +75,38 @@ class ProbeFile(Schema):
 def save_classifier(path: Path, fit: LinearFit, step: int) -> None:
     """Write a classifier's weights, which predictions and device runs read back."""
     path.write_bytes(npz({"kernel": fit.kernel, "bias": fit.bias, "step": np.array(step)}))
+
+
+def keep_earlier(path: Path, values: Mapping[str, Any]) -> Path | None:
+    """Copy a result that a new one would replace, with its classifier, to the first free name beside it.
+
+    Args:
+        path: `probe.json`, or that of another split.
+        values: The new result; one that differs in its seconds alone is the same, and nothing is copied.
+
+    Returns:
+        Where the earlier result is kept, such as `probe-1.json`; None if there is nothing to keep.
+    """
+    try:
+        if _lasting(read_json(path)) == _lasting(values):
+            return None
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError):  # damaged, and still not to be lost
+        pass
+    numbered = (path.with_stem(f"{path.stem}-{number}") for number in itertools.count(1))
+    kept = next(one for one in numbered if not one.exists() and not one.with_suffix(".npz").exists())
+    for suffix in (".npz", ".json"):
+        with suppress(FileNotFoundError), replacing(kept.with_suffix(suffix)) as temporary:
+            shutil.copyfile(path.with_suffix(suffix), temporary)
+    return kept
+
+
+def _lasting(values: Any) -> Any:
+    """Return what a probe found, without how long that took."""
+    if isinstance(values, Mapping):
+        return {key: _lasting(value) for key, value in values.items() if key != "seconds"}
+    return [_lasting(value) for value in values] if isinstance(values, list) else values
 
 
 def read_probe(path: Path) -> dict:

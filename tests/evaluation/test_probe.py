@@ -14,7 +14,7 @@ from qssl_tf.evaluation import probe as probe_module
 from qssl_tf.evaluation.checkpoints import draw_probes, write_probes
 from qssl_tf.evaluation.features import fingerprint, frozen_features
 from qssl_tf.evaluation.probe import probe, probe_steps
-from qssl_tf.evaluation.probe_files import read_probe
+from qssl_tf.evaluation.probe_files import read_classifier, read_probe
 from qssl_tf.evaluation.scores import confusion_matrix
 from qssl_tf.evaluation.trained_run import WEIGHTS
 from qssl_tf.models.build import build_simclr
@@ -164,6 +164,23 @@ def test_files_of_a_probe(model, digits_data, tmp_path):
     assert 100 * np.mean(predicted == digits_data.test.labels) == pytest.approx(stored["accuracy_last"])
     for path in draw_probes(run, results):
         assert path.read_bytes().startswith(b"\x89PNG")
+
+
+def test_an_earlier_result_is_kept_beside_the_new_one(model, digits_data, tmp_path):
+    run = create_run(SETTINGS, tmp_path, "run", "digits")
+    short = dataclasses.replace(SETTINGS, probe_epochs=2)
+    first, again, other = (probe(model, digits_data, settings, 0) for settings in (SETTINGS, SETTINGS, short))
+    assert write_probes(run, [first], keeps_earlier=True) is None
+    before = run.probe.read_bytes(), run.probe.with_suffix(".npz").read_bytes()
+    assert write_probes(run, [again], keeps_earlier=True) is None  # the same numbers, in another time
+    kept = write_probes(run, [other], keeps_earlier=True)
+    assert kept == run.folder / "probe-1.json"
+    assert kept.with_suffix(".npz").read_bytes() == before[1]
+    assert json.loads(kept.read_text())["accuracy_last"] == json.loads(before[0])["accuracy_last"]
+    read_classifier(kept)
+    run.probe.write_text("damaged")
+    assert write_probes(run, [first], keeps_earlier=True) == run.folder / "probe-2.json"
+    assert (run.folder / "probe-2.json").read_text() == "damaged"
 
 
 @pytest.mark.parametrize("text", ["", "[]", json.dumps({"step": 1})])
