@@ -33,8 +33,8 @@ WORDS = {
 def checks_arguments(function: Function) -> Function:
     """Make a public function refuse unknown arguments and those of another type than its annotations say.
 
-    NumPy's numbers pass as Python's. Ranges and what belongs together stay the function's business, and so do
-    arguments that are annotated with `Any`.
+    NumPy's numbers pass as Python's, and paths go through `as_path`. Ranges and what belongs together stay the
+    function's business, and so do arguments that are annotated with `Any`.
 
     Raises:
         UserError: By the function that is returned: it names the argument.
@@ -44,14 +44,16 @@ def checks_arguments(function: Function) -> Function:
     @functools.wraps(function)
     def called(*positional: Any, **named: Any) -> Any:
         _check_names(function.__name__, signature, named)
-        given = _bound(function.__name__, signature.bind_partial, signature, positional, named)
-        hints = _hints(function)
+        bound = _bound(function.__name__, signature.bind_partial, signature, positional, named)
+        given, hints = bound.arguments, _hints(function)
         for name, value in given.items():
             kind = signature.parameters[name].kind
             if name in hints and kind not in (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL):
                 check_argument(name, value, hints[name], _meant(value, hints, given))
+                if Path in get_args(hints[name]):
+                    given[name] = as_path(name, value)
         _bound(function.__name__, signature.bind, signature, positional, named)  # a missing one
-        return function(*positional, **named)
+        return function(*bound.args, **bound.kwargs)
 
     return called  # type: ignore[return-value]
 
@@ -62,10 +64,10 @@ def _bound(
     signature: inspect.Signature,
     positional: Sequence[Any],
     named: dict[str, Any],
-) -> dict[str, Any]:
+) -> inspect.BoundArguments:
     """Return the values of the arguments by name; refuse too many, or too few, as `bind` has it."""
     try:
-        return bind(*positional, **named).arguments
+        return bind(*positional, **named)
     except TypeError as error:
         takes = ", ".join(f"`{known}`" for known in signature.parameters)
         raise UserError(f"{function} cannot be called like this: {error}; it takes {takes}.") from None
@@ -96,6 +98,22 @@ def check_argument(name: str, value: Any, hint: Any, remedy: str = "") -> None:
     plain = value is None or isinstance(value, str | bool | numbers.Number | Path)
     got = shown(value) if plain else _with_article(type(value).__name__)
     raise UserError(f"`{name}` must be {' or '.join(words)}; got {got}.{remedy}")
+
+
+def as_path(name: str, value: Any) -> Any:
+    """Return a path that a user wrote with `~` for a home folder as one without; other values as they are.
+
+    Raises:
+        UserError: It holds a NUL character, which no file system takes, or this user has no home folder.
+    """
+    if not isinstance(value, str | Path):
+        return value
+    text = os.path.expanduser(value)
+    if "\0" in text:
+        raise UserError(f"`{name}` must be a path, without NUL characters; got {shown(text)}.")
+    if text.split("/")[0] == "~":
+        raise UserError(f"`{name}` must be without ~, since this user has no home folder; got {shown(text)}.")
+    return type(value)(text)
 
 
 def _with_article(name: str) -> str:

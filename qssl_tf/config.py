@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
-from qssl_tf.arguments import unknown_argument
+from qssl_tf.arguments import as_path, unknown_argument
 from qssl_tf.errors import UserError, shown, unknown_name
 from qssl_tf.files.read import read_json
 from qssl_tf.registry import check_word
@@ -21,6 +21,7 @@ MAX_INTEGER = 2**31 - 1
 MAX_LENGTH = 4096  # characters of a text, or entries of a list
 # Settings that say where the images of a run lie; its results do not depend on them, and other machines have others.
 WHERE = ("data_dir", "store", "store_dir")
+FOLDERS = ("data_dir", "store_dir")
 MAX_UNITS = 65_536  # of a layer of the projector
 OWN_FEATURES = ("trigonometric", "fourier", "cosines", "mlp")  # heads that take `head_features`
 
@@ -287,6 +288,8 @@ def checked(name: str, value: Any) -> Any:
     _check_range(name, value, Config.__dataclass_fields__[name].metadata)
     return value
 
+    if name in FOLDERS:
+        value = as_path(name, value)
 
 _TYPE_WORDS = {
     int: "an integer",

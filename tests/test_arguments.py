@@ -3,6 +3,7 @@
 import importlib
 import inspect
 import re
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -285,6 +286,39 @@ def test_unknown_settings_are_refused_with_the_nearest(made):
     with pytest.raises(q.UserError) as error:
         made(widht=4)
     assert str(error.value) == f"{made.__name__} has no argument `widht`. Did you mean `width`?"
+
+
+PATHS = {
+    "load_run": lambda path: q.load_run(path),
+    "load_run, as a Path": lambda path: q.load_run(Path(path)),
+    "from_folder": lambda path: q.ImageData.from_folder(path),
+    "from_store": lambda path: q.ImageData.from_store(path),
+    "make_store": lambda path: q.make_store(path, "store"),
+    "compare": lambda path: q.compare([path, path]),
+    "linear_probe": lambda path: q.linear_probe(path),
+    "data_dir": lambda path: q.ImageData.from_folder(q.Config(data_dir=path).data_dir),
+    "store_dir": lambda path: q.ImageData.from_store(q.Config(store_dir=path).store_dir),
+}
+
+
+@pytest.mark.parametrize("call", PATHS.values(), ids=PATHS)
+def test_a_path_may_begin_with_the_home_folder(call, here_nothing, monkeypatch):
+    monkeypatch.setenv("HOME", str(here_nothing / "home"))
+    with pytest.raises(q.UserError, match=re.escape(str(here_nothing / "home" / "none"))):
+        call("~/none")
+    assert not list(here_nothing.iterdir())
+
+
+@pytest.mark.parametrize("call", PATHS.values(), ids=PATHS)
+def test_a_path_without_a_meaning_is_refused_in_a_line(call, here_nothing):
+    with pytest.raises(q.UserError, match=r"^`\w+` must be a path, without NUL characters; got 'a\\x00b'\.$"):
+        call("a\0b")
+
+
+def test_a_result_may_be_written_under_the_home_folder(here_nothing, monkeypatch):
+    monkeypatch.setenv("HOME", str(here_nothing))
+    assert q.draw_circuit("~/head.png", q.QuantumHead(2, layers=1)) == here_nothing / "head.png"
+    assert (here_nothing / "head.png").is_file()
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any, NoReturn, get_args, get_type_hints
 
+from qssl_tf.arguments import as_path
 from qssl_tf.config import Config
 from qssl_tf.errors import UserError
 from qssl_tf.files.read import named
@@ -59,6 +60,9 @@ class Parser(argparse.ArgumentParser):
             near = difflib.get_close_matches(unknown[0].split("=")[0], flags, n=1)
             hint = f" Did you mean {near[0]}?" if near else " --help lists the flags."
             self.error(f"unknown argument '{unknown[0]}'.{hint}")
+        for name, value in vars(known).items():
+            if isinstance(value, Path):  # a shell leaves the ~ of --folder=~/runs alone
+                setattr(known, name, as_path(name, value))
         load_plugins(known.plugin)
         return known
 

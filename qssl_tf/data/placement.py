@@ -63,7 +63,7 @@ def store_folder(config: Config, name: str, identity: dict[str, Any]) -> Path:
 
 def _stores(config: Config) -> Path:
     if config.store_dir is not None:
-        return Path(config.store_dir).expanduser()
+        return Path(config.store_dir)
     cache = os.environ.get("XDG_CACHE_HOME", "")
     if not os.path.isabs(cache):
         cache = ""  # as the XDG base directory specification asks: a relative path is passed over

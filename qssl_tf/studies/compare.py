@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from qssl_tf.arguments import checks_arguments
+from qssl_tf.arguments import as_path, checks_arguments
 from qssl_tf.commands import argument
 from qssl_tf.comparison.comparison import Comparison, compared
 from qssl_tf.comparison.equivalence import check_margin
@@ -83,7 +83,7 @@ def _paths(folders: Any) -> list[str | Path]:
     for path in paths:
         if not isinstance(path, str | Path):
             raise UserError(f"`arms` without `seeds` must be run folders, or map names to them; got {shown(path)}.")
-    return paths
+    return [as_path("arms", path) for path in paths]
 
 
 def _settings(arms: Any, base: Config) -> dict[str, Config]:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from qssl_tf.arguments import checks_arguments
+from qssl_tf.arguments import as_path, checks_arguments
 from qssl_tf.commands import argument
 from qssl_tf.config import Config, checked
 from qssl_tf.data.arrays import check_names
@@ -69,7 +69,9 @@ def make_store(
         for argument, value in (("test", test), ("unlabelled", unlabelled), ("class_names", class_names)):
             if value is not None:
                 raise UserError(f"`{argument}` must be left out where `train` is a folder, which has its own; got one.")
-        source = folder_source(list_folder(Path(train)), image_size, skip_broken_images, test_fraction)
+        source = folder_source(
+            list_folder(Path(as_path("train", train))), image_size, skip_broken_images, test_fraction
+        )
         return ImageData(*fields_of(make(place, source)))
     if test is not None and test_fraction is not None:
         raise UserError(f"`test_fraction` must be left out where there are `test` images; got {test_fraction}.")
