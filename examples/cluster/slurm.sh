@@ -8,6 +8,10 @@
 # Two minutes before its time is up, Slurm sends TERM: the run then keeps its state, and sbatch slurm.sh --resume RUN
 # goes on.
 set -euo pipefail
+if [ -z "${SLURM_JOB_NODELIST:-}" ]; then
+  echo "slurm.sh runs within a job of Slurm, and this is none; submit it: sbatch slurm.sh FLAGS OF qssl pretrain" >&2
+  exit 2
+fi
 first_port=${FIRST_PORT:-9851}
 # Slurm lists nodes in the order of its task numbers. Each worker has a port of its own.
 WORKERS=$(scontrol show hostnames "$SLURM_JOB_NODELIST" |

@@ -1,5 +1,6 @@
 """`qssl pretrain`: contrastive pretraining of a new run, or of one that goes on."""
 
+import argparse
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -45,7 +46,7 @@ def main() -> int:
     opened = to_resume(arguments)
     config = opened.config if opened else config_from_flags(arguments)
     if opened:
-        how_to_go_on(going_on(opened))
+        how_to_go_on(going_on(opened, arguments))
     options = read_strategy(arguments, config.batch_size, opened.folder.parent if opened else arguments.runs_dir)
     with joined(options, describe_settings(config, opened)) as peers:
         return train(arguments, config, opened, options, peers)
@@ -77,7 +78,7 @@ def train(arguments, config: Config, opened: Run | None, options: StrategyOption
     else:
         session = new_session(config, data, arguments.runs_dir, arguments.name, built)
     run = session.run
-    how_to_go_on(going_on(run))
+    how_to_go_on(going_on(run, arguments))
     with locked(run.folder):
         if opened:
             with suppress(UserError), locked(run.probe):  # somebody may be probing it, who has files of that kind
@@ -90,15 +91,17 @@ def train(arguments, config: Config, opened: Run | None, options: StrategyOption
         if peers:
             peers.end(stopped_by)
         if stopped_by:
-            print(f"stopped by {stopped_by}; {going_on(run)}")
+            print(f"stopped by {stopped_by}; {going_on(run, arguments)}")
             return 130
         finish(run, session.model_for_use(), data, None if complete else time.perf_counter() - began)
     return 0
 
 
-def going_on(run: Run) -> str:
-    """Return how to go on with a run that was stopped."""
-    return f"continue with: {command('pretrain', '--resume', run.folder)}"
+def going_on(run: Run, arguments: argparse.Namespace) -> str:
+    """Return how to go on with a run that was stopped, where its images lie elsewhere than its settings say as well."""
+    places = given_places(arguments) if arguments.resume is not None else {}  # a new run has them as settings
+    words = [word for name, place in places.items() for word in (f"--{name.replace('_', '-')}", place)]
+    return f"continue with: {command('pretrain', '--resume', run.folder, *words)}"
 
 
 def describe_settings(config: Config, opened: Run | None) -> dict[str, Any]:

@@ -1,13 +1,17 @@
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+from qssl_tf.cli import pretrain
 from qssl_tf.cli.flags import Parser, add_base_flags, add_config_flags, config_from_flags
 from qssl_tf.cli.run import run_command
+from qssl_tf.config import Config
 from qssl_tf.errors import UserError
 from qssl_tf.interrupts import the_same_command
 from qssl_tf.presets import PRESETS
+from qssl_tf.training.runs import Run
 
 
 def parsed(*arguments):
@@ -33,6 +37,21 @@ def test_unknown_flag_names_the_nearest(capsys):
         parsed("--batchsize", "3")
     assert caught.value.code == 2
     assert capsys.readouterr().err == "error: unknown argument '--batchsize'. Did you mean --batch-size?\n"
+
+
+def test_a_folder_may_begin_with_the_home_folder(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    given = pretrain.parser().parse_args(["--runs-dir=~/runs", "--data-dir=~/images"])  # no shell expands these
+    assert given.runs_dir == tmp_path / "runs"
+    assert config_from_flags(given).data_dir == str(tmp_path / "images")
+
+
+def test_how_to_go_on_names_where_the_images_lie_now():
+    run = Run(Path("runs/a"), Config())
+    resumed = pretrain.parser().parse_args(["--resume", "runs/a", "--store-dir", "my stores"])
+    assert pretrain.going_on(run, resumed) == "continue with: qssl pretrain --resume runs/a --store-dir 'my stores'"
+    begun = pretrain.parser().parse_args(["--store-dir", "stores"])  # the run folder has it
+    assert pretrain.going_on(run, begun) == "continue with: qssl pretrain --resume runs/a"
 
 
 def test_preset_and_config_together_are_refused(tmp_path):

@@ -69,6 +69,14 @@ def test_slurm_runs_one_training_on_all_nodes_and_goes_on_with_it(cluster, free_
     assert steps(run) == ["1", "2", "3", "4"]
 
 
+@pytest.mark.parametrize("name", ["slurm.sh", "slurm_search.sh"])
+def test_outside_of_a_job_a_script_says_so(name, tmp_path):
+    variables = {key: value for key, value in os.environ.items() if not key.startswith("SLURM_")}
+    done = subprocess.run(["bash", CLUSTER / name], cwd=tmp_path, env=variables, capture_output=True, text=True)
+    assert done.returncode == 2 and done.stderr.count("\n") == 1
+    assert done.stderr.startswith(f"{name} runs within a job of Slurm") and f"sbatch {name}" in done.stderr
+
+
 def test_slurm_searches_with_a_chief_and_workers(cluster, free_ports, tmp_path):
     vary = ["--vary", "width=2,3", "--trials", "2", "--probe-epochs", "1"]
     job = cluster(["bash", CLUSTER / "slurm_search.sh", "wide", *vary, *SHORT[:4]], **slurm(free_ports, 3))
