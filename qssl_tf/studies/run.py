@@ -49,13 +49,13 @@ def complete_comparison_run(spec: RunSpec, storage: Storage, batch: int | None =
     Args:
         spec: The run.
         storage: Where it is kept.
-        batch: Training batches after which it is probed; None takes the last.
+        batch: Training batches after which it is probed, 0 before any; None takes the last.
 
     Raises:
         UserError: The folder holds another run, the data are missing, or no weights were kept after that batch.
     """
     protocol, record = spec.config.probe_protocol, read_record(storage.results, spec)
-    if record is not None and not record.unprobed([batch or record.steps], protocol):
+    if record is not None and not record.unprobed([record.steps if batch is None else batch], protocol):
         return record
     trained = _trained(spec, storage)
     kept = trained[0].checkpoint_steps()
@@ -65,7 +65,7 @@ def complete_comparison_run(spec: RunSpec, storage: Storage, batch: int | None =
             f"({', '.join(map(str, kept))}); got {batch}."
         )
     settings = replace(trained[0].config, data_dir=storage.data_dir or trained[0].config.data_dir)
-    return _probe_and_record(spec, storage, trained, settings, [batch or kept[-1]], kept[-1], record)
+    return _probe_and_record(spec, storage, trained, settings, [kept[-1] if batch is None else batch], kept[-1], record)
 
 
 def _probe_and_record(

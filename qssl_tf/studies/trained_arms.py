@@ -115,9 +115,10 @@ def _usable(specs: Sequence[RunSpec], storage: Storage) -> tuple[list[RunSpec], 
 def _observed(spec: RunSpec, storage: Storage, record: Record, batch: int | None) -> Observation:
     """Return a recorded run as a comparison sees it."""
     protocol, folder = spec.config.probe_protocol, storage.folder / spec.name
-    accuracy = record.accuracy(batch or record.steps, protocol)
+    probed = record.steps if batch is None else batch
+    accuracy = record.accuracy(probed, protocol)
     if accuracy is None:  # a record is returned once it has that probe
-        raise RuntimeError(f"{folder} has no {protocol} probe of batch {batch or record.steps}.")
+        raise RuntimeError(f"{folder} has no {protocol} probe of batch {probed}.")
     run = existing_run(spec, storage.folder)
     metadata = (read_image_metadata(run) if run else None) or {}
     left_out = ("seed", *WHERE)
@@ -131,5 +132,5 @@ def _observed(spec: RunSpec, storage: Storage, record: Record, batch: int | None
         test_sha256=metadata.get("test_sha256"),
         settings=settings | own_parts(record.versions),
         versions=record.versions,
-        probe=f"{protocol} probe of {f'batch {batch}' if batch else 'the last step'}",
+        probe=f"{protocol} probe of {'the last step' if batch is None else f'batch {batch}'}",
     )

@@ -33,7 +33,10 @@ def recorded(make_record, tmp_path):
         record = replace(
             make_record("paper", "ring", 0, {}), condition=spec.condition.name, seed=spec.seed, steps=2,
             config=spec.config.to_dict(), losses=[1.0, 0.9], geometry=[],
-            probes=[ProbeRecord(2, "cached", value, value + 1.0, 1.0), ProbeRecord(1, "cached", 40.0, 40.0, 1.0)],
+            probes=[
+                ProbeRecord(2, "cached", value, value + 1.0, 1.0), ProbeRecord(1, "cached", 40.0, 40.0, 1.0),
+                ProbeRecord(0, "cached", 20.0, 20.0, 1.0),
+            ],
         )  # fmt: skip
         write_record(tmp_path / "results", spec, record)
     return tmp_path, specs
@@ -53,10 +56,11 @@ def test_finished_runs_are_compared_without_training(recorded):
     assert not list(folder.glob("ring-s*")) and "5,000 test images" in (folder / "results/comparison.md").read_text()
 
 
-def test_another_probed_batch_can_be_compared(recorded):
+@pytest.mark.parametrize(("batch", "accuracy"), [(1, 40.0), (0, 20.0)])  # after 0 batches: the untrained network
+def test_another_probed_batch_can_be_compared(recorded, batch, accuracy):
     folder, _ = recorded
-    found = q.compare(["ring", "identity"], range(4), config=BASE, folder=folder, batch=1)
-    assert set(found.accuracies["ring"].values()) == {40.0} and found.rows[1]["verdict"] is None
+    found = q.compare(["ring", "identity"], range(4), config=BASE, folder=folder, batch=batch)
+    assert set(found.accuracies["ring"].values()) == {accuracy} and found.rows[1]["verdict"] is None
 
 
 def test_records_of_other_settings_or_versions_are_named_and_left_out(recorded, capsys):
