@@ -28,7 +28,7 @@ def parser() -> Parser:
         "--margin", type=float, default=1.5, metavar="POINTS",
         help="percentage points below which a difference counts as none (default: 1.5)",
     )  # fmt: skip
-    flags.add_argument("--batch", type=int, metavar="N", help="training batches before the probe, 0 for none (default: the last)")
+    flags.add_argument("--batch", type=int, metavar="N", help="batches before the probe (default: all)")
     flags.add_argument(
         "--folder", type=Path, default=Path("runs/compare"), metavar="DIR", help="where arms are trained"
     )

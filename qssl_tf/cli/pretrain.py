@@ -167,7 +167,7 @@ def finish(run, model, data, seconds: float | None) -> None:
     from qssl_tf.evaluation.run_summary import finish_run
     from qssl_tf.training.history import read_history
 
-    steps = counted(read_history(run.history)[-1]["step"], "step")
+    steps = counted(int(read_history(run.history)[-1]["step"]), "step")
     done = f"finished already: {steps}" if seconds is None else f"done: {steps} in {seconds:.0f} s"
     found, judged = finish_run(run, model, data), data.class_names and len(data.test)
     print(

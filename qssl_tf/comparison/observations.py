@@ -2,9 +2,10 @@
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+from qssl_tf.data.splits import BY_IMAGE
 from qssl_tf.errors import UserError
 
 # Of what made a run, what its accuracy does not depend on, or what arms may differ in.
@@ -22,10 +23,11 @@ class Observation:
         accuracy: Of the test images after the probe's last epoch, in percent.
         source: What a message calls it: its folder or record.
         data: Name of the data set, number of its test images, names of its classes.
-        test_sha256: Fingerprint of the test images; None where none was kept.
+        test_sha256: Fingerprint of the test images, of their pixels or by image; None where none was kept.
         settings: Settings but for seed and places, with fingerprints of the user's own parts.
         versions: What made it, by package.
         probe: How it was probed, such as `cached probe of the last step`.
+        probe_settings: The probe's numbers by setting; those that were not kept are not compared.
     """
 
     arm: str
@@ -37,6 +39,7 @@ class Observation:
     settings: Mapping[str, Any]
     versions: Mapping[str, str]
     probe: str
+    probe_settings: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def test_images(self) -> int:
@@ -56,15 +59,19 @@ def refuse_other_data(observations: Sequence[Observation]) -> None:
         UserError: It names two of them, with their data.
     """
     first = observations[0]
-    for other in observations[1:]:
+    by_kind: dict[bool, Observation] = {}  # fingerprints of pixels, and those by image, cannot be compared
+    for other in observations:
         if other.data != first.data:
             raise UserError(
                 f"compared runs must be judged on the same test images; {first.source} has {_told(first)}, "
                 f"{other.source} {_told(other)}: leave out one of them."
             )
-        if None not in (first.test_sha256, other.test_sha256) and other.test_sha256 != first.test_sha256:
+        if other.test_sha256 is None:
+            continue
+        like = by_kind.setdefault(other.test_sha256.startswith(BY_IMAGE), other)
+        if other.test_sha256 != like.test_sha256:
             raise UserError(
-                f"compared runs must be judged on the same test images; those of {first.source} and {other.source} "
+                f"compared runs must be judged on the same test images; those of {like.source} and {other.source} "
                 f"are {first.test_images} of {first.data[0]} each, with other pixels or labels: leave out one of them."
             )
 
@@ -88,6 +95,7 @@ def comparable(observations: Sequence[Observation]) -> tuple[dict[str, dict[int,
     sentences: list[str] = []
     kept = _keep_common(observations, lambda one: dict(_packages(one)), "was made by", sentences)
     kept = _keep_common(kept, lambda one: {"probe": one.probe}, "has a", sentences)
+    kept = _keep_common(kept, lambda one: one.probe_settings, "was probed with", sentences)
     by_arm: dict[str, dict[int, float]] = {name: {} for name in dict.fromkeys(one.arm for one in observations)}
     for name, by_seed in by_arm.items():
         of_arm = [one for one in kept if one.arm == name]

@@ -40,6 +40,7 @@ def observed(run: Run, arm: str) -> Observation:
         settings=settings_of(run),
         versions=versions,
         probe=f"{probe['protocol']} probe of {not_last or 'the last step'}",
+        probe_settings=probe["settings"],
     )
 
 

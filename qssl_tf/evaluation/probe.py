@@ -3,7 +3,7 @@
 import functools
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 
 import numpy as np
 
@@ -56,6 +56,8 @@ class ProbeResult:
         class_names: In the order of rows and columns.
         frozen_sha256: Of encoder and head, equal before and after.
         seconds: Wall time.
+        settings: The `probe_*` settings on which the accuracy depends, see `probe_settings`; runs that are compared
+            must have been probed with the same.
     """
 
     split: str
@@ -73,6 +75,7 @@ class ProbeResult:
     class_names: list[str]
     frozen_sha256: str
     seconds: float
+    settings: dict[str, float] = field(default_factory=dict)
 
     def to_dict(self) -> dict:
         """Return plain values, with the note that belongs to the optimistic figure."""
@@ -81,6 +84,13 @@ class ProbeResult:
 
 # A probe's result and the classifier it trained.
 FittedProbe = tuple[ProbeResult, LinearFit]
+
+
+def probe_settings(config: Config) -> dict[str, float]:
+    """Return the numbers beside its protocol that a probe depends on: `probe_passes` where that reuses passes."""
+    names = ["probe_epochs", "probe_batch_size", "probe_learning_rate"]
+    passes = {"probe_passes": PROTOCOLS["cached"](config)} if config.probe_protocol == "cached" else {}
+    return {name: getattr(config, name) for name in names} | passes
 
 
 def probe(model: SimCLR, data: ImageData, config: Config, step: int, split: str = "test") -> FittedProbe:
@@ -184,6 +194,7 @@ def _result(
         class_names=list(data.class_names),
         frozen_sha256=fingerprints.pop(),
         seconds=round(seconds, 2),
+        settings=probe_settings(config),
     )
 
 

@@ -61,6 +61,7 @@ class ProbeFile(Schema):
     seconds: Seconds
     checkpoints: list[CheckpointEntry] = []
     classifier_sha256: Sha256 | None = None
+    settings: dict[Word, int | float] = {}  # earlier versions kept none
 
     @model_validator(mode="after")
     def _check_consistency(self) -> "ProbeFile":

@@ -22,6 +22,8 @@ from qssl_tf.studies.studies import Condition, RunSpec
 from qssl_tf.training.metadata import read_image_metadata
 from qssl_tf.training.runs import check_plain_name
 
+TEST_IMAGES = ("dataset", "classes", "image_size")  # settings that decide which images judge a run
+
 
 def named_arms(names: Sequence[str], base: Config) -> dict[str, Config]:
     """Return the settings of arms of `studies.arms`: `base`, but for what makes the arm.
@@ -36,7 +38,8 @@ def comparison_specs(arms: Mapping[str, Config], seeds: Sequence[int]) -> list[R
     """Return the runs of a comparison, seed by seed, so that pairs are complete early.
 
     Raises:
-        UserError: Fewer than two seeds, or bad ones; fewer than two arms, or a name that no folder can have.
+        UserError: Fewer than two seeds, or bad ones; fewer than two arms, a name that no folder can have, or arms that
+            are judged on other images or by another probe.
     """
     numbers = [int(seed) for seed in seeds]
     if len(set(numbers)) != len(numbers) or len(numbers) < MIN_PAIRS or min(numbers) < 0:
@@ -48,8 +51,26 @@ def comparison_specs(arms: Mapping[str, Config], seeds: Sequence[int]) -> list[R
         raise UserError(f"a comparison must have at least two arms; got {', '.join(arms) or 'none'}.")
     for name in arms:
         check_plain_name(name)
+    _refuse_judged_otherwise(arms)
     conditions = [Condition(name, name, None, replace(config, seed=0), len(numbers)) for name, config in arms.items()]
     return [RunSpec(condition, seed) for seed in numbers for condition in conditions]
+
+
+def _refuse_judged_otherwise(arms: Mapping[str, Config]) -> None:
+    """Refuse arms that could not be compared once they are trained.
+
+    Raises:
+        UserError: They are judged on other test images, or by another probe.
+    """
+    (first, base), *others = arms.items()
+    for name, config in others:
+        mine, its = config.to_dict(), base.to_dict()
+        for setting in (*TEST_IMAGES, *(key for key in mine if key.startswith("probe_"))):
+            if mine[setting] != its[setting]:
+                raise UserError(
+                    f"arms must be judged on the same test images by the same probe; {name} has {setting} "
+                    f"{shown(mine[setting])} and {first} {shown(its[setting])}; give both the same."
+                )
 
 
 def compare_trained(

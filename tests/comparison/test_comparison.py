@@ -22,6 +22,7 @@ def run(arm, seed, accuracy, **changes):
         "arm": arm, "seed": seed, "accuracy": accuracy, "source": f"runs/{arm}-s{seed}", "data": DATA,
         "test_sha256": "0" * 64, "settings": {"head": arm}, "probe": "cached probe of the last step",
         "versions": {"python": "3.11.7", "tensorflow": "2.18.1", "machine": "x", "commit": f"{seed}"},
+        "probe_settings": {"probe_epochs": 100, "probe_batch_size": 64} if seed else {},  # of an earlier version
     }  # fmt: skip
     return Observation(**values | changes)
 
@@ -69,6 +70,11 @@ def test_a_missing_seed_is_named_and_left_out_of_the_pairs(runs):
             "identity seed 2 (runs/identity-s2) is left out: it has width 6 (8), in brackets what most have.",
         ),
         (
+            {"probe_settings": {"probe_epochs": 2, "probe_batch_size": 64}},
+            "identity seed 2 (runs/identity-s2) is left out: it was probed with probe_epochs 2 (100), in brackets what "
+            "most have.",
+        ),
+        (
             {"probe": "paper probe of the last step"},
             "identity seed 2 (runs/identity-s2) is left out: it has a paper probe of the last step where the others "
             "have a cached probe of the last step.",
@@ -109,6 +115,15 @@ def test_other_test_images_are_refused(runs, changes, sentence):
     with pytest.raises(UserError) as caught:
         compared(runs, None, 1.5)
     assert str(caught.value) == f"compared runs must be judged on the same test images; {sentence}"
+
+
+def test_the_same_images_may_lie_in_memory_and_in_a_store(runs):
+    """A store keeps a checksum for each image, so the two fingerprints of equal images are never equal."""
+    stored = [replace(one, test_sha256=f"images-{'1' * 64}") if one.seed % 2 else one for one in runs]
+    assert compared(stored, None, 1.5).rows[1]["pairs"] == 6
+    stored[-1] = replace(stored[-1], test_sha256=f"images-{'2' * 64}")
+    with pytest.raises(UserError, match="those of runs/ring-s1 and runs/identity-s5 are 5000 of cifar10/3.0.2 each"):
+        compared(stored, None, 1.5)
 
 
 def test_one_arm_or_one_seed_is_no_comparison(runs):

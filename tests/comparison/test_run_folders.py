@@ -61,6 +61,18 @@ def test_weights_before_the_last_are_no_pair(folders, tmp_path):
     assert 3 not in found.accuracies["head=quantum"] and found.rows[1]["pairs"] == 3
 
 
+def test_runs_probed_with_other_settings_are_no_pair(folders, tmp_path):
+    for folder, epochs in zip(folders, (100, 100, 100, 100, 100, 5), strict=True):
+        probe = json.loads((folder / "probe.json").read_text())
+        write_json(folder / "probe.json", probe | {"settings": {"probe_epochs": epochs, "probe_learning_rate": 0.01}})
+    found = q.compare(folders, results=tmp_path / "results")
+    assert found.rows[1]["pairs"] == 2
+    assert found.omissions[0] == (
+        f"head=identity seed 2 ({folders[5]}) is left out: it was probed with probe_epochs 5 (100), in brackets what "
+        "most have."
+    )
+
+
 def test_a_run_without_a_probe_is_refused(folders):
     (folders[1] / "probe.json").unlink()
     with pytest.raises(UserError) as caught:

@@ -157,6 +157,8 @@ def test_files_of_a_probe(model, digits_data, tmp_path):
     stored = read_probe(run.probe)
     assert stored["step"] == 9 and [line["step"] for line in stored["checkpoints"]] == [0, 5, 9]
     assert "optimistic" in stored["accuracy_best_epoch_note"]
+    assert {"probe_epochs", "probe_passes"} < set(stored["settings"]) < set(SETTINGS.to_dict())  # compared by `compare`
+    assert all(value == getattr(SETTINGS, name) for name, value in stored["settings"].items())
     with np.load(run.probe.with_suffix(".npz")) as classifier:
         predicted = np.argmax(
             frozen_features(model, digits_data.test.images) @ classifier["kernel"] + classifier["bias"], 1

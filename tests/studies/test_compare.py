@@ -108,6 +108,14 @@ def test_own_circuits_and_own_settings_are_arms(own_words, monkeypatch, tmp_path
         ({"arms": [3, 4]}, "`arms` without `seeds` must be run folders, or map names to them; got 3."),
         ({"arms": ["runs/a"], "batch": 3}, "`batch` belongs to arms with `seeds`; runs that are there have their own."),
         ({"arms": ["ring", "identity"], "seeds": [0, 1], "margin": -1.0}, "above 0 percentage points; got -1.0."),
+        (
+            {"arms": {"a": {}, "b": {"classes": [0, 1]}}, "seeds": [0, 1]},
+            "on the same test images by the same probe; b has classes [0, 1] and a []; give both the same.",
+        ),
+        (
+            {"arms": {"a": {}, "b": {"probe_epochs": 5}}, "seeds": [0, 1]},
+            "on the same test images by the same probe; b has probe_epochs 5 and a 100; give both the same.",
+        ),
         ({"arms": {"a/b": {}, "c": {}}, "seeds": [0, 1]}, "plain folder name other than 'latest'; got 'a/b'."),
         ({"arms": {"a": {"widht": 3}, "c": {}}, "seeds": [0, 1]}, "got 'widht'. Did you mean 'width'?"),
     ],
