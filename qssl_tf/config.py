@@ -332,7 +332,8 @@ def _check_range(name: str, value: Any, rule: Mapping[str, Any]) -> None:
         return
     if isinstance(value, int) and value > MAX_INTEGER:
         high = min(high, MAX_INTEGER)
-    bottom = f"at least {low}" if above is None else f"above {above}"
+    bottom = "finite and " if value == math.inf else ""
+    bottom += f"at least {low}" if above is None else f"above {above}"
     too_low = value < low if above is None else value <= above
     if too_low or value > high or value >= rule["below"] or not math.isfinite(value):
         top = "" if high == math.inf else f" and at most {high}"

@@ -65,7 +65,7 @@ def test_shot_presets_estimate_gradients_from_shots_too():
         ({"target_rate": -0.1}, "`target_rate` must be at least 0.0 and below 1.0; got -0.1."),
         ({"queue_size": 1}, "`queue_size` must be at least 2 and at most 4194304; got 1."),
         ({"redundancy_weight": -1}, "`redundancy_weight` must be at least 0.0; got -1.0."),
-        ({"learning_rate": float("inf")}, "`learning_rate` must be above 0.0; got inf."),
+        ({"learning_rate": float("inf")}, "`learning_rate` must be finite and above 0.0; got inf."),
         ({"batch_size": 1}, "`batch_size` must be at least 2; got 1."),
         ({"shots": 0}, "`shots` must be at least 1 and at most 10000000; got 0."),
         ({"shots": "many"}, "`shots` must be an integer or none; got 'many'."),

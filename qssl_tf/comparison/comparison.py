@@ -154,8 +154,8 @@ def compared(
         raise unknown_name("baseline", baseline, names)
     if len(names) < 2:
         raise UserError(
-            f"a comparison must have at least two arms; got {names[0] if names else 'none'}"
-            f"{'; ' + ' '.join(omissions) if omissions else '.'}"
+            f"a comparison must have at least two arms; got {names[0] if names else 'none'}; give runs of "
+            f"others as well{'; ' + ' '.join(omissions) if omissions else '.'}"
         )
     arms, left_out = comparable(observations)
     first = baseline or names[0]

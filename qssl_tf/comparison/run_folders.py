@@ -10,6 +10,8 @@ from qssl_tf.evaluation.probe_files import read_probe
 from qssl_tf.training.metadata import read_image_metadata, read_versions, unfinished
 from qssl_tf.training.runs import Run, open_run
 
+SAME = "one, as all runs have the same settings"  # name of an arm that is alone, which a message tells
+
 
 def settings_of(run: Run) -> dict[str, Any]:
     """Return what decides an arm: all settings but the seed and the places of images, and the user's own parts."""
@@ -40,7 +42,7 @@ def observed(run: Run, arm: str) -> Observation:
         settings=settings_of(run),
         versions=versions,
         probe=f"{probe['protocol']} probe of {not_last or 'the last step'}",
-        probe_settings=probe["settings"],
+        probe_settings=probe.get("settings", {}),  # earlier versions kept none
     )
 
 
@@ -65,7 +67,7 @@ def _names(settings: Sequence[Mapping[str, Any]]) -> list[str]:
     keys = dict.fromkeys(name for one in settings for name in one)
     differing = [name for name in keys if len({repr(one.get(name)) for one in settings}) > 1]
     if not differing:
-        return ["all runs"] * len(settings)
+        return [SAME] * len(settings)
     return [", ".join(f"{name}={_word(one.get(name))}" for name in differing) for one in settings]
 
 

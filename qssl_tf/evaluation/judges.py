@@ -147,8 +147,9 @@ def rank(subject: Subject) -> Readings:
         for name, made_of in _spaces(subject):
             found = made_of(plain)
             cap = f"at most {min(found.shape)} of {found.shape[1]} {name}, {note}"
-            for what, rows in (("", found), (", mean taken away", found - found.mean(axis=0))):
-                if np.any(rows):  # equal features have no directions once their mean is gone
+            vary = np.any(found != found[0])  # equal features have no directions once their mean is gone
+            for what, rows in (("", found), (", mean taken away", (found - found.mean(axis=0)) * vary)):
+                if np.any(rows):
                     yield f"effective rank of {name}{what}", Reading(effective_rank(rows), note=cap)
 
     return readings()

@@ -6,7 +6,7 @@ import keras
 import tensorflow as tf
 
 from qssl_tf.config import checked
-from qssl_tf.objectives.rows import check_views
+from qssl_tf.objectives.rows import SAFE_RANGE, check_views
 
 BARLOW_EPSILON = 1e-5  # added to variances, as by the batch norm of the authors' code
 VICREG_EPSILON = 1e-4  # arXiv:2105.04906, below Eq. 2
@@ -69,6 +69,8 @@ class BarlowTwins(keras.losses.Loss):
 
 def _standardised(z: tf.Tensor) -> tf.Tensor:
     """Return each column with mean 0 and variance 1 over the batch."""
+    largest = tf.stop_gradient(tf.reduce_max(tf.abs(z), axis=0))  # squares beyond float32 would leave no gradient
+    z /= tf.where(largest < SAFE_RANGE[1], tf.ones_like(largest), largest)
     mean, variance = tf.nn.moments(z, axes=[0])
     return (z - mean) * tf.math.rsqrt(variance + BARLOW_EPSILON)
 

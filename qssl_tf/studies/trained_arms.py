@@ -50,7 +50,7 @@ def comparison_specs(arms: Mapping[str, Config], seeds: Sequence[int]) -> list[R
     if len(arms) < 2:
         raise UserError(f"a comparison must have at least two arms; got {', '.join(arms) or 'none'}.")
     for name in arms:
-        check_plain_name(name)
+        check_plain_name(name, "an arm's name")
     _refuse_judged_otherwise(arms)
     conditions = [Condition(name, name, None, replace(config, seed=0), len(numbers)) for name, config in arms.items()]
     return [RunSpec(condition, seed) for seed in numbers for condition in conditions]

@@ -133,15 +133,19 @@ def create_run(
         ) from None
 
 
-def check_plain_name(name: str) -> None:
+def check_plain_name(name: str, what: str | None = None) -> None:
     """Refuse names that are not plain folder names, look like a flag, or contain control characters.
+
+    Args:
+        name: The name.
+        what: What a message calls it; None takes the setting `name`.
 
     Raises:
         UserError: The name is refused.
     """
     is_plain = name == Path(name).name and name not in ("", ".", "..", LATEST) and not name.startswith("-")
     if not is_plain or any(unicodedata.category(letter) == "Cc" for letter in name):
-        raise UserError(f"{argument('name')} must be a plain folder name other than '{LATEST}'; got {name!r}.")
+        raise UserError(f"{what or argument('name')} must be a plain folder name other than '{LATEST}'; got {name!r}.")
 
 
 def _fresh_name(config: Config) -> str:

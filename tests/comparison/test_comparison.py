@@ -127,7 +127,7 @@ def test_the_same_images_may_lie_in_memory_and_in_a_store(runs):
 
 
 def test_one_arm_or_one_seed_is_no_comparison(runs):
-    with pytest.raises(UserError, match=r"^a comparison must have at least two arms; got ring\.$"):
+    with pytest.raises(UserError, match=r"^a comparison must have at least two arms; got ring; give runs of others as"):
         compared(runs[:6], None, 1.5)
     with pytest.raises(UserError) as caught:
         compared([runs[0], runs[6], runs[7]], None, 1.5)

@@ -65,6 +65,8 @@ def test_runs_probed_with_other_settings_are_no_pair(folders, tmp_path):
     for folder, epochs in zip(folders, (100, 100, 100, 100, 100, 5), strict=True):
         probe = json.loads((folder / "probe.json").read_text())
         write_json(folder / "probe.json", probe | {"settings": {"probe_epochs": epochs, "probe_learning_rate": 0.01}})
+    old = json.loads((folders[0] / "probe.json").read_text())
+    write_json(folders[0] / "probe.json", {name: value for name, value in old.items() if name != "settings"})
     found = q.compare(folders, results=tmp_path / "results")
     assert found.rows[1]["pairs"] == 2
     assert found.omissions[0] == (

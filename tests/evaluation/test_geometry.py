@@ -1,9 +1,14 @@
 """Formulas of the papers, written as slow loops, and values that are known without them."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from scipy.stats import ortho_group
 
+from qssl_tf.config import Config
+from qssl_tf.data.splits import Split
+from qssl_tf.evaluation import judges
 from qssl_tf.evaluation.geometry import alignment, effective_rank, linear_cka, uniformity
 
 
@@ -78,3 +83,15 @@ def test_cka_knows_no_rotation_scale_or_shift():
 def test_cka_of_unrelated_columns_is_zero():
     columns = np.linalg.qr(np.concatenate([np.ones((20, 1)), features(20, 6)], axis=1))[0][:, 1:]
     assert linear_cka(columns[:, :3], columns[:, 3:]) == pytest.approx(0, abs=1e-12)
+
+
+def test_equal_features_have_no_rank_once_their_mean_is_gone(monkeypatch):
+    """The mean of 300 times 0.1 is not 0.1 in float32; the rounding that is left has no rank to speak of."""
+    equal = np.full((300, 8), 0.1, np.float32)
+    assert np.any(equal - equal.mean(axis=0))
+    monkeypatch.setattr(judges, "frozen_features", lambda *_: equal)
+    images = Split(np.zeros((300, 8, 8, 1), np.uint8), np.zeros(300, np.int64))
+    subject = SimpleNamespace(split="test", config=Config(project=False), model=None, judging_images=lambda: images)
+    found = dict(judges.rank(subject))
+    assert list(found) == ["effective rank of features"]
+    assert found["effective rank of features"].value == pytest.approx(1)

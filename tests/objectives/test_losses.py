@@ -211,3 +211,18 @@ def test_what_cannot_be_compared_is_one_line(case):
 def test_round_trip(loss):
     again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(loss))
     assert type(again) is type(loss) and again.get_config() == loss.get_config()
+
+
+@pytest.mark.parametrize("scale", [1e15, 1e20, 1e30])
+def test_barlow_twins_of_embeddings_whose_squares_leave_float32(scale):
+    """A correlation does not know the scale, so neither the loss fades to that of no correlation, nor its gradient."""
+    a, b = (tf.constant(z, tf.float32) * scale for z in (Z_A, Z_B))
+    with tf.GradientTape() as tape:
+        tape.watch(b)
+        loss = BarlowTwins(0.1)(a, b)
+    exact = papers.barlow_twins(1e6 * Z_A, 1e6 * Z_B, 0.1)  # where 1e-5 is nothing beside a variance
+    assert float(loss) == pytest.approx(exact, rel=1e-4)
+    step = 1e-5 * RNG.normal(size=Z_B.shape)
+    moved = [papers.barlow_twins(1e6 * Z_A, 1e6 * (Z_B + sign * step), 0.1) for sign in (1, -1)]
+    gradient = np.asarray(tape.gradient(loss, b), np.float64) * scale
+    assert np.sum(gradient * step) == pytest.approx((moved[0] - moved[1]) / 2, rel=1e-2)

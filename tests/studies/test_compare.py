@@ -116,7 +116,10 @@ def test_own_circuits_and_own_settings_are_arms(own_words, monkeypatch, tmp_path
             {"arms": {"a": {}, "b": {"probe_epochs": 5}}, "seeds": [0, 1]},
             "on the same test images by the same probe; b has probe_epochs 5 and a 100; give both the same.",
         ),
-        ({"arms": {"a/b": {}, "c": {}}, "seeds": [0, 1]}, "plain folder name other than 'latest'; got 'a/b'."),
+        (
+            {"arms": {"a/b": {}, "c": {}}, "seeds": [0, 1]},
+            "an arm's name must be a plain folder name other than 'latest'; got 'a/b'.",
+        ),
         ({"arms": {"a": {"widht": 3}, "c": {}}, "seeds": [0, 1]}, "got 'widht'. Did you mean 'width'?"),
     ],
 )
