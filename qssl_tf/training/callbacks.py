@@ -84,7 +84,7 @@ class HistoryLog(StepCallback):
         if not np.isfinite(row["loss"]):
             raise UserError(
                 f"the loss became {row['loss']} at step {step}; "
-                f"the last kept weights are in {self.run.folder / 'checkpoints'}; {smaller_steps()}."
+                f"the last kept weights are in {self.run.folder / 'checkpoints'}; {smaller_steps(self.model)}."
             )
         append_history(self.run.history, {name: row[name] for name in self.columns})
         with self.writer.as_default():

@@ -16,16 +16,17 @@ from qssl_tf.files.read import check_regular, copy_file, open_handle, parse_json
 from qssl_tf.files.write import npz, replacing
 from qssl_tf.models.simclr import SimCLR
 from qssl_tf.training.history import history_checksum
-from qssl_tf.training.provenance import check_custom_parts, check_twin
+from qssl_tf.training.provenance import check_custom_objective, check_custom_parts, check_twin
 from qssl_tf.training.runs import Run, check_same_config
 
 NOT_FINITE = "it holds numbers that are not finite"
 CONFIG_KEY, CHECKSUM_KEY = "qssl_tf_config", "qssl_tf_sha256"
 
 
-def smaller_steps() -> str:
-    """Return what helps where weights leave the range of numbers."""
-    return f"lower {argument('learning_rate')} or {argument('weight_decay')}, or raise {argument('temperature')}"
+def smaller_steps(model: SimCLR) -> str:
+    """Return what helps where weights leave the range of numbers; a temperature only where the loss has one."""
+    lower = f"lower {argument('learning_rate')} or {argument('weight_decay')}"
+    return f"{lower}, or raise {argument('temperature')}" if hasattr(model.loss, "temperature") else lower
 
 
 def state_variables(model: SimCLR) -> list[keras.Variable]:
@@ -46,7 +47,7 @@ def check_finite(run: Run, model: SimCLR, step: int) -> None:
         if not _is_finite(variable.numpy()):
             last_step = max(run.checkpoint_steps(), default=None)
             where = "no weights were kept" if last_step is None else f"the last kept weights are of step {last_step}"
-            raise UserError(f"`{variable.path}` is not finite after step {step}; {where}; {smaller_steps()}.")
+            raise UserError(f"`{variable.path}` is not finite after step {step}; {where}; {smaller_steps(model)}.")
 
 
 def _is_finite(array: np.ndarray) -> bool:
@@ -188,13 +189,15 @@ def restore_state(run: Run, model: SimCLR) -> int:
         The number of steps already taken.
 
     Raises:
-        UserError: The state is missing or was written with other settings, or it or the history is damaged.
+        UserError: The state is missing or was written with other settings, it or the history is damaged, or a part or
+            an objective of the user's own is another one.
     """
+    check_custom_parts(run, model)
+    check_custom_objective(run, model)
     if not run.state.is_file():
         if not any(run.checkpoint_steps()):
             return 0  # stopped before its first checkpoint
         raise UserError(f"{run.folder} holds no state to resume from; start anew with another {argument('name')}.")
-    check_custom_parts(run, model)
     check_twin(run, model)
     try:
         record, arrays = read_state(run.state)

@@ -12,9 +12,11 @@ from qssl_tf.data.images import ImageData
 from qssl_tf.data.sources import SOURCES, load, prepare
 from qssl_tf.errors import UserError
 from qssl_tf.models.simclr import SimCLR
+from qssl_tf.objectives.fingerprint import objective_fingerprint
+from qssl_tf.objectives.table import OBJECTIVES
 from qssl_tf.registry import WORDS
 from qssl_tf.training.metadata import read_image_metadata, read_twin, read_versions
-from qssl_tf.training.runs import Run
+from qssl_tf.training.runs import Run, versions
 
 SPLITS = ("train", "validation", "test")
 
@@ -64,17 +66,35 @@ def check_images(run: Run, images: ImageData) -> None:
 
 
 def custom_parts(config: Config, model: SimCLR) -> dict[str, str]:
-    """Return fingerprints of the user-defined parts of a model, by their names in `versions.json`.
+    """Return fingerprints of the user-defined parts of a model and its loss, by their names in `versions.json`.
 
-    They cover the gates of a circuit, and the layers of an encoder with their settings and the shapes of their weights,
-    but not the code of custom layer classes.
+    They cover the gates of a circuit, the layers of an encoder with their settings and the shapes of their weights, but
+    not the code of custom layer classes, and the operations of a loss.
+
+    Raises:
+        UserError: The function of an own objective fails.
     """
+    return _custom_network(config, model) | _custom_objective(config, model)
+
+
+def _custom_network(config: Config, model: SimCLR) -> dict[str, str]:
     parts = {}
     if config.head == "quantum" and config.ansatz in WORDS["ansatz"].own:
         parts["ansatz_sha256"] = model.head.spec.fingerprint()
     if config.encoder in WORDS["encoder"].own:
         parts["encoder_sha256"] = layers_fingerprint(model.encoder)
     return parts
+
+
+def _custom_objective(config: Config, model: SimCLR) -> dict[str, str]:
+    if config.objective not in WORDS["objective"].own:
+        return {}
+    needs = OBJECTIVES[config.objective]
+    embeddings = model.projector.output_shape[-1]
+    fingerprint = objective_fingerprint(
+        model.loss, needs, config.batch_size, embeddings, config.queue_size if needs.queue else None
+    )
+    return {"objective_sha256": fingerprint}
 
 
 def replicas_of(config: Config, model: SimCLR) -> dict[str, str]:
@@ -90,10 +110,26 @@ def check_custom_parts(run: Run, model: SimCLR) -> None:
     Raises:
         UserError: With the part that differs.
     """
-    fingerprints = custom_parts(run.config, model)
-    recorded_fingerprint = read_versions(run.folder) if fingerprints else {}
+    _refuse_others(run, _custom_network(run.config, model))
+
+
+def check_custom_objective(run: Run, model: SimCLR) -> None:
+    """Refuse to go on with a user-defined objective that is not the one that the run was begun with.
+
+    Operations are only compared within one version of TensorFlow, since another may build the same function of others.
+
+    Raises:
+        UserError: It differs.
+    """
+    fingerprints = _custom_objective(run.config, model)
+    if fingerprints and read_versions(run.folder).get("tensorflow") == versions().get("tensorflow"):
+        _refuse_others(run, fingerprints)
+
+
+def _refuse_others(run: Run, fingerprints: Mapping[str, str]) -> None:
+    recorded = read_versions(run.folder) if fingerprints else {}
     for name, fingerprint in fingerprints.items():
-        if recorded_fingerprint.get(name, fingerprint) != fingerprint:
+        if recorded.get(name, fingerprint) != fingerprint:
             setting = name.removesuffix("_sha256")
             raise UserError(
                 f"`{setting}` '{getattr(run.config, setting)}' is another than the one {run.folder} was trained with; "

@@ -7,6 +7,7 @@ import tensorflow as tf
 
 import qssl_tf as q
 from qssl_tf.objectives.custom import OwnObjective
+from qssl_tf.objectives.fingerprint import objective_fingerprint
 from qssl_tf.objectives.table import OBJECTIVES
 
 pytestmark = pytest.mark.usefixtures("own_words")
@@ -90,3 +91,63 @@ def test_a_file_whose_objective_is_nowhere_names_it():
     assert str(caught.value) == (
         "`objective` must be a registered one; got 'yours'; load its file by --plugin FILE, or an import."
     )
+
+
+FIRST = """
+import tensorflow as tf, qssl_tf as q
+WEIGHT = 1.0
+def near(z_a, z_b):
+    return tf.reduce_sum((z_a - z_b) ** 2, axis=1)
+@q.register_objective("mine")
+def mine(z_a, z_b):
+    spread = tf.cond(tf.reduce_mean(z_a) > 0.0, lambda: tf.reduce_mean(z_a), lambda: -tf.reduce_mean(z_a))
+    return WEIGHT * near(z_a, z_b) - spread + 0.0 * tf.random.uniform((32,))
+"""
+SAME = {
+    "a comment": ("WEIGHT = 1.0", "WEIGHT = 1.0  # of the distance"),
+    "other names": ("z_b", "other"),
+}
+OTHER = {
+    "a constant of the file": ("WEIGHT = 1.0", "WEIGHT = 2.0"),
+    "a function that it calls": ("** 2", "** 4"),
+    "a branch of a condition": ("lambda: -tf", "lambda: 2 * tf"),
+    "an axis": ("(z_a - z_b) ** 2, axis=1", "(z_a - z_b) ** 2, axis=0, keepdims=False"),
+    "an operation": ("tf.reduce_sum", "tf.reduce_max"),
+    "which is subtracted": ("WEIGHT * near(z_a, z_b) - spread", "spread - WEIGHT * near(z_a, z_b)"),
+}
+
+
+def fingerprint_of(source):
+    exec(source, {})  # as a plugin is loaded
+    needs = OBJECTIVES["mine"]
+    return objective_fingerprint(needs.loss(q.Config()), needs, rows=32, embeddings=32)
+
+
+@pytest.mark.parametrize("case", [*SAME, *OTHER])
+def test_another_function_has_another_fingerprint_and_another_spelling_has_not(case):
+    first = fingerprint_of(FIRST)
+    tf.random.set_seed(3)  # which a function that draws numbers is traced with
+    changed = FIRST.replace(*(SAME | OTHER)[case])
+    assert changed != FIRST
+    assert (fingerprint_of(changed) == first) is (case in SAME)
+
+
+@pytest.mark.parametrize("needs", [{}, {"target": True, "queue": True}], ids=str)
+def test_a_run_with_another_objective_than_it_was_begun_with_is_not_resumed(needs, tmp_path):
+    def register(power):
+        @q.register_objective("mine", **needs)
+        def mine(y_true, y_pred):
+            return tf.reduce_sum(tf.abs(y_pred) ** power, axis=1) + 0.0 * tf.reduce_sum(y_true)
+
+    register(2)
+    run = q.pretrain(config=q.Config(objective="mine", queue_size=48, **SMALL), runs_dir=tmp_path, name="run")
+    register(3)
+    with pytest.raises(q.UserError) as caught:
+        q.resume(run.folder)
+    assert str(caught.value) == (
+        f"`objective` 'mine' is another than the one {run.folder} was trained with; register that one, or train a new "
+        "run."
+    )
+    assert q.load_run(run.folder).step == 2  # whoever only looks at features needs no loss
+    register(2)
+    q.resume(run.folder)

@@ -1,11 +1,15 @@
 import dataclasses
+import re
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from qssl_tf.config import Config
 from qssl_tf.errors import UserError
-from qssl_tf.training.checkpoints import go_back, load_weights, restore_state, save_state, save_weights
+from qssl_tf.objectives.table import OBJECTIVES
+from qssl_tf.training.checkpoints import go_back, load_weights, restore_state, save_state, save_weights, smaller_steps
 from qssl_tf.training.fit import build
 from qssl_tf.training.history import append_history, start_history
 from qssl_tf.training.runs import Run, create_run
@@ -160,3 +164,14 @@ def test_a_missing_state_is_not_mistaken_for_a_new_run(run, digits_data):
     save_weights(run, model_of(run, digits_data), 3)
     with pytest.raises(UserError, match="holds no state to resume from; start anew with another `name`"):
         restore_state(run, model_of(run, digits_data))
+
+
+def test_a_temperature_is_advised_where_the_documented_objective_has_one():
+    """The table of docs/how-to/objectives.md says which objective has which settings of its own."""
+    page = (Path(__file__).parents[2] / "docs" / "how-to" / "objectives.md").read_text()
+    rows = dict(re.findall(r"^\| `(\w+)` \|.*\| ([^|]*) \|$", page.split("## How well they do")[0], re.MULTILINE))
+    assert rows.keys() == OBJECTIVES.keys()
+    for name, objective in OBJECTIVES.items():
+        advice = smaller_steps(SimpleNamespace(loss=objective.loss(Config(overlap_qubits=(0,), overlap_test="swap"))))
+        assert advice.startswith("lower `learning_rate` or `weight_decay`")
+        assert ("temperature" in advice) is ("`temperature`" in rows[name]), name
