@@ -120,13 +120,16 @@ class Config:
         0.2, "temperature of the objectives nt_xent, decoupled, moco, supervised and fidelity", above=0.0
     )
     redundancy_weight: float | None = setting(
-        None, "weight of redundant dimensions in barlow_twins and vicreg (none: 0.005 and 1, as published)", low=0.0
+        None, "weight of the redundancy term of barlow_twins and vicreg (none: 0.005 and 1, as published)", low=0.0
     )
-    predictor: int = setting(32, "units of the predictor's hidden layer in simsiam and byol", low=1, high=MAX_UNITS)
+    predictor: int = setting(32, "hidden units of the predictor MLP of simsiam and byol", low=1, high=MAX_UNITS)
     target_rate: float = setting(
-        0.9, "part of its weights that the target network of byol and moco keeps in a step", low=0.0, below=1.0
+        0.9,
+        "EMA momentum of the target network of byol and moco: part of a weight kept in a step",
+        low=0.0,
+        below=1.0,
     )
-    queue_size: int = setting(512, "keys that the queue of moco holds as negatives", low=2, high=2**22)
+    queue_size: int = setting(512, "negatives in the queue of moco", low=2, high=2**22)
     overlap_qubits: tuple[int, ...] = setting(
         (), "qubits whose states the objective fidelity compares, such as 0,1 (none: all)"
     )
@@ -285,11 +288,11 @@ def checked(name: str, value: Any) -> Any:
     value = _as_type(name, value, _hints()[name])
     if name == "noise":
         value = value.strip()  # device runs compare it with the device's name
+    if name in FOLDERS:
+        value = as_path(name, value)
     _check_range(name, value, Config.__dataclass_fields__[name].metadata)
     return value
 
-    if name in FOLDERS:
-        value = as_path(name, value)
 
 _TYPE_WORDS = {
     int: "an integer",

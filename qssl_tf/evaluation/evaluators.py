@@ -45,17 +45,19 @@ class Evaluator:
 # Name -> judge, in the order of the table that comes out.
 EVALUATORS = {
     "linear": Evaluator("judges:linear", "the linear probe of `qssl probe`, with all labels"),
-    "knn": Evaluator("judges:neighbours", "nearest neighbours, by equal votes and weighted (arXiv:1805.01978)"),
-    "few": Evaluator("few_labels:few", "linear probes with a few images of each class, mean of several draws"),
-    "fractions": Evaluator("few_labels:fractions", "linear probes with parts of the labels, mean of several draws"),
+    "knn": Evaluator("judges:neighbours", "k nearest neighbours, with equal and weighted votes (arXiv:1805.01978)"),
+    "few": Evaluator("few_labels:few", "few-shot linear probes: a few images of each class, mean of several draws"),
+    "fractions": Evaluator("few_labels:fractions", "linear probes with fractions of the labels, mean of several draws"),
     "alignment": Evaluator("judges:sphere", "alignment of two views and uniformity (arXiv:2005.10242)"),
     "rank": Evaluator("judges:rank", "effective rank of the features (RankMe, arXiv:2210.02885), and its cap"),
     "head": Evaluator("head:head", "what the head adds to the encoder: the same probe around the circuit", quick=False),
     "finetune": Evaluator(
-        "fine_tuning:finetune", "the whole network trained with labels, from the run's weights", False
+        "fine_tuning:finetune", "fine-tuning: the whole network trained with labels, from the run's weights", False
     ),
     "transfer": Evaluator("judges:transfer", "the probe and neighbours on another data set", False, "probe_dataset"),
-    "cka": Evaluator("judges:cka", "likeness of two runs' features (linear CKA, arXiv:1905.00414)", False, "cka_with"),
+    "cka": Evaluator(
+        "judges:cka", "linear CKA of two runs' features, a similarity (arXiv:1905.00414)", False, "cka_with"
+    ),
 }
 
 

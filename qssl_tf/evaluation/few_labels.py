@@ -11,13 +11,13 @@ from qssl_tf.evaluation.readings import Readings, judged_labels, mean_accuracy
 from qssl_tf.evaluation.subject import Subject
 
 STREAM = 11  # of random numbers, mixed into the seed: the draws
-# Rows to which few images are repeated at most, that an epoch has as many steps as with all labels: an epoch of one
-# step would leave the probe untrained, as 100 epochs of Adam are then 100 steps.
+# Few images are repeated, up to so many rows, so that an epoch has as many steps as with all labels: with epochs of one
+# step, 100 of them would be 100 steps of Adam and leave the probe untrained.
 EPOCH_ROWS = 10_000
 
 
 def few(subject: Subject) -> Readings:
-    """Yield the accuracy of linear probes with so many images of each class, mean of the draws.
+    """Yield the accuracy of few-shot linear probes, `images_per_class` images of each class, mean of the draws.
 
     Raises:
         UserError: A class has fewer images.
@@ -31,7 +31,7 @@ def few(subject: Subject) -> Readings:
 
 
 def fractions(subject: Subject) -> Readings:
-    """Yield the accuracy of linear probes with parts of the labels, mean of the draws.
+    """Yield the accuracy of linear probes with `fractions` of the labels, mean of the draws.
 
     Raises:
         UserError: A part leaves a class without an image.
@@ -86,7 +86,7 @@ def part_of_each(labels: np.ndarray, names: Sequence[str], part: float) -> np.nd
 
 
 def drawn_rows(labels: np.ndarray, counts: np.ndarray, seed: int, draw: int) -> np.ndarray:
-    """Return rows drawn without replacement, so many of each class, in the order of the classes.
+    """Return rows drawn without replacement, `counts` of each class, in the order of the classes.
 
     Labels of all draws of the same counts are therefore equal, row by row, so that their probes run side by side.
 
@@ -112,10 +112,10 @@ def _probed(subject: Subject, sizes: dict[str, np.ndarray]) -> Readings:
 
 
 def probed_draws(subject: Subject, counts: np.ndarray) -> tuple[Iterator[np.ndarray], np.ndarray]:
-    """Train a linear probe on each draw of so many images of each class.
+    """Train a linear probe on each draw of `counts` images of each class.
 
-    Epochs, learning rate and views are the probe's. An epoch takes each image several times, that it has as many steps
-    as with all labels.
+    Epochs, learning rate and views are the probe's. An epoch takes each image several times, so that it has as many
+    steps as with all labels.
 
     Returns:
         Predicted labels of the images that judge, by draw, and the true ones, both shape (m,).

@@ -54,7 +54,7 @@ def effective_rank(features: np.ndarray) -> float:
 
 
 def linear_cka(features: np.ndarray, other_features: np.ndarray) -> float:
-    """Return linear CKA (arXiv:1905.00414, Section 3): how alike two representations of the same images are.
+    """Return linear CKA (arXiv:1905.00414, Section 3): the similarity of two representations of the same images.
 
     From 0 to 1; 1 where one is a rotation and a multiple of the other, up to a shift. Columns are centred.
 

@@ -176,6 +176,6 @@ def cka(subject: Subject) -> Readings:
             if np.all(features == features[0]):
                 raise UserError(f"`cka_with` must compare features that differ; those of {folder} are all equal.")
         note = f"{len(split)} images, {ours.shape[1]} and {theirs.shape[1]} features"
-        yield f"likeness to {other.folder.name}, step {other.step}", Reading(linear_cka(ours, theirs), note=note)
+        yield f"linear CKA with {other.folder.name}, step {other.step}", Reading(linear_cka(ours, theirs), note=note)
 
     return readings()

@@ -13,7 +13,7 @@ def paired_interval(right: np.ndarray, other_right: np.ndarray, seed: int = 0) -
     comes, which is the same distribution. Where no image differs, both ends are 0.
 
     Args:
-        right: Whether each image was told right, or the share of draws that did, from 0 to 1, shape (n,).
+        right: Whether each image was classified correctly, or in which share of draws, from 0 to 1, shape (n,).
         other_right: Likewise, of the same images.
         seed: Of the resamples.
     """
@@ -25,10 +25,10 @@ def paired_interval(right: np.ndarray, other_right: np.ndarray, seed: int = 0) -
 
 
 def mcnemar(right: np.ndarray, other_right: np.ndarray) -> float:
-    """Return the exact two-sided p of McNemar's test (Psychometrika 12, 1947), from the images that one told right.
+    """Return the exact two-sided p of McNemar's test (Psychometrika 12, 1947) for two classifiers.
 
     Args:
-        right: Whether each image was told right, bool, shape (n,).
+        right: Whether each image was classified correctly, bool, shape (n,).
         other_right: Likewise, of the same images.
     """
     from scipy import stats

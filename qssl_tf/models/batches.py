@@ -112,7 +112,7 @@ def outputs(
     return Outputs(parts[: len(views)], parts[len(views) :], features)
 
 
-def compared(
+def loss_arguments(
     outputs: Outputs,
     batch: Batch,
     queue: Callable[[tf.Tensor], tf.Tensor] | None,

@@ -10,7 +10,7 @@ from qssl_tf.models.initializers import SeedStream, dense
 from qssl_tf.models.optimizers import AdamL2
 
 LEARNING_RATE = 0.1  # high, and constant: the features move under it
-MEMORY = 0.1  # weight of the newest step in running statistics and in the averaged classifier
+UPDATE = 0.1  # 1 - momentum: weight of the newest step in running statistics and in the averaged classifier
 LEAST_VARIANCE = 1e-8
 
 
@@ -18,8 +18,8 @@ class OnlineProbe:
     """Softmax regression on standardised features without their gradient, with an optimizer of its own.
 
     Features are standardised by a running mean and variance, as in the linear probes of arXiv:2111.06377; otherwise a
-    classifier cannot follow features that vary little. What classifies is the running average of the trained weights,
-    which is steadier than they are.
+    classifier cannot follow features that vary little. What classifies is the exponential moving average of the
+    trained weights, which is steadier than they are.
 
     It is no layer, so that the model which holds it has neither its weights nor its losses among its own.
 
@@ -94,12 +94,12 @@ class OnlineProbe:
 
     def _follow(self, mean: tf.Tensor, square: tf.Tensor) -> None:
         """Move running statistics and averaged weights towards those of this step; the first statistics replace."""
-        share = tf.maximum(MEMORY, 1 / tf.cast(self._optimizer.iterations, tf.float32))  # counted by the step already
+        share = tf.maximum(UPDATE, 1 / tf.cast(self._optimizer.iterations, tf.float32))  # counted by the step already
         variance = tf.maximum(square - mean**2, LEAST_VARIANCE)
         for variable, value in ((self._mean, mean), (self._variance, variance)):
             variable.assign(variable.value + share * (value - variable.value))
         for average, weight in self._pairs():
-            average.assign(average.value + MEMORY * (weight.value - average.value))
+            average.assign(average.value + UPDATE * (weight.value - average.value))
 
     def _pairs(self) -> list[tuple[keras.Variable, keras.Variable]]:
         return list(zip(self._averaged.variables, self._trained.variables, strict=True))

@@ -13,7 +13,7 @@ from qssl_tf.distributed.replicas import gather_each, local_statistics, replica_
 from qssl_tf.distributed.worker_step import has_workers, worker_step
 from qssl_tf.errors import UserError
 from qssl_tf.models.batch_norm import BATCH_STATISTICS, average_statistics
-from qssl_tf.models.batches import Batch, Network, Outputs, Views, compared, outputs, unpack
+from qssl_tf.models.batches import Batch, Network, Outputs, Views, loss_arguments, outputs, unpack
 from qssl_tf.models.gradient_cache import GradientCache, refuse_chunks
 from qssl_tf.models.judges import Figures, judged, positives_nearest
 from qssl_tf.models.online_probe import OnlineProbe
@@ -70,7 +70,7 @@ class SimCLR(keras.Model):
             statistics unless the encoder has no batch norm.
         recompute_blocks: Keep only what passes between blocks of the encoder, one view at a time.
         predictor: Layer from embeddings to embeddings, for losses that predict one view from the other.
-        target: Moving average of encoder, head and projector, which then embeds the other view.
+        target: EMA of encoder, head and projector, which then embeds the other view.
         queue: Keys of earlier batches as negatives; only first views are trained on then. It needs a target.
         overlap_qubits: Qubits of a QuantumHead whose states are the embeddings, for the loss `Fidelity`; () are all.
             None has the projector make them.
@@ -143,7 +143,7 @@ class SimCLR(keras.Model):
 
     def uncompiled(self) -> "SimCLR":
         """Return an uncompiled model that shares the parts, to save or load weights without the optimizer."""
-        return SimCLR(**self._parts(), name=self.name, **self._settings(), **self._compared())
+        return SimCLR(**self._parts(), name=self.name, **self._settings(), **self._overlap_settings())
 
     def _parts(self) -> dict[str, layers.Layer]:
         """Return the parts that there are, by the constructor's names."""
@@ -152,7 +152,7 @@ class SimCLR(keras.Model):
     def _settings(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in ("batch_statistics", "chunk_size", "recompute_blocks")}
 
-    def _compared(self) -> dict[str, Any]:
+    def _overlap_settings(self) -> dict[str, Any]:
         return {} if self.overlap_qubits is None else {"overlap_qubits": list(self.overlap_qubits)}
 
     def cache(self) -> GradientCache | None:
@@ -244,7 +244,7 @@ class SimCLR(keras.Model):
 
     def _loss(self, outputs: Outputs, batch: Batch) -> tf.Tensor:
         """Return the loss, which Keras divides by the number of replicas."""
-        y_true, y_pred = compared(outputs, batch, self.queue, getattr(self.loss, "takes_labels", False))
+        y_true, y_pred = loss_arguments(outputs, batch, self.queue, getattr(self.loss, "takes_labels", False))
         return self.compute_loss(y=y_true, y_pred=y_pred)
 
     def _gradients(self, batch: Batch) -> tuple[tf.Tensor, Outputs, list[tf.Tensor]]:
@@ -289,7 +289,7 @@ class SimCLR(keras.Model):
     def get_config(self):
         """Return the parts, serialized."""
         serialized = {name: keras.saving.serialize_keras_object(part) for name, part in self._parts().items()}
-        return {"name": self.name, **serialized, **self._settings(), **self._compared()}
+        return {"name": self.name, **serialized, **self._settings(), **self._overlap_settings()}
 
     @classmethod
     def from_config(cls, config, custom_objects=None):

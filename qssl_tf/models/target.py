@@ -1,4 +1,4 @@
-"""The target network of BYOL and MoCo: a moving average of the trained one."""
+"""The target network of BYOL, MoCo's momentum encoder: an exponential moving average (EMA) of the trained network."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -14,7 +14,7 @@ from qssl_tf.models.parts import build_part
 
 @keras.saving.register_keras_serializable(package="qssl_tf")
 class TargetNetwork(layers.Layer):
-    """Encoder, head and projector whose weights follow those of the trained ones (arXiv:1911.05722, Eq. 2).
+    """Encoder, head and projector whose weights are the EMA of the trained ones (arXiv:1911.05722, Eq. 2).
 
     `call(images)` returns embeddings, shape (n, d). Running statistics of batch norm follow like weights and normalise
     in inference (arXiv:2101.08482). In training, the package's batch norms take the statistics of the rows at hand, as
@@ -24,7 +24,7 @@ class TargetNetwork(layers.Layer):
         encoder: Like the trained one, but layers of its own.
         head: Likewise. A head with shots draws others than the trained one, if it has another seed.
         projector: Likewise.
-        target_rate: Part of each weight that is kept in a step, in [0, 1); the rest comes from the trained network.
+        target_rate: EMA momentum: part of each weight that is kept in a step, in [0, 1).
 
     Raises:
         UserError: The rate is not a number in [0, 1).

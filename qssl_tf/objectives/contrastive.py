@@ -91,8 +91,8 @@ class DecoupledContrastive(NTXent):
     """Decoupled contrastive loss, DCL (arXiv:2110.06848, Eq. 6): NT-Xent whose denominator leaves the positive out.
 
     `call(z_a, z_b)` takes embeddings of shape (n, d) and returns (n,): for each image, the mean over its two views of
-    minus the scaled cosine of the pair, plus the logarithm of the sum over the 2n - 2 views of other images. It may be
-    negative. So the gradient of an easy pair does not fade, which helps small batches.
+    minus the scaled cosine of the positive pair, plus the log-sum-exp over its 2n - 2 negatives. It may be negative.
+    Without the positive in the denominator the gradient of an easy pair does not vanish, which helps small batches.
 
     Args:
         temperature: Divides the cosine similarities; positive.

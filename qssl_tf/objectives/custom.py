@@ -34,8 +34,8 @@ def register_objective(
 
     Args:
         name: The new name: lowercase letters, digits and underscores.
-        predictor: Whether a predictor guesses the other view's embedding.
-        target: Whether there is a target network, the moving average of the trained one.
+        predictor: Whether a predictor MLP predicts the other view's embedding.
+        target: Whether there is a target network, the exponential moving average (EMA) of the trained one.
         queue: Whether its newest embeddings are kept as negatives; it needs `target`.
         labels: Whether it compares labels; with neither `predictor` nor `target`.
 

@@ -23,7 +23,7 @@ class Fidelity(NTXent):
     temperature, among the 2n - 1 other views. With some qubits left out it compares Tr(rho sigma) of the others.
 
     With shots, the loss is that of overlaps estimated by a test on a device, each pair measured once, and the gradient
-    is that of the exact overlaps at the estimated loss: what a device measures and no device could differentiate so.
+    is that of the exact overlaps at the estimated loss (straight-through), which a device could only estimate.
 
     Args:
         temperature: Divides the overlaps, which lie between 0 and 1; positive.

@@ -78,9 +78,10 @@ class Queue(keras.layers.Layer):
 class MoCo(NTXent):
     """Momentum contrast, InfoNCE with a queue of negatives (arXiv:1911.05722, Eq. 1 and Algorithm 1).
 
-    `call(keys, queries)` takes queries, shape (n, d), and keys, shape (n + queue_size, d): of each query first its own
-    key, which the target network made of the other view, then the queue. It returns (n,): -log softmax of the own key's
-    cosine, divided by the temperature, among it and the queue. Only directions matter.
+    `call(keys, queries)` takes queries, shape (n, d), and keys, shape (n + queue_size, d): first the positive key of
+    each query, which the target network (the paper's momentum encoder) made of the other view, then the queue of
+    negatives. It returns (n,): -log softmax of the positive's cosine, divided by the temperature, among it and the
+    negatives. Only directions matter.
 
     Args:
         temperature: Divides the cosine similarities; positive.

@@ -19,20 +19,20 @@ def _off_diagonal_squares(matrix: tf.Tensor) -> tf.Tensor:
     return tf.reduce_sum(tf.linalg.set_diag(matrix, tf.zeros_like(matrix[0])) ** 2)
 
 
-def _wide(z: tf.Tensor) -> tf.Tensor:
+def _at_least_float32(z: tf.Tensor) -> tf.Tensor:
     return tf.cast(z, tf.float32) if z.dtype.size < 4 else z
 
 
 @keras.saving.register_keras_serializable(package="qssl_tf")
 class BarlowTwins(keras.losses.Loss):
-    """Barlow Twins (arXiv:2103.03230, Eq. 1 and 2): the views' correlation matrix is to be the identity.
+    """Barlow Twins (arXiv:2103.03230, Eq. 1 and 2): the views' cross-correlation matrix is to be the identity.
 
     `call(z_a, z_b)` takes embeddings of shape (n, d) and returns one number for the batch, shape (1,): the sum over
     dimensions of (1 - C_ii)^2, and `redundancy_weight` times the sum of all C_ij^2 with i != j. C_ij is the correlation
     over the batch of dimension i of the first views and j of the second; 1e-5 is added to variances.
 
     Args:
-        redundancy_weight: Of the terms off the diagonal, lambda of the paper; not negative. None takes its 0.005.
+        redundancy_weight: Of the off-diagonal terms, lambda of the paper; not negative. None takes its 0.005.
 
     Raises:
         UserError: The weight is negative or no number.
@@ -56,7 +56,7 @@ class BarlowTwins(keras.losses.Loss):
             UserError: The arguments are not two arrays of the same shape (n, d), or hold one row.
         """
         check_views("BarlowTwins", y_true, y_pred, at_least=2)
-        a, b = (_standardised(_wide(z)) for z in (y_true, y_pred))
+        a, b = (_standardised(_at_least_float32(z)) for z in (y_true, y_pred))
         correlation = tf.matmul(a, b, transpose_a=True) / tf.cast(tf.shape(a)[0], a.dtype)  # (d, d)
         invariance = tf.reduce_sum((1 - tf.linalg.diag_part(correlation)) ** 2)
         weight = BARLOW_WEIGHT if self.redundancy_weight is None else self.redundancy_weight
@@ -79,11 +79,11 @@ def _standardised(z: tf.Tensor) -> tf.Tensor:
 class VICReg(keras.losses.Loss):
     """Variance, invariance and covariance regularization (arXiv:2105.04906, Eq. 1 to 6 and Algorithm 1).
 
-    `call(z_a, z_b)` takes embeddings of shape (n, d) and returns one number for the batch, shape (1,): 25 times the
-    mean squared distance of the views, 25 times how far the standard deviations of dimensions fall short of 1 (mean
-    over dimensions, both views added), and `redundancy_weight` times the squared covariances of different dimensions
-    (their sum over d, both views added). The distance is averaged over dimensions, as Algorithm 1 has it; Eq. 5 adds
-    them up.
+    `call(z_a, z_b)` takes embeddings of shape (n, d) and returns one number for the batch, shape (1,), the sum of three
+    terms. Invariance: 25 times the mean squared distance of the views, averaged over dimensions as in Algorithm 1
+    (Eq. 5 sums over them). Variance: 25 times the hinge max(0, 1 - standard deviation), mean over dimensions, both
+    views added. Covariance: `redundancy_weight` times the sum of squared off-diagonal covariances over d, both views
+    added.
 
     Args:
         redundancy_weight: Of the covariances, nu of the paper; not negative. None takes its 1.
@@ -110,7 +110,7 @@ class VICReg(keras.losses.Loss):
             UserError: The arguments are not two arrays of the same shape (n, d), or hold one row.
         """
         check_views("VICReg", y_true, y_pred, at_least=2)
-        a, b = _wide(y_true), _wide(y_pred)
+        a, b = _at_least_float32(y_true), _at_least_float32(y_pred)
         (variance_a, covariance_a), (variance_b, covariance_b) = _spread(a), _spread(b)
         weight = VICREG_WEIGHT if self.redundancy_weight is None else self.redundancy_weight
         return (

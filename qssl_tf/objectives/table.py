@@ -17,7 +17,7 @@ from qssl_tf.objectives.redundancy import BarlowTwins, VICReg
 
 @dataclass(frozen=True)
 class Objective:
-    """What a run is trained for. The needs decide what the loss is called with, always `loss(y_true, y_pred)`.
+    """A loss and what it needs, which decides what it is called with, always as `loss(y_true, y_pred)`.
 
     | needs | y_true | y_pred |
     |---|---|---|
@@ -34,8 +34,8 @@ class Objective:
     Attributes:
         loss: Function of the settings that returns the loss.
         title: What figures call it.
-        predictor: Whether a small network predicts the other view's embedding from that of this one.
-        target: Whether there is a second network, the moving average of the trained one.
+        predictor: Whether a predictor MLP predicts the other view's embedding from that of this one.
+        target: Whether there is a target network, the exponential moving average (EMA) of the trained one.
         queue: Whether the target's newest embeddings are kept as negatives. Only first views are trained on then.
         labels: Whether batches bring labels.
         projector: Widths of the projector where the settings name none; if empty, the head's twice.

@@ -30,7 +30,7 @@ class OverlapTest:
         accepts: Outcomes (shots, measured qubits) -> whether each shot is accepted, shape (shots,).
         probability: Overlap -> probability that a shot is accepted.
         overlap: Fraction of accepted shots -> unbiased estimate of the overlap.
-        mixed: Whether it can compare some of the qubits.
+        mixed: Whether it can compare reduced states, of some of the qubits.
         source: Where it was published.
     """
 
@@ -48,7 +48,7 @@ def _copy_of(qubit: cirq.Qid) -> cirq.GridQubit:
 
 
 def _inversion(spec: CircuitSpec, first: cirq.Circuit, second: cirq.Circuit, kept: Sequence[cirq.Qid]):
-    """Return the second state's circuit and the inverse of the first's behind it; width qubits."""
+    """Return the second state's circuit and the inverse of the first's behind it (compute-uncompute); width qubits."""
     return second + cirq.inverse(first), list(spec.qubits)
 
 

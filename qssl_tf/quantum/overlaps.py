@@ -1,8 +1,8 @@
 """Overlaps of a circuit's final states: exact, of all qubits or of some of them, and differentiable.
 
 States travel as real rows, so that layers, replicas and losses pass them on as they do any embedding. The overlap of
-two pure states is |<a|b>|^2; that of the states of some qubits, which are mixed, is Tr(rho_a rho_b), the figure that
-a SWAP test measures. All angles are in radians.
+two pure states is their fidelity |<a|b>|^2, the entry of a quantum kernel; that of the reduced states of some qubits,
+which are mixed, is Tr(rho_a rho_b), the figure that a SWAP test measures. All angles are in radians.
 """
 
 import math
@@ -106,7 +106,7 @@ def amplitudes(states: BatchedStates) -> tf.Tensor:
 
 
 def density_matrices(states: BatchedStates, kept: Sequence[int]) -> tf.Tensor:
-    """Return the states of the kept qubits, shape (2 * 4^k, n): entries row by row, real parts first."""
+    """Return the reduced density matrices of the kept qubits, shape (2 * 4^k, n): row by row, real parts first."""
     wires = tuple(sorted(wire for wire in states.order if wire != RE_IM))
     parts = amplitudes(states)
     order, values = wires_to_front(BatchedStates((RE_IM, *wires), parts[:, tf.newaxis]), (RE_IM, *kept))

@@ -15,7 +15,7 @@ class CollapseAlarm(StepCallback):
     """Says once, on stderr, that embeddings of different images have become alike; see `models/collapse.py`.
 
     Attributes:
-        low: For each figure, in how many steps one after the other it has been low.
+        low: For each figure, in how many consecutive steps it has been low.
         rung: Whether it has been said.
     """
 

@@ -117,7 +117,7 @@ def test_a_judge_that_is_asked_again_replaces_its_own_word_alone(asked, run, dat
     other = q.ImageData.from_arrays(np.random.default_rng(1).random((60, 12, 12)), np.arange(60) % 2, name="noise")
     found = q.evaluate(run, judges=["transfer", "cka", "rank"], probe_dataset=other, cka_with=run, **SHORT)
     assert list(found.readings) == ["rank", "transfer", "cka"] and not found.left_out
-    assert found.readings["cka"]["likeness to one, step 4"].value == pytest.approx(1)
+    assert found.readings["cka"]["linear CKA with one, step 4"].value == pytest.approx(1)
     transfer = found.readings["transfer"]["linear probe"]
     assert (
         transfer.note == "12 images of noise, 3 features, 48 labels" and transfer.majority == 50.0
