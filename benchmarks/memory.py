@@ -18,6 +18,8 @@ from pathlib import Path
 import numpy as np
 from timing import machine
 
+import qssl_tf  # noqa: F401 -- it tells TensorFlow to keep its log to itself, before that is loaded
+
 ROOT = Path(__file__).resolve().parents[1]
 # Way -> the flags that choose it. Views are made in the step, since several batches of them would wait ahead of it.
 WAYS = {
