@@ -1,6 +1,6 @@
 """A comparison of arms: what was compared, what came of it, and the tables that show it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -133,6 +133,27 @@ class Comparison:
         return "\n\n".join([*tables, *(["\n".join(self.omissions)] if self.omissions else [])])
 
 
+def refuse_too_few_pairs(arms: Mapping[str, Collection[int]], first: str, sentences: Sequence[str]) -> None:
+    """Refuse arms of which none has pairs enough with the first.
+
+    Args:
+        arms: The seeds of each arm by its name.
+        first: Name of the baseline.
+        sentences: About the runs that were left out.
+
+    Raises:
+        UserError: With the number of pairs of each.
+    """
+    pairs = {name: len(set(arms[first]) & set(seeds)) for name, seeds in arms.items() if name != first}
+    if max(pairs.values()) < MIN_PAIRS:
+        counts = ", ".join(f"{count} of {name}" for name, count in pairs.items())
+        why = f": {' '.join(sentences)}" if sentences else "."
+        raise UserError(
+            f"an arm must share at least {MIN_PAIRS} seeds with {first}, since one pair has no spread; "
+            f"got {counts}{why}"
+        )
+
+
 def compared(
     observations: list[Observation], baseline: str | None, margin: float, omissions: list[str] | None = None
 ) -> Comparison:
@@ -160,14 +181,7 @@ def compared(
     arms, left_out = comparable(observations)
     first = baseline or names[0]
     sentences = [*(omissions or []), *left_out, *unpaired(arms, first)]
-    pairs = {name: len(arms[first].keys() & by_seed.keys()) for name, by_seed in arms.items() if name != first}
-    if max(pairs.values()) < MIN_PAIRS:
-        counts = ", ".join(f"{count} of {name}" for name, count in pairs.items())
-        why = f": {' '.join(sentences)}" if sentences else "."
-        raise UserError(
-            f"an arm must share at least {MIN_PAIRS} seeds with {first}, since one pair has no spread; "
-            f"got {counts}{why}"
-        )
+    refuse_too_few_pairs(arms, first, sentences)
     data = observations[0].data
     filled = {name: by_seed for name, by_seed in arms.items() if by_seed}
     comparison = Comparison(filled, first, float(margin), data[1], data[0], sentences)

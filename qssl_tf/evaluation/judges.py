@@ -19,6 +19,7 @@ from qssl_tf.evaluation.probe import labelled_splits, probe
 from qssl_tf.evaluation.readings import Reading, Readings, accuracy
 from qssl_tf.evaluation.subject import Subject
 from qssl_tf.evaluation.trained_run import as_run
+from qssl_tf.objectives.table import projects
 
 WEIGHTED = ((20, 0.07), (200, 0.07), (20, 0.1), (200, 0.1))  # neighbours and temperatures of arXiv:1805.01978
 PAIRED_IMAGES = 5000  # of which all pairs are looked at: 100 MB of distances
@@ -117,7 +118,7 @@ def _drawn_images(subject: Subject, most: int) -> tuple[Split, str]:
 def _spaces(subject: Subject) -> Iterator[tuple[str, Callable[[np.ndarray], np.ndarray]]]:
     """Yield the names of what is looked at, and how it follows from the features."""
     yield "features", lambda features: features
-    if subject.config.project:
+    if projects(subject.config):  # where states are compared, there are none
         yield "embeddings", lambda features: subject.model.projector(features, training=False).numpy()
 
 

@@ -9,9 +9,9 @@ import keras
 import tensorflow as tf
 
 from qssl_tf.commands import argument
-from qssl_tf.comparison.comparison import MIN_PAIRS, Comparison, compared
+from qssl_tf.comparison.comparison import MIN_PAIRS, Comparison, compared, refuse_too_few_pairs
 from qssl_tf.comparison.observations import Observation, own_parts
-from qssl_tf.config import WHERE, Config
+from qssl_tf.config import WHERE, Config, checked
 from qssl_tf.errors import UserError, shown, unknown_name
 from qssl_tf.files.lock import locked
 from qssl_tf.studies.arms import arm
@@ -47,6 +47,8 @@ def comparison_specs(arms: Mapping[str, Config], seeds: Sequence[int]) -> list[R
             f"{argument('seeds')} must be at least {MIN_PAIRS} different numbers of at least 0, since one pair has no "
             f"spread; got {shown(numbers)}."
         )
+    for number in numbers:
+        checked("seed", number)
     if len(arms) < 2:
         raise UserError(f"a comparison must have at least two arms; got {', '.join(arms) or 'none'}.")
     for name in arms:
@@ -93,6 +95,8 @@ def compare_trained(
     if baseline is not None and baseline not in names:
         raise unknown_name("baseline", baseline, names)
     usable, omissions = _usable(specs, storage)
+    left = {name: [spec.seed for spec in usable if spec.condition.name == name] for name in names}
+    refuse_too_few_pairs(left, baseline or names[0], omissions)  # before anything is trained
     for sentence in omissions:
         print(sentence, flush=True)
     storage.folder.mkdir(parents=True, exist_ok=True)

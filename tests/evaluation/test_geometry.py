@@ -85,13 +85,14 @@ def test_cka_of_unrelated_columns_is_zero():
     assert linear_cka(columns[:, :3], columns[:, 3:]) == pytest.approx(0, abs=1e-12)
 
 
-def test_equal_features_have_no_rank_once_their_mean_is_gone(monkeypatch):
+@pytest.mark.parametrize("settings", [{"project": False}, {"objective": "fidelity"}])  # both without embeddings
+def test_equal_features_have_no_rank_once_their_mean_is_gone(settings, monkeypatch):
     """The mean of 300 times 0.1 is not 0.1 in float32; the rounding that is left has no rank to speak of."""
     equal = np.full((300, 8), 0.1, np.float32)
     assert np.any(equal - equal.mean(axis=0))
     monkeypatch.setattr(judges, "frozen_features", lambda *_: equal)
     images = Split(np.zeros((300, 8, 8, 1), np.uint8), np.zeros(300, np.int64))
-    subject = SimpleNamespace(split="test", config=Config(project=False), model=None, judging_images=lambda: images)
+    subject = SimpleNamespace(split="test", config=Config(**settings), model=None, judging_images=lambda: images)
     found = dict(judges.rank(subject))
     assert list(found) == ["effective rank of features"]
     assert found["effective rank of features"].value == pytest.approx(1)

@@ -79,6 +79,18 @@ def test_records_of_other_settings_or_versions_are_named_and_left_out(recorded, 
     assert found.omissions[0] in capsys.readouterr().out  # before anything is trained
 
 
+def test_pairs_that_cannot_come_about_are_refused_before_anything_is_trained(recorded, monkeypatch):
+    folder, specs = recorded
+    monkeypatch.setattr(trained_arms, "complete_comparison_run", lambda *_: 1 / 0)
+    path = change(folder, specs[2], seed=9, config=BASE.to_dict() | {"width": 6})  # ring, seed 1
+    with pytest.raises(UserError) as caught:
+        q.compare(["ring", "identity"], [0, 1], config=BASE, folder=folder)
+    assert str(caught.value).startswith(
+        "an arm must share at least 2 seeds with ring, since one pair has no spread; got 1 of identity: ring seed 1 is "
+        f"left out: {path} is not a run of ring with seed 1"
+    )
+
+
 def test_own_circuits_and_own_settings_are_arms(own_words, monkeypatch, tmp_path):
     @register_ansatz("brick")
     def brick(qubits, weights, layer):
@@ -100,6 +112,7 @@ def test_own_circuits_and_own_settings_are_arms(own_words, monkeypatch, tmp_path
             {"arms": ["ring", "identity"], "seeds": [0]},
             "`seeds` must be at least 2 different numbers of at least 0, since one pair has no spread; got [0].",
         ),
+        ({"arms": ["ring", "identity"], "seeds": [0, 2**40]}, "at least 0 and at most 2147483647; got 1099511627776."),
         ({"arms": "ring", "seeds": [0, 1]}, "or map names of your own to settings; got 'ring'."),
         (
             {"arms": {"a": 3, "b": {}}, "seeds": [0, 1]},
