@@ -14,6 +14,7 @@ from qssl_tf.comparison.observations import Observation, own_parts
 from qssl_tf.config import WHERE, Config, checked
 from qssl_tf.errors import UserError, shown, unknown_name
 from qssl_tf.files.lock import locked
+from qssl_tf.presets import preset
 from qssl_tf.studies.arms import arm
 from qssl_tf.studies.records import Record, read_record, record_path
 from qssl_tf.studies.run import complete_comparison_run
@@ -29,9 +30,34 @@ def named_arms(names: Sequence[str], base: Config) -> dict[str, Config]:
     """Return the settings of arms of `studies.arms`: `base`, but for what makes the arm.
 
     Raises:
-        UserError: An unknown arm, or settings that do not go together.
+        UserError: An unknown arm, settings that do not go together, or a base that would make another head of an arm
+            than its name says.
     """
+    for name in names:
+        _refuse_other_head(name, base)
     return {name: replace(base, **arm(name).settings) for name in names}
+
+
+def _refuse_other_head(name: str, base: Config) -> None:
+    """Refuse an arm that would be called `ring` and be another circuit, or none.
+
+    Raises:
+        UserError: It names the setting.
+    """
+    settings = arm(name).settings
+    if "encoder" in settings:  # of the user's own, under any head
+        return
+    paper = preset("paper")
+    for setting in ("head", "ansatz"):
+        meant = settings.get(setting, getattr(paper, setting))
+        found = settings.get(setting, getattr(base, setting))
+        if found != meant:
+            raise UserError(
+                f"the arm {name} has {argument(setting, meant)}, and {argument(setting, found)} would make another of "
+                f"it; leave that out (a preset may have it), or give arms with names of your own."
+            )
+        if setting == "head" and meant != "quantum":
+            return
 
 
 def comparison_specs(arms: Mapping[str, Config], seeds: Sequence[int]) -> list[RunSpec]:

@@ -113,6 +113,16 @@ def test_own_circuits_and_own_settings_are_arms(own_words, monkeypatch, tmp_path
             "`seeds` must be at least 2 different numbers of at least 0, since one pair has no spread; got [0].",
         ),
         ({"arms": ["ring", "identity"], "seeds": [0, 2**40]}, "at least 0 and at most 2147483647; got 1099511627776."),
+        (
+            {"arms": ["identity", "ring"], "seeds": [0, 1], "config": q.PRESETS["best"]},
+            "the arm ring has `ansatz='ring'`, and `ansatz='strongly_entangling'` would make another of it; leave that "
+            "out (a preset may have it), or give arms with names of your own.",
+        ),
+        (
+            {"arms": ["ry_only", "identity"], "seeds": [0, 1], "config": q.PRESETS["paper-classical"]},
+            "the arm ry_only has `head='quantum'`, and `head='classical'` would make another of it; leave that out (a "
+            "preset may have it), or give arms with names of your own.",
+        ),
         ({"arms": "ring", "seeds": [0, 1]}, "or map names of your own to settings; got 'ring'."),
         (
             {"arms": {"a": 3, "b": {}}, "seeds": [0, 1]},
