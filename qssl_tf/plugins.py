@@ -1,4 +1,4 @@
-"""Files of the user's own code that register circuits, encoders and data sets, for commands (`--plugin FILE`).
+"""Files of the user's own code that register circuits, objectives and the like, for commands (`--plugin FILE`).
 
 They are named by whoever runs a command, never by a run folder: reading somebody's run executes nothing.
 """

@@ -33,7 +33,7 @@ class Parser(argparse.ArgumentParser):
             action="append",
             default=[],
             metavar="FILE",
-            help="Python file that registers own circuits, encoders or data sets (also: QSSL_TF_PLUGINS)",
+            help="Python file that registers own circuits, encoders, objectives or data sets (also: QSSL_TF_PLUGINS)",
         )
 
     def format_help(self) -> str:

@@ -20,7 +20,7 @@ def parser() -> Parser:
     flags.add_argument(
         "--space",
         metavar="NAME",
-        help="what varies: circuit (default), rivals, shots, encoder, recipe, objective or all",
+        help="what varies: circuit (default), rivals, shots, encoder, recipe, objective, overlaps or all",
     )
     flags.add_argument(
         "--vary", action="append", metavar="NAME=VALUES", help="vary a setting: width=4,6,8 or temperature=0.05:1:log"

@@ -5,15 +5,15 @@ import time
 from argparse import Namespace
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-from qssl_tf.cli.flags import config_from_flags, given_settings, read_setting
+from qssl_tf.cli.flags import config_from_flags, given_settings
+from qssl_tf.cli.vary import read_vary
 from qssl_tf.config import Config
 from qssl_tf.errors import UserError
 from qssl_tf.search.client import address
 from qssl_tf.search.folder import existing_search, new_search
 from qssl_tf.search.plan import HELD_OUT, Plan
-from qssl_tf.search.space import Choice, Parameter, Range, check_name, subspace
+from qssl_tf.search.space import Parameter, check_name, subspace
 from qssl_tf.training.runs import check_plain_name
 
 SHORT = "digits-short"  # the preset of a search for which nothing else is named
@@ -79,7 +79,7 @@ def _new_plan(arguments: Namespace) -> Plan:
 
 def _parameters(arguments: Namespace, base: Config) -> dict[str, Parameter]:
     """Return what varies: the space without the settings that were given, and what --vary adds or replaces."""
-    varied = dict(_vary(text) for text in arguments.vary or [])
+    varied = dict(read_vary(text, check_name) for text in arguments.vary or [])
     given = given_settings(arguments)
     twice = [f"`{name}`" for name in varied if name in given]
     if twice:
@@ -87,22 +87,6 @@ def _parameters(arguments: Namespace, base: Config) -> dict[str, Parameter]:
     named = subspace(arguments.space or "circuit") if arguments.space or not varied else {}
     kept = {name: parameter for name, parameter in named.items() if name not in given}
     return kept | varied
-
-
-def _vary(text: str) -> tuple[str, Parameter]:
-    """Read NAME=A,B,C or NAME=LOW:HIGH or NAME=LOW:HIGH:log."""
-    name, _, words = text.partition("=")
-    name = name.replace("-", "_")
-    check_name(name)
-    low, *rest = words.split(":")
-    if not rest:
-        return name, Choice(tuple(dict.fromkeys(read_setting(name, word) for word in words.split(","))))
-    bounds: list[Any] = [read_setting(name, word) for word in (low, rest[0])]
-    if any(not isinstance(bound, (int, float)) for bound in bounds) or rest[1:] not in ([], ["log"]):
-        raise UserError(f"--vary must be NAME=A,B,C or NAME=LOW:HIGH or NAME=LOW:HIGH:log; got '{text}'.")
-    if not bounds[0] < bounds[1] or (rest[1:] and not bounds[0] > 0):
-        raise UserError(f"--vary needs LOW below HIGH, and above 0 with log; got '{text}'.")
-    return name, Range(bounds[0], bounds[1], log=bool(rest[1:]))
 
 
 def _name(arguments: Namespace, plan: Plan) -> str:

@@ -34,7 +34,7 @@ def main() -> None:
     """Do the job."""
     arguments = parser().parse_args()
     if arguments.end_with_parent:
-        threading.Thread(target=_end_with_parent, daemon=True).start()
+        threading.Thread(target=end_with_parent, daemon=True).start()
 
     from qssl_tf.files.lock import locked
     from qssl_tf.studies.device import run_on_device
@@ -51,7 +51,7 @@ def main() -> None:
         tasks[arguments.kind](of_study, spec, storage, arguments.batches)
 
 
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
     """End this process at once when the other end of its standard input is gone; every file is whole at any time."""
     while os.read(0, 4096):
         pass

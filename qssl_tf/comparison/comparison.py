@@ -126,10 +126,14 @@ class Comparison:
         return self.markdown  # a notebook shows it
 
     def __str__(self) -> str:
-        """Return both tables for a terminal, and what was left out."""
+        """Return the tables for a terminal, and what was left out; one table of all columns would be too wide."""
         head, rows = self.arms_table()
         accuracies = aligned(head[:-1], [row[:-1] for row in rows])  # a line for each seed's would be too long
-        tables = ["\n".join(accuracies), "\n".join(aligned(*self.differences_table()))]
+        head, rows = self.differences_table()
+        tests = head.index("p (t)")  # between the differences and the verdict
+        differences = aligned([*head[:tests], head[-1]], [[*row[:tests], row[-1]] for row in rows])
+        p_values = aligned([head[0], *head[tests:-1]], [[row[0], *row[tests:-1]] for row in rows])
+        tables = ["\n".join(table) for table in (accuracies, differences, p_values) if table]
         return "\n\n".join([*tables, *(["\n".join(self.omissions)] if self.omissions else [])])
 
 

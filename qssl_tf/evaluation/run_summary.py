@@ -31,6 +31,8 @@ def finish_run(run: Run, model: SimCLR, data: ImageData) -> str:
     draw_pretraining(run, data, rows)
     last = rows[-1]
     summary = f"loss {float(last['loss']):.3f}, contrastive top-1 {100 * float(last['contrastive_accuracy']):.1f} %"
+    if "online_accuracy" in last:
+        summary += f", online probe {100 * float(last['online_accuracy']):.1f} % of the last batch's views"
     splits = {name: split for name in ("validation", "test") if len(split := getattr(data, name).labelled())}
     if not data.class_names or not splits or not len(data.train.labelled()):
         return summary  # neighbours cannot be scored without labels

@@ -4,14 +4,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 
 from qssl_tf.markup import printable
-from qssl_tf.plots.style import BLUE, COLUMN, GRAY, ORANGE, PAGE, save_figure, styled, subplots
+from qssl_tf.plots.style import BLUE, COLUMN, GRAY, GREEN, ORANGE, PAGE, save_figure, styled, subplots
 
 
 @styled
 def loss_curve(path: Path, rows: Sequence[dict[str, str]], title: str, equal_loss: float | None) -> None:
-    """Draw loss and contrastive accuracy against the training step.
+    """Draw loss and contrastive accuracy against the training step, and that of the online probe where there is one.
 
     Args:
         path: The PNG file; an SVG of the same name is written beside it.
@@ -26,9 +28,26 @@ def loss_curve(path: Path, rows: Sequence[dict[str, str]], title: str, equal_los
         left.axhline(equal_loss, color=GRAY, linestyle="--", linewidth=1, label="all embeddings equal")
         left.legend()
     left.set(xlabel="training step", ylabel=title)
-    right.plot(steps, [100 * float(row["contrastive_accuracy"]) for row in rows], color=ORANGE, linewidth=1)
-    right.set(xlabel="training step", ylabel="contrastive top-1 accuracy (%)", ylim=(0, None))
+    contrastive = "contrastive top-1"
+    right.plot(steps, _percent(rows, "contrastive_accuracy"), color=ORANGE, linewidth=1, label=contrastive)
+    if "online_accuracy" in rows[0]:
+        online = "online probe, views of the batch"
+        right.plot(steps, _percent(rows, "online_accuracy"), color=GREEN, linewidth=1, label=online)
+        right.legend()
+        contrastive = ""
+    right.set(xlabel="training step", ylabel=f"{contrastive} accuracy (%)".lstrip(), ylim=(0, None))
+    _whole_steps(left, right)
     save_figure(figure, path)
+
+
+def _percent(rows: Sequence[dict[str, str]], column: str) -> list[float]:
+    return [100 * float(row[column]) for row in rows]
+
+
+def _whole_steps(*axes: Axes) -> None:
+    """Let no tick of an axis of steps stand between two of them."""
+    for axis in axes:
+        axis.xaxis.set_major_locator(MaxNLocator(integer=True))
 
 
 @styled
@@ -82,5 +101,6 @@ def accuracy_curve(
     axis.plot(steps, best, "o--", color=ORANGE, markersize=3, linewidth=1, label=f"best epoch (chosen on {split} data)")
     axis.axhline(majority, color=GRAY, linestyle=":", linewidth=1, label=f"largest class ({majority:.1f} %)")
     axis.set(xlabel="training step of the checkpoint", ylabel=f"linear-probe {split} accuracy (%)")
+    _whole_steps(axis)
     axis.legend()
     save_figure(figure, path)

@@ -18,7 +18,7 @@ from qssl_tf.files.write import replacing
 COLOURS = (
     "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#F0E442", "#8F00FF", "#661100",
 )  # fmt: skip
-BLUE, ORANGE = COLOURS[:2]
+BLUE, ORANGE, GREEN = COLOURS[:3]
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*", "<", ">")
 GRAY = "#777777"
 OUTLINE, OUTLINE_WIDTH = "#333333", 0.25  # points; light colours need an outline on white

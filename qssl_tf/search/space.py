@@ -134,7 +134,8 @@ RECIPE: dict[str, Parameter] = {
     "jitter": Range(0.2, 1.6),
 }
 COSINES = {"objective": ("nt_xent", "decoupled", "moco")}
-# Without `supervised`: beside the others it would win by the labels that it sees.
+# Without `supervised`: beside the others it would win by the labels that it sees. Without `fidelity`: it refuses the
+# encoding that the others have by default, and has neither projector nor classical heads; its space is OVERLAPS.
 OBJECTIVE: dict[str, Parameter] = {
     "objective": Choice(("nt_xent", "decoupled", "barlow_twins", "vicreg", "simsiam", "byol", "moco")),
     "temperature": Range(0.05, 1.0, log=True, when=COSINES),
@@ -145,6 +146,16 @@ OBJECTIVE: dict[str, Parameter] = {
     "projector": Choice(((), (64, 64), (128, 128))),
     "learning_rate": Range(3e-4, 1e-2, log=True),
 }
+# Of the objective `fidelity`; with one layer alone, all weights would cancel out of an overlap of all qubits.
+OVERLAPS: dict[str, Parameter] = {
+    "objective": Choice(("fidelity",)),
+    "encoding": Choice(("reuploading",)),
+    "ansatz": CIRCUIT["ansatz"],
+    "layers": Choice((2, 3, 4)),
+    "temperature": Range(0.02, 1.0, log=True),
+    "overlap_qubits": Choice(((), (0, 1), (0, 1, 2))),
+    "learning_rate": OBJECTIVE["learning_rate"],
+}
 SPACES: dict[str, dict[str, Parameter]] = {
     "circuit": CIRCUIT,
     "rivals": RIVALS,
@@ -152,6 +163,7 @@ SPACES: dict[str, dict[str, Parameter]] = {
     "encoder": ENCODER,
     "recipe": RECIPE,
     "objective": OBJECTIVE,
+    "overlaps": OVERLAPS,
     "all": CIRCUIT | RIVALS | SHOTS | ENCODER | RECIPE,
 }
 
@@ -184,7 +196,9 @@ def subspace(name: str) -> dict[str, Parameter]:
 def _with_own(name: str, parameter: Parameter) -> Parameter:
     """Return a parameter with the words that the user registered for it."""
     own = WORDS[name].own if name in WORDS else ()
-    return replace(parameter, values=(*parameter.values, *own)) if own and isinstance(parameter, Choice) else parameter
+    if not own or not isinstance(parameter, Choice) or len(parameter.values) == 1:  # one value is what a space is about
+        return parameter
+    return replace(parameter, values=(*parameter.values, *own))
 
 
 def check_name(name: str) -> None:

@@ -12,6 +12,8 @@ from qssl_tf.comparison.files import write_comparison
 from qssl_tf.comparison.run_folders import observe
 from qssl_tf.config import Config
 from qssl_tf.errors import UserError, shown
+from qssl_tf.studies.compare_jobs import InProcesses
+from qssl_tf.studies.options import check_processes
 from qssl_tf.studies.storage import Storage
 from qssl_tf.studies.trained_arms import compare_trained, comparison_specs, named_arms
 
@@ -30,6 +32,7 @@ def compare(
     batch: int | None = None,
     folder: str | Path = FOLDER,
     results: str | Path | None = None,
+    processes: int = 1,
 ) -> Comparison:
     """Compare runs seed by seed, as `qssl compare` does: intervals, paired tests and a test of equivalence.
 
@@ -48,6 +51,8 @@ def compare(
         batch: Training batches after which arms with `seeds` are probed; None takes the last.
         folder: Where the runs of arms with `seeds` are kept.
         results: Where records, tables and figure go; None takes `results` within `folder`.
+        processes: Runs that are trained at a time. With two or more each has a process of its own, which knows your
+            own circuits, encoders and objectives only if a plugin's file registers them (`QSSL_TF_PLUGINS`).
 
     Returns:
         `accuracies` by arm and seed, `rows` with the statistics of each arm, `omissions`; printed, it is a table.
@@ -58,6 +63,7 @@ def compare(
         KeyboardInterrupt: Ctrl-C; the same call goes on.
     """
     check_margin(margin)
+    check_processes(processes)
     storage = Storage(Path(folder), Path(results) if results is not None else Path(folder) / "results")
     if seeds is None:
         for name, value in (("config", config), ("batch", batch)):
@@ -66,7 +72,11 @@ def compare(
         found = compared(observe(_folders(arms)), baseline, margin)
     else:
         specs = comparison_specs(_settings(arms, config or Config()), seeds)
-        found = compare_trained(specs, storage, baseline, margin, batch)
+        train = InProcesses(processes) if processes > 1 else None
+        found = write_comparison(storage.results, compare_trained(specs, storage, baseline, margin, batch, train))
+        if train:
+            train.say_failed(storage.folder)
+        return found
     return write_comparison(storage.results, found)
 
 

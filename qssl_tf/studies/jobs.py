@@ -19,12 +19,16 @@ class Job:
         spec: The run.
         steps: Training steps still to do; 0 if none.
         batches: The batches after which to probe.
+        total: Training steps of the run altogether.
+        shown: Batch and protocol of the probe whose accuracy is shown once the job is done; None for jobs without one.
     """
 
     kind: str
     spec: RunSpec
     steps: int
     batches: tuple[int, ...]
+    total: int = 0
+    shown: tuple[int, str] | None = None
 
     @property
     def probes(self) -> int:
@@ -37,19 +41,17 @@ def remaining_jobs(options: StudyOptions, records: Mapping[RunSpec, Record], dev
 
     Jobs that need the weights of a recorded run whose folder is gone are not among them.
     """
-    steps = probe_batches(options.study, options.batches)
+    steps, table = probe_batches(options.study, options.batches), options.study.table_batch
     jobs = []
     for spec in options.specs:
         missing = tuple(records[spec].unprobed(steps, "cached") if spec in records else steps)
         if missing:
             has_weights = spec in records and (options.folder / spec.name).is_dir()  # without them it is trained again
-            train = 0 if has_weights else spec.config.steps or options.study.batches[-1]
-            jobs.append(Job("run", spec, train, missing))
+            total = spec.config.steps or options.study.batches[-1]
+            jobs.append(Job("run", spec, 0 if has_weights else total, missing, total, (table, "cached")))
     for spec in _paper_probe_specs(options):
-        if _has_weights(options, spec, records) and (
-            spec not in records or records[spec].unprobed([options.study.table_batch], "paper")
-        ):
-            jobs.append(Job("paper_probe", spec, 0, (options.study.table_batch,)))
+        if _has_weights(options, spec, records) and (spec not in records or records[spec].unprobed([table], "paper")):
+            jobs.append(Job("paper_probe", spec, 0, (table,), shown=(table, "paper")))
     ring = next((spec for spec in options.specs if spec.condition.name == "ring"), None)
     if options.name == "paper" and ring and not device_done and _has_weights(options, ring, records):
         jobs.append(Job("device", ring, 0, (options.study.batches[-1],)))

@@ -51,9 +51,9 @@ class StudyOptions:
         name, batches = flags["study"], flags["batches"]
         if batches not in BATCHES:
             raise unknown_name("batches", batches, BATCHES)
-        for flag, low in (("processes", 1), ("paper_probes", 0)):
-            if flags[flag] is not None and flags[flag] < low:
-                raise UserError(f"{argument(flag)} must be at least {low}; got {flags[flag]}.")
+        check_processes(flags["processes"])
+        if flags["paper_probes"] is not None and flags["paper_probes"] < 0:
+            raise UserError(f"{argument('paper_probes')} must be at least 0; got {flags['paper_probes']}.")
         arms = [part for part in flags["arms"].split(",") if part] if flags["arms"] is not None else None
         if arms == []:
             raise UserError(f"{argument('arms')} must name at least one arm, such as ring,classical; got none.")
@@ -109,3 +109,13 @@ def read_seeds(text: str | None) -> list[int] | None:
             raise UserError(f"{argument('seeds')} must be numbers or ranges such as 0-5 or 0,2; got {text!r}.")
         seeds += range(first, last + 1)
     return seeds
+
+
+def check_processes(processes: int) -> None:
+    """Refuse fewer than one process.
+
+    Raises:
+        UserError: It says so.
+    """
+    if processes < 1:
+        raise UserError(f"{argument('processes')} must be at least 1; got {processes}.")

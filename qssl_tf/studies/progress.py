@@ -1,4 +1,4 @@
-"""The progress of a study: a live table on a terminal, elsewhere a line for each task that starts or ends."""
+"""The progress of jobs: a live table on a terminal, elsewhere a line for each task that starts or ends."""
 
 import statistics
 import sys
@@ -14,25 +14,23 @@ from rich.table import Table
 from qssl_tf.durations import duration
 from qssl_tf.studies.pool import Task
 from qssl_tf.studies.records import read_record
-from qssl_tf.studies.studies import Study
 
 MAX_FINISHED, MAX_WAITING = 8, 6  # rows of the table
 
 
 class Progress(AbstractContextManager):
-    """Shows the tasks of a study.
+    """Shows the tasks of a study or a comparison.
 
     Args:
-        study: The study.
-        tasks: Its tasks.
+        tasks: The tasks.
         folder: Folder of the runs, whose `history.csv` says how far they are.
         results: Folder of the records.
         processes: Number of tasks that run at once.
     """
 
-    def __init__(self, study: Study, tasks: Sequence[Task], folder: Path, results: Path, processes: int):
+    def __init__(self, tasks: Sequence[Task], folder: Path, results: Path, processes: int):
         """Open the table."""
-        self.study, self.tasks, self.folder, self.results, self.processes = study, tasks, folder, results, processes
+        self.tasks, self.folder, self.results, self.processes = tasks, folder, results, processes
         self.console = Console(markup=False)  # messages contain what users typed
         self.live = Live(console=self.console, refresh_per_second=2) if sys.stdout.isatty() else None
 
@@ -106,19 +104,17 @@ class Progress(AbstractContextManager):
         if task.state == "running" and task.job.kind == "run":
             path = self.folder / task.job.spec.name / "history.csv"
             step = max(0, path.read_bytes().count(b"\n") - 1) if path.is_file() else 0
-            steps = self._steps(task)
-            return f"step {step} of {steps}" if step < steps else f"probing {task.job.probes} checkpoints"
+            steps, probes = task.job.total, task.job.probes
+            if step < steps:
+                return f"step {step} of {steps}"
+            return "probing" if probes == 1 else f"probing {probes} checkpoints"
         return task.state + kind
 
-    def _steps(self, task: Task) -> int:
-        return task.job.spec.config.steps or self.study.batches[-1]
-
     def _accuracy(self, task: Task) -> str:
-        if task.state != "done" or task.job.kind in ("device", "noise"):
+        if task.state != "done" or task.job.shown is None:
             return ""
         record = read_record(self.results, task.job.spec)
-        protocol = "paper" if task.job.kind == "paper_probe" else "cached"
-        accuracy = record.accuracy(self.study.table_batch, protocol) if record else None
+        accuracy = record.accuracy(*task.job.shown) if record else None
         return "" if accuracy is None else f"{accuracy:.1f} %"
 
     def _print_line(self, task: Task) -> None:
@@ -126,8 +122,8 @@ class Progress(AbstractContextManager):
         parts = [f"{arm} seed {seed}: {'begins' if task.state == 'running' else state}"]
         if task.state == "running" and task.job.kind != "run":
             parts = [f"{arm} seed {seed}: {task.job.kind.replace('_', ' ')} begins"]
-        if accuracy:
-            parts.append(f"{accuracy} after batch {self.study.table_batch}")
+        if accuracy and task.job.shown:
+            parts.append(f"{accuracy} after batch {task.job.shown[0]}")
         if task.state in ("done", "failed"):
             parts.append(f"{duration(task.seconds)}; about {self.time_left()} left in all")
         self.console.print(", ".join(parts), highlight=False, soft_wrap=True)

@@ -1,6 +1,6 @@
 """The arms of a comparison: their runs, trained and probed where that is left to do, as the comparison sees them."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -102,7 +102,12 @@ def _refuse_judged_otherwise(arms: Mapping[str, Config]) -> None:
 
 
 def compare_trained(
-    specs: Sequence[RunSpec], storage: Storage, baseline: str | None, margin: float, batch: int | None = None
+    specs: Sequence[RunSpec],
+    storage: Storage,
+    baseline: str | None,
+    margin: float,
+    batch: int | None = None,
+    train: Callable[[Sequence[RunSpec], Storage, int | None], None] | None = None,
 ) -> Comparison:
     """Train and probe what is left of some runs, and compare them.
 
@@ -112,6 +117,7 @@ def compare_trained(
         baseline: The arm that others are compared with; None takes the first.
         margin: Percentage points below which a difference counts as none.
         batch: Training batches after which runs are probed; None takes the last.
+        train: Trains and probes what is left of runs; None is `train_here`.
 
     Raises:
         UserError: As `compare.compare` says.
@@ -120,20 +126,52 @@ def compare_trained(
     names = list(dict.fromkeys(spec.condition.name for spec in specs))
     if baseline is not None and baseline not in names:
         raise unknown_name("baseline", baseline, names)
-    usable, omissions = _usable(specs, storage)
+    usable, omissions = usable_runs(specs, storage)
     left = {name: [spec.seed for spec in usable if spec.condition.name == name] for name in names}
     refuse_too_few_pairs(left, baseline or names[0], omissions)  # before anything is trained
-    for sentence in omissions:
-        print(sentence, flush=True)
     storage.folder.mkdir(parents=True, exist_ok=True)
-    observations = []
+    (train or train_here)(usable, storage, batch)
+    observations, waiting = [], []
     for spec in usable:
+        record = read_record(storage.results, spec)
+        if record is None or record.unprobed([_probed(record, batch)], spec.config.probe_protocol):
+            waiting.append(spec)
+        else:
+            observations.append(_observed(spec, storage, record, batch))
+    if waiting:
+        _refuse_too_few(observations, usable, baseline or names[0])
+    omissions += [
+        f"{one.condition.name} seed {one.seed} is left out: it is not trained and probed yet." for one in waiting
+    ]
+    return compared(observations, baseline or names[0], margin, omissions)
+
+
+def _refuse_too_few(finished: Sequence[Observation], wanted: Sequence[RunSpec], baseline: str) -> None:
+    """Refuse to compare before any arm has enough pairs.
+
+    Raises:
+        UserError: It says how many runs of each arm are finished.
+    """
+    names = list(dict.fromkeys(spec.condition.name for spec in wanted))
+    seeds = {name: {one.seed for one in finished if one.arm == name} for name in names}
+    base = seeds.get(baseline, set())
+    if max((len(base & seeds[name]) for name in names if name != baseline), default=0) >= MIN_PAIRS:
+        return
+    counts = [sum(spec.condition.name == name for spec in wanted) for name in names]
+    done = ", ".join(f"{len(seeds[name])} of {count} of {name}" for name, count in zip(names, counts, strict=True))
+    raise UserError(
+        f"too few runs are finished to compare them: {done}, of which two arms must share {MIN_PAIRS} seeds; the same "
+        "command goes on with the rest."
+    )
+
+
+def train_here(specs: Sequence[RunSpec], storage: Storage, batch: int | None) -> None:
+    """Train and probe what is left of runs in this process, one after the other."""
+    for number, spec in enumerate(specs, start=1):
         with _on_its_own(storage.folder / spec.name):
             record = complete_comparison_run(spec, replace(storage, data_dir=spec.config.data_dir), batch)
-        observations.append(_observed(spec, storage, record, batch))
-        done = f"{len(observations)} of {len(usable)}"
-        print(f"{spec.condition.name} seed {spec.seed}: {observations[-1].accuracy:.2f} %, {done}", flush=True)
-    return compared(observations, baseline or names[0], margin, omissions)
+        accuracy = record.accuracy(_probed(record, batch), spec.config.probe_protocol)
+        print(f"{spec.condition.name} seed {spec.seed}: {accuracy:.2f} %, {number} of {len(specs)}", flush=True)
 
 
 @contextmanager
@@ -150,8 +188,8 @@ def _on_its_own(folder: Path) -> Iterator[None]:
         logger.setLevel(level)
 
 
-def _usable(specs: Sequence[RunSpec], storage: Storage) -> tuple[list[RunSpec], list[str]]:
-    """Return the runs whose records and folders are theirs, and a sentence about each of the others."""
+def usable_runs(specs: Sequence[RunSpec], storage: Storage) -> tuple[list[RunSpec], list[str]]:
+    """Return the runs whose records and folders are theirs; print and return a sentence about each of the others."""
     usable, sentences = [], []
     for spec in specs:
         try:
@@ -160,13 +198,19 @@ def _usable(specs: Sequence[RunSpec], storage: Storage) -> tuple[list[RunSpec], 
             usable.append(spec)
         except UserError as error:
             sentences.append(f"{spec.condition.name} seed {spec.seed} is left out: {error}")
+            print(sentences[-1], flush=True)
     return usable, sentences
+
+
+def _probed(record: Record, batch: int | None) -> int:
+    """Return after how many batches a run is probed; 0 stands for the untrained network."""
+    return record.steps if batch is None else batch
 
 
 def _observed(spec: RunSpec, storage: Storage, record: Record, batch: int | None) -> Observation:
     """Return a recorded run as a comparison sees it."""
     protocol, folder = spec.config.probe_protocol, storage.folder / spec.name
-    probed = record.steps if batch is None else batch
+    probed = _probed(record, batch)
     accuracy = record.accuracy(probed, protocol)
     if accuracy is None:  # a record is returned once it has that probe
         raise RuntimeError(f"{folder} has no {protocol} probe of batch {probed}.")

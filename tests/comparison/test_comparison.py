@@ -160,4 +160,9 @@ def test_every_file_says_the_same(runs, tmp_path):
     assert "margin, ±1.5 points" in svg and "=1+1|x (6)" in svg
     rows = re.findall(r"^\|.*\|$", page, re.M)
     assert len({line.count("|") for line in rows[:4]}) == 1
-    assert str(found).splitlines()[0].split()[:2] == ["arm", "seeds"] and found._repr_markdown_() in page
+    lines = str(found).splitlines()
+    assert lines[0].split()[:2] == ["arm", "seeds"] and found._repr_markdown_() in page
+    told = {word for line in lines for word in re.split("  +", line)}
+    shown = {word for row in rows for word in re.split(r" ?\| ?", row)} - {"", "---", "each seed"}
+    assert {word for word in shown if ", " not in word and "&#" not in word} <= told  # no column is lost
+    assert max(map(len, lines)) <= 100

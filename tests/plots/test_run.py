@@ -23,6 +23,17 @@ def test_a_loss_without_a_value_for_equal_embeddings_has_no_such_line(tmp_path):
     assert "SimSiam loss" in found and "all embeddings equal" not in found
 
 
+def test_an_online_probe_is_drawn_beside_the_contrastive_accuracy(tmp_path):
+    rows = [
+        {"step": str(n), "loss": "1.0", "contrastive_accuracy": str(n / 10), "online_accuracy": str(n / 4)}
+        for n in range(1, 4)
+    ]
+    loss_curve(tmp_path / "loss.png", rows, "VICReg loss", None)
+    found = words(tmp_path / "loss.png")
+    assert {"accuracy (%)", "contrastive top-1", "online probe, views of the batch", "70"} <= found
+    assert {"1", "2", "3"} <= found and "1.5" not in found  # no step is half one
+
+
 def test_views_stand_below_their_images(tmp_path):
     sheets = np.random.default_rng(0).random((3, 5, 6, 6, 3))
     view_sheet(tmp_path / "views.png", *sheets)

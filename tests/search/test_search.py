@@ -181,7 +181,7 @@ def test_a_chief_and_two_workers_of_which_one_is_killed(tmp_path, free_ports):
     [
         (
             ["--space", "circiut"],
-            "`space` must be one of circuit, rivals, shots, encoder, recipe, objective, all; got 'circiut'.",
+            "`space` must be one of circuit, rivals, shots, encoder, recipe, objective, overlaps, all; got 'circiut'.",
         ),
         (["--vary", "witdh=1,2"], "got 'witdh'. Did you mean 'width'?"),
         (["--vary", "width"], "`width` must be an integer; got ''."),

@@ -1,9 +1,12 @@
 import itertools
 
+import cirq
+import numpy as np
 import pytest
 
 from qssl_tf.config import Config
 from qssl_tf.errors import UserError
+from qssl_tf.quantum.spec import circuit_spec
 from qssl_tf.registry import WORDS
 from qssl_tf.search.space import SPACES, Choice, Range, chosen_settings, declare, reachable, subspace
 
@@ -22,9 +25,37 @@ def test_every_value_of_every_space_is_one_that_config_takes(name):
 
 
 def test_all_is_every_other_space():
-    """But for that of objectives, whose losses cannot be compared with each other."""
-    others = [parameters for name, parameters in SPACES.items() if name not in ("all", "objective")]
+    """But for those of objectives, whose losses cannot be compared with each other."""
+    others = [parameters for name, parameters in SPACES.items() if name not in ("all", "objective", "overlaps")]
     assert SPACES["all"] == dict(itertools.chain.from_iterable(part.items() for part in others))
+
+
+@pytest.mark.parametrize("ansatz", SPACES["overlaps"]["ansatz"].values)
+def test_overlaps_have_a_gradient_wherever_the_space_leads(ansatz):
+    """By finite differences: no trial is a circuit whose weights all cancel."""
+    encoding = SPACES["overlaps"]["encoding"].values[0]
+    rng, width, layers = np.random.default_rng(0), 4, SPACES["overlaps"]["layers"].ends[0]
+    spec = circuit_spec(width, ansatz, layers=layers, encoding=encoding)
+    values = dict(zip(spec.weights, rng.normal(size=len(spec.weights)), strict=True))
+    inputs = [dict(zip(spec.inputs, rng.uniform(0, np.pi, width), strict=True)) for _ in range(2)]
+
+    def states(weights):
+        return [
+            cirq.Simulator(dtype=np.complex128).simulate(spec.circuit, weights | x, qubit_order=spec.qubits)
+            for x in inputs
+        ]
+
+    def overlap(weights, kept):
+        first, second = (state.density_matrix_of([spec.qubits[qubit] for qubit in kept]) for state in states(weights))
+        return np.trace(first @ second).real
+
+    for kept in SPACES["overlaps"]["overlap_qubits"].values:
+        compared = kept or range(width)
+        moved = [
+            overlap(values | {weight: values[weight] + 0.1}, compared) - overlap(values, compared)
+            for weight in spec.weights
+        ]
+        assert np.abs(moved).max() > 1e-4, kept
 
 
 def test_parents_come_before_what_depends_on_them():
@@ -100,6 +131,6 @@ def test_unknown_space():
     with pytest.raises(UserError) as caught:
         subspace("circiut")
     assert str(caught.value) == (
-        "`space` must be one of circuit, rivals, shots, encoder, recipe, objective, all; got 'circiut'. "
+        "`space` must be one of circuit, rivals, shots, encoder, recipe, objective, overlaps, all; got 'circiut'. "
         "Did you mean 'circuit'?"
     )

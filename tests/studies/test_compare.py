@@ -16,9 +16,11 @@ import qssl_tf as q
 from qssl_tf.config import Config
 from qssl_tf.errors import UserError
 from qssl_tf.quantum.custom_ansatz import register_ansatz
-from qssl_tf.studies import trained_arms
+from qssl_tf.studies import compare_jobs, trained_arms
+from qssl_tf.studies.compare_jobs import InProcesses, comparison_workload
 from qssl_tf.studies.records import ProbeRecord, record_path, write_record
-from qssl_tf.studies.trained_arms import comparison_specs, named_arms
+from qssl_tf.studies.storage import Storage
+from qssl_tf.studies.trained_arms import compare_trained, comparison_specs, named_arms
 
 RING, IDENTITY = [46.9, 47.2, 43.9, 44.0], [48.1, 48.2, 44.9, 47.3]
 BASE = Config(steps=2, width=3, batch_size=8)
@@ -91,6 +93,71 @@ def test_pairs_that_cannot_come_about_are_refused_before_anything_is_trained(rec
     )
 
 
+def test_what_is_left_is_what_has_no_record_or_no_probe_of_the_batch(recorded):
+    folder, specs = recorded
+    storage = Storage(folder, folder / "results")
+    assert comparison_workload(specs, storage).tasks == [] and comparison_workload(specs, storage, batch=1).tasks == []
+    record_path(folder / "results", specs[5]).unlink()
+    work = comparison_workload(specs, storage, processes=2)
+    (task,) = work.tasks
+    assert (task.name, task.job.steps, task.job.batches, task.job.shown) == ("identity-s2", 2, (2,), (2, "cached"))
+    assert work.summary().startswith("left to do: 1 to train and probe; about ") and work.runs == 8
+    epochs = [replace(spec, condition=replace(spec.condition, config=replace(BASE, steps=None, epochs=3, seed=0)))
+              for spec in specs]  # fmt: skip
+    tasks = comparison_workload(epochs, Storage(folder / "new", folder / "new")).tasks
+    assert {task.job.total for task in tasks} == {3 * (1437 // 8)}  # 80 % of scikit-learn's 1797 digits
+
+
+def test_runs_in_processes_are_compared_and_a_failed_one_is_named(recorded, monkeypatch, capsys):
+    """Processes that put the record of a run where it belongs, but for one that fails."""
+    folder, specs = recorded
+    fresh = Storage(folder / "fresh", folder / "fresh" / "results")
+
+    def command(job, storage, batch):
+        path = record_path(folder / "results", job.spec)
+        code = f"import shutil; shutil.copy({str(path)!r}, {str(record_path(fresh.results, job.spec))!r})"
+        return ["-c", "raise ValueError('no luck')" if job.spec == specs[0] else code]
+
+    (fresh.results / "records").mkdir(parents=True)
+    monkeypatch.setattr(compare_jobs, "_command", command)
+    with pytest.raises(UserError) as caught:
+        q.compare(["ring", "identity"], range(4), config=BASE, folder=fresh.folder, processes=3)
+    assert str(caught.value) == (
+        f"1 of the runs failed; their output is in {fresh.folder}/*.log, and the same command goes on from there."
+    )
+    said = capsys.readouterr().out
+    assert "failed: ring-s0: ValueError: no luck" in said and "identity seed 0: done, 48.1 % after batch 2" in said
+    found = json.loads((fresh.results / "comparison.json").read_text())
+    assert found["arms"][1]["p_t"] == pytest.approx(stats.ttest_rel(IDENTITY[1:], RING[1:]).pvalue)
+    assert found["omissions"][0] == "ring seed 0 is left out: it is not trained and probed yet."
+
+
+def test_within_a_budget_nothing_is_begun_that_would_end_later(recorded):
+    folder, specs = recorded
+    storage = Storage(folder / "new", folder / "new" / "results")
+    train = InProcesses(processes=1, budget=1e-3)
+    with pytest.raises(UserError) as caught:
+        compare_trained(specs, storage, None, 1.5, None, train)
+    assert str(caught.value) == (
+        "too few runs are finished to compare them: 0 of 4 of ring, 0 of 4 of identity, of which two arms must share 2 "
+        "seeds; the same command goes on with the rest."
+    )
+    assert not list(storage.folder.iterdir())
+
+
+def test_a_process_does_its_run_as_it_is_done_here(here, tmp_path):
+    """The command of a job, in this process: the settings pass through it whole."""
+    base = replace(BASE, steps=1, probe_epochs=1, probe_passes=1, head="identity", projector=(4, 3), crop_area=0.5)
+    specs = comparison_specs({"a": base, "b": replace(base, layers=1)}, [7, 8])
+    storage = Storage(tmp_path, tmp_path / "results")
+    job = comparison_workload(specs, storage).tasks[0].job
+    done = here(*compare_jobs._command(job, storage, None))
+    assert done.returncode == 0, done.stderr
+    record = json.loads(record_path(storage.results, specs[0]).read_text())
+    assert Config.from_dict(record["config"]) == replace(base, seed=7) == specs[0].config
+    assert len(comparison_workload(specs, storage).tasks) == 3
+
+
 def test_own_circuits_and_own_settings_are_arms(own_words, monkeypatch, tmp_path):
     @register_ansatz("brick")
     def brick(qubits, weights, layer):
@@ -143,6 +210,7 @@ def test_own_circuits_and_own_settings_are_arms(own_words, monkeypatch, tmp_path
             {"arms": {"a/b": {}, "c": {}}, "seeds": [0, 1]},
             "an arm's name must be a plain folder name other than 'latest'; got 'a/b'.",
         ),
+        ({"arms": ["ring", "identity"], "seeds": [0, 1], "processes": 0}, "`processes` must be at least 1; got 0."),
         ({"arms": {"a": {"widht": 3}, "c": {}}, "seeds": [0, 1]}, "got 'widht'. Did you mean 'width'?"),
     ],
 )

@@ -70,7 +70,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from qssl_tf.studies.jobs import Job
 from qssl_tf.studies.pool import Task, run_all
-child = "import os, sys, threading, time; from qssl_tf.cli.task import _end_with_parent as end;" \
+child = "import os, sys, threading, time; from qssl_tf.cli.task import end_with_parent as end;" \
         "threading.Thread(target=end, daemon=True).start(); print(os.getpid(), flush=True); time.sleep(60)"
 run_all([Task(Job("run", SimpleNamespace(name="job"), 1, (1,)), 1.0)], 1, lambda job: ["-c", child], Path(sys.argv[1]))
 """
