@@ -123,6 +123,7 @@ def _asked(
         except UserError as error:
             refused(name, error)
     for name, readings in begun.items():
+        report(f"{name}: {EVALUATORS[name].about}")  # ahead of it, since some take minutes
         start = time.perf_counter()
         try:
             found.readings[name] = dict(readings)
@@ -130,7 +131,7 @@ def _asked(
             refused(name, error)
             continue
         seconds = round(time.perf_counter() - start, 2)
-        report(f"{name}: {EVALUATORS[name].about} ({seconds:.0f} s)")
+        report(f"{name}: done in {seconds:.0f} s")
         kept[name] = {
             "step": subject.step,
             "split": subject.split,
