@@ -99,7 +99,7 @@ def test_runs_on_other_images_are_refused(folders, tmp_path):
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        ((), "what is compared must be run folders, or --arms with --seeds; got neither."),
+        ((), "what is compared must be run folders, or --arms, --arm or --vary with --seeds; got neither."),
         (("--arms", "ring,classical"), "--seeds must say which seeds to train the arms with, such as 0-9; got none."),
         (
             ("--arms", "ring,clasical", "--seeds", "0-2"),
