@@ -47,7 +47,7 @@ def _percent(rows: Sequence[dict[str, str]], column: str) -> list[float]:
 def _whole_steps(*axes: Axes) -> None:
     """Let no tick of an axis of steps stand between two of them."""
     for axis in axes:
-        axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axis.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
 
 
 @styled
