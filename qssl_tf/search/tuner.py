@@ -11,6 +11,7 @@ from typing import Any
 
 import keras_tuner
 from keras_tuner.engine import base_tuner
+from keras_tuner.src import config as keras_tuner_config
 
 from qssl_tf.config import Config
 from qssl_tf.errors import UserError, pass_on_interrupt
@@ -24,6 +25,7 @@ from qssl_tf.search.space import chosen_settings, declare
 from qssl_tf.search.trials import OBJECTIVES, images, run_trial
 from qssl_tf.training.schedule import schedule
 
+keras_tuner_config.DEBUG = False  # else it prints the traceback of each failed trial, whose reason is in one line
 STATE = "keras_tuner"  # keras-tuner's own files, inside the search's folder
 FAILURE = "failure.txt"  # in a trial's folder
 UNIT = "tuner/epochs"  # hyperband's name for how long a trial trains

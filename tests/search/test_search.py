@@ -49,6 +49,7 @@ def whole(script, tmp_path_factory):
         "tuning/search.py", "--searches-dir", folder, "--name", "whole", "--algorithm", "grid", *varied, *arguments
     )
     assert done.returncode == 0, done.stdout + done.stderr
+    assert "Traceback" not in done.stderr  # of the trials that fail
     return folder / "whole", done.stdout
 
 
