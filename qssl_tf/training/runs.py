@@ -134,11 +134,7 @@ def create_run(
 
 
 def check_plain_name(name: str, what: str | None = None) -> None:
-    """Refuse names that are not plain folder names, look like a flag, or contain control characters.
-
-    Args:
-        name: The name.
-        what: What a message calls it; None takes the setting `name`.
+    """Refuse names, called `what`, that are not plain folder names, look like a flag, or contain control characters.
 
     Raises:
         UserError: The name is refused.
