@@ -99,6 +99,7 @@ LONG = (
     "docs/test_pages.py::*[[]gradients-and-shots]",
     "docs/test_pages.py::*[[]ibm-device]",
     "docs/test_pages.py::*[[]large-batches]",
+    "docs/test_pages.py::*[[]large-data]",
     "docs/test_pages.py::*[[]noise*",
     "docs/test_pages.py::*[[]judges]",
     "docs/test_pages.py::*[[]overlaps]",
